@@ -1,0 +1,81 @@
+"""Every error of the domain. A route turns them into a status by one table (`app.api.problems`).
+
+CutoutError
+├── ClientError                   the request can't be answered as it stands
+│   ├── MalformedRequest          the form or the option can't be read
+│   ├── UploadTooLarge            more bytes than the operator allows
+│   ├── PictureTooLarge           more pixels than the operator allows
+│   ├── UnsupportedFormat         not a picture type this service reads
+│   ├── UndecodablePicture        a picture type it reads, but broken
+│   ├── UnknownModel              no bundle of that name is loaded
+│   └── InvalidOption             an option out of its range
+├── Overloaded                    no permit to be had; try again later
+├── TooSlow                       the deadline of the request has passed
+├── NotReady                      bundles are still being loaded or checked
+├── BundleError                   a bundle is missing, damaged or not what its manifest says
+└── DataError                     training pictures or masks are missing, damaged or don't fit
+"""
+
+from typing import ClassVar
+
+
+class CutoutError(Exception):
+    """The root. `code` is stable: clients may switch on it."""
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class ClientError(CutoutError):
+    code = "bad_request"
+
+
+class MalformedRequest(ClientError):
+    code = "malformed_request"
+
+
+class UploadTooLarge(ClientError):
+    code = "upload_too_large"
+
+
+class PictureTooLarge(ClientError):
+    code = "picture_too_large"
+
+
+class UnsupportedFormat(ClientError):
+    code = "unsupported_format"
+
+
+class UndecodablePicture(ClientError):
+    code = "undecodable_picture"
+
+
+class UnknownModel(ClientError):
+    code = "unknown_model"
+
+
+class InvalidOption(ClientError):
+    code = "invalid_option"
+
+
+class Overloaded(CutoutError):
+    code = "overloaded"
+
+
+class TooSlow(CutoutError):
+    code = "too_slow"
+
+
+class NotReady(CutoutError):
+    code = "not_ready"
+
+
+class BundleError(CutoutError):
+    code = "bundle_error"
+
+
+class DataError(CutoutError):
+    code = "data_error"

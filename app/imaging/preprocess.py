@@ -1,0 +1,161 @@
+"""From an image to the tensor a network reads. Training, export and serving all call these functions.
+
+`fit` and `normalize` take every constant from a `PreprocessSpec`, which travels in the bundle's manifest.
+Training puts its randomness between the two: `fit -> augment -> normalize`.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Image = NDArray[np.uint8]
+Canvas = NDArray[np.uint8]
+Tensor = NDArray[np.float32]
+Alpha = NDArray[np.float32]
+
+
+class PreprocessSpec(BaseModel):
+    """How a picture becomes a tensor, to the last constant.
+
+    `fit`: `stretch` fills the square and changes the proportions; `pad` keeps them and fills up with `pad_value`;
+    `crop` keeps them and cuts the longer side to the middle. `scale`: `unit` divides by 255, `max` by the picture's
+    own maximum, `minmax` maps its minimum to 0 and its maximum to 1. Then `(value - mean) / std`, channel by channel.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    color: Literal["rgb", "bgr", "gray"]
+    size: int = Field(ge=8, le=4096, description="side of the square canvas, pixels")
+    fit: Literal["stretch", "pad", "crop"]
+    scale: Literal["unit", "max", "minmax"]
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+    pad_value: int = Field(default=0, ge=0, le=255)
+    layout: Literal["NHWC", "NCHW"] = "NHWC"
+
+    @property
+    def channels(self) -> int:
+        return 1 if self.color == "gray" else 3
+
+    @property
+    def tensor_shape(self) -> tuple[int, int, int]:
+        """Shape of one sample as the network reads it, without the batch dimension."""
+        side, depth = self.size, self.channels
+        return (side, side, depth) if self.layout == "NHWC" else (depth, side, side)
+
+    @model_validator(mode="after")
+    def _constants_match_the_channels(self) -> "PreprocessSpec":
+        for name in ("mean", "std"):
+            if len(getattr(self, name)) not in (1, self.channels):
+                raise ValueError(f"{name} needs 1 or {self.channels} values")
+        if min(self.std) <= 0:
+            raise ValueError("std must be above 0")
+        return self
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where on the canvas the picture sits: `restore` needs it to put the answer back.
+
+    `left, top, width, height` are canvas pixels and may reach over its edge (`fit="crop"`);
+    `image_width, image_height` are the picture's own.
+    """
+
+    left: int
+    top: int
+    width: int
+    height: int
+    image_width: int
+    image_height: int
+
+
+def resize(array: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    """Resize to exactly width x height: by area when shrinking (no moiré), bilinear when enlarging."""
+    if array.shape[:2] == (height, width):
+        return array
+    shrinking = width <= array.shape[1] and height <= array.shape[0]
+    return np.asarray(
+        cv2.resize(array, (width, height), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR),
+        dtype=np.uint8,
+    )
+
+
+def place(image_width: int, image_height: int, spec: PreprocessSpec) -> Placement:
+    """The place of a picture of that size on the canvas of `spec`."""
+    side = spec.size
+    if spec.fit == "stretch":
+        return Placement(0, 0, side, side, image_width, image_height)
+    reference = max(image_width, image_height) if spec.fit == "pad" else min(image_width, image_height)
+    width = max(1, round(image_width * side / reference))
+    height = max(1, round(image_height * side / reference))
+    return Placement((side - width) // 2, (side - height) // 2, width, height, image_width, image_height)
+
+
+def fit(image: Image, spec: PreprocessSpec) -> tuple[Canvas, Placement]:
+    """Bring an image (H, W, 3) uint8 RGB onto the canvas (S, S, C) uint8, C = 1 for grey and 3 otherwise."""
+    placement = place(image.shape[1], image.shape[0], spec)
+    if spec.fit == "crop":
+        image = _middle(image, placement, spec.size)
+        placed = resize(image, min(placement.width, spec.size), min(placement.height, spec.size))
+    else:
+        placed = resize(image, placement.width, placement.height)
+    canvas = _recolor(placed, spec)
+    if canvas.shape[:2] != (spec.size, spec.size):
+        canvas = _pad(canvas, placement, spec)
+    return canvas, placement
+
+
+def normalize(canvas: Canvas, spec: PreprocessSpec) -> Tensor:
+    """Map a canvas (S, S, C) uint8 to a tensor (1, S, S, C) float32, or (1, C, S, S) where the spec says NCHW.
+
+    With `scale="minmax"` the values lie in [0, 1]; a constant canvas gives zeros, never NaN.
+    """
+    tensor = np.float32(canvas)
+    if spec.scale == "unit":
+        tensor *= np.float32(1 / 255)
+    elif spec.scale == "max":
+        tensor *= np.float32(1 / max(float(tensor.max()), 1.0))
+    else:
+        low, high = float(tensor.min()), float(tensor.max())
+        tensor -= np.float32(low)
+        tensor *= np.float32(1 / (high - low) if high > low else 0.0)
+    if any(spec.mean):
+        tensor -= np.asarray(spec.mean, np.float32)
+    if spec.std != (1.0,):
+        tensor *= 1 / np.asarray(spec.std, np.float32)
+    if spec.layout == "NCHW":
+        tensor = np.ascontiguousarray(tensor.transpose(2, 0, 1))
+    return tensor[np.newaxis]
+
+
+def preprocess(image: Image, spec: PreprocessSpec) -> Tensor:
+    """`normalize` after `fit`: an image (H, W, 3) uint8 RGB as the tensor (1, S, S, C) float32 of `spec`."""
+    return normalize(fit(image, spec)[0], spec)
+
+
+def _middle(image: Image, placement: Placement, side: int) -> Image:
+    """The part of the image that `fit="crop"` keeps, cut before it is resized: most of the work saved."""
+    height, width = image.shape[:2]
+    kept_width = max(1, round(width * min(placement.width, side) / placement.width))
+    kept_height = max(1, round(height * min(placement.height, side) / placement.height))
+    left, top = (width - kept_width) // 2, (height - kept_height) // 2
+    return image[top : top + kept_height, left : left + kept_width]
+
+
+def _recolor(image: Image, spec: PreprocessSpec) -> Canvas:
+    if spec.color == "rgb":
+        return image
+    if spec.color == "bgr":
+        return np.ascontiguousarray(image[:, :, ::-1])
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)[:, :, np.newaxis]
+
+
+def _pad(placed: Canvas, placement: Placement, spec: PreprocessSpec) -> Canvas:
+    canvas = np.full((spec.size, spec.size, spec.channels), spec.pad_value, np.uint8)
+    top, left = placement.top, placement.left
+    canvas[top : top + placement.height, left : left + placement.width] = placed
+    return canvas

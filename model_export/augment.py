@@ -1,0 +1,144 @@
+"""Random changes that leave a picture's meaning alone. They sit between `fit` and `normalize`, never in serving.
+
+All functions take a numpy Generator, so a seed repeats a run picture for picture.
+"""
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.imaging.preprocess import Image, resize
+from model_export.data import Mask
+
+Sample = tuple[Image, Mask]
+
+
+class AugmentConfig(BaseModel):
+    """How often and how far. A probability of 0 switches a step off."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    flip: float = Field(0.5, ge=0, le=1, description="probability of a mirror image")
+    min_crop: float = Field(0.55, gt=0, le=1, description="smallest side of a random crop, share of the canvas")
+    max_crop: float = Field(1.0, gt=0, le=2, description="largest side; above 1 zooms out over mirrored edges")
+    aspect: float = Field(0.2, ge=0, le=1, description="how far a crop's proportions may drift from 1")
+    rotate: float = Field(0.3, ge=0, le=1, description="probability of a rotation")
+    max_degrees: float = Field(20, ge=0, le=180)
+    color: float = Field(0.8, ge=0, le=1, description="probability of a change of colour")
+    gray: float = Field(0.05, ge=0, le=1, description="probability of losing all colour")
+    blur: float = Field(0.1, ge=0, le=1)
+    noise: float = Field(0.1, ge=0, le=1)
+    jpeg: float = Field(0.15, ge=0, le=1, description="probability of JPEG artefacts")
+    paste: float = Field(0.0, ge=0, le=1, description="probability of a cut-out on another background instead")
+    empty: float = Field(0.0, ge=0, le=1, description="probability of a background with nothing on it instead")
+
+
+def augment(sample: Sample, size: int, config: AugmentConfig, rng: Generator) -> Sample:
+    """A random crop of the sample at size x size, its colours changed. Mask in step with the picture."""
+    image, mask = warp(sample, size, config, rng)
+    return change_colors(image, config, rng), mask
+
+
+def warp(sample: Sample, size: int, config: AugmentConfig, rng: Generator) -> Sample:
+    """Crop, flip, rotate and resize in one affine step, so that pixels are interpolated only once."""
+    image, mask = sample
+    for _ in range(3):
+        matrix = _random_affine(image.shape[1], image.shape[0], size, config, rng)
+        warped_mask = _apply(mask, matrix, size)
+        if not mask.any() or warped_mask.mean() > 2.5:  # at least 1 % foreground left, else draw again
+            break
+    return _apply(image, matrix, size), warped_mask
+
+
+def change_colors(image: Image, config: AugmentConfig, rng: Generator) -> Image:
+    """Brightness, contrast, saturation, tint, blur, noise and JPEG artefacts."""
+    if rng.random() < config.color:
+        image = _jitter(image, rng)
+    if rng.random() < config.gray:
+        image = np.asarray(cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB), np.uint8)
+    if rng.random() < config.blur:
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.4, 1.8))), np.uint8)
+    if rng.random() < config.noise:
+        grain = rng.integers(-128, 128, image.shape, np.int8).astype(np.float32) * np.float32(rng.uniform(0.02, 0.2))
+        image = np.clip(image + grain, 0, 255).astype(np.uint8)
+    if rng.random() < config.jpeg:
+        _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 85))])
+        image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+    return image
+
+
+def paste(cutout: NDArray[np.uint8], background: Image, size: int, rng: Generator) -> Sample:
+    """A cut-out (h, w, 4) RGBA at a random size and place on a background, as a sample of size x size."""
+    canvas = resize(_random_part(background, rng), size, size).astype(np.float32)
+    reach = rng.uniform(0.35, 1.0) * size / max(cutout.shape[:2])
+    width, height = (max(8, round(side * reach)) for side in (cutout.shape[1], cutout.shape[0]))
+    small = resize(cutout, width, height)
+    left, top = int(rng.integers(0, size - width + 1)), int(rng.integers(0, size - height + 1))
+    alpha = small[:, :, 3:].astype(np.float32) / 255
+    region = canvas[top : top + height, left : left + width]
+    region += (small[:, :, :3] - region) * alpha
+    mask = np.zeros((size, size), np.uint8)
+    mask[top : top + height, left : left + width] = small[:, :, 3]
+    return np.clip(canvas + 0.5, 0, 255).astype(np.uint8), mask
+
+
+def empty(background: Image, size: int, rng: Generator) -> Sample:
+    """A background with nothing on it: what an empty alpha looks like."""
+    return resize(_random_part(background, rng), size, size), np.zeros((size, size), np.uint8)
+
+
+def lift(sample: Sample) -> NDArray[np.uint8]:
+    """The foreground of a sample as a cut-out (h, w, 4), cropped to it, with a slightly soft edge."""
+    image, mask = sample
+    left, top, width, height = cv2.boundingRect(mask)
+    soft = cv2.GaussianBlur(mask, (0, 0), 0.8)
+    box = (slice(top, top + height), slice(left, left + width))
+    return np.dstack([image[box], np.minimum(soft, mask)[box]])
+
+
+def _random_affine(
+    width: int, height: int, size: int, config: AugmentConfig, rng: Generator
+) -> NDArray[np.float32]:
+    """The matrix that takes output pixels to source pixels (for WARP_INVERSE_MAP)."""
+    side = rng.uniform(config.min_crop, config.max_crop)
+    stretch = np.exp(rng.uniform(-config.aspect, config.aspect) / 2)
+    crop_width, crop_height = side * width * stretch, side * height / stretch
+    slack_x, slack_y = abs(width - crop_width) / 2, abs(height - crop_height) / 2
+    center_x = width / 2 + rng.uniform(-slack_x, slack_x)
+    center_y = height / 2 + rng.uniform(-slack_y, slack_y)
+    degrees = rng.uniform(-config.max_degrees, config.max_degrees) if rng.random() < config.rotate else 0.0
+    angle, mirror = np.deg2rad(degrees), -1.0 if rng.random() < config.flip else 1.0
+    linear = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    linear = linear @ np.diag([mirror * crop_width / size, crop_height / size])
+    offset = np.array([center_x, center_y]) - linear @ np.array([size / 2, size / 2])
+    return np.column_stack([linear, offset]).astype(np.float32)
+
+
+def _apply(array: NDArray[np.uint8], matrix: NDArray[np.float32], size: int) -> NDArray[np.uint8]:
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(
+        cv2.warpAffine(array, matrix, (size, size), flags=flags, borderMode=cv2.BORDER_REFLECT_101), np.uint8
+    )
+
+
+def _jitter(image: Image, rng: Generator) -> Image:
+    gain = np.float32(rng.uniform(0.65, 1.35))
+    tint = rng.uniform(0.88, 1.12, 3).astype(np.float32)
+    saturation = np.float32(rng.uniform(0.5, 1.4))
+    pivot, shift = np.float32(image.mean()), np.float32(rng.uniform(-30, 30))
+    # One 3x4 colour matrix does saturation, tint, contrast and brightness in a single pass over the pixels.
+    luma = np.array([0.299, 0.587, 0.114], np.float32)
+    matrix = saturation * np.eye(3, dtype=np.float32) + (1 - saturation) * luma
+    matrix = gain * tint[:, np.newaxis] * matrix
+    offset = np.full((3, 1), pivot * (1 - gain) + shift, np.float32)
+    return np.asarray(cv2.transform(image, np.hstack([matrix, offset])), np.uint8)
+
+
+def _random_part(background: Image, rng: Generator) -> Image:
+    height, width = background.shape[:2]
+    side = max(16, int(min(height, width) * rng.uniform(0.5, 1.0)))
+    side = min(side, height, width)
+    left, top = int(rng.integers(0, width - side + 1)), int(rng.integers(0, height - side + 1))
+    return background[top : top + side, left : left + side]

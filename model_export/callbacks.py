@@ -1,0 +1,113 @@
+"""What happens beside the gradient steps: weight averaging, validation, checkpoints."""
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+Scores = dict[str, float]
+
+CHECKPOINT = "checkpoint.weights.h5"
+AVERAGE = "average.npz"
+STATE = "state.json"
+HISTORY = "history.jsonl"
+MODEL = "model.keras"
+
+
+class WeightAverage(keras.callbacks.Callback):  # type: ignore[misc]
+    """An exponential moving average of all weights, batch statistics included (Polyak averaging)."""
+
+    EVERY = 4
+
+    def __init__(self, decay: float) -> None:
+        super().__init__()
+        self.decay = decay
+        self.updates = 0
+        self.weights: list[Any] = []
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        if not self.weights:
+            self.weights = [np.array(value) for value in self.model.get_weights()]
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if (batch + 1) % self.EVERY:
+            return
+        self.updates += 1
+        kept = min(self.decay**self.EVERY, (1 + self.updates) / (10 + self.updates))
+        for average, value in zip(self.weights, self.model.get_weights(), strict=True):
+            average += (1 - kept) * (value - average)
+
+
+class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
+    """After each epoch: scores on the validation split, a line in the history, the best model, and what resuming needs.
+
+    `reference` is the same network in float32 and `served` the part of it that will be exported; `judge` scores it.
+    """
+
+    def __init__(
+        self,
+        out: Path,
+        reference: Any,
+        served: Any,
+        judge: Callable[[Any], Scores],
+        average: WeightAverage | None,
+    ) -> None:
+        super().__init__()
+        self.out, self.reference, self.served = out, reference, served
+        self.judge, self.average = judge, average
+        self.best = -math.inf
+        self.seconds = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._started = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.seconds += time.monotonic() - self._started
+        self.reference.set_weights(self.average.weights if self.average else self.model.get_weights())
+        scores = self.judge(self.served)
+        self._log(epoch, {**(logs or {}), **scores})
+        if scores["score"] > self.best:
+            self.best = scores["score"]
+            replace(self.out / MODEL, self.served.save)
+        replace(self.out / "last.keras", self.served.save)
+        self._save_state(epoch + 1)
+
+    def resume(self, model: Any) -> int:
+        """Load what the last run left in `out`; the number of epochs that are done."""
+        state = json.loads((self.out / STATE).read_text())
+        model.load_weights(self.out / CHECKPOINT)
+        self.best, self.seconds = state["best"], state["seconds"]
+        if self.average and (self.out / AVERAGE).is_file():
+            with np.load(self.out / AVERAGE) as arrays:
+                self.average.weights = [arrays[f"arr_{number}"] for number in range(len(arrays))]
+            self.average.updates = state["updates"]
+        return int(state["epochs_done"])
+
+    def _log(self, epoch: int, values: dict[str, Any]) -> None:
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        rounded = {key: round(float(value), 5) for key, value in values.items()}
+        line = json.dumps({"epoch": epoch + 1, "seconds": round(self.seconds, 1), "rate": rate, **rounded})
+        with (self.out / HISTORY).open("a") as history:
+            history.write(line + "\n")
+
+    def _save_state(self, epochs_done: int) -> None:
+        replace(self.out / CHECKPOINT, self.model.save_weights)
+        if self.average:
+            arrays = self.average.weights
+            replace(self.out / AVERAGE, lambda path: np.savez(path, *arrays))
+        updates = self.average.updates if self.average else 0
+        state = {"epochs_done": epochs_done, "best": self.best, "seconds": self.seconds, "updates": updates}
+        replace(self.out / STATE, lambda path: path.write_text(json.dumps(state)))  # last, so that it means complete
+
+
+def replace(path: Path, write: Callable[[Path], object]) -> None:
+    """Write beside `path`, then rename: whoever reads it finds the old file or the new one, never half of one."""
+    partial = path.with_name(f"partial-{path.name}")
+    write(partial)
+    os.replace(partial, path)

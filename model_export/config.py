@@ -1,0 +1,115 @@
+"""The configuration of a training run: TOML files in `configs/`, every key checked, unknown ones refused."""
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from app.errors import DataError
+from app.imaging.preprocess import PreprocessSpec
+from model_export.augment import AugmentConfig
+
+CONFIGS = Path(__file__).parent / "configs"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataConfig(_Strict):
+    sets: tuple[str, ...] | None = Field(None, description="which sets of the data folder; all when absent")
+    clips: dict[str, str] = Field({}, description="set -> regular expression; its group 1 names the clip in a stem")
+    weights: dict[str, float] = Field({}, description="set -> how often its pictures are drawn, 1 = as they come")
+    parts_per_picture: int = Field(8, ge=2, description="classifier: parts cut from each picture, half of each class")
+    part_sizes: tuple[float, ...] = Field((0.2, 0.35, 0.5), description="classifier: side, share of the shorter side")
+    redraw_parts: bool = Field(False, description="classifier: cut new parts each epoch")
+
+
+class CnnConfig(_Strict):
+    """The classifier: Conv 32, pool, Conv 64, pool, Flatten, Dense 128, Dense 1 sigmoid."""
+
+    kind: Literal["cnn"]
+    kernel_size: int = Field(3, ge=1, le=11)
+    activation: Literal["relu", "elu", "gelu", "silu", "tanh"] = "relu"
+    dropout: float = Field(0.0, ge=0, lt=1)
+    l2: float = Field(0.0, ge=0)
+
+
+class EncoderDecoderConfig(_Strict):
+    """The segmenter. Level n of the encoder works at 1/2^(n+1) of the input's side."""
+
+    kind: Literal["encoder_decoder"]
+    widths: tuple[int, ...] = Field((16, 32, 64, 128, 192, 192), description="channels of each encoder level")
+    blocks: tuple[int, ...] = Field((0, 1, 2, 3, 2, 1), description="residual blocks in each encoder level")
+    decoder: tuple[int, ...] = Field((16, 32, 48, 64, 96), description="channels of each decoder level")
+    dropout: float = Field(0.0, ge=0, lt=1, description="spatial dropout at the deepest level")
+
+    @model_validator(mode="after")
+    def _levels_agree(self) -> "EncoderDecoderConfig":
+        if not len(self.widths) == len(self.blocks) == len(self.decoder) + 1:
+            raise ValueError("widths and blocks need one value a level, decoder one less")
+        return self
+
+
+class SizeStep(_Strict):
+    from_epoch: int = Field(ge=0)
+    size: int = Field(ge=32, multiple_of=32)
+    batch_size: int = Field(ge=1)
+
+
+class TrainingConfig(_Strict):
+    optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = "adam"
+    learning_rate: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(0.0, ge=0)
+    warmup_epochs: float = Field(0.0, ge=0)
+    decay_epochs: float = Field(0.0, ge=0, description="the last epochs, in which the rate falls to 0 (half a cosine)")
+    epochs: int = Field(10, ge=1)
+    batch_size: int = Field(32, ge=1)
+    sizes: tuple[SizeStep, ...] = Field((), description="segmenter: growing resolution; the canvas size when absent")
+    samples_per_epoch: int | None = Field(None, ge=1, description="all training samples when absent")
+    average: float = Field(0.0, ge=0, lt=1, description="weight averaging (EMA): share kept per step; 0 = off")
+    dtype_policy: Literal["float32", "mixed_bfloat16"] = "float32"
+    seed: int = 0
+
+
+class TrainConfig(_Strict):
+    name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$", description="the bundle's name")
+    preprocess: PreprocessSpec
+    network: Annotated[CnnConfig | EncoderDecoderConfig, Field(discriminator="kind")]
+    data: DataConfig = DataConfig()
+    augment: AugmentConfig | None = None
+    training: TrainingConfig = TrainingConfig()
+
+
+def load_config(name_or_path: str, overrides: Sequence[str] = ()) -> TrainConfig:
+    """Read a config by path, or by name from `configs/`; `overrides` are `section.key=value` in TOML's notation.
+
+    Raises DataError naming the file and the key for anything unknown or out of range.
+    """
+    path = Path(name_or_path) if name_or_path.endswith(".toml") else CONFIGS / f"{name_or_path}.toml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in CONFIGS.glob("*.toml")))
+        raise DataError(f"{path}: no such config; give a .toml file or one of: {known}")
+    try:
+        values = tomllib.loads(path.read_text())
+        for override in overrides:
+            _override(values, override)
+        return TrainConfig.model_validate(values)
+    except (tomllib.TOMLDecodeError, ValidationError) as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def _override(values: dict[str, Any], text: str) -> None:
+    key, separator, value = text.partition("=")
+    if not separator:
+        raise DataError(f"{text}: an override reads section.key=value")
+    try:
+        parsed = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value
+    *sections, last = key.strip().split(".")
+    for section in sections:
+        values = values.setdefault(section, {})
+    values[last] = parsed

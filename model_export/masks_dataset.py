@@ -1,0 +1,140 @@
+"""Batches for the segmenter: pictures with masks, augmented on the fly."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import keras
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from app.errors import DataError
+from app.imaging.preprocess import Image, PreprocessSpec, fit, normalize, resize
+from model_export.augment import AugmentConfig, Sample, augment, empty, lift, paste
+from model_export.config import TrainConfig
+from model_export.data import Pair, load_cutout, load_image, load_pair, split_of_key
+from model_export.progress import track
+
+BACKGROUND_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+
+
+class Scenery:
+    """Cut-outs and backgrounds to paste them on, from DIR/cutouts/<set>/*.webp and DIR/backgrounds/<set>/*.jpg.
+
+    A cut-out made from a picture of a set of the same name stays on that picture's side of the split.
+    """
+
+    def __init__(self, root: Path, longest: int) -> None:
+        paths = sorted((root / "cutouts").glob("*/*.webp")) + sorted((root / "cutouts").glob("*/*.png"))
+        training = [path for path in paths if split_of_key(f"{path.parent.name}/{path.stem}") == "train"]
+        self.cutouts = [load_cutout(path) for path in training]
+        found = sorted(path for path in (root / "backgrounds").glob("*/*") if path.suffix in BACKGROUND_SUFFIXES)
+        self.backgrounds = [_at_most(load_image(path), longest) for path in found]
+        rendered = np.array([path.parent.name == RENDERED_SET for path in training])
+        self.odds = _share(rendered, MOST_RENDERED)
+
+
+RENDERED_SET = "fluent_emoji_3d"
+MOST_RENDERED = 0.15  # drawn objects look unlike photographs: at most this share of what is pasted
+
+
+class MaskBatches(keras.utils.PyDataset):
+    """x (N, S, S, C) float32 normalised, y (N, S, S, 2) uint8: mask and edge emphasis.
+
+    The randomness of a sample depends on seed, epoch and place alone, not on which worker thread draws it.
+    """
+
+    def __init__(self, pairs: Sequence[Pair], config: TrainConfig, root: Path) -> None:
+        super().__init__(workers=2, use_multiprocessing=False, max_queue_size=6)
+        self.config, self.spec = config, config.preprocess
+        self.policy = config.augment or AugmentConfig()
+        self.samples = load_samples(pairs, config.preprocess)
+        self.odds = _odds(pairs, config.data.weights)
+        self.scenery = Scenery(root, config.preprocess.size) if self.policy.paste or self.policy.empty else None
+        self.batch_size = config.training.batch_size
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return self.steps((self.spec.size, self.batch_size))
+
+    def steps(self, size: tuple[int, int]) -> int:
+        """Steps in an epoch of that (input side, batch size)."""
+        wanted = self.config.training.samples_per_epoch or len(self.samples)
+        return max(1, wanted // size[1])
+
+    def start(self, size: tuple[int, int], epoch: int) -> None:
+        """Go on from this epoch at this (input side, batch size)."""
+        self.spec = self.spec.model_copy(update={"size": size[0]})
+        self.batch_size, self.epoch = size[1], epoch
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        rng = np.random.default_rng([self.config.training.seed, self.epoch, index])
+        drawn = [self._draw(rng) for _ in range(self.batch_size)]
+        x = np.concatenate([normalize(image, self.spec) for image, _ in drawn])
+        return x, np.stack([labels(mask) for _, mask in drawn])
+
+    def on_epoch_end(self) -> None:
+        self.epoch += 1
+
+    def _draw(self, rng: Generator) -> Sample:
+        sample = self.samples[int(rng.choice(len(self.samples), p=self.odds))]
+        kind = rng.random()
+        if self.scenery and self.scenery.backgrounds and kind < self.policy.paste + self.policy.empty:
+            background = self._background(rng)
+            if kind >= self.policy.paste:
+                sample = empty(background, self.config.preprocess.size, rng)
+            else:
+                sample = paste(self._cutout(sample, rng), background, self.config.preprocess.size, rng)
+        return augment(sample, self.spec.size, self.policy, rng)
+
+    def _background(self, rng: Generator) -> Image:
+        assert self.scenery is not None
+        return self.scenery.backgrounds[int(rng.integers(len(self.scenery.backgrounds)))]
+
+    def _cutout(self, sample: Sample, rng: Generator) -> NDArray[np.uint8]:
+        assert self.scenery is not None
+        if not self.scenery.cutouts or rng.random() < 0.5:
+            return lift(sample)
+        return self.scenery.cutouts[int(rng.choice(len(self.scenery.cutouts), p=self.scenery.odds))]
+
+
+def load_samples(pairs: Sequence[Pair], spec: PreprocessSpec) -> list[Sample]:
+    """Every picture and mask, fitted to the canvas once and kept in memory as uint8."""
+    samples = []
+    for pair in track(pairs, "loading pictures"):
+        image, mask = load_pair(pair)
+        canvas, placement = fit(image, spec)
+        if spec.fit != "stretch":
+            raise DataError(f"training needs fit = 'stretch', not {spec.fit!r}")
+        samples.append((canvas, resize(mask, placement.width, placement.height)))
+    return samples
+
+
+def labels(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(S, S, 2) uint8: the mask, and how near to its edge a pixel lies (F3Net, arXiv 1911.11445)."""
+    window = max(3, mask.shape[0] // 12) | 1
+    near_edge = cv2.absdiff(cv2.blur(mask, (window, window)), mask)
+    return np.dstack([mask, near_edge])
+
+
+def _odds(pairs: Sequence[Pair], weights: dict[str, float]) -> NDArray[np.float64]:
+    odds = np.array([weights.get(pair.set, 1.0) for pair in pairs], np.float64)
+    return odds / odds.sum()
+
+
+def _share(rare: NDArray[np.bool_], most: float) -> NDArray[np.float64]:
+    """Odds that give the marked entries at most the share `most`, uniform otherwise."""
+    if not len(rare):
+        return np.zeros(0)
+    count, others = int(rare.sum()), int((~rare).sum())
+    if not count or not others or count / len(rare) <= most:
+        return np.full(len(rare), 1 / len(rare))
+    return np.where(rare, most / count, (1 - most) / others)
+
+
+def _at_most(image: Image, longest: int) -> Image:
+    ratio = longest / max(image.shape[:2])
+    if ratio >= 1:
+        return image
+    return resize(image, max(1, round(image.shape[1] * ratio)), max(1, round(image.shape[0] * ratio)))

@@ -1,0 +1,12 @@
+"""One way to show that long work is going on: a progress bar on standard error."""
+
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+from tqdm import tqdm
+
+T = TypeVar("T")
+
+
+def track(items: Sequence[T], description: str) -> Iterator[T]:
+    yield from tqdm(items, desc=description, unit="", leave=False, mininterval=1.0)
