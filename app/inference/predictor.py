@@ -1,0 +1,38 @@
+"""What a model must be able to do for the server. Both networks, and the tests' stand-ins, satisfy it."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from app.imaging.preprocess import Alpha, Image, Placement, Tensor
+from app.inference.manifest import Manifest
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An image made ready for a network: the tensor (N, ...) float32, and where each of its N samples came from."""
+
+    tensor: Tensor
+    placements: tuple[Placement, ...]
+
+
+class Predictor(Protocol):
+    """`prepare` -> `predict` -> `assemble`: three steps, so that each can be timed by itself. All are thread-safe."""
+
+    @property
+    def manifest(self) -> Manifest: ...
+
+    def prepare(self, image: Image) -> Prepared:
+        """The tensor of an image (H, W, 3) uint8 RGB."""
+        ...
+
+    def predict(self, prepared: Prepared) -> Tensor:
+        """The network's answer to `prepared.tensor`, float32 in [0, 1], of the network's own shape."""
+        ...
+
+    def assemble(self, prepared: Prepared, output: Tensor) -> Alpha:
+        """The alpha (h, w) float32 in [0, 1] of the whole picture, at the network's own resolution."""
+        ...
+
+    def probability(self, image: Image) -> float:
+        """How likely the picture as a whole shows foreground, in [0, 1]."""
+        ...
