@@ -3,6 +3,7 @@
 CutoutError
 ├── ClientError                   the request can't be answered as it stands
 │   ├── MalformedRequest          the form or the option can't be read
+│   ├── SlowUpload                the body did not arrive in time
 │   ├── UploadTooLarge            more bytes than the operator allows
 │   ├── PictureTooLarge           more pixels than the operator allows
 │   ├── UnsupportedFormat         not a picture type this service reads
@@ -11,6 +12,7 @@ CutoutError
 │   └── InvalidOption             an option out of its range
 ├── Overloaded                    no permit to be had; try again later
 ├── TooSlow                       the deadline of the request has passed
+├── Abandoned                     the client has gone; nobody waits for the answer
 ├── NotReady                      bundles are still being loaded or checked
 ├── BundleError                   a bundle is missing, damaged or not what its manifest says
 └── DataError                     training pictures or masks are missing, damaged or don't fit
@@ -35,6 +37,10 @@ class ClientError(CutoutError):
 
 class MalformedRequest(ClientError):
     code = "malformed_request"
+
+
+class SlowUpload(ClientError):
+    code = "slow_upload"
 
 
 class UploadTooLarge(ClientError):
@@ -67,6 +73,10 @@ class Overloaded(CutoutError):
 
 class TooSlow(CutoutError):
     code = "too_slow"
+
+
+class Abandoned(CutoutError):
+    code = "abandoned"
 
 
 class NotReady(CutoutError):

@@ -114,7 +114,7 @@ def normalize(canvas: Canvas, spec: PreprocessSpec) -> Tensor:
 
     With `scale="minmax"` the values lie in [0, 1]; a constant canvas gives zeros, never NaN.
     """
-    tensor = np.float32(canvas)
+    tensor: Tensor = canvas.astype(np.float32)
     if spec.scale == "unit":
         tensor *= np.float32(1 / 255)
     elif spec.scale == "max":

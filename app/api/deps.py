@@ -1,0 +1,46 @@
+"""What routes need, from where `create_app` put it."""
+
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+
+from app.clock import Clock
+from app.inference.registry import Registry
+from app.remover import Remover
+from app.settings import Settings
+from app.workers import Workers
+
+
+def settings_of(app: Any) -> Settings:
+    settings: Settings = app.state.settings
+    return settings
+
+
+def workers_of(app: Any) -> Workers:
+    workers: Workers = app.state.workers
+    return workers
+
+
+async def _remover(request: Request) -> Remover:
+    remover: Remover = request.app.state.remover
+    return remover
+
+
+async def _registry(request: Request) -> Registry:
+    registry: Registry = request.app.state.registry
+    return registry
+
+
+async def _workers(request: Request) -> Workers:
+    return workers_of(request.app)
+
+
+async def _clock(request: Request) -> Clock:
+    clock: Clock = request.state.clock
+    return clock
+
+
+RemoverDep = Annotated[Remover, Depends(_remover)]
+RegistryDep = Annotated[Registry, Depends(_registry)]
+WorkersDep = Annotated[Workers, Depends(_workers)]
+ClockDep = Annotated[Clock, Depends(_clock)]

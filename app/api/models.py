@@ -1,0 +1,35 @@
+"""`GET /models`: the manifests of what is loaded."""
+
+from fastapi import APIRouter
+from starlette.responses import JSONResponse, Response
+
+from app.api.deps import RegistryDep
+from app.api.problems import documented, problem_response
+from app.api.schemas import ModelList
+from app.errors import UnknownModel
+from app.inference.manifest import Manifest
+
+router = APIRouter(tags=["models"])
+
+
+@router.get("/models", operation_id="listModels", response_model=ModelList, responses=documented(503))
+async def list_models(registry: RegistryDep) -> JSONResponse:
+    """Every loaded model with its manifest: preprocessing, training data and their terms, measured quality."""
+    manifests = [predictor.manifest.model_dump(mode="json") for predictor in registry.all()]
+    return JSONResponse(
+        {
+            "models": manifests,
+            "default_for_masks": registry.for_masks().manifest.name,
+            "default_for_predict": registry.for_scores().manifest.name,
+        }
+    )
+
+
+@router.get("/models/{name}", operation_id="getModel", response_model=Manifest, responses=documented(404, 503))
+async def get_model(name: str, registry: RegistryDep) -> Response:
+    """One model's manifest."""
+    try:
+        predictor = registry.get(name)
+    except UnknownModel as error:
+        return problem_response(404, error.code, error.detail)
+    return JSONResponse(predictor.manifest.model_dump(mode="json"))

@@ -1,0 +1,112 @@
+"""Errors as problem details (RFC 9457): one table from error class to status, one shape for every native route."""
+
+import http
+import json
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from app import errors
+
+RETRY_AFTER_SECONDS = 1
+
+STATUS: dict[type[errors.CutoutError], int] = {
+    errors.MalformedRequest: 400,
+    errors.SlowUpload: 408,
+    errors.UploadTooLarge: 413,
+    errors.PictureTooLarge: 413,
+    errors.UnsupportedFormat: 415,
+    errors.UndecodablePicture: 422,
+    errors.UnknownModel: 422,
+    errors.InvalidOption: 422,
+    errors.Overloaded: 429,
+    errors.Abandoned: 499,
+    errors.NotReady: 503,
+    errors.TooSlow: 504,
+}
+
+
+class InvalidField(BaseModel):
+    field: str = Field(examples=["margin"])
+    message: str = Field(examples=["Input should be less than or equal to 1"])
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details. `code` is stable; `detail` is for people."""
+
+    type: str = Field("about:blank", description="always about:blank: `code` says what happened")
+    title: str = Field(examples=["Unprocessable Content"])
+    status: int = Field(examples=[422])
+    code: str = Field(description="stable, to switch on", examples=["undecodable_picture"])
+    detail: str = Field(examples=["the file starts like a JPEG but can't be decoded"])
+    errors: list[InvalidField] | None = Field(None, description="field by field, for invalid_option")
+
+
+class ProblemResponse(Response):
+    media_type = "application/problem+json"
+
+
+def problem_response(
+    status: int, code: str, detail: str, fields: list[InvalidField] | None = None, headers: dict[str, str] | None = None
+) -> ProblemResponse:
+    problem = Problem(title=_title(status), status=status, code=code, detail=detail, errors=fields)
+    content = json.dumps(problem.model_dump(exclude_none=True), ensure_ascii=False)
+    retry = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status in (429, 503) else {}
+    return ProblemResponse(content, status, headers={**retry, **(headers or {})})
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The `responses` entry of a route for these problem statuses."""
+    schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    return {
+        status: {"description": _title(status), "model": Problem, "content": {ProblemResponse.media_type: schema}}
+        for status in statuses
+    }
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of the app a problem."""
+    app.add_exception_handler(errors.CutoutError, _domain_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _unexpected_error)
+
+
+def _domain_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, errors.CutoutError)
+    status = STATUS.get(type(error), 500)
+    detail = error.detail if status != 500 else "the server failed; its log says why"
+    return problem_response(status, error.code, detail)
+
+
+def _validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    fields = [
+        InvalidField(field=".".join(str(part) for part in item["loc"][1:]) or "body", message=item["msg"])
+        for item in error.errors()
+    ]
+    missing = all(item["type"] == "missing" for item in error.errors())
+    code = "missing_field" if missing else "invalid_option"
+    return problem_response(422, code, "; ".join(f"{item.field}: {item.message}" for item in fields), fields)
+
+
+def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code = _title(error.status_code).lower().replace(" ", "_")
+    headers = dict(error.headers) if error.headers else None
+    return problem_response(error.status_code, code, str(error.detail), headers=headers)
+
+
+def _unexpected_error(request: Request, error: Exception) -> Response:
+    return problem_response(500, "internal_error", "the server failed; its log says why")
+
+
+def _title(status: int) -> str:
+    try:
+        return http.HTTPStatus(status).phrase
+    except ValueError:
+        return "Client Closed Request" if status == 499 else "Error"

@@ -1,0 +1,100 @@
+"""`POST /predict`, `/mask`, `/cutout`: validated upload in, the remover's work in a thread, answer out."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form
+from starlette.responses import Response
+
+from app.api.deps import ClockDep, RemoverDep, WorkersDep
+from app.api.problems import documented
+from app.api.schemas import CutoutForm, MaskForm, ModelId, PredictForm, Prediction, Size, Subject
+from app.api.uploads import UploadRoute
+from app.clock import Clock
+from app.options import CutoutOptions, MaskOptions
+from app.remover import Score, Written
+
+router = APIRouter(route_class=UploadRoute, tags=["pictures"])
+PROBLEMS = documented(400, 408, 413, 415, 422, 429, 503, 504)
+MULTIPART = Form(media_type="multipart/form-data")
+ANSWER_HEADERS = {
+    "X-Subject-Found": {"description": "true where the mask finds a subject", "schema": {"type": "boolean"}},
+    "X-Coverage": {"description": "share of the picture that is foreground, 0 to 1", "schema": {"type": "number"}},
+    "X-Bounding-Box": {
+        "description": "left,top,width,height of the foreground, pixels of the upright upload; absent where none",
+        "schema": {"type": "string"},
+    },
+    "X-Model": {"description": "name/version of the model", "schema": {"type": "string"}},
+    "Server-Timing": {"description": "milliseconds by stage", "schema": {"type": "string"}},
+}
+
+
+def _pictures(*media_types: str) -> dict[int | str, dict[str, Any]]:
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    content = dict.fromkeys(media_types, binary)
+    return {200: {"description": "The finished picture", "content": content, "headers": ANSWER_HEADERS}, **PROBLEMS}
+
+
+@router.post("/predict", operation_id="predict", response_model=Prediction, responses=PROBLEMS)
+async def predict(
+    form: Annotated[PredictForm, MULTIPART], remover: RemoverDep, workers: WorkersDep, clock: ClockDep
+) -> Response:
+    """Tell whether a picture shows foreground: the classifier's probability, and its label at the threshold."""
+    upload = await form.file.read()
+    score = await workers.run(lambda clock: remover.score(upload, clock, form.model, form.subject), clock)
+    return Response(
+        _prediction(score, clock).model_dump_json(exclude_none=not form.subject),
+        media_type="application/json",
+        headers={"Server-Timing": clock.server_timing()},
+    )
+
+
+@router.post("/mask", operation_id="mask", response_class=Response, responses=_pictures("image/png"))
+async def mask(
+    form: Annotated[MaskForm, MULTIPART], remover: RemoverDep, workers: WorkersDep, clock: ClockDep
+) -> Response:
+    """The alpha as an 8-bit grey PNG as large as the upright upload: 255 foreground, 0 background."""
+    upload, options = await form.file.read(), MaskOptions(**form.model_dump(include=set(MaskOptions.model_fields)))
+    written = await workers.run(lambda clock: remover.mask(upload, options, clock), clock)
+    return _picture(written, clock)
+
+
+@router.post(
+    "/cutout",
+    operation_id="cutout",
+    response_class=Response,
+    responses=_pictures("image/png", "image/webp", "image/jpeg"),
+)
+async def cutout(
+    form: Annotated[CutoutForm, MULTIPART], remover: RemoverDep, workers: WorkersDep, clock: ClockDep
+) -> Response:
+    """The picture without its background: straight alpha as PNG or WebP, or on a colour or picture."""
+    upload, options = await form.file.read(), CutoutOptions(**form.model_dump(include=set(CutoutOptions.model_fields)))
+    behind = await form.background_image.read() if form.background_image is not None else None
+    written = await workers.run(lambda clock: remover.cut_out(upload, options, clock, behind), clock)
+    return _picture(written, clock)
+
+
+def _prediction(score: Score, clock: Clock) -> Prediction:
+    threshold = score.manifest.threshold
+    return Prediction(
+        label="foreground" if score.probability >= threshold else "background",
+        probability=round(score.probability, 6),
+        threshold=threshold,
+        image=Size(width=score.width, height=score.height),
+        model=ModelId.of(score.manifest),
+        subject=Subject.of(score.subject) if score.subject else None,
+        timings_ms={name: round(1000 * seconds, 3) for name, seconds in clock.seconds.items()},
+    )
+
+
+def _picture(written: Written, clock: Clock) -> Response:
+    subject, box = written.subject, written.subject.box
+    headers = {
+        "X-Subject-Found": "true" if subject.found else "false",
+        "X-Coverage": f"{subject.coverage:.6f}",
+        "X-Model": f"{written.manifest.name}/{written.manifest.version}",
+        "Server-Timing": clock.server_timing(),
+    }
+    if box is not None:
+        headers["X-Bounding-Box"] = f"{box.left},{box.top},{box.width},{box.height}"
+    return Response(written.data, media_type=written.media_type, headers=headers)

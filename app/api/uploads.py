@@ -1,0 +1,91 @@
+"""How a body comes in: a permit before the first byte, a cap while it streams, a limit to how long it may take."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from typing import Any
+
+from fastapi import Request
+from fastapi.routing import APIRoute
+from starlette.datastructures import FormData
+from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from app.api.deps import settings_of, workers_of
+from app.clock import Clock
+from app.errors import MalformedRequest, SlowUpload, UploadTooLarge
+
+MAX_TEXT_PART = 1024 * 1024
+MAX_PARTS = 100
+
+
+class UploadRoute(APIRoute):
+    """A route whose requests are admitted, capped and timed before FastAPI looks at them.
+
+    The permit is held until the answer is sent. The request's clock starts here: reading the body is its first stage.
+    """
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with workers_of(scope["app"]).admit():
+            await super().handle(scope, receive, send)
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handler = super().get_route_handler()
+
+        async def read_then_handle(request: Request) -> Response:
+            settings = settings_of(request.app)
+            clock = Clock(time.monotonic() + settings.deadline_seconds)
+            upload = _Upload(request.scope, request.receive)
+            with clock.stage("receive"):
+                await upload.read(settings.max_upload_bytes, settings.upload_seconds)
+            upload.state.clock = clock
+            return await handler(upload)
+
+        return read_then_handle
+
+
+class _Upload(Request):
+    """A request whose form was read under our limits."""
+
+    _fields: FormData
+
+    async def read(self, max_bytes: int, seconds: float) -> None:
+        """Read and parse the body. Raises UploadTooLarge, SlowUpload or MalformedRequest."""
+        announced = self.headers.get("content-length", "0")
+        if announced.isdecimal() and int(announced) > max_bytes:
+            raise UploadTooLarge(f"the body has {announced} bytes; this server takes {max_bytes}")
+        try:
+            async with asyncio.timeout(seconds):
+                self._fields = await self._parse(max_bytes)
+        except TimeoutError:
+            raise SlowUpload(f"the body did not arrive within {seconds:g} seconds") from None
+        except MultiPartException as error:
+            raise MalformedRequest(f"the form can't be read: {error.message}") from error
+
+    async def form(self, **limits: Any) -> FormData:  # type: ignore[override]
+        return self._fields
+
+    async def _parse(self, max_bytes: int) -> FormData:
+        kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        stream = _capped(self.stream(), max_bytes)
+        if kind == "multipart/form-data":
+            parser = MultiPartParser(
+                self.headers, stream, max_files=MAX_PARTS, max_fields=MAX_PARTS, max_part_size=MAX_TEXT_PART
+            )
+            parser.spool_max_size = max_bytes + 1  # in memory: the cap bounds it, and the disk may be read-only
+            return await parser.parse()
+        if kind == "application/x-www-form-urlencoded":
+            return await FormParser(self.headers, stream, max_fields=MAX_PARTS, max_part_size=MAX_TEXT_PART).parse()
+        async for _ in stream:
+            pass
+        return FormData()
+
+
+async def _capped(stream: AsyncGenerator[bytes, None], max_bytes: int) -> AsyncGenerator[bytes, None]:
+    received = 0
+    async for chunk in stream:
+        received += len(chunk)
+        if received > max_bytes:
+            raise UploadTooLarge(f"the body has more than the {max_bytes} bytes that this server takes")
+        yield chunk

@@ -1,0 +1,161 @@
+"""Bundles run by onnxruntime. The only module of the server that imports it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnxruntime
+
+from app.errors import BundleError
+from app.imaging.alpha import restore
+from app.imaging.preprocess import Alpha, Image, Placement, Tensor, fit, normalize, resize
+from app.inference.manifest import Manifest, PartsSpec, read_manifest
+from app.inference.predictor import Predictor, Prepared
+
+BATCH = 16  # one fixed batch size: onnxruntime's arena grows with every new shape and never shrinks
+MAP_SIDE = 96  # pixels of the shorter side of the map of parts
+
+
+def load_predictor(bundle: Path, intra_op_threads: int = 1) -> Predictor:
+    """The predictor of a bundle, its manifest and sha256 checked. Raises BundleError."""
+    manifest = read_manifest(bundle)
+    session = _Session(bundle / manifest.model.file, manifest, intra_op_threads)
+    if manifest.parts is not None:
+        return PartsPredictor(manifest, session, manifest.parts)
+    return MaskPredictor(manifest, session)
+
+
+class _Session:
+    """An onnxruntime session with one input and the output that the manifest names."""
+
+    def __init__(self, path: Path, manifest: Manifest, intra_op_threads: int) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = intra_op_threads
+        options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's own exceptions share no base class
+            raise BundleError(f"{path}: onnxruntime can't load it: {error}") from error
+        self._input, self._output = manifest.model.input, manifest.output.name
+        self._activation = manifest.output.activation
+        self._check_names(path)
+
+    def run(self, tensor: Tensor) -> Tensor:
+        output: Tensor = self._session.run([self._output], {self._input: tensor})[0]
+        if self._activation == "sigmoid":
+            return np.asarray(1 / (1 + np.exp(-output)), np.float32)
+        if self._activation == "minmax":
+            low, high = output.min(), output.max()
+            return np.asarray((output - low) / max(float(high - low), 1e-6), np.float32)
+        return np.asarray(output, np.float32)
+
+    def _check_names(self, path: Path) -> None:
+        inputs = [node.name for node in self._session.get_inputs()]
+        outputs = [node.name for node in self._session.get_outputs()]
+        if inputs != [self._input] or self._output not in outputs:
+            raise BundleError(f"{path}: inputs {inputs} and outputs {outputs} are not what the manifest says")
+
+
+class MaskPredictor:
+    """A network that classifies every pixel: one picture, one run, one alpha."""
+
+    def __init__(self, manifest: Manifest, session: _Session) -> None:
+        self.manifest, self._session = manifest, session
+
+    def prepare(self, image: Image) -> Prepared:
+        canvas, placement = fit(image, self.manifest.preprocess)
+        return Prepared(normalize(canvas, self.manifest.preprocess), (placement,))
+
+    def predict(self, prepared: Prepared) -> Tensor:
+        return self._session.run(prepared.tensor)
+
+    def assemble(self, prepared: Prepared, output: Tensor) -> Alpha:
+        side = self.manifest.preprocess.size
+        return restore(np.clip(output.reshape(side, side), 0, 1), prepared.placements[0])
+
+    def probability(self, image: Image) -> float:
+        """The mean alpha of the surest hundredth of the picture: near 0 only where nothing stands out."""
+        prepared = self.prepare(image)
+        alpha = self.assemble(prepared, self.predict(prepared)).ravel()
+        surest = np.partition(alpha, -max(1, alpha.size // 100))[-max(1, alpha.size // 100) :]
+        return float(surest.mean())
+
+
+class PartsPredictor:
+    """A network that says for a small square whether it shows foreground, moved over the picture at several scales."""
+
+    def __init__(self, manifest: Manifest, session: _Session, parts: PartsSpec) -> None:
+        self.manifest, self._session, self._parts = manifest, session, parts
+
+    def prepare(self, image: Image) -> Prepared:
+        reduced = self._reduce(image)
+        height, width = reduced.shape[:2]
+        boxes = tuple(_boxes(width, height, self._parts))
+        spec = self.manifest.preprocess
+        tensors = [
+            normalize(fit(reduced[box.top : box.top + box.height, box.left : box.left + box.width], spec)[0], spec)
+            for box in boxes
+        ]
+        return Prepared(np.concatenate(tensors), boxes)
+
+    def predict(self, prepared: Prepared) -> Tensor:
+        tensor = prepared.tensor
+        missing = -len(tensor) % BATCH
+        padded = np.concatenate([tensor, np.zeros((missing, *tensor.shape[1:]), np.float32)])
+        batches = [self._session.run(padded[start : start + BATCH]) for start in range(0, len(padded), BATCH)]
+        return np.concatenate(batches)[: len(tensor)]
+
+    def assemble(self, prepared: Prepared, output: Tensor) -> Alpha:
+        """Each point of the map is the mean over scales of the parts that cover it, nearer centres counting more."""
+        scores = output.reshape(len(prepared.placements))
+        width, height = prepared.placements[0].image_width, prepared.placements[0].image_height
+        ratio = MAP_SIDE / min(width, height)
+        shape = (max(1, round(height * ratio)), max(1, round(width * ratio)))
+        maps = []
+        for side in sorted({box.width for box in prepared.placements}):
+            total, weight = np.zeros(shape, np.float32), np.full(shape, 1e-6, np.float32)
+            for box, score in zip(prepared.placements, scores, strict=True):
+                if box.width == side:
+                    _spread(total, weight, box, float(score), ratio)
+            maps.append(total / weight)
+        return np.asarray(np.mean(maps, axis=0), np.float32)
+
+    def probability(self, image: Image) -> float:
+        """The classifier's answer to the picture as a whole, fitted as its preprocessing says."""
+        spec = self.manifest.preprocess
+        return float(self._session.run(normalize(fit(image, spec)[0], spec)).reshape(-1)[0])
+
+    def _reduce(self, image: Image) -> Image:
+        """The picture at which the smallest part is just as large as the network's input."""
+        ratio = self.manifest.preprocess.size / (min(self._parts.sizes) * min(image.shape[:2]))
+        if ratio >= 1:
+            return image
+        return resize(image, max(1, round(image.shape[1] * ratio)), max(1, round(image.shape[0] * ratio)))
+
+
+def _boxes(width: int, height: int, parts: PartsSpec) -> Iterator[Placement]:
+    """Squares of every size, in steps, the last row and column flush with the picture's edge."""
+    for share in parts.sizes:
+        side = max(1, round(share * min(width, height)))
+        for top in _starts(height, side, parts.stride):
+            for left in _starts(width, side, parts.stride):
+                yield Placement(left, top, side, side, width, height)
+
+
+def _starts(length: int, side: int, stride: float) -> list[int]:
+    count = max(1, int(np.ceil((length - side) / max(1.0, side * stride))) + 1)
+    return sorted({round(start) for start in np.linspace(0, length - side, count)})
+
+
+def _spread(total: Alpha, weight: Alpha, box: Placement, score: float, ratio: float) -> None:
+    """Add a part's score over the map's cells it covers, with a Hann window as weight."""
+    top, bottom = round(box.top * ratio), max(round(box.top * ratio) + 1, round((box.top + box.height) * ratio))
+    left, right = round(box.left * ratio), max(round(box.left * ratio) + 1, round((box.left + box.width) * ratio))
+    cells = (slice(top, bottom), slice(left, right))
+    window = cv2.createHanningWindow((max(2, right - left + 2), max(2, bottom - top + 2)), cv2.CV_32F)[1:-1, 1:-1]
+    window = window[: total[cells].shape[0], : total[cells].shape[1]] + np.float32(0.05)
+    total[cells] += window * np.float32(score)
+    weight[cells] += window

@@ -1,0 +1,32 @@
+"""Settings from the environment, `CUTOUT_…`. Nothing is read at import: `create_app` is handed an instance."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MIB = 1024 * 1024
+
+
+class Settings(BaseSettings):
+    """Every setting has a default that is safe on a developer's machine. An unreadable value stops the start."""
+
+    model_config = SettingsConfigDict(env_prefix="CUTOUT_", frozen=True, extra="forbid")
+
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8000, ge=0, le=65535, description="port to listen on")
+    models: Path = Field(Path("models"), description="folder of bundles, or one bundle")
+    default_model: str | None = Field(
+        None, description="the model of `POST /cutout` and `/mask`; the segmenter where there is one"
+    )
+    max_upload_bytes: int = Field(32 * MIB, ge=1024, description="largest request body, bytes")
+    max_pixels: int = Field(50_000_000, ge=64, description="largest picture, pixels, read from its header")
+    threads: int | None = Field(None, ge=1, description="pictures worked on at once; the cores of the machine or quota")
+    intra_op_threads: int = Field(1, ge=1, description="threads that onnxruntime uses for one picture")
+    queue: int = Field(16, ge=0, description="requests that may wait beyond those worked on; more get 429")
+    deadline_seconds: float = Field(30, gt=0, description="time for one request, upload included; then 504")
+    upload_seconds: float = Field(20, gt=0, description="time for the body to arrive; then 408")
+    drain_seconds: float = Field(20, ge=0, description="time for requests in flight to finish after SIGTERM")
+    docs: bool = Field(True, description="serve `/docs` and `/openapi.json`")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="what to log")
