@@ -1,0 +1,30 @@
+# The server alone, without TensorFlow.   docker compose up   or:
+#   docker build -t cutout . && docker run --read-only --tmpfs /tmp -p 127.0.0.1:8000:8000 cutout
+
+FROM python:3.11-slim-bookworm AS build
+RUN python -m venv --without-pip /opt/venv
+COPY requirements/server.txt /build/
+RUN python -m pip --python /opt/venv/bin/python install --no-cache-dir --require-hashes -r /build/server.txt
+COPY app /srv/cutout/app
+# a read-only container can't write bytecode: without this every start compiles anew
+RUN /opt/venv/bin/python -m compileall -q /srv/cutout/app
+
+FROM python:3.11-slim-bookworm
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    CUTOUT_HOST=0.0.0.0 \
+    CUTOUT_PORT=8000
+WORKDIR /srv/cutout
+COPY --from=build /opt/venv /opt/venv
+COPY --from=build /srv/cutout/app app
+COPY LICENSE ./
+COPY models models
+USER 10001:10001
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --start-interval=1s CMD ["python", "-I", "-S", "-c", "\
+import http.client, os, sys; \
+server = http.client.HTTPConnection('127.0.0.1', int(os.environ['CUTOUT_PORT']), timeout=2); \
+server.request('GET', '/readyz'); \
+sys.exit(server.getresponse().status != 200)"]
+CMD ["python", "-m", "app"]

@@ -1,0 +1,70 @@
+# Everything a person or a CI needs, from a bare machine with Python 3.11. `make help` lists it.
+
+VENV := .venv
+BIN  := $(VENV)/bin
+PIP  := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
+
+# The first of these that runs and is 3.11. PYTHON=/path/to/python overrides.
+PYTHON ?= $(shell for python in python3.11 python3 python; do \
+	$$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$python && break; done)
+
+LOCK = $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links \
+	--custom-compile-command "make lock" --python-version 3.11 --python-platform x86_64-manylinux_2_28 $(UPGRADE) pyproject.toml
+
+export CUTOUT_HOST ?= 127.0.0.1
+export CUTOUT_PORT ?= 8000
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: serve
+serve: $(VENV)/.server ## install the server (no TensorFlow) and run it on CUTOUT_HOST:CUTOUT_PORT (127.0.0.1:8000)
+	exec $(BIN)/python -m app
+
+.PHONY: test
+test: lint ## install everything; lint, types, import contracts and all tests
+	$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: lint
+lint: $(VENV)/.dev ## ruff, mypy and the import contracts
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+.PHONY: format
+format: $(VENV)/.dev ## let ruff put the code in order
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+.PHONY: hooks
+hooks: $(VENV)/.dev ## run the same lint before every commit
+	$(BIN)/pre-commit install
+
+.PHONY: export-env
+export-env: $(VENV)/.export ## install what `.venv/bin/python -m model_export` needs
+
+.PHONY: lock
+lock: $(VENV)/.dev ## write requirements/ anew from pyproject.toml (UPGRADE=--upgrade for newer versions)
+	$(LOCK) --all-extras -o requirements/dev.txt
+	$(LOCK) --extra export -c requirements/dev.txt -o requirements/export.txt
+	$(LOCK) -c requirements/dev.txt -o requirements/server.txt
+
+.PHONY: clean
+clean: ## remove the virtual environment and all caches
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+# Each set holds the smaller ones. A stamp is as old as its last install, so a second call does nothing.
+
+$(VENV)/.created:
+	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 found; say where it is: make PYTHON=/path/to/python3.11 …" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.%: requirements/%.txt $(VENV)/.created
+	@echo "installing $<"
+	@$(PIP) -r $<
+	@touch $@
