@@ -1,0 +1,30 @@
+"""Pictures for tests, made in code."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+
+def disc(width: int = 96, height: int = 64) -> NDArray[np.uint8]:
+    """A bright disc on black, (H, W, 3) uint8 RGB, its radius a quarter of the height, in the middle."""
+    image = np.zeros((height, width, 3), np.uint8)
+    cv2.circle(image, (width // 2, height // 2), height // 4, (255, 255, 255), -1)
+    return image
+
+
+def encoded(image: NDArray[np.uint8], suffix: str = ".png") -> bytes:
+    """An RGB, RGBA or grey array as a file of that type."""
+    order = {3: [2, 1, 0], 4: [2, 1, 0, 3]}
+    pixels = image if image.ndim == 2 else np.ascontiguousarray(image[:, :, order[image.shape[2]]])
+    done, data = cv2.imencode(suffix, pixels)
+    assert done
+    return data.tobytes()
+
+
+def decoded(data: bytes) -> NDArray[np.uint8]:
+    """A file as grey (H, W), RGB or RGBA, unchanged."""
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert pixels is not None
+    if pixels.ndim == 2:
+        return pixels
+    return np.ascontiguousarray(pixels[:, :, {3: [2, 1, 0], 4: [2, 1, 0, 3]}[pixels.shape[2]]])

@@ -1,0 +1,52 @@
+"""A predictor that a child can check: bright is foreground."""
+
+import numpy as np
+
+from app.imaging.preprocess import Alpha, Image, PreprocessSpec, Tensor, place, resize
+from app.inference.manifest import Golden, Manifest, ModelFile, OutputSpec, PartsSpec
+from app.inference.predictor import Prepared
+from app.settings import Settings
+
+SIDE = 32
+
+
+def manifest(name: str = "bright", task: str = "segment") -> Manifest:
+    return Manifest.model_validate(
+        {
+            "name": name,
+            "version": "1.0.0",
+            "task": task,
+            "description": "bright is foreground",
+            "license": "Apache-2.0",
+            "created": "2026-01-01T00:00:00Z",
+            "preprocess": PreprocessSpec(color="gray", size=SIDE, fit="stretch", scale="unit"),
+            "output": OutputSpec(name="alpha"),
+            "parts": PartsSpec(sizes=(0.5,), stride=0.5) if task == "classify" else None,
+            "model": ModelFile(sha256="0" * 64, bytes=1, opset=18, precision="float32", input="image"),
+            "golden": Golden(picture="", expected=(0.0,), tolerance=1.0),
+        }
+    )
+
+
+class BrightPredictor:
+    """The alpha is the picture's green channel; the probability is its mean."""
+
+    def __init__(self, name: str = "bright", task: str = "segment") -> None:
+        self.manifest = manifest(name, task)
+
+    def prepare(self, image: Image) -> Prepared:
+        small = resize(image, SIDE, SIDE)[:, :, 1].astype(np.float32) / 255
+        return Prepared(small[np.newaxis], (place(image.shape[1], image.shape[0], self.manifest.preprocess),))
+
+    def predict(self, prepared: Prepared) -> Tensor:
+        return prepared.tensor
+
+    def assemble(self, prepared: Prepared, output: Tensor) -> Alpha:
+        return output[0]
+
+    def probability(self, image: Image) -> float:
+        return float(image[:, :, 1].mean() / 255)
+
+
+def bright_predictors(settings: Settings) -> list[BrightPredictor]:
+    return [BrightPredictor("classifier", "classify"), BrightPredictor("segmenter")]
