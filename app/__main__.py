@@ -1,41 +1,56 @@
-"""`python -m app`: run the service by its settings, and end with 0 when told to stop."""
+"""`python -m app`: a supervisor, and the worker processes that serve.
 
-import signal
+The supervisor holds the listening socket and decodes nothing. A worker that dies, be it in a decoder, is replaced
+within a second or two; what connects meanwhile waits in the socket's backlog.
+"""
+
 import sys
-from types import FrameType
 
-import cv2
 import uvicorn
 from pydantic import ValidationError
+from uvicorn.supervisors import Multiprocess
 
-from app.main import create_app
 from app.settings import Settings
+
+STARTUP_FAILURE = 3
+
+
+class Supervisor(Multiprocess):
+    """uvicorn's, which also stops listening at once when told to stop: nobody shall wait for a server that leaves."""
+
+    def terminate_all(self) -> None:
+        for listening in self.sockets:
+            listening.close()
+        super().terminate_all()
 
 
 def main() -> None:
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        for item in error.errors():
-            print(f"CUTOUT_{'_'.join(map(str, item['loc'])).upper()}: {item['msg']}", file=sys.stderr)
-        raise SystemExit(2) from None
-    cv2.setNumThreads(1)  # a request has one thread; OpenCV's own pool would fight the others for the cores
-    # uvicorn raises the signal again when it has drained: a stop that was asked for is a success.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _exit_cleanly)
-    uvicorn.run(
-        create_app(settings),
+    settings = read_settings()
+    config = uvicorn.Config(
+        "app.main:from_environment",
+        factory=True,
         host=settings.host,
         port=settings.port,
+        workers=settings.workers,
         log_level=settings.log_level,
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=round(settings.drain_seconds),
     )
+    supervisor = Supervisor(config, sockets=[config.bind_socket()])
+    supervisor.run()
+    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+        raise SystemExit(STARTUP_FAILURE)
 
 
-def _exit_cleanly(number: int, frame: FrameType | None) -> None:
-    raise SystemExit(0)
+def read_settings() -> Settings:
+    """The settings of the environment. Ends the process with 2 and a line for each that can't be read."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        for item in error.errors():
+            print(f"CUTOUT_{'_'.join(map(str, item['loc'])).upper()}: {item['msg']}", file=sys.stderr)
+        raise SystemExit(2) from None
 
 
 if __name__ == "__main__":

@@ -1,16 +1,17 @@
 """The composition root: settings and a way to build predictors in, an ASGI app out. Everything is wired here."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import cv2
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from app.api import docs, health, models, problems, routes
+from app.cores import usable_cores
 from app.inference.predictor import Predictor
 from app.inference.registry import Registry
 from app.remover import Remover
@@ -41,7 +42,7 @@ def create_app(settings: Settings, build: Build | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.registry = Registry(settings.default_model)
     app.state.remover = Remover(app.state.registry, settings.max_pixels)
-    app.state.workers = Workers(settings.threads or usable_cores(), settings.queue)
+    app.state.workers = Workers(threads(settings), settings.queue)
     problems.install(app)
     for router in (routes.router, models.router, health.router):
         app.include_router(router)
@@ -51,9 +52,15 @@ def create_app(settings: Settings, build: Build | None = None) -> FastAPI:
     return app
 
 
-def usable_cores() -> int:
-    """Cores that this process may use."""
-    return max(1, len(os.sched_getaffinity(0)))
+def from_environment() -> FastAPI:
+    """The service by its environment: what each worker process runs."""
+    cv2.setNumThreads(1)  # a picture has one thread; OpenCV's own pool would fight the others for the cores
+    return create_app(Settings())
+
+
+def threads(settings: Settings) -> int:
+    """Pictures worked on at once in this process: cores = workers x threads x intra-op threads."""
+    return settings.threads or max(1, usable_cores() // (settings.workers * settings.intra_op_threads))
 
 
 def _load(registry: Registry, settings: Settings, build: Build | None) -> None:

@@ -22,7 +22,10 @@ class Settings(BaseSettings):
     )
     max_upload_bytes: int = Field(32 * MIB, ge=1024, description="largest request body, bytes")
     max_pixels: int = Field(50_000_000, ge=64, description="largest picture, pixels, read from its header")
-    threads: int | None = Field(None, ge=1, description="pictures worked on at once; the cores of the machine or quota")
+    workers: int = Field(1, ge=1, le=64, description="worker processes; one that dies is replaced")
+    threads: int | None = Field(
+        None, ge=1, description="pictures worked on at once in a process; cores / workers / intra-op threads when unset"
+    )
     intra_op_threads: int = Field(1, ge=1, description="threads that onnxruntime uses for one picture")
     queue: int = Field(16, ge=0, description="requests that may wait beyond those worked on; more get 429")
     deadline_seconds: float = Field(30, gt=0, description="time for one request, upload included; then 504")

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.api.deps import settings_of, workers_of
 from app.clock import Clock
-from app.errors import MalformedRequest, SlowUpload, UploadTooLarge
+from app.errors import Abandoned, MalformedRequest, SlowUpload, UploadTooLarge
 
 MAX_TEXT_PART = 1024 * 1024
 MAX_PARTS = 100
@@ -40,7 +40,7 @@ class UploadRoute(APIRoute):
             with clock.stage("receive"):
                 await upload.read(settings.max_upload_bytes, settings.upload_seconds)
             upload.state.clock = clock
-            return await handler(upload)
+            return await _unless_gone(handler(upload), request.receive, clock)
 
         return read_then_handle
 
@@ -80,6 +80,25 @@ class _Upload(Request):
         async for _ in stream:
             pass
         return FormData()
+
+
+async def _unless_gone(answer: Coroutine[Any, Any, Response], receive: Receive, clock: Clock) -> Response:
+    """The answer, unless the client disconnects first: then its work is dropped and its place is free."""
+    work, gone = asyncio.ensure_future(answer), asyncio.ensure_future(_disconnected(receive))
+    try:
+        await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            return work.result()
+        raise Abandoned("the client has gone")
+    finally:
+        clock.abandon()
+        work.cancel()
+        gone.cancel()
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _capped(stream: AsyncGenerator[bytes, None], max_bytes: int) -> AsyncGenerator[bytes, None]:

@@ -1,0 +1,107 @@
+"""Every request seen from outside: its id in and out, its line in the log, its counts in the metrics."""
+
+import json
+import logging
+import re
+import time
+import uuid
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.metrics import Metrics
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+QUIET = frozenset({"/livez", "/readyz", "/metrics"})
+
+log = logging.getLogger("cutout.access")
+
+
+class Observe:
+    """ASGI middleware. A request id that the client sent is kept where it is harmless, else a new one is made."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self.app, self.metrics = app, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request_id = _request_id(Headers(scope=scope))
+        scope.setdefault("state", {})["request_id"] = request_id
+        started, status = time.perf_counter(), 500
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["x-request-id"] = request_id
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_with_id)
+        finally:
+            self._record(scope, status, time.perf_counter() - started)
+
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "other")
+        self.metrics.requests.labels(route, status).inc()
+        self.metrics.seconds.labels(route).observe(seconds)
+        state = scope["state"]
+        clock, code = state.get("clock"), state.get("problem")
+        stages = dict(clock.seconds) if clock is not None else {}
+        for stage, taken in stages.items():
+            self.metrics.stages.labels(stage).observe(taken)
+        if code is not None:
+            self.metrics.rejected.labels(code).inc()
+        if scope["path"] not in QUIET and log.isEnabledFor(logging.INFO):
+            log.info("request", extra={"fields": _fields(scope, status, seconds, stages)})
+
+
+class JsonFormatter(logging.Formatter):
+    """A log line as one JSON object. Headers, forms and pictures never get into it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
+def log_config(level: str, form: str) -> dict[str, Any]:
+    """A `logging` configuration for this process: JSON lines or plain text, to standard error."""
+    text = {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}
+    formatter = {"()": "app.api.observe.JsonFormatter"} if form == "json" else text
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"default": formatter},
+        "handlers": {"default": {"class": "logging.StreamHandler", "formatter": "default"}},
+        "root": {"handlers": ["default"], "level": level.upper()},
+        "loggers": {"httpx": {"level": "WARNING"}},
+    }
+
+
+def _fields(scope: Scope, status: int, seconds: float, stages: dict[str, float]) -> dict[str, Any]:
+    state = scope["state"]
+    fields = {
+        "request_id": state["request_id"],
+        "method": scope["method"],
+        "path": scope["path"],
+        "status": status,
+        "ms": round(1000 * seconds, 2),
+        "stages_ms": {name: round(1000 * taken, 2) for name, taken in stages.items()},
+    }
+    return {**fields, "code": state["problem"]} if "problem" in state else fields
+
+
+def _request_id(headers: Headers) -> str:
+    given = headers.get("x-request-id", "")
+    return given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex

@@ -1,0 +1,37 @@
+"""What operators watch, for Prometheus. One registry an app, so that two apps in a process don't share counts."""
+
+import os
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+BYTES = tuple(4**exponent * 1024 for exponent in range(9))
+PIXELS = tuple(4**exponent * 10_000 for exponent in range(8))
+
+
+class Metrics:
+    """Counts and times, labelled by route template and stage, never by anything a client chose."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        own = {"registry": self.registry}
+        self.requests = Counter("cutout_requests", "Requests answered", ["route", "status"], **own)
+        self.seconds = Histogram("cutout_request_seconds", "Whole requests", ["route"], buckets=SECONDS, **own)
+        self.stages = Histogram("cutout_stage_seconds", "Stages of requests", ["stage"], buckets=SECONDS, **own)
+        self.rejected = Counter("cutout_rejected", "Requests refused, by problem code", ["code"], **own)
+        self.upload_bytes = Histogram("cutout_upload_bytes", "Sizes of uploads", buckets=BYTES, **own)
+        self.pixels = Histogram("cutout_picture_pixels", "Sizes of pictures", buckets=PIXELS, **own)
+        self.in_flight = Gauge(
+            "cutout_in_flight", "Requests admitted and not yet answered", multiprocess_mode="livesum", **own
+        )
+        self.places = Gauge("cutout_places", "Requests that may be admitted", multiprocess_mode="livesum", **own)
+
+    def exposition(self) -> bytes:
+        """All of it in Prometheus' text format, over all worker processes where there are several."""
+        if MULTIPROCESS not in os.environ:
+            return generate_latest(self.registry)
+        shared = CollectorRegistry()
+        MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
+        return generate_latest(shared)
