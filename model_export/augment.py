@@ -9,7 +9,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.imaging.preprocess import Image, resize
+from app.imaging.preprocess import Canvas, Image, resize
 from model_export.data import Mask
 
 Sample = tuple[Image, Mask]
@@ -41,6 +41,14 @@ def augment(sample: Sample, size: int, config: AugmentConfig, rng: Generator) ->
     return change_colors(image, config, rng), mask
 
 
+def augment_part(canvas: Canvas, config: AugmentConfig, rng: Generator) -> Canvas:
+    """A random crop of a part's canvas (S, S, C) uint8 at the same size, C = 1 or 3, its colours changed."""
+    size = canvas.shape[0]
+    pixels = canvas[:, :, 0] if canvas.shape[2] == 1 else canvas
+    pixels = _apply(pixels, _random_affine(size, size, size, config, rng), size)
+    return change_colors(pixels, config, rng).reshape(canvas.shape)
+
+
 def warp(sample: Sample, size: int, config: AugmentConfig, rng: Generator) -> Sample:
     """Crop, flip, rotate and resize in one affine step, so that pixels are interpolated only once."""
     image, mask = sample
@@ -52,11 +60,15 @@ def warp(sample: Sample, size: int, config: AugmentConfig, rng: Generator) -> Sa
     return _apply(image, matrix, size), warped_mask
 
 
-def change_colors(image: Image, config: AugmentConfig, rng: Generator) -> Image:
-    """Brightness, contrast, saturation, tint, blur, noise and JPEG artefacts."""
+def change_colors(image: NDArray[np.uint8], config: AugmentConfig, rng: Generator) -> NDArray[np.uint8]:
+    """Brightness, contrast, saturation, tint, blur, noise and JPEG artefacts; the first four as gamma where it is grey.
+
+    image: (H, W, 3) or (H, W) uint8.
+    """
+    colored = image.ndim == 3
     if rng.random() < config.color:
-        image = _jitter(image, rng)
-    if rng.random() < config.gray:
+        image = _jitter(image, rng) if colored else _bend(image, rng)
+    if rng.random() < config.gray and colored:
         image = np.asarray(cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB), np.uint8)
     if rng.random() < config.blur:
         image = np.asarray(cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.4, 1.8))), np.uint8)
@@ -65,7 +77,7 @@ def change_colors(image: Image, config: AugmentConfig, rng: Generator) -> Image:
         image = np.clip(image + grain, 0, 255).astype(np.uint8)
     if rng.random() < config.jpeg:
         _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 85))])
-        image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+        image = np.asarray(cv2.imdecode(data, cv2.IMREAD_UNCHANGED), np.uint8)
     return image
 
 
@@ -134,6 +146,13 @@ def _jitter(image: Image, rng: Generator) -> Image:
     matrix = gain * tint[:, np.newaxis] * matrix
     offset = np.full((3, 1), pivot * (1 - gain) + shift, np.float32)
     return np.asarray(cv2.transform(image, np.hstack([matrix, offset])), np.uint8)
+
+
+def _bend(image: NDArray[np.uint8], rng: Generator) -> NDArray[np.uint8]:
+    """Gamma and clipping: what min-max scaling does not undo, unlike contrast and brightness."""
+    gamma, clipped = rng.uniform(0.6, 1.6), rng.uniform(0.0, 0.06, 2)
+    ramp = np.linspace(-clipped[0], 1 + clipped[1], 256).clip(0, 1) ** gamma
+    return np.asarray(cv2.LUT(image, np.rint(255 * ramp).astype(np.uint8)), np.uint8)
 
 
 def _random_part(background: Image, rng: Generator) -> Image:

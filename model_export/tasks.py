@@ -6,13 +6,18 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from app.errors import DataError
 from app.imaging.preprocess import normalize
 from model_export.config import TrainConfig
 from model_export.data import Pair
 from model_export.masks_dataset import MaskBatches, load_samples
 from model_export.measures import MaskScore
+from model_export.part_measures import part_scores
+from model_export.parts import load_pictures
+from model_export.parts_dataset import NO_PARTS, PartBatches, judged_parts
 
 JUDGED_AT_ONCE = 16
+JUDGED_PARTS_AT_ONCE = 256
 
 Scores = dict[str, float]
 Judge = Callable[[Any], Scores]
@@ -58,5 +63,26 @@ class MaskTask:
         return score
 
 
-class PartTask(MaskTask):
-    pass
+class PartTask:
+    """The classifier's: labelled parts of every picture."""
+
+    compile: dict[str, Any] = {"loss": "binary_crossentropy", "metrics": ["accuracy"], "jit_compile": False}
+
+    def __init__(self, config: TrainConfig) -> None:
+        self.config = config
+
+    def batches(self, pairs: Sequence[Pair], root: Path) -> PartBatches:
+        return PartBatches(pairs, self.config)
+
+    def judge(self, pairs: Sequence[Pair]) -> Judge:
+        sizes, spec = self.config.data.part_sizes, self.config.preprocess
+        judged = [judged_parts(picture, sizes, spec) for picture in load_pictures(pairs, sizes, spec)]
+        x, labels = (np.concatenate(arrays) for arrays in zip(*judged, strict=True))
+        if not len(x):
+            raise DataError(f"validation: {NO_PARTS}")
+
+        def score(model: Any) -> Scores:
+            scores = part_scores(labels, model.predict(x, batch_size=JUDGED_PARTS_AT_ONCE, verbose=0)[:, 0])
+            return {"score": scores["balanced_accuracy"], **{f"val_{name}": value for name, value in scores.items()}}
+
+        return score

@@ -1,0 +1,125 @@
+"""The labelled parts of a picture that the classifier learns from and is tested on.
+
+A **part** is a square inside the picture, its side a given share of the picture's shorter side, rounded to pixels.
+Its label comes from the share of its pixels that are foreground (mask >= 128):
+
+    at least 60 %   foreground (1)
+    at most 5 %     background (0)
+    in between      no part: nobody could say what it shows
+
+A picture yields **pairs** of one foreground and one background part of the same size, so that classes are balanced
+at every size and size says nothing about the class. For each pair a size is drawn, uniformly from those at which the
+picture has parts of both classes; then one part of each class, uniformly from all its positions (steps of one pixel),
+with replacement. A picture that has both classes at no size yields nothing.
+
+The draw depends on the seed, the epoch, the picture's set and stem, its mask and the sizes, and on nothing else:
+the same parts on every machine and whatever other pictures there are. Training, validation, test and `evaluate` all
+cut parts here.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from app.imaging.preprocess import Image, PreprocessSpec, resize
+from model_export.data import Mask, Pair, load_pair
+from model_export.progress import track
+
+FOREGROUND_FROM = 0.60
+BACKGROUND_UP_TO = 0.05
+JUDGED_PAIRS = 8  # pairs of parts from each picture wherever a network is judged, so that figures compare
+JUDGED_SEED = 0
+
+
+@dataclass(frozen=True)
+class Part:
+    """A square of a picture, in its pixels, and what it shows: 1 foreground, 0 background."""
+
+    left: int
+    top: int
+    side: int
+    label: int
+
+    def cut(self, image: Image) -> Image:
+        """The part's pixels (side, side, 3) uint8, a view."""
+        return image[self.top : self.top + self.side, self.left : self.left + self.side]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture to cut parts from, reduced by `reduce_for_parts`, with its mask at the same size."""
+
+    pair: Pair
+    image: Image
+    mask: Mask
+
+
+def draw_parts(mask: Mask, sizes: Sequence[float], pairs: int, rng: Generator) -> list[Part]:
+    """`pairs` pairs of a foreground and a background part of a mask (H, W) uint8, foreground first; or none at all."""
+    drawable = [positions for positions in (_Positions(mask, size) for size in sizes) if positions.has_both_labels]
+    if not drawable:
+        return []
+    chosen = [drawable[index] for index in rng.integers(len(drawable), size=pairs)]
+    return [positions.draw(label, rng) for positions in chosen for label in (1, 0)]
+
+
+def part_seed(pair: Pair, seed: int, epoch: int = 0) -> Generator:
+    """The random numbers for the parts of one picture in one epoch."""
+    name = hashlib.sha256(f"{pair.set}/{pair.stem}".encode()).digest()[:8]
+    return np.random.default_rng([seed, epoch, int.from_bytes(name, "big")])
+
+
+def foreground_share(mask: Mask, side: int) -> NDArray[np.float32]:
+    """The share of foreground in every square of that side: (H - side + 1, W - side + 1), at its top left corner.
+
+    By an integral image: four look-ups a square, whatever its size (Crow, SIGGRAPH 1984).
+    """
+    table = cv2.integral((mask >= 128).astype(np.uint8))
+    counts = table[side:, side:] - table[:-side, side:] - table[side:, :-side] + table[:-side, :-side]
+    return np.asarray(counts, np.float32) / np.float32(side * side)
+
+
+def reduce_for_parts(array: NDArray[np.uint8], sizes: Sequence[float], spec: PreprocessSpec) -> NDArray[np.uint8]:
+    """A picture or mask at which the smallest part is just as large as the network's input; smaller ones as they are.
+
+    The server does the same before it scores parts: more pixels would cost time and be averaged away by `fit`.
+    """
+    height, width = array.shape[:2]
+    ratio = spec.size / (min(sizes) * min(height, width))
+    if ratio >= 1:
+        return array
+    return resize(array, max(1, round(width * ratio)), max(1, round(height * ratio)))
+
+
+def load_pictures(pairs: Sequence[Pair], sizes: Sequence[float], spec: PreprocessSpec) -> list[Picture]:
+    """Every picture of `pairs`, reduced, in memory. Raises DataError naming a file that is unusable."""
+    pictures = []
+    for pair in track(pairs, "loading pictures"):
+        image, mask = (reduce_for_parts(array, sizes, spec) for array in load_pair(pair))
+        pictures.append(Picture(pair, image, mask))
+    return pictures
+
+
+class _Positions:
+    """All places in a mask where parts of one size may lie, by label."""
+
+    def __init__(self, mask: Mask, size: float) -> None:
+        self.side = max(1, round(size * min(mask.shape)))
+        share = foreground_share(mask, self.side)
+        self.columns = share.shape[1]
+        flat = share.ravel()
+        self.of_label = (np.flatnonzero(flat <= BACKGROUND_UP_TO), np.flatnonzero(flat >= FOREGROUND_FROM))
+
+    @property
+    def has_both_labels(self) -> bool:
+        return all(len(places) for places in self.of_label)
+
+    def draw(self, label: int, rng: Generator) -> Part:
+        places = self.of_label[label]
+        top, left = divmod(int(places[rng.integers(len(places))]), self.columns)
+        return Part(left, top, self.side, label)
