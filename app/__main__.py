@@ -10,6 +10,7 @@ import uvicorn
 from pydantic import ValidationError
 from uvicorn.supervisors import Multiprocess
 
+from app.logs import log_config
 from app.settings import Settings
 
 STARTUP_FAILURE = 3
@@ -32,7 +33,7 @@ def main() -> None:
         host=settings.host,
         port=settings.port,
         workers=settings.workers,
-        log_level=settings.log_level,
+        log_config=log_config(settings.log_level, settings.log_format),
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=round(settings.drain_seconds),

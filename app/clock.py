@@ -11,12 +11,13 @@ from app.errors import Abandoned, TooSlow
 class Clock:
     """Times the stages of one request. Each stage is also where work that nobody waits for any more stops.
 
-    `deadline` is a `time.monotonic()` moment, or None for no limit.
+    `deadline` is a `time.monotonic()` moment, or None for no limit. `pixels` is the size of the decoded upload.
     """
 
     def __init__(self, deadline: float | None = None) -> None:
         self.deadline = deadline
         self.seconds: dict[str, float] = {}
+        self.pixels = 0
         self._abandoned = threading.Event()
 
     @contextmanager

@@ -11,9 +11,11 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from app.api import docs, health, models, problems, routes
+from app.api.observe import Observe
 from app.cores import usable_cores
 from app.inference.predictor import Predictor
 from app.inference.registry import Registry
+from app.metrics import Metrics
 from app.remover import Remover
 from app.settings import Settings
 from app.workers import Workers
@@ -43,9 +45,14 @@ def create_app(settings: Settings, build: Build | None = None) -> FastAPI:
     app.state.registry = Registry(settings.default_model)
     app.state.remover = Remover(app.state.registry, settings.max_pixels)
     app.state.workers = Workers(threads(settings), settings.queue)
+    app.state.metrics = Metrics()
+    app.state.metrics.places.set(app.state.workers.permits)
+    app.add_middleware(Observe, metrics=app.state.metrics)
     problems.install(app)
     for router in (routes.router, models.router, health.router):
         app.include_router(router)
+    if settings.metrics:
+        app.include_router(health.metrics_router)
     if settings.docs:
         app.include_router(docs.router)
     app.mount("/assets", StaticFiles(directory=docs.WEB), name="assets")

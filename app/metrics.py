@@ -15,18 +15,17 @@ class Metrics:
     """Counts and times, labelled by route template and stage, never by anything a client chose."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        own = {"registry": self.registry}
-        self.requests = Counter("cutout_requests", "Requests answered", ["route", "status"], **own)
-        self.seconds = Histogram("cutout_request_seconds", "Whole requests", ["route"], buckets=SECONDS, **own)
-        self.stages = Histogram("cutout_stage_seconds", "Stages of requests", ["stage"], buckets=SECONDS, **own)
-        self.rejected = Counter("cutout_rejected", "Requests refused, by problem code", ["code"], **own)
-        self.upload_bytes = Histogram("cutout_upload_bytes", "Sizes of uploads", buckets=BYTES, **own)
-        self.pixels = Histogram("cutout_picture_pixels", "Sizes of pictures", buckets=PIXELS, **own)
+        own = self.registry = CollectorRegistry()
+        self.requests = Counter("cutout_requests", "Requests answered", ["route", "status"], registry=own)
+        self.seconds = Histogram("cutout_request_seconds", "Whole requests", ["route"], buckets=SECONDS, registry=own)
+        self.stages = Histogram("cutout_stage_seconds", "Stages of requests", ["stage"], buckets=SECONDS, registry=own)
+        self.rejected = Counter("cutout_rejected", "Requests refused, by problem code", ["code"], registry=own)
+        self.upload_bytes = Histogram("cutout_upload_bytes", "Sizes of uploads", buckets=BYTES, registry=own)
+        self.pixels = Histogram("cutout_picture_pixels", "Sizes of pictures", buckets=PIXELS, registry=own)
         self.in_flight = Gauge(
-            "cutout_in_flight", "Requests admitted and not yet answered", multiprocess_mode="livesum", **own
+            "cutout_in_flight", "Requests admitted and not yet answered", multiprocess_mode="livesum", registry=own
         )
-        self.places = Gauge("cutout_places", "Requests that may be admitted", multiprocess_mode="livesum", **own)
+        self.places = Gauge("cutout_places", "Requests that may be admitted", multiprocess_mode="livesum", registry=own)
 
     def exposition(self) -> bytes:
         """All of it in Prometheus' text format, over all worker processes where there are several."""

@@ -90,9 +90,7 @@ class Remover:
             data = codec.encode_png(alpha)
         return Written(data, "image/png", alpha.shape[1], alpha.shape[0], subject, predictor.manifest)
 
-    def cut_out(
-        self, upload: bytes, options: CutoutOptions, clock: Clock, background: bytes | None = None
-    ) -> Written:
+    def cut_out(self, upload: bytes, options: CutoutOptions, clock: Clock, background: bytes | None = None) -> Written:
         """The picture without its background, or on another one."""
         predictor = self.registry.for_masks(options.model)
         picture = self._decode(upload, clock)
@@ -106,13 +104,13 @@ class Remover:
             pixels = dress(compose.limit_size(pixels, options.size), options, behind)
         with clock.stage("encode"):
             data = encode(pixels, options.format)
-        return Written(
-            data, MEDIA_TYPES[options.format], pixels.shape[1], pixels.shape[0], subject, predictor.manifest
-        )
+        return Written(data, MEDIA_TYPES[options.format], pixels.shape[1], pixels.shape[0], subject, predictor.manifest)
 
     def _decode(self, upload: bytes, clock: Clock) -> Picture:
         with clock.stage("decode"):
-            return codec.decode(upload, self.max_pixels)
+            picture = codec.decode(upload, self.max_pixels)
+            clock.pixels += picture.width * picture.height
+            return picture
 
     def _coarse_alpha(self, picture: Picture, predictor: Predictor, clock: Clock) -> NDArray[np.float32]:
         with clock.stage("preprocess"):
@@ -122,9 +120,7 @@ class Remover:
         with clock.stage("postprocess"):
             return predictor.assemble(prepared, output)
 
-    def _alpha(
-        self, picture: Picture, predictor: Predictor, options: MaskOptions, clock: Clock
-    ) -> NDArray[np.uint8]:
+    def _alpha(self, picture: Picture, predictor: Predictor, options: MaskOptions, clock: Clock) -> NDArray[np.uint8]:
         coarse = self._coarse_alpha(picture, predictor, clock)
         with clock.stage("postprocess"):
             if options.refine:

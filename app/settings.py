@@ -32,4 +32,6 @@ class Settings(BaseSettings):
     upload_seconds: float = Field(20, gt=0, description="time for the body to arrive; then 408")
     drain_seconds: float = Field(20, ge=0, description="time for requests in flight to finish after SIGTERM")
     docs: bool = Field(True, description="serve `/docs` and `/openapi.json`")
+    metrics: bool = Field(True, description="serve `/metrics` for Prometheus")
+    log_format: Literal["json", "text"] = Field("json", description="how log lines are written")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="what to log")

@@ -1,7 +1,8 @@
 """Is the process alive, and may it be sent requests?"""
 
-from fastapi import APIRouter
-from starlette.responses import JSONResponse, Response
+from fastapi import APIRouter, Request
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from app.api.deps import RegistryDep
 from app.api.problems import documented
@@ -9,6 +10,7 @@ from app.api.schemas import Health
 from app.errors import NotReady
 
 router = APIRouter(tags=["health"])
+metrics_router = APIRouter(tags=["health"])
 
 
 @router.get("/livez", operation_id="livez", response_model=Health)
@@ -23,3 +25,9 @@ async def readyz(registry: RegistryDep) -> Response:
     if not registry.ready:
         raise NotReady("the models are still being loaded")
     return JSONResponse({"status": "ready"})
+
+
+@metrics_router.get("/metrics", operation_id="metrics", response_class=PlainTextResponse)
+async def metrics(request: Request) -> Response:
+    """Counts and times for Prometheus."""
+    return Response(request.app.state.metrics.exposition(), media_type=CONTENT_TYPE_PLAIN_0_0_4)

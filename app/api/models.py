@@ -1,6 +1,6 @@
 """`GET /models`: the manifests of what is loaded."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from app.api.deps import RegistryDep
@@ -26,10 +26,10 @@ async def list_models(registry: RegistryDep) -> JSONResponse:
 
 
 @router.get("/models/{name}", operation_id="getModel", response_model=Manifest, responses=documented(404, 503))
-async def get_model(name: str, registry: RegistryDep) -> Response:
+async def get_model(request: Request, name: str, registry: RegistryDep) -> Response:
     """One model's manifest."""
     try:
         predictor = registry.get(name)
     except UnknownModel as error:
-        return problem_response(404, error.code, error.detail)
+        return problem_response(request, 404, error.code, error.detail)
     return JSONResponse(predictor.manifest.model_dump(mode="json"))

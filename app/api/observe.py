@@ -1,6 +1,5 @@
 """Every request seen from outside: its id in and out, its line in the log, its counts in the metrics."""
 
-import json
 import logging
 import re
 import time
@@ -53,40 +52,12 @@ class Observe:
         stages = dict(clock.seconds) if clock is not None else {}
         for stage, taken in stages.items():
             self.metrics.stages.labels(stage).observe(taken)
+        if clock is not None and clock.pixels:
+            self.metrics.pixels.observe(clock.pixels)
         if code is not None:
             self.metrics.rejected.labels(code).inc()
         if scope["path"] not in QUIET and log.isEnabledFor(logging.INFO):
-            log.info("request", extra={"fields": _fields(scope, status, seconds, stages)})
-
-
-class JsonFormatter(logging.Formatter):
-    """A log line as one JSON object. Headers, forms and pictures never get into it."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        line: dict[str, Any] = {
-            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-            **getattr(record, "fields", {}),
-        }
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)
-
-
-def log_config(level: str, form: str) -> dict[str, Any]:
-    """A `logging` configuration for this process: JSON lines or plain text, to standard error."""
-    text = {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}
-    formatter = {"()": "app.api.observe.JsonFormatter"} if form == "json" else text
-    return {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "formatters": {"default": formatter},
-        "handlers": {"default": {"class": "logging.StreamHandler", "formatter": "default"}},
-        "root": {"handlers": ["default"], "level": level.upper()},
-        "loggers": {"httpx": {"level": "WARNING"}},
-    }
+            log.info("request", extra=_fields(scope, status, seconds, stages))
 
 
 def _fields(scope: Scope, status: int, seconds: float, stages: dict[str, float]) -> dict[str, Any]:

@@ -51,8 +51,15 @@ class ProblemResponse(Response):
 
 
 def problem_response(
-    status: int, code: str, detail: str, fields: list[InvalidField] | None = None, headers: dict[str, str] | None = None
+    request: Request,
+    status: int,
+    code: str,
+    detail: str,
+    fields: list[InvalidField] | None = None,
+    headers: dict[str, str] | None = None,
 ) -> ProblemResponse:
+    """A problem as the answer to `request`; its code is noted there for the log and the metrics."""
+    request.state.problem = code
     problem = Problem(title=_title(status), status=status, code=code, detail=detail, errors=fields)
     content = json.dumps(problem.model_dump(exclude_none=True), ensure_ascii=False)
     retry = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status in (429, 503) else {}
@@ -80,7 +87,7 @@ def _domain_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.CutoutError)
     status = STATUS.get(type(error), 500)
     detail = error.detail if status != 500 else "the server failed; its log says why"
-    return problem_response(status, error.code, detail)
+    return problem_response(request, status, error.code, detail)
 
 
 def _validation_error(request: Request, error: Exception) -> Response:
@@ -91,18 +98,18 @@ def _validation_error(request: Request, error: Exception) -> Response:
     ]
     missing = all(item["type"] == "missing" for item in error.errors())
     code = "missing_field" if missing else "invalid_option"
-    return problem_response(422, code, "; ".join(f"{item.field}: {item.message}" for item in fields), fields)
+    return problem_response(request, 422, code, "; ".join(f"{item.field}: {item.message}" for item in fields), fields)
 
 
 def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code = _title(error.status_code).lower().replace(" ", "_")
     headers = dict(error.headers) if error.headers else None
-    return problem_response(error.status_code, code, str(error.detail), headers=headers)
+    return problem_response(request, error.status_code, code, str(error.detail), headers=headers)
 
 
 def _unexpected_error(request: Request, error: Exception) -> Response:
-    return problem_response(500, "internal_error", "the server failed; its log says why")
+    return problem_response(request, 500, "internal_error", "the server failed; its log says why")
 
 
 def _title(status: int) -> str:

@@ -27,7 +27,8 @@ class UploadRoute(APIRoute):
     """
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with workers_of(scope["app"]).admit():
+        in_flight = scope["app"].state.metrics.in_flight
+        with workers_of(scope["app"]).admit(), in_flight.track_inprogress():
             await super().handle(scope, receive, send)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -39,6 +40,7 @@ class UploadRoute(APIRoute):
             upload = _Upload(request.scope, request.receive)
             with clock.stage("receive"):
                 await upload.read(settings.max_upload_bytes, settings.upload_seconds)
+            request.app.state.metrics.upload_bytes.observe(upload.received)
             upload.state.clock = clock
             return await _unless_gone(handler(upload), request.receive, clock)
 
@@ -48,6 +50,7 @@ class UploadRoute(APIRoute):
 class _Upload(Request):
     """A request whose form was read under our limits."""
 
+    received = 0
     _fields: FormData
 
     async def read(self, max_bytes: int, seconds: float) -> None:
@@ -68,7 +71,7 @@ class _Upload(Request):
 
     async def _parse(self, max_bytes: int) -> FormData:
         kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
-        stream = _capped(self.stream(), max_bytes)
+        stream = self._capped(max_bytes)
         if kind == "multipart/form-data":
             parser = MultiPartParser(
                 self.headers, stream, max_files=MAX_PARTS, max_fields=MAX_PARTS, max_part_size=MAX_TEXT_PART
@@ -80,6 +83,13 @@ class _Upload(Request):
         async for _ in stream:
             pass
         return FormData()
+
+    async def _capped(self, max_bytes: int) -> AsyncGenerator[bytes, None]:
+        async for chunk in self.stream():
+            self.received += len(chunk)
+            if self.received > max_bytes:
+                raise UploadTooLarge(f"the body has more than the {max_bytes} bytes that this server takes")
+            yield chunk
 
 
 async def _unless_gone(answer: Coroutine[Any, Any, Response], receive: Receive, clock: Clock) -> Response:
@@ -99,12 +109,3 @@ async def _unless_gone(answer: Coroutine[Any, Any, Response], receive: Receive, 
 async def _disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-async def _capped(stream: AsyncGenerator[bytes, None], max_bytes: int) -> AsyncGenerator[bytes, None]:
-    received = 0
-    async for chunk in stream:
-        received += len(chunk)
-        if received > max_bytes:
-            raise UploadTooLarge(f"the body has more than the {max_bytes} bytes that this server takes")
-        yield chunk
