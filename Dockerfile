@@ -4,10 +4,13 @@
 FROM python:3.11-slim-bookworm AS build
 RUN python -m venv --without-pip /opt/venv
 COPY requirements/server.txt /build/
-RUN python -m pip --python /opt/venv/bin/python install --no-cache-dir --require-hashes -r /build/server.txt
+# left out: onnxruntime's library for C programs, which its Python module doesn't use, and tests; 45 MB
+RUN python -m pip --python /opt/venv/bin/python install --no-cache-dir --no-compile --require-hashes -r /build/server.txt \
+    && rm -f /opt/venv/lib/python3.11/site-packages/onnxruntime/capi/libonnxruntime.so* \
+    && find /opt/venv -type d -name tests -exec rm -rf {} +
 COPY app /srv/cutout/app
-# a read-only container can't write bytecode: without this every start compiles anew
-RUN /opt/venv/bin/python -m compileall -q /srv/cutout/app
+# Bytecode of just what the server imports: a read-only container can't write any, and would compile at every start.
+RUN cd /srv/cutout && /opt/venv/bin/python -c "import app.__main__, app.inference.onnx_predictor"
 
 FROM python:3.11-slim-bookworm
 ENV PATH=/opt/venv/bin:$PATH \
