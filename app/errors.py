@@ -2,6 +2,7 @@
 
 CutoutError
 ├── ClientError                   the request can't be answered as it stands
+│   ├── Unauthorized              no key, or one that the operator did not give out
 │   ├── MalformedRequest          the form or the option can't be read
 │   ├── SlowUpload                the body did not arrive in time
 │   ├── UploadTooLarge            more bytes than the operator allows
@@ -9,7 +10,11 @@ CutoutError
 │   ├── UnsupportedFormat         not a picture type this service reads
 │   ├── UndecodablePicture        a picture type it reads, but broken
 │   ├── UnknownModel              no bundle of that name is loaded
+│   ├── InvalidUrl                not an http or https URL
+│   ├── DownloadFailed            a URL that can't or mustn't be fetched
 │   └── InvalidOption             an option out of its range
+│       ├── RegionOutOfBounds     a region of interest that reaches beyond the picture
+│       └── RegionEmpty           a region of interest without a pixel
 ├── Overloaded                    no permit to be had; try again later
 ├── TooSlow                       the deadline of the request has passed
 ├── Abandoned                     the client has gone; nobody waits for the answer
@@ -33,6 +38,10 @@ class CutoutError(Exception):
 
 class ClientError(CutoutError):
     code = "bad_request"
+
+
+class Unauthorized(ClientError):
+    code = "unauthorized"
 
 
 class MalformedRequest(ClientError):
@@ -63,8 +72,24 @@ class UnknownModel(ClientError):
     code = "unknown_model"
 
 
+class InvalidUrl(ClientError):
+    code = "invalid_url"
+
+
+class DownloadFailed(ClientError):
+    code = "download_failed"
+
+
 class InvalidOption(ClientError):
     code = "invalid_option"
+
+
+class RegionOutOfBounds(InvalidOption):
+    code = "region_out_of_bounds"
+
+
+class RegionEmpty(InvalidOption):
+    code = "region_empty"
 
 
 class Overloaded(CutoutError):

@@ -1,34 +1,45 @@
 """The composition root: settings and a way to build predictors in, an ASGI app out. Everything is wired here."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 import cv2
 from fastapi import FastAPI
-from starlette.staticfiles import StaticFiles
 
-from app.api import docs, health, models, problems, routes
+from app.api import docs, health, models, page, problems, routes
 from app.api.observe import Observe
 from app.cores import usable_cores
+from app.errors import CutoutError
 from app.inference.predictor import Predictor
-from app.inference.registry import Registry
+from app.inference.registry import Registry, load_all
 from app.metrics import Metrics
 from app.remover import Remover
 from app.settings import Settings
 from app.workers import Workers
 
-Build = Callable[[Settings], list[Predictor]]
+STARTUP_FAILURE = 3  # uvicorn's: its supervisor stops then, instead of starting another worker
+
+Build = Callable[[Settings], Sequence[Predictor]]
+
+log = logging.getLogger("cutout")
 
 
-def create_app(settings: Settings, build: Build | None = None) -> FastAPI:
-    """The service. `build` makes the predictors to serve; when absent, the bundles of `settings.models` are loaded."""
+def load_bundles(settings: Settings) -> list[Predictor]:
+    """Every bundle of the settings, loaded, checked against its golden sample, and so warm. Raises BundleError."""
+    from app.inference.onnx_predictor import load_predictor
+
+    return load_all(settings.models, lambda bundle: load_predictor(bundle, settings.intra_op_threads))
+
+
+def create_app(settings: Settings, build: Build = load_bundles) -> FastAPI:
+    """The service. `build` makes the predictors to serve, once, before the first request is answered."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await asyncio.to_thread(_load, app.state.registry, settings, build)
+        app.state.registry.use(await asyncio.to_thread(build, settings))
         yield
         await app.state.workers.close()
 
@@ -49,37 +60,31 @@ def create_app(settings: Settings, build: Build | None = None) -> FastAPI:
     app.state.metrics.places.set(app.state.workers.permits)
     app.add_middleware(Observe, metrics=app.state.metrics)
     problems.install(app)
-    for router in (routes.router, models.router, health.router):
+    for router in (page.router, routes.router, models.router, health.router):
         app.include_router(router)
     if settings.metrics:
         app.include_router(health.metrics_router)
     if settings.docs:
         app.include_router(docs.router)
-    app.mount("/assets", StaticFiles(directory=docs.WEB), name="assets")
+    app.mount("/assets", page.Assets(), name="assets")
     return app
 
 
 def from_environment() -> FastAPI:
-    """The service by its environment: what each worker process runs."""
+    """The service by its environment: what each worker process runs. A bundle that can't be served ends it."""
     cv2.setNumThreads(1)  # a picture has one thread; OpenCV's own pool would fight the others for the cores
-    return create_app(Settings())
+    settings = Settings()
+    try:
+        predictors = load_bundles(settings)
+    except CutoutError as error:
+        log.critical(error.detail)
+        raise SystemExit(STARTUP_FAILURE) from None
+    return create_app(settings, lambda _: predictors)
 
 
 def threads(settings: Settings) -> int:
     """Pictures worked on at once in this process: cores = workers x threads x intra-op threads."""
     return settings.threads or max(1, usable_cores() // (settings.workers * settings.intra_op_threads))
-
-
-def _load(registry: Registry, settings: Settings, build: Build | None) -> None:
-    if build is not None:
-        registry.use(build(settings))
-        return
-    from app.inference.onnx_predictor import load_predictor
-
-    def load(bundle: Path) -> Predictor:
-        return load_predictor(bundle, settings.intra_op_threads)
-
-    registry.load(settings.models, load)
 
 
 def _version() -> str:

@@ -1,10 +1,10 @@
 """Settings from the environment, `CUTOUT_…`. Nothing is read at import: `create_app` is handed an instance."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MIB = 1024 * 1024
 
@@ -31,7 +31,20 @@ class Settings(BaseSettings):
     deadline_seconds: float = Field(30, gt=0, description="time for one request, upload included; then 504")
     upload_seconds: float = Field(20, gt=0, description="time for the body to arrive; then 408")
     drain_seconds: float = Field(20, ge=0, description="time for requests in flight to finish after SIGTERM")
+    api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (), description="keys that callers must send, separated by commas; none: everybody may call"
+    )
+    allow_urls: bool = Field(
+        False, description="fetch pictures from public http(s) URLs that callers of the compat routes name"
+    )
+    url_seconds: float = Field(10, gt=0, description="time for one URL to be fetched, redirects included")
+    url_redirects: int = Field(3, ge=0, le=20, description="redirects followed for one URL")
     docs: bool = Field(True, description="serve `/docs` and `/openapi.json`")
     metrics: bool = Field(True, description="serve `/metrics` for Prometheus")
     log_format: Literal["json", "text"] = Field("json", description="how log lines are written")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="what to log")
+
+    @field_validator("api_keys", mode="before")
+    @classmethod
+    def _split_keys(cls, value: object) -> object:
+        return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value

@@ -51,7 +51,7 @@ def build_for_training(config: TrainConfig) -> Any:
     with dtype_policy(config.training.dtype_policy):
         if isinstance(config.network, CnnConfig):
             return build_cnn(config.network, config.preprocess)
-        network = build_encoder_decoder(config.network, config.preprocess)
+        network = build_encoder_decoder(config.network, config.preprocess, training=True)
         return DeeplySupervised(network.inputs, network.outputs, name=network.name)
 
 

@@ -1,15 +1,13 @@
 """`/docs`: Swagger UI served from here, so that it works with no internet and under a strict policy."""
 
-from pathlib import Path
-
 from fastapi import APIRouter
 from starlette.responses import FileResponse
 
-WEB = Path(__file__).parent.parent / "web"
+from app.api.page import DOCS_POLICY, html
 
 router = APIRouter(include_in_schema=False)
 
 
-@router.get("/docs")
+@router.api_route("/docs", methods=["GET", "HEAD"])
 async def docs() -> FileResponse:
-    return FileResponse(WEB / "docs.html", media_type="text/html")
+    return html("docs.html", DOCS_POLICY)

@@ -2,6 +2,7 @@
 
 import http
 import json
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -13,9 +14,17 @@ from starlette.responses import Response
 from app import errors
 
 RETRY_AFTER_SECONDS = 1
+_HEADERS = {
+    401: {"WWW-Authenticate": "Bearer"},
+    429: {"Retry-After": str(RETRY_AFTER_SECONDS)},
+    503: {"Retry-After": str(RETRY_AFTER_SECONDS)},
+}
 
 STATUS: dict[type[errors.CutoutError], int] = {
     errors.MalformedRequest: 400,
+    errors.InvalidUrl: 400,
+    errors.DownloadFailed: 400,
+    errors.Unauthorized: 401,
     errors.SlowUpload: 408,
     errors.UploadTooLarge: 413,
     errors.PictureTooLarge: 413,
@@ -23,6 +32,8 @@ STATUS: dict[type[errors.CutoutError], int] = {
     errors.UndecodablePicture: 422,
     errors.UnknownModel: 422,
     errors.InvalidOption: 422,
+    errors.RegionOutOfBounds: 422,
+    errors.RegionEmpty: 422,
     errors.Overloaded: 429,
     errors.Abandoned: 499,
     errors.NotReady: 503,
@@ -57,13 +68,21 @@ def problem_response(
     detail: str,
     fields: list[InvalidField] | None = None,
     headers: dict[str, str] | None = None,
-) -> ProblemResponse:
-    """A problem as the answer to `request`; its code is noted there for the log and the metrics."""
+) -> Response:
+    """A problem as the answer to `request`; its code is noted there for the log and the metrics.
+
+    A route whose clients know another shape of error has a `render_problem` that writes it.
+    """
     request.state.problem = code
     problem = Problem(title=_title(status), status=status, code=code, detail=detail, errors=fields)
-    content = json.dumps(problem.model_dump(exclude_none=True), ensure_ascii=False)
-    retry = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status in (429, 503) else {}
-    return ProblemResponse(content, status, headers={**retry, **(headers or {})})
+    render: Callable[[Problem], Response] = getattr(request.scope.get("route"), "render_problem", _render)
+    response = render(problem)
+    response.headers.update({**_HEADERS.get(status, {}), **(headers or {})})
+    return response
+
+
+def _render(problem: Problem) -> Response:
+    return ProblemResponse(json.dumps(problem.model_dump(exclude_none=True), ensure_ascii=False), problem.status)
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -3,15 +3,16 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine
-from typing import Any
+from typing import Any, ClassVar
 
 from fastapi import Request
 from fastapi.routing import APIRoute
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, Headers
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from app.api.auth import check_key
 from app.api.deps import settings_of, workers_of
 from app.clock import Clock
 from app.errors import Abandoned, MalformedRequest, SlowUpload, UploadTooLarge
@@ -21,25 +22,29 @@ MAX_PARTS = 100
 
 
 class UploadRoute(APIRoute):
-    """A route whose requests are admitted, capped and timed before FastAPI looks at them.
+    """A route whose requests show their key, are admitted, capped and timed before FastAPI looks at them.
 
     The permit is held until the answer is sent. The request's clock starts here: reading the body is its first stage.
     """
 
+    max_text_part: ClassVar[int | None] = MAX_TEXT_PART
+    """Bytes that a part of a form which is no file may have; None: as many as the body."""
+
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        check_key(Headers(scope=scope), settings_of(scope["app"]).api_keys)
         in_flight = scope["app"].state.metrics.in_flight
         with workers_of(scope["app"]).admit(), in_flight.track_inprogress():
             await super().handle(scope, receive, send)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handler = super().get_route_handler()
+        handler, max_text_part = super().get_route_handler(), self.max_text_part
 
         async def read_then_handle(request: Request) -> Response:
             settings = settings_of(request.app)
             clock = Clock(time.monotonic() + settings.deadline_seconds)
             upload = _Upload(request.scope, request.receive)
             with clock.stage("receive"):
-                await upload.read(settings.max_upload_bytes, settings.upload_seconds)
+                await upload.read(settings.max_upload_bytes, settings.upload_seconds, max_text_part)
             request.app.state.metrics.upload_bytes.observe(upload.received)
             upload.state.clock = clock
             return await _unless_gone(handler(upload), request.receive, clock)
@@ -53,14 +58,14 @@ class _Upload(Request):
     received = 0
     _fields: FormData
 
-    async def read(self, max_bytes: int, seconds: float) -> None:
+    async def read(self, max_bytes: int, seconds: float, max_text_part: int | None) -> None:
         """Read and parse the body. Raises UploadTooLarge, SlowUpload or MalformedRequest."""
         announced = self.headers.get("content-length", "0")
         if announced.isdecimal() and int(announced) > max_bytes:
             raise UploadTooLarge(f"the body has {announced} bytes; this server takes {max_bytes}")
         try:
             async with asyncio.timeout(seconds):
-                self._fields = await self._parse(max_bytes)
+                self._fields = await self._parse(max_bytes, max_bytes if max_text_part is None else max_text_part)
         except TimeoutError:
             raise SlowUpload(f"the body did not arrive within {seconds:g} seconds") from None
         except MultiPartException as error:
@@ -69,19 +74,18 @@ class _Upload(Request):
     async def form(self, **limits: Any) -> FormData:  # type: ignore[override]
         return self._fields
 
-    async def _parse(self, max_bytes: int) -> FormData:
+    async def _parse(self, max_bytes: int, max_text_part: int) -> FormData:
         kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
         stream = self._capped(max_bytes)
         if kind == "multipart/form-data":
             parser = MultiPartParser(
-                self.headers, stream, max_files=MAX_PARTS, max_fields=MAX_PARTS, max_part_size=MAX_TEXT_PART
+                self.headers, stream, max_files=MAX_PARTS, max_fields=MAX_PARTS, max_part_size=max_text_part
             )
             parser.spool_max_size = max_bytes + 1  # in memory: the cap bounds it, and the disk may be read-only
             return await parser.parse()
         if kind == "application/x-www-form-urlencoded":
-            return await FormParser(self.headers, stream, max_fields=MAX_PARTS, max_part_size=MAX_TEXT_PART).parse()
-        async for _ in stream:
-            pass
+            return await FormParser(self.headers, stream, max_fields=MAX_PARTS, max_part_size=max_text_part).parse()
+        self._body = b"".join([chunk async for chunk in stream])
         return FormData()
 
     async def _capped(self, max_bytes: int) -> AsyncGenerator[bytes, None]:

@@ -1,6 +1,6 @@
 """The bundles that this server has loaded, by name."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from app.errors import BundleError, NotReady, UnknownModel
@@ -11,24 +11,25 @@ from app.inference.predictor import Predictor
 Load = Callable[[Path], Predictor]
 
 
+def load_all(folder: Path, load: Load) -> list[Predictor]:
+    """Load every bundle of a folder and run its golden sample, which warms it too. Raises BundleError."""
+    bundles = find_bundles(folder)
+    if not bundles:
+        raise BundleError(f"{folder}: no bundle found; expected {folder}/<name>/manifest.json")
+    predictors = [load(bundle) for bundle in bundles]
+    for predictor in predictors:
+        check_golden(predictor)
+    return predictors
+
+
 class Registry:
-    """Predictors by name. Empty until `load` is done: then every one of them is loaded, checked and warm."""
+    """Predictors by name. Empty until `use` is called with loaded, checked and warm ones."""
 
     def __init__(self, default: str | None = None) -> None:
         self._wanted_default = default
         self._predictors: Mapping[str, Predictor] = {}
 
-    def load(self, folder: Path, load: Load) -> None:
-        """Load every bundle of a folder and run its golden sample, which warms it too. Raises BundleError."""
-        bundles = find_bundles(folder)
-        if not bundles:
-            raise BundleError(f"{folder}: no bundle found; expected {folder}/<name>/manifest.json")
-        predictors = [load(bundle) for bundle in bundles]
-        for predictor in predictors:
-            check_golden(predictor)
-        self.use(predictors)
-
-    def use(self, predictors: list[Predictor]) -> None:
+    def use(self, predictors: Sequence[Predictor]) -> None:
         """Serve exactly these. Raises BundleError for two of one name, or a default that is not among them."""
         by_name = {predictor.manifest.name: predictor for predictor in predictors}
         if len(by_name) != len(predictors):

@@ -1,0 +1,50 @@
+"""`/`, the page for people, and how every HTML page and its assets are protected in a browser.
+
+Policies after Content Security Policy Level 3 (W3C): nothing from elsewhere, nothing inline, no plug-ins, no framing.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import FileResponse, Response
+from starlette.staticfiles import StaticFiles
+
+WEB = Path(__file__).parent.parent / "web"
+
+_LOCKED = "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+PAGE_POLICY = f"default-src 'self'; img-src 'self' blob: data:; require-trusted-types-for 'script'; {_LOCKED}"
+# Swagger UI sets style attributes, and its icons are data: URLs.
+DOCS_POLICY = f"default-src 'self'; img-src 'self' blob: data:; style-src 'self' 'unsafe-inline'; {_LOCKED}"
+
+PROTECTION = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Cache-Control": "no-cache",  # ask whether it changed, so that no page meets the scripts of another version
+}
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.api_route("/", methods=["GET", "HEAD"])
+async def page() -> FileResponse:
+    return html("index.html", PAGE_POLICY)
+
+
+def html(name: str, policy: str) -> FileResponse:
+    """An HTML file of `app/web` under a content security policy."""
+    headers = {**PROTECTION, "Content-Security-Policy": policy}
+    return FileResponse(WEB / name, media_type="text/html", headers=headers)
+
+
+class Assets(StaticFiles):
+    """Scripts, styles and pictures of the pages."""
+
+    def __init__(self) -> None:
+        super().__init__(directory=WEB)
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers.update(PROTECTION)
+        return response

@@ -1,0 +1,90 @@
+/** Calls to the server: progress while sending, patience while it is busy, problems (RFC 9457) as errors. */
+
+const BUSY = new Set([429, 503]);
+const MAX_TRIES = 12;
+const MAX_WAIT = 30;
+
+/** `code` is the problem's, or `network`, `unreadable_file`; `detail` is the server's sentence, in English. */
+export class Problem extends Error {
+  constructor(code, detail = "") {
+    super(detail || code);
+    this.code = code;
+    this.detail = detail;
+  }
+}
+
+/** The models that are loaded: `{models, default_for_masks, default_for_predict}`. */
+export async function models() {
+  return JSON.parse(await (await call("GET", "models")).blob.text());
+}
+
+/**
+ * POST fields, `[name, text or File]`, as a form. Answers `{blob, header(name)}`; throws Problem, or AbortError.
+ * `onProgress(share)` tells how much is sent; `onWait(seconds)`, that the server asked to come back later.
+ */
+export async function post(path, fields, { signal, onProgress, onWait } = {}) {
+  const form = new FormData();
+  for (const [name, value] of fields) form.append(name, value);
+  return call("POST", path, form, { signal, onProgress, onWait });
+}
+
+async function call(method, path, body, { signal, onProgress, onWait } = {}) {
+  for (let tries = 1; ; tries++) {
+    const request = await exchange(method, path, body, signal, onProgress);
+    if (request.status >= 200 && request.status < 300) {
+      return { blob: request.response, header: (name) => request.getResponseHeader(name) };
+    }
+    if (!BUSY.has(request.status) || tries === MAX_TRIES) throw await problem(request);
+    const wait = patience(request.getResponseHeader("Retry-After"), tries);
+    onWait?.(wait);
+    await pause(wait, signal);
+  }
+}
+
+/** One request; only XMLHttpRequest tells how much of a body is sent. */
+function exchange(method, path, body, signal, onProgress) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    const abort = () => request.abort();
+    request.open(method, path);
+    request.responseType = "blob";
+    request.upload.onprogress = (event) => event.lengthComputable && onProgress?.(event.loaded / event.total);
+    request.onload = () => resolve(request);
+    request.onerror = () => reject(new Problem("network"));
+    request.onabort = () => reject(signal.reason);
+    request.onloadend = () => signal?.removeEventListener("abort", abort);
+    signal?.throwIfAborted();
+    signal?.addEventListener("abort", abort);
+    request.send(body);
+  });
+}
+
+async function problem(request) {
+  try {
+    const { code, detail } = JSON.parse(await request.response.text());
+    return new Problem(code ?? "other", detail);
+  } catch {
+    return new Problem("other", `${request.status} ${request.statusText}`.trim());
+  }
+}
+
+/** Seconds to wait: what the server asks for, and longer each time, so that many pages don't come back at once. */
+function patience(retryAfter, tries) {
+  const asked = Number(retryAfter) || (Date.parse(retryAfter) - Date.now()) / 1000 || 1;
+  return Math.min(MAX_WAIT, Math.max(1, Math.ceil(asked)) * Math.min(tries, 5));
+}
+
+function pause(seconds, signal) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(done, 1000 * seconds);
+    signal?.addEventListener("abort", stop);
+    function done() {
+      signal?.removeEventListener("abort", stop);
+      resolve();
+    }
+    function stop() {
+      clearTimeout(timer);
+      reject(signal.reason);
+    }
+  });
+}
