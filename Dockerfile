@@ -10,12 +10,15 @@ RUN python -m pip --python /opt/venv/bin/python install --no-cache-dir --no-comp
     && find /opt/venv -type d -name tests -exec rm -rf {} +
 COPY app /srv/cutout/app
 # Bytecode of just what the server imports: a read-only container can't write any, and would compile at every start.
-RUN cd /srv/cutout && /opt/venv/bin/python -c "import app.__main__, app.inference.onnx_predictor"
+RUN cd /srv/cutout && /opt/venv/bin/python -c "\
+import app.__main__, app.main, app.inference.onnx_predictor, pythonjsonlogger.json, uvicorn.loops.uvloop, \
+uvicorn.protocols.http.httptools_impl, uvicorn.lifespan.on"
 
 FROM python:3.11-slim-bookworm
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
+    ORT_DISABLE_TELEMETRY=1 \
     CUTOUT_HOST=0.0.0.0 \
     CUTOUT_PORT=8000
 WORKDIR /srv/cutout

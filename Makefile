@@ -11,6 +11,8 @@ PYTHON ?= $(shell for python in python3.11 python3 python; do \
 LOCK = $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--custom-compile-command "make lock" --python-version 3.11 --python-platform x86_64-manylinux_2_28 $(UPGRADE) pyproject.toml
 
+# onnxruntime's official builds report to their maker unless told not to
+export ORT_DISABLE_TELEMETRY ?= 1
 export CUTOUT_HOST ?= 127.0.0.1
 export CUTOUT_PORT ?= 8000
 
