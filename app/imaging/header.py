@@ -1,32 +1,56 @@
-"""What a picture file says of itself before anything is decoded."""
+"""What a picture file says of itself before a pixel of it is decoded: format, size, orientation, transparency.
 
-from collections.abc import Callable
+Small readers of our own, because the cap on pixels, the EXIF orientation in every format and the presence of alpha
+are all wanted at once, from bytes that nobody has vouched for. Each loop is bounded, whatever the bytes say.
+Sources: ITU T.81 (JPEG), W3C PNG 3rd edition, RFC 9649 (WebP), GIF89a, BMP (DIB headers), TIFF 6.0 and BigTIFF,
+EXIF 2.3, ISO/IEC 14496-12 and 23008-12 (boxes of AVIF).
+"""
+
+import struct
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 from app.errors import UndecodablePicture, UnsupportedFormat
 
 FileFormat = Literal["jpeg", "png", "webp", "gif", "bmp", "tiff", "avif"]
 
+MAX_PARTS = 50_000  # chunks, segments, boxes or tags looked at; no real file comes near, a hostile one costs 20 ms
+MAX_SCANS = 200  # of a progressive JPEG, which has about 10: each costs a pass over the picture, however few its bytes
+
+WIDTH, HEIGHT, ORIENTATION, TILE_WIDTH, TILE_HEIGHT, EXTRA_SAMPLES = 256, 257, 274, 322, 323, 338  # TIFF tags
+FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})  # JPEG's SOF markers
+ROTATION_THEN_MIRROR = (  # AVIF: quarter turns anticlockwise, then none, top to bottom, left to right -> EXIF
+    (1, 4, 2),
+    (8, 5, 7),
+    (3, 2, 4),
+    (6, 7, 5),
+)
+
 
 @dataclass(frozen=True)
 class Header:
-    """Format by content; width and height as stored (before `orientation`, EXIF 1 to 8, is applied)."""
+    """Width and height are those stored; `orientation` is EXIF's, 1 to 8, and still to be applied.
+
+    `has_alpha`: the file may carry transparency. `gray_key`: the grey (in 8 bits) that a PNG declares transparent.
+    """
 
     format: FileFormat
     width: int
     height: int
     orientation: int = 1
     has_alpha: bool = False
+    gray_key: int | None = None
 
 
 def sniff(data: bytes) -> Header:
-    """The header of a picture file. Raises UnsupportedFormat or UndecodablePicture, nothing else."""
-    for matches, parse in _PARSERS:
-        if matches(data):
+    """The header of a picture file, by its content. Raises UnsupportedFormat or UndecodablePicture, nothing else."""
+    for is_of_format, read in _READERS:
+        if is_of_format(data):
             try:
-                header = parse(data)
-            except (IndexError, ValueError) as error:
+                header = read(data)
+            except (LookupError, OverflowError, StopIteration, ValueError, struct.error) as error:
                 raise UndecodablePicture("the picture's header is broken or cut off") from error
             if header.width <= 0 or header.height <= 0:
                 raise UndecodablePicture("the picture has no width or no height")
@@ -34,32 +58,223 @@ def sniff(data: bytes) -> Header:
     raise UnsupportedFormat("not a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF picture")
 
 
-def _uint(data: bytes, start: int, size: int, order: Literal["big", "little"]) -> int:
-    if start + size > len(data):
-        raise ValueError("cut off")
-    return int.from_bytes(data[start : start + size], order)
+# ---- JPEG
 
 
-def _png(data: bytes) -> Header:
-    return Header(
-        "png", _uint(data, 16, 4, "big"), _uint(data, 20, 4, "big"), has_alpha=data[25] >= 4 or b"tRNS" in data[:4096]
-    )
+def _read_jpeg(data: bytes) -> Header:
+    orientation = 0
+    for marker, start, end in islice(_jpeg_segments(data), MAX_PARTS):
+        if marker == 0xE1 and not orientation and data.startswith(b"Exif\0\0", start):
+            orientation = _exif_orientation(data[start + 6 : end])
+        elif marker in FRAMES:
+            height, width = struct.unpack_from(">HH", data, start + 1)
+            if marker not in (0xC0, 0xC1) and _has_too_many_scans(data, end):
+                raise ValueError("too many scans")
+            return Header("jpeg", width, height, orientation or 1)
+    raise ValueError("no frame header")
 
 
-def _jpeg(data: bytes) -> Header:
-    position = 2
-    while True:
-        while data[position] != 0xFF or data[position + 1] in (0x00, 0xFF):
-            position += 1
+def _jpeg_segments(data: bytes, position: int = 2) -> Iterator[tuple[int, int, int]]:
+    """(marker, start and end of what follows its length), up to the end of the picture. Skips what is no marker."""
+    while (position := data.find(b"\xff", position)) >= 0 and position + 1 < len(data):
         marker = data[position + 1]
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            return Header("jpeg", _uint(data, position + 7, 2, "big"), _uint(data, position + 5, 2, "big"))
-        if marker in (0xD9, 0xDA):
-            raise ValueError("no frame header")
-        position += 2 if 0xD0 <= marker <= 0xD8 or marker == 1 else 2 + _uint(data, position + 2, 2, "big")
+        if marker == 0xD9:
+            return
+        if marker == 0xFF:
+            position += 1
+        elif marker in (0x00, 0x01) or 0xD0 <= marker <= 0xD8:
+            position += 2
+        else:
+            end = position + 2 + struct.unpack_from(">H", data, position + 2)[0]
+            yield marker, position + 4, end
+            position = end
 
 
-_PARSERS: tuple[tuple[Callable[[bytes], bool], Callable[[bytes], Header]], ...] = (
-    (lambda data: data.startswith(b"\xff\xd8\xff"), _jpeg),
-    (lambda data: data.startswith(b"\x89PNG\r\n\x1a\n"), _png),
+def _has_too_many_scans(data: bytes, position: int) -> bool:
+    if data.count(b"\xff\xda", position) <= MAX_SCANS:  # a fast upper bound, which nearly every file passes
+        return False
+    scans = (marker for marker, _, _ in _jpeg_segments(data, position) if marker == 0xDA)
+    return sum(1 for _ in islice(scans, MAX_SCANS + 1)) > MAX_SCANS
+
+
+# ---- PNG
+
+
+def _read_png(data: bytes) -> Header:
+    width, height, depth, color = struct.unpack_from(">IIBB", data, 16)
+    orientation, has_alpha, gray_key = 1, color in (4, 6), None
+    for kind, start, end in islice(_chunks(data, 8, ">I4s", 4), MAX_PARTS):
+        if kind == b"eXIf":
+            orientation = _exif_orientation(data[start:end])
+        elif kind == b"tRNS":
+            has_alpha = True
+            if color == 0:
+                gray_key = round(struct.unpack_from(">H", data, start)[0] * 255 / max(1, (1 << min(depth, 16)) - 1))
+    return Header("png", width, height, orientation, has_alpha, gray_key)
+
+
+def _chunks(data: bytes, position: int, layout: str, trailer: int) -> Iterator[tuple[bytes, int, int]]:
+    """(kind, start, end) of the chunks of a PNG (length, kind, body, checksum) or a RIFF file (kind, length, body)."""
+    while position + 8 <= len(data):
+        first, second = struct.unpack_from(layout, data, position)
+        kind, length = (second, first) if isinstance(first, int) else (first, second)
+        yield kind, position + 8, position + 8 + length
+        position += 8 + length + trailer
+        if not trailer:  # RIFF keeps chunks at even places
+            position += length & 1
+
+
+# ---- WebP
+
+
+def _read_webp(data: bytes) -> Header:
+    chunks = list(islice(_chunks(data, 12, "<4sI", 0), MAX_PARTS))
+    kind, start, _ = chunks[0]
+    if kind == b"VP8X":
+        width, height = (1 + int.from_bytes(data[start + at : start + at + 3], "little") for at in (4, 7))
+        orientation = next((_exif_orientation(data[begin:end]) for name, begin, end in chunks if name == b"EXIF"), 1)
+        return Header("webp", width, height, orientation, has_alpha=bool(data[start] & 0x10))
+    if kind == b"VP8L":
+        bits = struct.unpack_from("<I", data, start + 1)[0]
+        return Header("webp", 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF), has_alpha=bool(bits >> 28 & 1))
+    if kind == b"VP8 ":
+        width, height = struct.unpack_from("<HH", data, start + 6)
+        return Header("webp", width & 0x3FFF, height & 0x3FFF)
+    raise ValueError("no picture in it")
+
+
+# ---- GIF and BMP
+
+
+def _read_gif(data: bytes) -> Header:
+    width, height = struct.unpack_from("<HH", data, 6)
+    return Header("gif", width, height, has_alpha=True)  # may be: it is said frame by frame
+
+
+def _read_bmp(data: bytes) -> Header:
+    size = struct.unpack_from("<I", data, 14)[0]
+    if size == 12:
+        width, height = struct.unpack_from("<HH", data, 18)
+        return Header("bmp", width, height)
+    width, height = struct.unpack_from("<ii", data, 18)
+    bits = struct.unpack_from("<H", data, 28)[0]
+    return Header("bmp", width, abs(height), has_alpha=bits == 32 and size > 40)  # the fourth byte is padding before V4
+
+
+# ---- TIFF, and the EXIF blocks that are TIFFs
+
+
+def _read_tiff(data: bytes) -> Header:
+    tags = _tiff_tags(data)
+    width, height = tags[WIDTH], tags[HEIGHT]
+    tile_width, tile_height = tags.get(TILE_WIDTH, 0), tags.get(TILE_HEIGHT, 0)
+    if tile_width > max(4096, 2 * width) or tile_height > max(4096, 2 * height):
+        raise ValueError("tiles far larger than the picture")
+    return Header("tiff", width, height, has_alpha=EXTRA_SAMPLES in tags)  # OpenCV always applies a TIFF's orientation
+
+
+def _exif_orientation(block: bytes) -> int:
+    """EXIF orientation 1 to 8; 1 where the block is broken: a wrong turn is better than no picture."""
+    try:
+        orientation = _tiff_tags(block.removeprefix(b"Exif\0\0")).get(ORIENTATION, 1)
+    except (OverflowError, ValueError, struct.error):
+        return 1
+    return orientation if 1 <= orientation <= 8 else 1
+
+
+def _tiff_tags(data: bytes) -> dict[int, int]:
+    """The first value of each whole-number tag in the first directory, which is the one that OpenCV reads."""
+    order = {b"II": "<", b"MM": ">"}.get(data[:2])
+    if order is None:
+        raise ValueError("no byte order")
+    is_big = struct.unpack_from(order + "H", data, 2)[0] == 43
+    offset = struct.unpack_from(order + ("Q" if is_big else "I"), data, 8 if is_big else 4)[0]
+    count = struct.unpack_from(order + ("Q" if is_big else "H"), data, offset)[0]
+    first, step, inline = (offset + 8, 20, 12) if is_big else (offset + 2, 12, 8)
+    tags: dict[int, int] = {}
+    for entry in range(first, first + step * min(count, MAX_PARTS), step):
+        tag, kind = struct.unpack_from(order + "HH", data, entry)
+        if (code := {1: "B", 3: "H", 4: "I", 16: "Q"}.get(kind)) is not None:
+            tags.setdefault(tag, struct.unpack_from(order + code, data, entry + inline)[0])
+    return tags
+
+
+# ---- AVIF
+
+
+def _read_avif(data: bytes) -> Header:
+    meta = _box(data, b"meta", 0, len(data))
+    inside = (meta[0] + 4, meta[1])
+    properties = _box(data, b"iprp", *inside)
+    container = list(islice(_boxes(data, *_box(data, b"ipco", *properties)), MAX_PARTS))
+    primary = _primary_item(data, _box(data, b"pitm", *inside)[0])
+    own = [container[index - 1] for index in _associated(data, _box(data, b"ipma", *properties), primary) if index]
+    width, height = next(struct.unpack_from(">II", data, start + 4) for kind, start, _ in own if kind == b"ispe")
+    turns = next((data[start] & 3 for kind, start, _ in own if kind == b"irot"), 0)
+    mirror = next((1 + (data[start] & 1) for kind, start, _ in own if kind == b"imir"), 0)
+    has_alpha = any(kind == b"auxC" and b":alpha" in data[start:end] for kind, start, end in container)
+    return Header("avif", width, height, ROTATION_THEN_MIRROR[turns][mirror], has_alpha)
+
+
+def _boxes(data: bytes, position: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """(kind, start, end) of the boxes between two places."""
+    end = min(end, len(data))
+    while position + 8 <= end:
+        size, kind = struct.unpack_from(">I4s", data, position)
+        start = position + 8
+        if size == 1:
+            size, start = struct.unpack_from(">Q", data, start)[0], start + 8
+        stop = end if size == 0 else min(end, position + size)
+        if stop < start:
+            raise ValueError("a box smaller than its own head")
+        yield kind, start, stop
+        position = stop
+
+
+def _box(data: bytes, wanted: bytes, position: int, end: int) -> tuple[int, int]:
+    """Start and end of the first box of a kind. Raises ValueError where there is none."""
+    for kind, start, stop in islice(_boxes(data, position, end), MAX_PARTS):
+        if kind == wanted:
+            return start, stop
+    raise ValueError("a box is missing")
+
+
+def _primary_item(data: bytes, start: int) -> int:
+    return int(struct.unpack_from(">H" if data[start] == 0 else ">I", data, start + 4)[0])
+
+
+def _associated(data: bytes, box: tuple[int, int], item: int) -> Iterator[int]:
+    """The numbers, from 1 on, of the properties that belong to an item."""
+    position, end = box
+    version, flags = data[position], data[position + 3]
+    head, index = (">HB" if version == 0 else ">IB"), (">H" if flags & 1 else ">B")
+    position += 8
+    for _ in range(MAX_PARTS):
+        if position >= end:
+            return
+        owner, count = struct.unpack_from(head, data, position)
+        position += struct.calcsize(head)
+        if owner == item:
+            for number in range(count):
+                value = struct.unpack_from(index, data, position + number * struct.calcsize(index))[0]
+                yield value & (0x7FFF if flags & 1 else 0x7F)
+            return
+        position += count * struct.calcsize(index)
+
+
+def _is_avif(data: bytes) -> bool:
+    if data[4:8] != b"ftyp":
+        return False
+    brands = data[8 : min(len(data), int.from_bytes(data[:4], "big"), 256)]
+    return any(brands[at : at + 4] in (b"avif", b"avis") for at in range(0, len(brands), 4))
+
+
+_READERS: tuple[tuple[Callable[[bytes], bool], Callable[[bytes], Header]], ...] = (
+    (lambda data: data.startswith(b"\xff\xd8\xff"), _read_jpeg),
+    (lambda data: data.startswith(b"\x89PNG\r\n\x1a\n"), _read_png),
+    (lambda data: data.startswith(b"RIFF") and data[8:12] == b"WEBP", _read_webp),
+    (lambda data: data.startswith((b"GIF87a", b"GIF89a")), _read_gif),
+    (lambda data: data.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")), _read_tiff),
+    (_is_avif, _read_avif),
+    (lambda data: data.startswith(b"BM"), _read_bmp),
 )
