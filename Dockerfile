@@ -6,8 +6,7 @@ RUN python -m venv --without-pip /opt/venv
 COPY requirements/server.txt /build/
 # left out: onnxruntime's library for C programs, which its Python module doesn't use, and tests; 45 MB
 RUN python -m pip --python /opt/venv/bin/python install --no-cache-dir --no-compile --require-hashes -r /build/server.txt \
-    && rm -f /opt/venv/lib/python3.11/site-packages/onnxruntime/capi/libonnxruntime.so* \
-    && find /opt/venv -type d -name tests -exec rm -rf {} +
+    && find /opt/venv \( -name 'libonnxruntime.so*' -o -type d -name tests \) -prune -exec rm -rf {} +
 COPY app /srv/cutout/app
 # Bytecode of just what the server imports: a read-only container can't write any, and would compile at every start.
 RUN cd /srv/cutout && /opt/venv/bin/python -c "\
