@@ -1,19 +1,23 @@
 """`python -m model_export …`: train, evaluate and export the networks that the server runs."""
 
+import json
 import os
 import sys
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import cv2
 import typer
 
-from app.errors import CutoutError
+from app.errors import CutoutError, DataError
+
+if TYPE_CHECKING:
+    from model_export.config import TrainConfig
 
 cli = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
-
 
 
 @cli.callback()
@@ -39,6 +43,64 @@ def train(
 
     loaded = load_config(config, overrides)
     print(run(loaded, data, out or Path("runs") / loaded.name, resume))
+
+
+class Split(StrEnum):
+    TEST = "test"
+    ALL = "all"
+
+
+@cli.command()
+def evaluate(
+    bundle: Annotated[Path, typer.Option(help="a bundle's folder: model.onnx with manifest.json")],
+    data: Data,
+    split: Annotated[
+        Split, typer.Option(help="test: the pictures that training kept aside; all: every one")
+    ] = Split.ALL,
+    alphas: Annotated[bool, typer.Option("--alphas", help="score a classifier's coarse alphas, not its parts")] = False,
+    threads: Annotated[int, typer.Option(min=1, help="onnxruntime's threads")] = 1,
+) -> None:
+    """Measure a bundle on a folder of pictures with masks; one JSON object on standard output."""
+    from model_export.evaluate import evaluate as run
+
+    print(json.dumps(run(bundle, data, split.value, alphas, threads), indent=2))
+
+
+@cli.command()
+def export(
+    data: Data,
+    out: Annotated[Path, typer.Option(help="the bundle's folder, for example models/classifier")],
+    run: Annotated[Path | None, typer.Option(help="a training run's folder: its best network and its config")] = None,
+    keras: Annotated[Path | None, typer.Option(help="any saved .keras instead; needs --config")] = None,
+    config: Annotated[str | None, typer.Option(help="the config that --keras was trained with")] = None,
+    licenses: Annotated[Path | None, typer.Option(help="TOML: terms of the weights and of each set")] = None,
+    version: Annotated[str, typer.Option(help="the bundle's version")] = "1.0.0",
+    float32: Annotated[bool, typer.Option("--float32", help="do not quantise a segmenter")] = False,
+    overrides: Overrides = [],  # noqa: B006 - typer reads the default, nothing writes to it
+) -> None:
+    """Convert a trained network to ONNX, check it against Keras, and write a bundle that the server loads."""
+    from model_export.export import Export
+    from model_export.export import export as run_export
+    from model_export.provenance import read_licenses
+
+    keras_file, loaded = _trained(run, keras, config, overrides)
+    terms = read_licenses(licenses) if licenses else read_licenses()
+    manifest = run_export(Export(keras_file, loaded, data, terms, version, quantized=not float32), out)
+    summary = {"bundle": str(out), "model": manifest.model.model_dump(), "quality": manifest.quality["overall"]}
+    print(json.dumps(summary, indent=2))
+
+
+def _trained(
+    run: Path | None, keras: Path | None, config: str | None, overrides: list[str]
+) -> tuple[Path, "TrainConfig"]:
+    """The saved network and its config."""
+    from model_export.config import load_config, read_run_config
+
+    if run and not keras and not config:
+        return run / "model.keras", read_run_config(run)
+    if keras and config and not run:
+        return keras, load_config(config, overrides)
+    raise DataError("give either --run FOLDER, or --keras FILE with --config NAME")
 
 
 def main() -> None:

@@ -52,11 +52,13 @@ def augment_part(canvas: Canvas, config: AugmentConfig, rng: Generator) -> Canva
 def warp(sample: Sample, size: int, config: AugmentConfig, rng: Generator) -> Sample:
     """Crop, flip, rotate and resize in one affine step, so that pixels are interpolated only once."""
     image, mask = sample
-    for _ in range(3):
-        matrix = _random_affine(image.shape[1], image.shape[0], size, config, rng)
-        warped_mask = _apply(mask, matrix, size)
+    matrix = _random_affine(image.shape[1], image.shape[0], size, config, rng)
+    warped_mask = _apply(mask, matrix, size)
+    for _ in range(2):
         if not mask.any() or warped_mask.mean() > 2.5:  # at least 1 % foreground left, else draw again
             break
+        matrix = _random_affine(image.shape[1], image.shape[0], size, config, rng)
+        warped_mask = _apply(mask, matrix, size)
     return _apply(image, matrix, size), warped_mask
 
 
@@ -110,9 +112,7 @@ def lift(sample: Sample) -> NDArray[np.uint8]:
     return np.dstack([image[box], np.minimum(soft, mask)[box]])
 
 
-def _random_affine(
-    width: int, height: int, size: int, config: AugmentConfig, rng: Generator
-) -> NDArray[np.float32]:
+def _random_affine(width: int, height: int, size: int, config: AugmentConfig, rng: Generator) -> NDArray[np.float32]:
     """The matrix that takes output pixels to source pixels (for WARP_INVERSE_MAP)."""
     side = rng.uniform(config.min_crop, config.max_crop)
     stretch = np.exp(rng.uniform(-config.aspect, config.aspect) / 2)

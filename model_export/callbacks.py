@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,10 +16,11 @@ CHECKPOINT = "checkpoint.weights.h5"
 AVERAGE = "average.npz"
 STATE = "state.json"
 HISTORY = "history.jsonl"
-MODEL = "model.keras"
+MODEL = "model.keras"  # the best on the validation split
+LAST = "last.keras"
 
 
-class WeightAverage(keras.callbacks.Callback):  # type: ignore[misc]
+class WeightAverage(keras.callbacks.Callback):
     """An exponential moving average of all weights, batch statistics included (Polyak averaging)."""
 
     EVERY = 4
@@ -44,7 +44,7 @@ class WeightAverage(keras.callbacks.Callback):  # type: ignore[misc]
             average += (1 - kept) * (value - average)
 
 
-class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
+class Checkpoint(keras.callbacks.Callback):
     """After each epoch: scores on the validation split, a line in the history, the best model, and what resuming needs.
 
     `reference` is the same network in float32 and `served` the part of it that will be exported; `judge` scores it.
@@ -57,10 +57,11 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         served: Any,
         judge: Callable[[Any], Scores],
         average: WeightAverage | None,
+        every: int = 1,
     ) -> None:
         super().__init__()
         self.out, self.reference, self.served = out, reference, served
-        self.judge, self.average = judge, average
+        self.judge, self.average, self.every = judge, average, every
         self.best = -math.inf
         self.seconds = 0.0
 
@@ -69,14 +70,19 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.seconds += time.monotonic() - self._started
+        last = epoch + 1 == self.params["epochs"]
+        scores = self._validate() if last or (epoch + 1) % self.every == 0 else {}
+        self._log(epoch, {**(logs or {}), **scores})
+        self._save_state(epoch + 1)
+
+    def _validate(self) -> Scores:
         self.reference.set_weights(self.average.weights if self.average else self.model.get_weights())
         scores = self.judge(self.served)
-        self._log(epoch, {**(logs or {}), **scores})
         if scores["score"] > self.best:
             self.best = scores["score"]
             replace(self.out / MODEL, self.served.save)
-        replace(self.out / "last.keras", self.served.save)
-        self._save_state(epoch + 1)
+        replace(self.out / LAST, self.served.save)
+        return scores
 
     def resume(self, model: Any) -> int:
         """Load what the last run left in `out`; the number of epochs that are done."""
@@ -110,4 +116,4 @@ def replace(path: Path, write: Callable[[Path], object]) -> None:
     """Write beside `path`, then rename: whoever reads it finds the old file or the new one, never half of one."""
     partial = path.with_name(f"partial-{path.name}")
     write(partial)
-    os.replace(partial, path)
+    partial.replace(path)

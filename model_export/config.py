@@ -12,6 +12,8 @@ from app.imaging.preprocess import PreprocessSpec
 from model_export.augment import AugmentConfig
 
 CONFIGS = Path(__file__).parent / "configs"
+RUN_CONFIG = "config.json"
+LICENSES = CONFIGS / "licenses.toml"
 
 
 class _Strict(BaseModel):
@@ -22,6 +24,9 @@ class DataConfig(_Strict):
     sets: tuple[str, ...] | None = Field(None, description="which sets of the data folder; all when absent")
     clips: dict[str, str] = Field({}, description="set -> regular expression; its group 1 names the clip in a stem")
     weights: dict[str, float] = Field({}, description="set -> how often its pictures are drawn, 1 = as they come")
+    source_size: int | None = Field(
+        None, ge=32, description="segmenter: side at which pictures are kept for augmentation; the canvas when absent"
+    )
     parts_per_picture: int = Field(8, ge=2, description="classifier: parts cut from each picture, half of each class")
     part_sizes: tuple[float, ...] = Field((0.2, 0.35, 0.5), description="classifier: side, share of the shorter side")
     redraw_parts: bool = Field(False, description="classifier: cut new parts each epoch")
@@ -69,6 +74,7 @@ class TrainingConfig(_Strict):
     batch_size: int = Field(32, ge=1)
     sizes: tuple[SizeStep, ...] = Field((), description="segmenter: growing resolution; the canvas size when absent")
     samples_per_epoch: int | None = Field(None, ge=1, description="all training samples when absent")
+    validate_every: int = Field(1, ge=1, description="epochs between two looks at the validation split")
     average: float = Field(0.0, ge=0, lt=1, description="weight averaging (EMA): share kept per step; 0 = off")
     dtype_policy: Literal["float32", "mixed_bfloat16"] = "float32"
     seed: int = 0
@@ -90,7 +96,7 @@ def load_config(name_or_path: str, overrides: Sequence[str] = ()) -> TrainConfig
     """
     path = Path(name_or_path) if name_or_path.endswith(".toml") else CONFIGS / f"{name_or_path}.toml"
     if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in CONFIGS.glob("*.toml")))
+        known = ", ".join(sorted(p.stem for p in CONFIGS.glob("*.toml") if p != LICENSES))
         raise DataError(f"{path}: no such config; give a .toml file or one of: {known}")
     try:
         values = tomllib.loads(path.read_text())
@@ -99,6 +105,14 @@ def load_config(name_or_path: str, overrides: Sequence[str] = ()) -> TrainConfig
         return TrainConfig.model_validate(values)
     except (tomllib.TOMLDecodeError, ValidationError) as error:
         raise DataError(f"{path}: {error}") from error
+
+
+def read_run_config(run: Path) -> TrainConfig:
+    """The config that a run's folder was made with. Raises DataError if there is none."""
+    try:
+        return TrainConfig.model_validate_json((run / RUN_CONFIG).read_bytes())
+    except (OSError, ValidationError) as error:
+        raise DataError(f"{run / RUN_CONFIG}: not the config of a training run: {error}") from error
 
 
 def _override(values: dict[str, Any], text: str) -> None:

@@ -40,9 +40,7 @@ class Pair:
     mask_path: Path
 
 
-def find_pairs(
-    root: Path, sets: Sequence[str] | None = None, clips: Mapping[str, str] | None = None
-) -> list[Pair]:
+def find_pairs(root: Path, sets: Sequence[str] | None = None, clips: Mapping[str, str] | None = None) -> list[Pair]:
     """All pairs below `root`, sorted by set and stem.
 
     `clips` maps a set to a regular expression whose first group names the clip in a stem, so that all the frames of
@@ -61,7 +59,7 @@ def find_pairs(
 
 
 def split_of(pair: Pair) -> Split:
-    """The side a pair belongs to, from a hash of its set and group: the same on every machine, whatever else is there."""
+    """The side a pair belongs to, from a hash of its set and group: the same on every machine."""
     return split_of_key(f"{pair.set}/{pair.group}")
 
 

@@ -49,9 +49,10 @@ class MaskBatches(keras.utils.PyDataset):
         super().__init__(workers=2, use_multiprocessing=False, max_queue_size=6)
         self.config, self.spec = config, config.preprocess
         self.policy = config.augment or AugmentConfig()
-        self.samples = load_samples(pairs, config.preprocess)
+        self.source_size = config.data.source_size or config.preprocess.size
+        self.samples = load_samples(pairs, config.preprocess.model_copy(update={"size": self.source_size}))
         self.odds = _odds(pairs, config.data.weights)
-        self.scenery = Scenery(root, config.preprocess.size) if self.policy.paste or self.policy.empty else None
+        self.scenery = Scenery(root, self.source_size) if self.policy.paste or self.policy.empty else None
         self.batch_size = config.training.batch_size
         self.epoch = 0
 
@@ -83,9 +84,9 @@ class MaskBatches(keras.utils.PyDataset):
         if self.scenery and self.scenery.backgrounds and kind < self.policy.paste + self.policy.empty:
             background = self._background(rng)
             if kind >= self.policy.paste:
-                sample = empty(background, self.config.preprocess.size, rng)
+                sample = empty(background, self.source_size, rng)
             else:
-                sample = paste(self._cutout(sample, rng), background, self.config.preprocess.size, rng)
+                sample = paste(self._cutout(sample, rng), background, self.source_size, rng)
         return augment(sample, self.spec.size, self.policy, rng)
 
     def _background(self, rng: Generator) -> Image:
@@ -120,7 +121,7 @@ def labels(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _odds(pairs: Sequence[Pair], weights: dict[str, float]) -> NDArray[np.float64]:
     odds = np.array([weights.get(pair.set, 1.0) for pair in pairs], np.float64)
-    return odds / odds.sum()
+    return np.asarray(odds / odds.sum(), np.float64)
 
 
 def _share(rare: NDArray[np.bool_], most: float) -> NDArray[np.float64]:

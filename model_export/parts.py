@@ -96,13 +96,15 @@ def reduce_for_parts(array: NDArray[np.uint8], sizes: Sequence[float], spec: Pre
     return resize(array, max(1, round(width * ratio)), max(1, round(height * ratio)))
 
 
+def load_picture(pair: Pair, sizes: Sequence[float], spec: PreprocessSpec) -> Picture:
+    """A picture and its mask, reduced. Raises DataError naming a file that is unusable."""
+    image, mask = load_pair(pair)
+    return Picture(pair, reduce_for_parts(image, sizes, spec), reduce_for_parts(mask, sizes, spec))
+
+
 def load_pictures(pairs: Sequence[Pair], sizes: Sequence[float], spec: PreprocessSpec) -> list[Picture]:
-    """Every picture of `pairs`, reduced, in memory. Raises DataError naming a file that is unusable."""
-    pictures = []
-    for pair in track(pairs, "loading pictures"):
-        image, mask = (reduce_for_parts(array, sizes, spec) for array in load_pair(pair))
-        pictures.append(Picture(pair, image, mask))
-    return pictures
+    """All of `pairs`, in memory."""
+    return [load_picture(pair, sizes, spec) for pair in track(pairs, "loading pictures")]
 
 
 class _Positions:

@@ -12,7 +12,7 @@ KINDS = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD", "rmsprop": "RMSprop"}
 
 
 @keras.saving.register_keras_serializable("cutout")
-class WarmupStableDecay(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
+class WarmupStableDecay(keras.optimizers.schedules.LearningRateSchedule):
     """Linear warm-up, a constant rate, then half a cosine down to zero (arXiv 2405.18392). In optimiser steps.
 
     A run with a constant middle can be prolonged without its length having been known beforehand; a plain cosine

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -24,7 +24,7 @@ Judge = Callable[[Any], Scores]
 
 
 class Task(Protocol):
-    compile: dict[str, Any]
+    compile: ClassVar[dict[str, Any]]
 
     def batches(self, pairs: Sequence[Pair], root: Path) -> Any: ...
 
@@ -34,7 +34,7 @@ class Task(Protocol):
 class MaskTask:
     """The segmenter's: every pixel of every picture."""
 
-    compile: dict[str, Any] = {"jit_compile": False}
+    compile: ClassVar[dict[str, Any]] = {"jit_compile": False}
 
     def __init__(self, config: TrainConfig) -> None:
         self.config = config
@@ -66,7 +66,7 @@ class MaskTask:
 class PartTask:
     """The classifier's: labelled parts of every picture."""
 
-    compile: dict[str, Any] = {"loss": "binary_crossentropy", "metrics": ["accuracy"], "jit_compile": False}
+    compile: ClassVar[dict[str, Any]] = {"loss": "binary_crossentropy", "metrics": ["accuracy"], "jit_compile": False}
 
     def __init__(self, config: TrainConfig) -> None:
         self.config = config

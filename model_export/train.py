@@ -11,7 +11,7 @@ import keras
 
 from app.errors import DataError
 from model_export.callbacks import HISTORY, MODEL, STATE, Checkpoint, WeightAverage, replace
-from model_export.config import CnnConfig, TrainConfig
+from model_export.config import RUN_CONFIG, CnnConfig, TrainConfig
 from model_export.data import find_pairs, select
 from model_export.losses import DeeplySupervised
 from model_export.networks import build_cnn, build_encoder_decoder, dtype_policy, inference_model
@@ -34,7 +34,7 @@ def train(config: TrainConfig, root: Path, out: Path, resume: bool = False) -> P
     model.compile(optimizer=build_optimizer(config.training, [batches.steps(step) for step in sizes]), **task.compile)
     average = WeightAverage(config.training.average) if config.training.average else None
     reference, served = build_for_serving(config)
-    checkpoint = Checkpoint(out, reference, served, judge, average)
+    checkpoint = Checkpoint(out, reference, served, judge, average, config.training.validate_every)
     model.optimizer.build(model.trainable_variables)
     done = checkpoint.resume(model) if resume and (out / STATE).is_file() else 0
     try:
@@ -96,4 +96,4 @@ def _prepare(config: TrainConfig, out: Path, resume: bool) -> None:
     out.mkdir(parents=True, exist_ok=True)
     if not resume:
         (out / HISTORY).unlink(missing_ok=True)
-    replace(out / "config.json", lambda path: path.write_text(config.model_dump_json(indent=2)))
+    replace(out / RUN_CONFIG, lambda path: path.write_text(config.model_dump_json(indent=2)))

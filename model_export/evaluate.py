@@ -1,0 +1,107 @@
+"""How good a bundle is on a folder of pictures, through onnxruntime and with the server's own preprocessing."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from app.errors import BundleError, DataError
+from app.imaging.alpha import to_size
+from app.inference.manifest import Manifest
+from app.inference.onnx_predictor import load_predictor
+from app.inference.predictor import Predictor, Prepared
+from model_export.data import Pair, find_pairs, load_pair, select
+from model_export.measures import MaskScore
+from model_export.part_measures import Labels, Probabilities, confusion, part_scores
+from model_export.parts import load_picture
+from model_export.parts_dataset import NO_PARTS, judged_parts
+from model_export.progress import track
+
+Result = dict[str, Any]
+Which = Literal["test", "all"]
+OVERALL = "overall"
+
+
+def evaluate(bundle: Path, root: Path, which: Which = "all", alphas: bool = False, threads: int = 1) -> Result:
+    """One JSON-ready object: what was evaluated, the measures over all pictures, and under `sets` those of each set.
+
+    For a classifier loss, accuracy, balanced_accuracy, precision, recall, auc and confusion_matrix over labelled
+    parts; for a segmenter, or with `alphas`, mae, max_f, iou and s_measure over whole pictures, at the mask's own
+    size. `which="test"` takes the pictures that training kept aside; "all" takes every picture.
+    """
+    predictor = load_predictor(bundle, threads)
+    manifest = predictor.manifest
+    pairs = pairs_to_judge(manifest, root, which)
+    measured = score_alphas(predictor, pairs) if alphas or manifest.task == "segment" else score_parts(predictor, pairs)
+    return {
+        "name": manifest.name,
+        "version": manifest.version,
+        "sha256": manifest.model.sha256,
+        "task": manifest.task,
+        "split": which,
+        **measured.pop(OVERALL),
+        "sets": measured,
+    }
+
+
+def pairs_to_judge(manifest: Manifest, root: Path, which: Which) -> list[Pair]:
+    """The pictures of `root` to judge a bundle on. Raises DataError where there are none."""
+    if which == "all":
+        return find_pairs(root)
+    data = manifest.training.config.get("data", {}) if manifest.training else {}
+    pairs = select(find_pairs(root, data.get("sets"), data.get("clips")), "test")
+    if not pairs:
+        raise DataError(f"{root}: no picture falls in the test split; use --split all or more pictures")
+    return pairs
+
+
+def score_parts(predictor: Predictor, pairs: Sequence[Pair]) -> dict[str, Result]:
+    """Set -> measures over 16 labelled parts of every picture that has both kinds, and the same for all sets."""
+    manifest = predictor.manifest
+    if manifest.parts is None:
+        raise BundleError(f"{manifest.name}: only a classifier can be scored on parts")
+    found: defaultdict[str, list[tuple[Labels, Probabilities]]] = defaultdict(list)
+    for pair in track(pairs, "evaluating"):
+        picture = load_picture(pair, manifest.parts.sizes, manifest.preprocess)
+        x, labels = judged_parts(picture, manifest.parts.sizes, manifest.preprocess)
+        if len(x):
+            answer = predictor.predict(Prepared(x, ()))
+            found[pair.set].append((labels, np.asarray(answer, np.float32).reshape(-1)))
+    if not found:
+        raise DataError(NO_PARTS)
+    groups = {**found, OVERALL: [entry for entries in found.values() for entry in entries]}
+    return {name: _part_result(entries, manifest.threshold) for name, entries in groups.items()}
+
+
+def score_alphas(predictor: Predictor, pairs: Sequence[Pair]) -> dict[str, Result]:
+    """Set -> measures of the alphas of whole pictures, brought bilinearly to the mask's size; and for all sets."""
+    scores: defaultdict[str, MaskScore] = defaultdict(MaskScore)
+    for pair in track(pairs, "evaluating"):
+        image, mask = load_pair(pair)
+        prepared = predictor.prepare(image)
+        coarse = predictor.assemble(prepared, predictor.predict(prepared))
+        alpha = to_size(coarse, mask.shape[1], mask.shape[0])
+        for name in (pair.set, OVERALL):
+            scores[name].add(alpha, mask)
+    return {
+        name: {
+            "pictures": score.pictures,
+            "mae": score.mae,
+            "max_f": score.max_f,
+            "iou": score.iou,
+            "s_measure": score.s_measure,
+        }
+        for name, score in scores.items()
+    }
+
+
+def _part_result(entries: Sequence[tuple[Labels, Probabilities]], threshold: float) -> Result:
+    labels, probabilities = (np.concatenate(arrays) for arrays in zip(*entries, strict=True))
+    return {
+        "pictures": len(entries),
+        "parts": len(labels),
+        **part_scores(labels, probabilities, threshold),
+        "confusion_matrix": confusion(labels, probabilities, threshold).tolist(),
+    }

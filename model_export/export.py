@@ -1,0 +1,199 @@
+"""From a trained network to a bundle that the server loads: `model.onnx`, `model.keras` and, last, `manifest.json`."""
+
+import base64
+import hashlib
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import onnx
+
+from app.errors import BundleError, DataError
+from app.imaging.preprocess import Tensor, preprocess
+from app.inference.golden import golden_answer
+from app.inference.manifest import MANIFEST, Golden, Manifest, ModelFile, OutputSpec, Parity, PartsSpec
+from app.inference.onnx_predictor import load_predictor
+from model_export.callbacks import MODEL, replace
+from model_export.config import TrainConfig
+from model_export.conversion import (
+    INPUT,
+    OPSET,
+    OUTPUTS,
+    PARITY_TOLERANCE,
+    load_network,
+    metadata_of,
+    parity,
+    task_of,
+    to_onnx,
+)
+from model_export.data import Pair, find_pairs, load_image, select
+from model_export.evaluate import OVERALL, Result, score_alphas, score_parts
+from model_export.golden_picture import golden_picture, golden_png
+from model_export.parts import load_picture
+from model_export.parts_dataset import judged_parts
+from model_export.progress import track
+from model_export.provenance import Licenses, training_record, weights_license
+from model_export.quantize import quantize
+
+PARITY_PICTURES = 32
+CALIBRATION_PICTURES = 128
+PART_STRIDE = 0.25
+MOST_LOST = 0.005  # of max F: what quantisation may cost before float32 is shipped instead
+GOLDEN_TOLERANCE = {"float32": 1e-3, "uint8": 0.05}  # integer kernels differ a little between processors
+
+DESCRIPTIONS = {
+    "classify": "Tells parts of a picture that show foreground from parts that show background: a small CNN on grey "
+    "64x64 squares. Scored over a picture's parts at several scales it gives a coarse alpha.",
+    "segment": "Classifies every pixel as foreground or background: an encoder-decoder CNN that gives an alpha.",
+}
+
+
+@dataclass(frozen=True)
+class Export:
+    """What to export: a saved network and the config, pictures and terms it came from."""
+
+    keras_file: Path
+    config: TrainConfig
+    root: Path
+    licenses: Licenses
+    version: str = "1.0.0"
+    quantized: bool = True  # quantise a segmenter if it keeps its quality
+
+
+def export(job: Export, out: Path) -> Manifest:
+    """Convert, check, quantise, measure on the test split and write the bundle `out`; its manifest.
+
+    Raises DataError for a network or pictures that don't fit, BundleError where Keras and onnxruntime disagree: then
+    nothing is written.
+    """
+    config = job.config
+    pairs = find_pairs(job.root, config.data.sets, config.data.clips)
+    test = _some(pairs, "test")
+    record = training_record(config, pairs, job.root, job.licenses)
+    terms = weights_license(record, job.licenses)
+    network = load_network(job.keras_file, config)
+    with TemporaryDirectory() as folder:
+        work = Path(folder)
+        float32 = work / "float32"
+        float32.mkdir()
+        to_onnx(network, config, float32 / "model.onnx", metadata_of(config, job.version, terms))
+        x = _samples(test, config)
+        difference = parity(network, float32 / "model.onnx", x)
+        draft = Manifest(
+            name=config.name,
+            version=job.version,
+            task=task_of(config),
+            description=DESCRIPTIONS[task_of(config)],
+            license=terms,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            preprocess=config.preprocess,
+            output=OutputSpec(name=OUTPUTS[task_of(config)]),
+            parts=PartsSpec(sizes=config.data.part_sizes, stride=PART_STRIDE)
+            if task_of(config) == "classify"
+            else None,
+            model=_model_file(float32, "float32", network),
+            training=record,
+            parity=Parity(samples=len(x), max_difference=difference, tolerance=PARITY_TOLERANCE),
+            golden=Golden(picture=base64.b64encode(golden_png()).decode(), expected=(0.0,), tolerance=1.0),
+        )
+        manifest = _measure(draft, float32, test)
+        chosen = float32
+        if job.quantized and manifest.task == "segment":
+            chosen, manifest = _quantize(manifest, float32, work / "uint8", network, select(pairs, "train"), test)
+        network.save(work / MODEL)
+        _publish(chosen, work / MODEL, manifest, out)
+    return manifest
+
+
+def _measure(manifest: Manifest, folder: Path, test: Sequence[Pair]) -> Manifest:
+    """The manifest with the quality and the golden answer of the model in `folder`, both as the server would give."""
+    (folder / MANIFEST).write_text(manifest.model_dump_json())
+    predictor = load_predictor(folder)
+    scores = score_parts(predictor, test) if manifest.task == "classify" else score_alphas(predictor, test)
+    golden = manifest.golden.model_copy(
+        update={
+            "expected": tuple(round(value, 6) for value in golden_answer(predictor, golden_picture())),
+            "tolerance": GOLDEN_TOLERANCE[manifest.model.precision],
+        }
+    )
+    return manifest.model_copy(update={"quality": _rounded(scores), "golden": golden})
+
+
+def _quantize(
+    manifest: Manifest, float32: Path, uint8: Path, network: Any, train: Sequence[Pair], test: Sequence[Pair]
+) -> tuple[Path, Manifest]:
+    """The quantised model and its manifest where max F drops by less than 0.005, else the float32 one's."""
+    uint8.mkdir()
+    quantize(float32 / "model.onnx", uint8 / "model.onnx", _calibration(train, manifest))
+    _copy_metadata(float32 / "model.onnx", uint8 / "model.onnx")
+    model = _model_file(uint8, "uint8", network)
+    quantized = _measure(manifest.model_copy(update={"model": model}), uint8, test)
+    lost = manifest.quality[OVERALL]["max_f"] - quantized.quality[OVERALL]["max_f"]
+    if lost >= MOST_LOST:
+        return float32, manifest
+    return uint8, quantized.model_copy(update={"quality_float32": manifest.quality})
+
+
+def _calibration(train: Sequence[Pair], manifest: Manifest) -> Iterator[Tensor]:
+    """Training pictures spread evenly over the sorted list, and so over the sets."""
+    chosen = train[:: max(1, len(train) // CALIBRATION_PICTURES)][:CALIBRATION_PICTURES]
+    for pair in track(chosen, "calibrating"):
+        yield preprocess(load_image(pair.image_path), manifest.preprocess)
+
+
+def _samples(pairs: Sequence[Pair], config: TrainConfig) -> Tensor:
+    """What the network gets to see of some pictures: whole, or their parts."""
+    chosen = pairs[:: max(1, len(pairs) // PARITY_PICTURES)][:PARITY_PICTURES]
+    spec, sizes = config.preprocess, config.data.part_sizes
+    if task_of(config) == "segment":
+        return np.concatenate([preprocess(load_image(pair.image_path), spec) for pair in chosen])
+    return np.concatenate([judged_parts(load_picture(pair, sizes, spec), sizes, spec)[0] for pair in chosen])
+
+
+def _some(pairs: Sequence[Pair], split: Any) -> list[Pair]:
+    chosen = select(pairs, split)
+    if not chosen:
+        raise DataError(f"none of {len(pairs)} pictures falls in the {split} split; a bundle's quality needs some")
+    return chosen
+
+
+def _model_file(folder: Path, precision: Any, network: Any) -> ModelFile:
+    data = (folder / "model.onnx").read_bytes()
+    return ModelFile(
+        sha256=hashlib.sha256(data).hexdigest(),
+        bytes=len(data),
+        opset=OPSET,
+        precision=precision,
+        input=INPUT,
+        parameters=network.count_params(),
+    )
+
+
+def _copy_metadata(source: Path, target: Path) -> None:
+    model = onnx.load(target)
+    onnx.helper.set_model_props(model, {entry.key: entry.value for entry in onnx.load(source).metadata_props})
+    onnx.save(model, target)
+
+
+def _rounded(scores: dict[str, Result]) -> dict[str, dict[str, float]]:
+    """What fits a manifest: numbers, overall first."""
+    ordered = {OVERALL: scores[OVERALL], **scores}
+    return {
+        name: {key: round(float(value), 5) for key, value in result.items() if not isinstance(value, list)}
+        for name, result in ordered.items()
+    }
+
+
+def _publish(model_folder: Path, keras_file: Path, manifest: Manifest, out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    replace(out / "model.onnx", lambda path: shutil.copyfile(model_folder / "model.onnx", path))
+    replace(out / MODEL, lambda path: shutil.copyfile(keras_file, path))
+    text = manifest.model_dump_json(indent=2, exclude_none=True) + "\n"
+    replace(out / MANIFEST, lambda path: path.write_text(text))  # last, so that it means complete
+    if Manifest.model_validate_json(text) != manifest:
+        raise BundleError(f"{out / MANIFEST}: does not read back as written")
