@@ -25,7 +25,12 @@ export async function models() {
 export async function post(path, fields, { signal, onProgress, onWait } = {}) {
   const form = new FormData();
   for (const [name, value] of fields) form.append(name, value);
-  return call("POST", path, form, { signal, onProgress, onWait });
+  try {
+    return await call("POST", path, form, { signal, onProgress, onWait });
+  } catch (error) {
+    if (error.code === "network" && !(await readable(fields))) throw new Problem("unreadable_file");
+    throw error;
+  }
 }
 
 async function call(method, path, body, { signal, onProgress, onWait } = {}) {
@@ -44,6 +49,7 @@ async function call(method, path, body, { signal, onProgress, onWait } = {}) {
 /** One request; only XMLHttpRequest tells how much of a body is sent. */
 function exchange(method, path, body, signal, onProgress) {
   return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
     const request = new XMLHttpRequest();
     const abort = () => request.abort();
     request.open(method, path);
@@ -53,10 +59,19 @@ function exchange(method, path, body, signal, onProgress) {
     request.onerror = () => reject(new Problem("network"));
     request.onabort = () => reject(signal.reason);
     request.onloadend = () => signal?.removeEventListener("abort", abort);
-    signal?.throwIfAborted();
     signal?.addEventListener("abort", abort);
     request.send(body);
   });
+}
+
+/** A file that was moved or changed since it was picked makes a request fail just as a lost connection does. */
+async function readable(fields) {
+  try {
+    for (const [, value] of fields) if (value instanceof File) await value.slice(0, 1).arrayBuffer();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 async function problem(request) {

@@ -1,0 +1,59 @@
+/** The three ways in: pick, paste, drop. Each calls `take(files)`. */
+
+export function intake(take, veil) {
+  for (const input of document.querySelectorAll("[data-files]")) {
+    input.addEventListener("change", () => {
+      take([...input.files]);
+      input.value = ""; // so that the same file can be picked again
+    });
+  }
+  document.addEventListener("paste", (event) => {
+    const files = [...(event.clipboardData?.files ?? [])];
+    if (files.length) event.preventDefault();
+    take(files);
+  });
+  dropping(take, veil);
+}
+
+function dropping(take, veil) {
+  const carries = (event) => event.dataTransfer?.types.includes("Files");
+  document.addEventListener("dragover", (event) => {
+    if (!carries(event)) return;
+    event.preventDefault();
+    event.dataTransfer.dropEffect = "copy";
+    veil.hidden = false;
+  });
+  document.addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) veil.hidden = true;
+  });
+  document.addEventListener("drop", async (event) => {
+    veil.hidden = true;
+    if (!carries(event)) return;
+    event.preventDefault();
+    take(await dropped(event.dataTransfer));
+  });
+}
+
+/** The files of a drop, folders opened. */
+async function dropped(transfer) {
+  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.());
+  const plain = [...transfer.files]; // both must be read before the first await, when the browser empties them
+  if (!entries.some((entry) => entry?.isDirectory)) return plain;
+  return (await Promise.all(entries.filter(Boolean).map(filesOf))).flat().filter(isPicture);
+}
+
+/** A folder holds other things too. */
+function isPicture(file) {
+  return file.type.startsWith("image/") || /\.(avif|tiff?)$/i.test(file.name);
+}
+
+async function filesOf(entry) {
+  if (entry.isFile) return [await new Promise((resolve, reject) => entry.file(resolve, reject))];
+  const reader = entry.createReader();
+  const files = [];
+  for (;;) {
+    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    if (!some.length) return files; // a browser hands out a folder a hundred entries at a time
+    files.push(...(await Promise.all(some.map(filesOf))).flat());
+  }
+}
