@@ -23,8 +23,7 @@ def encoded(image: NDArray[np.uint8], suffix: str = ".png") -> bytes:
 
 def decoded(data: bytes) -> NDArray[np.uint8]:
     """A file as grey (H, W), RGB or RGBA, unchanged."""
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    assert pixels is not None
+    pixels = np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED), np.uint8)
     if pixels.ndim == 2:
         return pixels
     return np.ascontiguousarray(pixels[:, :, {3: [2, 1, 0], 4: [2, 1, 0, 3]}[pixels.shape[2]]])

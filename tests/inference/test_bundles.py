@@ -1,0 +1,76 @@
+"""Bundles read, checked and run by onnxruntime: real models of one node."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.errors import BundleError, UnknownModel
+from app.inference.manifest import MANIFEST
+from app.inference.onnx_predictor import load_predictor
+from app.inference.registry import Registry, load_all
+from tests.bundles import write_bundle, write_bundles
+from tests.pictures import disc
+
+
+def test_the_segmenter_s_alpha_is_what_the_network_says(tmp_path: Path) -> None:
+    predictor = load_predictor(write_bundle(tmp_path / "segmenter", "segment"))
+    prepared = predictor.prepare(disc(96, 64))
+    alpha = predictor.assemble(prepared, predictor.predict(prepared))
+    assert alpha.shape == (32, 32)
+    assert alpha[16, 16] == pytest.approx(1)
+    assert alpha[0, 0] == 0
+    assert predictor.probability(disc(96, 64)) > 0.99
+
+
+def test_the_classifier_s_map_is_bright_where_the_picture_is(tmp_path: Path) -> None:
+    predictor = load_predictor(write_bundle(tmp_path / "classifier", "classify"))
+    image = np.zeros((120, 200, 3), np.uint8)
+    image[:, 100:] = 255
+    prepared = predictor.prepare(image)
+    alpha = predictor.assemble(prepared, predictor.predict(prepared))
+    assert alpha.shape[1] / alpha.shape[0] == pytest.approx(200 / 120, rel=0.02)
+    assert alpha[:, -1].min() > 0.9
+    assert alpha[:, 0].max() < 0.1
+    assert predictor.probability(image) == pytest.approx(0.5, abs=0.02)
+
+
+def test_parts_in_batches_score_as_they_do_alone(tmp_path: Path) -> None:
+    predictor = load_predictor(write_bundle(tmp_path / "classifier", "classify"))
+    prepared = predictor.prepare(np.random.default_rng(0).integers(0, 256, (150, 230, 3), np.uint8))
+    scores = predictor.predict(prepared)
+    assert len(scores) == len(prepared.placements)
+    np.testing.assert_allclose(scores, prepared.tensor.mean(axis=(1, 2, 3)), atol=1e-6)
+
+
+def test_damage_is_found_before_anything_is_served(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="no bundle found"):
+        load_all(tmp_path, load_predictor)
+    folder = write_bundles(tmp_path / "models")
+    model, manifest = folder / "segmenter" / "model.onnx", folder / "segmenter" / MANIFEST
+    whole = model.read_bytes()
+    model.write_bytes(whole[:-1])
+    with pytest.raises(BundleError, match="sha256"):
+        load_all(folder, load_predictor)
+    model.write_bytes(whole)
+    values = json.loads(manifest.read_text())
+    values["golden"]["expected"][0] = 0.5
+    manifest.write_text(json.dumps(values))
+    with pytest.raises(BundleError, match="golden sample is off by"):
+        load_all(folder, load_predictor)
+    manifest.write_text(json.dumps({**values, "surprise": 1}))
+    with pytest.raises(BundleError, match="surprise"):
+        load_all(folder, load_predictor)
+
+
+def test_models_are_chosen_by_name_and_by_task(tmp_path: Path) -> None:
+    registry = Registry()
+    registry.use(load_all(write_bundles(tmp_path / "models"), load_predictor))
+    assert registry.for_masks().manifest.name == "segmenter"
+    assert registry.for_scores().manifest.name == "classifier"
+    assert registry.for_masks("classifier").manifest.task == "classify"
+    with pytest.raises(UnknownModel, match="loaded: classifier, segmenter"):
+        registry.for_masks("u2net")
+    with pytest.raises(BundleError, match="default model 'nobody'"):
+        Registry("nobody").use(registry.all())

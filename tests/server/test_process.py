@@ -1,0 +1,106 @@
+"""The service as a newcomer starts it: a process, a port, signals."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.bundles import write_bundles
+from tests.pictures import decoded, disc, encoded
+
+PATIENCE = 60
+
+
+class Service:
+    """`python -m app` with one-node models on a free port."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        environment = {**os.environ, "CUTOUT_MODELS": str(folder), "CUTOUT_PORT": str(self.port)}
+        environment |= {f"CUTOUT_{name.upper()}": value for name, value in settings.items()}
+        self.log = folder.parent / "log"
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen([sys.executable, "-m", "app"], env=environment, stderr=log, stdout=log)
+
+    def get(self, path: str) -> tuple[int, bytes]:
+        return self._request("GET", path)
+
+    def post(self, path: str, upload: bytes) -> tuple[int, bytes]:
+        body = b'--b\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\n' + upload + b"\r\n--b--\r\n"
+        return self._request("POST", path, body, {"Content-Type": "multipart/form-data; boundary=b"})
+
+    def worker_id(self) -> int:
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        commands = {int(child): Path(f"/proc/{child}/cmdline").read_bytes() for child in children}
+        return next(child for child, command in commands.items() if b"spawn_main" in command)
+
+    def _request(self, method: str, path: str, body: bytes | None = None, headers: Any = {}) -> tuple[int, bytes]:  # noqa: B006
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        with closing(connection):
+            connection.request(method, path, body, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    """Poll until it holds; fail after PATIENCE seconds."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        try:
+            if holds():
+                return
+        except OSError:
+            pass
+        time.sleep(0.02)
+    pytest.fail("it did not come to hold in time")
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    running = Service(write_bundles(tmp_path / "models"))
+    try:
+        eventually(lambda: running.get("/readyz")[0] == 200)
+        yield running
+    finally:
+        running.process.terminate()
+        running.process.wait(PATIENCE)
+
+
+def test_it_serves_pictures_and_leaves_with_success(service: Service) -> None:
+    status, body = service.post("/cutout", encoded(disc(96, 64)))
+    assert status == 200
+    assert decoded(body)[32, 48, 3] == 255
+    assert json.loads(service.get("/models")[1])["default_for_masks"] == "segmenter"
+    service.process.send_signal(signal.SIGTERM)
+    assert service.process.wait(PATIENCE) == 0
+    lines = [json.loads(line) for line in service.log.read_text().splitlines()]
+    assert any(line.get("path") == "/cutout" and line["status"] == 200 for line in lines)
+
+
+def test_a_worker_that_is_killed_is_replaced(service: Service) -> None:
+    first = service.worker_id()
+    os.kill(first, signal.SIGKILL)
+    eventually(lambda: service.worker_id() != first and service.get("/readyz")[0] == 200)
+    assert service.post("/mask", encoded(disc()))[0] == 200
+
+
+def test_what_can_t_be_served_stops_the_start_with_one_clear_line(tmp_path: Path) -> None:
+    broken = Service(tmp_path / "nothing")
+    assert broken.process.wait(PATIENCE) == 3
+    assert "no bundle found" in broken.log.read_text()
+    assert "Traceback" not in broken.log.read_text()
+    unreadable = Service(tmp_path / "nothing", queue="many")
+    assert unreadable.process.wait(PATIENCE) == 2
+    assert "CUTOUT_QUEUE" in unreadable.log.read_text()
