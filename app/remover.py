@@ -9,15 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.clock import Clock
+from app.geometry import parse_margins, parse_position, parse_region
 from app.imaging import alpha as alphas
-from app.imaging import codec, compose
+from app.imaging import arrange, codec, compose, pair
 from app.imaging.codec import Picture
 from app.inference.manifest import Manifest
 from app.inference.predictor import Predictor
 from app.inference.registry import Registry
-from app.options import CutoutOptions, Format, MaskOptions, parse_color
+from app.options import Channels, CutoutOptions, Format, MaskOptions, parse_color
 
-MEDIA_TYPES = {Format.png: "image/png", Format.webp: "image/webp", Format.jpeg: "image/jpeg"}
+WRITERS = {
+    Format.png: ("image/png", codec.encode_png),
+    Format.webp: ("image/webp", codec.encode_webp),
+    Format.jpeg: ("image/jpeg", codec.encode_jpeg),
+    Format.zip: ("application/zip", pair.encode_zip),
+}
 
 
 @dataclass(frozen=True)
@@ -50,12 +56,14 @@ class Score:
 
 @dataclass(frozen=True)
 class Written:
-    """A finished picture file."""
+    """A finished picture file, and the size of the upright upload it was made from."""
 
     data: bytes
     media_type: str
     width: int
     height: int
+    upload_width: int
+    upload_height: int
     subject: Subject
     manifest: Manifest
 
@@ -74,8 +82,8 @@ class Remover:
             probability = predictor.probability(picture.image)
         found = None
         if subject:
-            coarse = self._coarse_alpha(picture, self.registry.for_masks(None), clock)
-            found = describe(alphas.to_size(coarse, picture.width, picture.height))
+            coarse = self._coarse_alpha(picture.image, self.registry.for_masks(None), clock)
+            found = describe(alphas.to_size(coarse, picture.width, picture.height), picture)
         return Score(probability, picture.width, picture.height, predictor.manifest, found)
 
     def mask(self, upload: bytes, options: MaskOptions, clock: Clock) -> Written:
@@ -84,71 +92,108 @@ class Remover:
         picture = self._decode(upload, clock)
         alpha = self._alpha(picture, predictor, options, clock)
         with clock.stage("postprocess"):
-            subject = describe(alpha)
+            subject = describe(alpha, picture)
             alpha = compose.limit_size(alpha, options.size)
-        with clock.stage("encode"):
-            data = codec.encode_png(alpha)
-        return Written(data, "image/png", alpha.shape[1], alpha.shape[0], subject, predictor.manifest)
+        return _write(alpha, Format.png, picture, subject, predictor.manifest, clock)
 
     def cut_out(self, upload: bytes, options: CutoutOptions, clock: Clock, background: bytes | None = None) -> Written:
         """The picture without its background, or on another one."""
         predictor = self.registry.for_masks(options.model)
-        picture = self._decode(upload, clock)
+        picture = self._decode(upload, clock, options.megapixels)
         behind = self._decode(background, clock) if background is not None else None
         alpha = self._alpha(picture, predictor, options, clock)
         with clock.stage("postprocess"):
-            subject = describe(alpha)
-            pixels = compose.cutout(picture.image, alpha, picture.alpha)
-            if options.crop and subject.found:
-                pixels = compose.crop_to_subject(pixels, options.margin)
+            subject = describe(alpha, picture)
+            pixels = arranged(compose.cutout(picture.image, alpha, picture.alpha), options)
             pixels = dress(compose.limit_size(pixels, options.size), options, behind)
-        with clock.stage("encode"):
-            data = encode(pixels, options.format)
-        return Written(data, MEDIA_TYPES[options.format], pixels.shape[1], pixels.shape[0], subject, predictor.manifest)
+        return _write(pixels, options.format, picture, subject, predictor.manifest, clock)
 
-    def _decode(self, upload: bytes, clock: Clock) -> Picture:
+    def _decode(self, upload: bytes, clock: Clock, megapixels: float | None = None) -> Picture:
+        """Upright, with arrays of at most so many megapixels: a JPEG is made smaller while it is decoded."""
         with clock.stage("decode"):
-            picture = codec.decode(upload, self.max_pixels)
+            header = codec.sniff(upload)
+            reduce = arrange.reduction(header.width, header.height, megapixels)
+            picture = codec.decode(upload, self.max_pixels, reduce)
             clock.pixels += picture.width * picture.height
-            return picture
+            return arrange.within(picture, megapixels)
 
-    def _coarse_alpha(self, picture: Picture, predictor: Predictor, clock: Clock) -> NDArray[np.float32]:
+    def _coarse_alpha(self, image: NDArray[np.uint8], predictor: Predictor, clock: Clock) -> NDArray[np.float32]:
         with clock.stage("preprocess"):
-            prepared = predictor.prepare(picture.image)
+            prepared = predictor.prepare(image)
         with clock.stage("inference"):
             output = predictor.predict(prepared)
         with clock.stage("postprocess"):
             return predictor.assemble(prepared, output)
 
     def _alpha(self, picture: Picture, predictor: Predictor, options: MaskOptions, clock: Clock) -> NDArray[np.uint8]:
-        coarse = self._coarse_alpha(picture, predictor, clock)
+        """As large as the picture's arrays. Only the region of interest is looked at, where one is asked for."""
+        height, width = picture.image.shape[:2]
+        box = _region(options, picture)
+        image = picture.image if box is None else picture.image[box[1] : box[3], box[0] : box[2]]
+        coarse = self._coarse_alpha(image, predictor, clock)
         with clock.stage("postprocess"):
             if options.refine:
-                alpha = alphas.refine(coarse, picture.image)
+                alpha = alphas.refine(coarse, image)
             else:
-                alpha = alphas.to_size(coarse, picture.width, picture.height)
-            return alpha if options.threshold is None else alphas.harden(alpha, options.threshold)
+                alpha = alphas.to_size(coarse, image.shape[1], image.shape[0])
+            alpha = alpha if options.threshold is None else alphas.harden(alpha, options.threshold)
+            return alpha if box is None else arrange.only_in(alpha, box, width, height)
 
 
-def describe(alpha: NDArray[np.uint8]) -> Subject:
-    """What an alpha (H, W) uint8 says: found or not, coverage in [0, 1], bounding box."""
+def describe(alpha: NDArray[np.uint8], picture: Picture) -> Subject:
+    """What an alpha (h, w) uint8 says: found or not, coverage in [0, 1], bounding box in the upload's pixels."""
     box = alphas.bounding_box(alpha)
+    if box is not None and alpha.shape != (picture.height, picture.width):
+        across, down = picture.width / alpha.shape[1], picture.height / alpha.shape[0]
+        box = round(box[0] * across), round(box[1] * down), round(box[2] * across), round(box[3] * down)
     return Subject(alphas.subject_found(alpha), alphas.coverage(alpha), None if box is None else Box(*box))
 
 
+def arranged(cutout: NDArray[np.uint8], options: CutoutOptions) -> NDArray[np.uint8]:
+    """A cut-out (H, W, 4) with its subject cropped, scaled and placed as asked for."""
+    if options.crop:
+        cutout = arrange.crop(cutout, parse_margins(options.margin))
+    position = options.position or ("original" if options.scale is None else "center")
+    return arrange.place(cutout, options.scale, parse_position(position))
+
+
 def dress(cutout: NDArray[np.uint8], options: CutoutOptions, behind: Picture | None) -> NDArray[np.uint8]:
-    """A cut-out (H, W, 4) on the background that was asked for: (H, W, 3), or unchanged where none was."""
+    """A cut-out (H, W, 4) on the background that was asked for, (H, W, 3 or 4), or its alpha (H, W)."""
+    if options.channels is Channels.alpha and options.format is not Format.zip:
+        return np.ascontiguousarray(cutout[:, :, 3])
     if behind is not None:
-        return compose.on_picture(cutout, behind.image)
-    if options.background is not None:
-        return compose.on_color(cutout, parse_color(options.background))
-    if options.format is Format.jpeg:
+        cutout = compose.on_picture(cutout, behind.image)
+    elif options.background is not None:
+        cutout = compose.on_color(cutout, parse_color(options.background))
+    if options.format is Format.jpeg and cutout.shape[2] == 4:
         return compose.on_color(cutout, parse_color("#fff"))
     return cutout
 
 
-def encode(pixels: NDArray[np.uint8], picture_format: Format) -> bytes:
-    """Write pixels (H, W, 3 or 4) as a file of that format."""
-    if picture_format is Format.png:
-        return codec.encode_png(pixels)
-    return codec.encode_webp(pixels) if picture_format is Format.webp else codec.encode_jpeg(pixels)
+def _region(options: MaskOptions, picture: Picture) -> tuple[int, int, int, int] | None:
+    """The region of interest (left, top, right, bottom) in pixels of the picture's arrays, or None for all of it."""
+    if options.roi is None:
+        return None
+    box = parse_region(options.roi).box(picture.width, picture.height)
+    height, width = picture.image.shape[:2]
+    left, top = box[0] * width // picture.width, box[1] * height // picture.height
+    return left, top, -(-box[2] * width // picture.width), -(-box[3] * height // picture.height)
+
+
+def _write(
+    pixels: NDArray[np.uint8], form: Format, picture: Picture, subject: Subject, manifest: Manifest, clock: Clock
+) -> Written:
+    """Pixels (H, W), (H, W, 3) or (H, W, 4) as a file of that format."""
+    with clock.stage("encode"):
+        if form is Format.auto:
+            pixels, form = _simplest(pixels)
+        media_type, encode = WRITERS[form]
+        height, width = pixels.shape[:2]
+        return Written(encode(pixels), media_type, width, height, picture.width, picture.height, subject, manifest)
+
+
+def _simplest(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Format]:
+    """PNG for an alpha or where something is transparent, else JPEG."""
+    if pixels.ndim == 3 and (pixels.shape[2] == 3 or pixels[:, :, 3].min() == 255):
+        return np.ascontiguousarray(pixels[:, :, :3]), Format.jpeg
+    return pixels, Format.png

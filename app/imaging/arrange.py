@@ -1,0 +1,121 @@
+"""Where the subject sits: pictures made smaller, regions, crops with room around them, scale and position."""
+
+import math
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from app.geometry import Margins
+from app.imaging.alpha import Matte
+from app.imaging.codec import Picture
+from app.imaging.compose import Cutout
+from app.imaging.preprocess import resize
+
+VISIBLE = 13
+"""From this alpha on (5 %) a pixel counts as part of the subject when its edges are looked for."""
+
+
+def fitting_size(width: int, height: int, megapixels: float | None) -> tuple[int, int]:
+    """The largest (width, height) of these proportions with at most so many megapixels; never larger than given."""
+    if megapixels is None or width * height <= megapixels * 1e6:
+        return width, height
+    ratio = math.sqrt(megapixels * 1e6 / (width * height))
+    # 1000 x 640 at 0.25 MP is 625 x 400 to the pixel: a float just below that must not cost a column.
+    return max(1, math.floor(width * ratio + 1e-6)), max(1, math.floor(height * ratio + 1e-6))
+
+
+def reduction(width: int, height: int, megapixels: float | None) -> int:
+    """How far a JPEG may be reduced while it is decoded (1, 2, 4 or 8) and still have so many megapixels."""
+    wanted = width * height if megapixels is None else megapixels * 1e6
+    return max(factor for factor in (1, 2, 4, 8) if factor == 1 or width * height >= wanted * factor**2)
+
+
+def within(picture: Picture, megapixels: float | None) -> Picture:
+    """The picture with arrays of at most so many megapixels."""
+    width, height = fitting_size(picture.width, picture.height, megapixels)
+    if picture.image.shape[:2] == (height, width):
+        return picture
+    if picture.alpha is None:
+        return replace(picture, image=resize(picture.image, width, height))
+    pixels = resize_cutout(np.dstack([picture.image, picture.alpha]), width, height)
+    return replace(picture, image=np.ascontiguousarray(pixels[:, :, :3]), alpha=np.ascontiguousarray(pixels[:, :, 3]))
+
+
+def resize_cutout(pixels: Cutout, width: int, height: int) -> Cutout:
+    """Resize straight alpha (H, W, 4) so that a pixel's colour counts as much as its alpha: no dark fringe.
+
+    Colours are weighted in 16 bits, one channel at a time: exact, and without a float copy of the picture.
+    """
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    shrinking = width <= pixels.shape[1] and height <= pixels.shape[0]
+    interpolation = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
+    alpha = np.ascontiguousarray(pixels[:, :, 3])
+    weight = cv2.resize(alpha.astype(np.uint16) * 255, (width, height), interpolation=interpolation)
+    resized = np.empty((height, width, 4), np.uint8)
+    for channel in range(3):
+        weighted = cv2.multiply(np.ascontiguousarray(pixels[:, :, channel]), alpha, dtype=cv2.CV_16U)
+        weighted = cv2.resize(weighted, (width, height), interpolation=interpolation)
+        resized[:, :, channel] = cv2.divide(weighted, weight, scale=255, dtype=cv2.CV_8U)
+    resized[:, :, 3] = cv2.convertScaleAbs(weight, alpha=1 / 255)
+    resized[resized[:, :, 3] == 0] = 0
+    return resized
+
+
+def only_in(alpha: Matte, box: tuple[int, int, int, int], width: int, height: int) -> Matte:
+    """The alpha of the region `box` (left, top, right, bottom), put back into a picture that is empty elsewhere."""
+    left, top, right, bottom = box
+    whole = np.zeros((height, width), np.uint8)
+    whole[top:bottom, left:right] = alpha
+    return whole
+
+
+def crop(pixels: Cutout, margins: Margins) -> Cutout:
+    """The part around the subject with exactly that room, transparent where the picture ends; itself where empty."""
+    box = visible_box(pixels)
+    if box is None:
+        return pixels
+    left, top, width, height = box
+    above, right, below, before = margins.around(width, height)
+    canvas = np.zeros((height + above + below, width + before + right, 4), np.uint8)
+    _paste(canvas, pixels, before - left, above - top)
+    return canvas
+
+
+def place(pixels: Cutout, scale: float | None, position: tuple[float, float] | None) -> Cutout:
+    """Scale the subject to a share of the canvas, and move it there; itself where there is no subject.
+
+    `position` is the share of the free room at the subject's left and above it; None keeps the subject where it is.
+    """
+    box = visible_box(pixels)
+    if box is None or (scale is None and position is None):
+        return pixels
+    left, top, width, height = box
+    canvas = np.zeros_like(pixels)
+    rows, columns = canvas.shape[:2]
+    subject = pixels[top : top + height, left : left + width]
+    if scale is not None:
+        ratio = scale * min(columns / width, rows / height)
+        size = (min(columns, max(1, round(width * ratio))), min(rows, max(1, round(height * ratio))))
+        left, top = left + (width - size[0]) // 2, top + (height - size[1]) // 2
+        subject = resize_cutout(subject, *size)
+    free = (columns - subject.shape[1], rows - subject.shape[0])
+    if position is not None:
+        left, top = round(free[0] * position[0]), round(free[1] * position[1])
+    _paste(canvas, subject, min(max(left, 0), free[0]), min(max(top, 0), free[1]))
+    return canvas
+
+
+def visible_box(pixels: Cutout) -> tuple[int, int, int, int] | None:
+    """(left, top, width, height) of what can be seen of a cut-out (H, W, 4), or None for nothing."""
+    left, top, width, height = cv2.boundingRect(np.asarray(pixels[:, :, 3] >= VISIBLE, np.uint8))
+    return (left, top, width, height) if width else None
+
+
+def _paste(canvas: NDArray[np.uint8], pixels: NDArray[np.uint8], left: int, top: int) -> None:
+    """Copy `pixels` onto `canvas` with their corner at (left, top), which may lie outside of it."""
+    rows = slice(max(0, top), min(canvas.shape[0], top + pixels.shape[0]))
+    columns = slice(max(0, left), min(canvas.shape[1], left + pixels.shape[1]))
+    canvas[rows, columns] = pixels[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
