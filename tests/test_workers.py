@@ -37,6 +37,8 @@ def test_work_past_its_deadline_is_answered_and_then_dropped() -> None:
         with pytest.raises(TooSlow):
             await workers.run(lambda clock: None, Clock(time.monotonic()))  # the only thread is busy
         running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
         finish.set()
         await workers.close()
 

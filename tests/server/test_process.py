@@ -42,9 +42,11 @@ class Service:
         return self._request("POST", path, body, {"Content-Type": "multipart/form-data; boundary=b"})
 
     def worker_id(self) -> int:
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        commands = {int(child): Path(f"/proc/{child}/cmdline").read_bytes() for child in children}
-        return next(child for child, command in commands.items() if b"spawn_main" in command)
+        """The worker's process id. Raises FileNotFoundError while there is none."""
+        for child in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split():
+            if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
+                return int(child)
+        raise FileNotFoundError("no worker")
 
     def _request(self, method: str, path: str, body: bytes | None = None, headers: Any = {}) -> tuple[int, bytes]:  # noqa: B006
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
