@@ -54,7 +54,7 @@ def decode(data: bytes, max_pixels: int, reduce: int = 1) -> Picture:
     if header.width * header.height > max_pixels:
         raise PictureTooLarge(f"{header.width} x {header.height} pixels; the most taken here is {max_pixels}")
     stored = _imdecode(data, _flags(header, reduce))
-    pixels = _to_8_bits(stored)
+    pixels = _to_8_bits(stored, header.sample_max)
     if pixels.ndim == 3 and pixels.shape[2] == 4:
         image, alpha = _split(pixels)
         if header.format == "tiff" and stored.dtype == np.uint8:
@@ -92,11 +92,11 @@ def _imdecode(data: bytes, flags: int) -> Stored:
     return pixels
 
 
-def _to_8_bits(pixels: Stored) -> Pixels:
+def _to_8_bits(pixels: Stored, sample_max: int) -> Pixels:
     if pixels.dtype == np.uint8:
         return np.asarray(pixels, np.uint8)
     if pixels.dtype == np.uint16:
-        return np.asarray(cv2.convertScaleAbs(pixels, alpha=1 / 257), np.uint8)
+        return np.asarray(cv2.convertScaleAbs(pixels, alpha=255 / sample_max), np.uint8)
     raise UndecodablePicture("the picture's samples are neither 8 nor 16 bits deep")
 
 

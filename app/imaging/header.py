@@ -34,6 +34,7 @@ class Header:
     """Width and height are those stored; `orientation` is EXIF's, 1 to 8, and still to be applied.
 
     `has_alpha`: the file may carry transparency. `gray_key`: the grey (in 8 bits) that a PNG declares transparent.
+    `sample_max`: the largest value of samples that take 16 bits.
     """
 
     format: FileFormat
@@ -42,6 +43,7 @@ class Header:
     orientation: int = 1
     has_alpha: bool = False
     gray_key: int | None = None
+    sample_max: int = 65535
 
 
 def sniff(data: bytes) -> Header:
@@ -213,7 +215,9 @@ def _read_avif(data: bytes) -> Header:
     turns = next((data[start] & 3 for kind, start, _ in own if kind == b"irot"), 0)
     mirror = next((1 + (data[start] & 1) for kind, start, _ in own if kind == b"imir"), 0)
     has_alpha = any(kind == b"auxC" and b":alpha" in data[start:end] for kind, start, end in container)
-    return Header("avif", width, height, ROTATION_THEN_MIRROR[turns][mirror], has_alpha)
+    depth = next((data[start + 2] >> 5 & 3 for kind, start, _ in own if kind == b"av1C"), 0)
+    sample_max = {2: 1023, 3: 4095}.get(depth, 255)
+    return Header("avif", width, height, ROTATION_THEN_MIRROR[turns][mirror], has_alpha, sample_max=sample_max)
 
 
 def _boxes(data: bytes, position: int, end: int) -> Iterator[tuple[bytes, int, int]]:
