@@ -105,7 +105,7 @@ def build_encoder_decoder(
 def inference_model(model: keras.Model) -> keras.Model:
     """The part that serves: the same layers, only the first output."""
     outputs = model.outputs
-    return model if len(outputs) == 1 else keras.Model(model.inputs, outputs[0], name=model.name)
+    return model if len(outputs) == 1 else keras.Model(model.inputs[0], outputs[0], name=model.name)
 
 
 def _alpha_head(features: Any, name: str, enlarge: bool) -> Any:
