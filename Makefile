@@ -2,7 +2,7 @@
 
 VENV := .venv
 BIN  := $(VENV)/bin
-PIP  := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
+PIP  := $(BIN)/python -m pip --disable-pip-version-check install -qq --require-hashes
 
 # The first of these that runs and is 3.11. PYTHON=/path/to/python overrides.
 PYTHON ?= $(shell for python in python3.11 python3 python; do \
