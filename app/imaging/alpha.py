@@ -1,36 +1,118 @@
-"""From a coarse alpha to one that fits the picture."""
+"""From the network's coarse alpha to one as large as the picture, and what an alpha says of a picture."""
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from app.imaging.cells import Grid, Maps, Window
+from app.imaging.guided import RADIUS, linear_model
 from app.imaging.preprocess import Alpha, Image, Placement
 
 Matte = NDArray[np.uint8]
+"""An alpha (H, W) uint8, 0 is background and 255 foreground."""
+
+CERTAIN = 0.06  # an alpha this near to 0 or 1, all around a cell, is taken as 0 or 1
+LONGEST_RESTORED = 4096  # pixels; a picture a thousand times as wide as high would otherwise ask for gigabytes
+REACH = 2 * RADIUS + 2  # cells; what lies further from an edge has no part in its refinement
+SOLID, VISIBLE = 128, 13  # alphas of half and of a twentieth
+SMALLEST_SUBJECT = 0.001  # share of the picture
 
 
 def restore(canvas: Alpha, placement: Placement) -> Alpha:
-    """Undo `fit`: the alpha of the whole picture (h, w) float32 from that of the canvas (S, S)."""
+    """Undo `fit`: the alpha of the whole picture (h, w) float32 from that of the canvas (S, S).
+
+    Padding is cut away. What `fit="crop"` cut off, the network has not seen: it counts as background.
+    """
     side = canvas.shape[0]
     top, left = max(0, placement.top), max(0, placement.left)
     kept = canvas[top : min(side, placement.top + placement.height), left : min(side, placement.left + placement.width)]
     if kept.shape == (placement.height, placement.width):
         return kept
-    whole = np.zeros((placement.height, placement.width), np.float32)
-    row, column = top - placement.top, left - placement.left
-    whole[row : row + kept.shape[0], column : column + kept.shape[1]] = kept
+    shrink = min(1.0, LONGEST_RESTORED / max(placement.width, placement.height))
+    height, width = max(1, round(placement.height * shrink)), max(1, round(placement.width * shrink))
+    row, column = round((top - placement.top) * shrink), round((left - placement.left) * shrink)
+    rows, columns = max(1, round(kept.shape[0] * shrink)), max(1, round(kept.shape[1] * shrink))
+    row, column = min(row, height - 1), min(column, width - 1)
+    rows, columns = min(rows, height - row), min(columns, width - column)
+    whole = np.zeros((height, width), np.float32)
+    whole[row : row + rows, column : column + columns] = cv2.resize(kept, (columns, rows), interpolation=cv2.INTER_AREA)
     return whole
 
 
 def to_size(coarse: Alpha, width: int, height: int) -> Matte:
-    """The alpha (H, W) uint8, bilinear."""
+    """The alpha (height, width) uint8 by plain bilinear enlargement of `coarse` (h, w) float32 in [0, 1]."""
     small = np.asarray(cv2.convertScaleAbs(coarse, alpha=255), np.uint8)
     return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def refine(coarse: Alpha, image: Image) -> Matte:
-    """The alpha at the image's size, its edges following the image's."""
-    return to_size(coarse, image.shape[1], image.shape[0])
+    """The alpha (H, W) uint8 at the size of `image` (H, W, 3) uint8 RGB, its edges following the image's.
+
+    `coarse` (h, w) float32 in [0, 1] may have other proportions; it covers the whole image. A guided filter
+    (`app.imaging.guided`) is fitted on cells about as large as the pixels of `coarse` and evaluated at every pixel near
+    an edge. Elsewhere the answer is 0 or 255; an even alpha between the two stays what it is.
+    """
+    height, width = image.shape[:2]
+    grid = Grid.like(width, height, max(coarse.shape))
+    alpha = grid.resample(coarse)
+    uncertain, is_foreground = _uncertain(alpha), alpha > 0.5
+    matte = _fill(is_foreground & ~uncertain, grid)
+    if uncertain.any():
+        rows, columns = _around(uncertain)
+        part, pixels = _part(grid, image, rows, columns)
+        slope, offset = linear_model(np.ascontiguousarray(alpha[rows, columns]), part.means(pixels))
+        certain = ~uncertain[rows, columns]
+        slope[certain], offset[certain] = 0, is_foreground[rows, columns][certain]
+        slope *= np.float32(255)
+        offset *= np.float32(255)
+        top, left = rows.start * grid.side, columns.start * grid.side
+        inside = matte[top : top + part.height, left : left + part.width]
+        for window in part.windows(_and_neighbours(uncertain[rows, columns])):
+            inside[window.rows, window.columns] = _evaluate(part, slope, offset, pixels, window)
+    return matte
+
+
+def _uncertain(alpha: Alpha) -> NDArray[np.bool_]:
+    """Cells that are neither surely background nor surely foreground together with all their neighbours."""
+    around = np.ones((3, 3), np.uint8)
+    lowest, highest = cv2.erode(alpha, around), cv2.dilate(alpha, around)
+    return np.asarray((highest > CERTAIN) & (lowest < 1 - CERTAIN), np.bool_)
+
+
+def _and_neighbours(cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    return np.asarray(cv2.dilate(cells.astype(np.uint8), np.ones((3, 3), np.uint8)), np.bool_)
+
+
+def _fill(foreground: NDArray[np.bool_], grid: Grid) -> Matte:
+    """A matte of 255 over those cells; pages of memory that stay 0 are never touched."""
+    matte = np.zeros((grid.height, grid.width), np.uint8)
+    side = grid.side
+    for row in np.flatnonzero(foreground.any(axis=1)).tolist():
+        line = np.repeat(foreground[row].astype(np.uint8) * np.uint8(255), side)[: grid.width]
+        matte[row * side : (row + 1) * side] = line
+    return matte
+
+
+def _around(cells: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """The rows and columns of cells that have a part in refining those cells."""
+    rows, columns = np.flatnonzero(cells.any(axis=1)), np.flatnonzero(cells.any(axis=0))
+    return (
+        slice(max(0, int(rows[0]) - REACH), min(cells.shape[0], int(rows[-1]) + 1 + REACH)),
+        slice(max(0, int(columns[0]) - REACH), min(cells.shape[1], int(columns[-1]) + 1 + REACH)),
+    )
+
+
+def _part(grid: Grid, image: Image, rows: slice, columns: slice) -> tuple[Grid, Image]:
+    side = grid.side
+    pixels = image[rows.start * side : rows.stop * side, columns.start * side : columns.stop * side]
+    return Grid(side, pixels.shape[1], pixels.shape[0]), pixels
+
+
+def _evaluate(grid: Grid, slope: Maps, offset: Maps, image: Image, window: Window) -> Matte:
+    """slope . colour + offset at every pixel of a window, rounded and limited to 0 to 255."""
+    products = cv2.multiply(grid.spread(slope, window), image[window.rows, window.columns], dtype=cv2.CV_32F)
+    explained = cv2.transform(products, np.ones((1, 3)))
+    return np.asarray(cv2.add(explained, grid.spread(offset, window), dtype=cv2.CV_8U), np.uint8)
 
 
 def harden(alpha: Matte, threshold: float) -> Matte:

@@ -1,0 +1,120 @@
+"""A picture seen as square cells: small maps worked out once, spread over full-size pixels only where they are wanted.
+
+What must be known at 12 megapixels (an alpha that follows an edge, the colour behind a hair) varies slowly enough to be
+worked out on a grid of cells; only its combination with the picture needs every pixel, and only near edges. So no array
+of floats is ever as large as the picture.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from app.imaging.preprocess import Image
+
+Maps = NDArray[np.float32]
+
+BLOCK = 96  # pixels a block is high, about: its arrays of floats stay in a core's cache
+
+
+class Window(NamedTuple):
+    """A block of cells, and the pixels under them."""
+
+    cell_rows: slice
+    cell_columns: slice
+    rows: slice
+    columns: slice
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Cells of `side` x `side` pixels over a picture; those of the last row and column may reach beyond it."""
+
+    side: int
+    width: int
+    height: int
+
+    @classmethod
+    def like(cls, width: int, height: int, cells: int) -> "Grid":
+        """The grid with about so many cells along the picture's longer side."""
+        return cls(max(1, round(max(width, height) / cells)), width, height)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, columns)"""
+        return -(-self.height // self.side), -(-self.width // self.side)
+
+    def resample(self, coarse: Maps) -> Maps:
+        """A map (h, w) of the whole picture, at the centres of the cells."""
+        rows, columns = self.shape
+        across, down = coarse.shape[1] / self.width, coarse.shape[0] / self.height
+        start = (self.side - 1) / 2
+        places = np.array(
+            [
+                [self.side * across, 0, (start + 0.5) * across - 0.5],
+                [0, self.side * down, (start + 0.5) * down - 0.5],
+            ]
+        )
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        return _floats(cv2.warpAffine(coarse, places, (columns, rows), flags=flags, borderMode=cv2.BORDER_REPLICATE))
+
+    def means(self, image: Image) -> Image:
+        """The mean colour of each cell, (rows, columns, C) uint8. Of large cells every second row of pixels is read."""
+        full_rows, full_columns = self.height // self.side, self.width // self.side
+        if not full_rows or not full_columns:
+            means = cv2.resize(image, self.shape[::-1], interpolation=cv2.INTER_AREA)
+            return np.asarray(means, np.uint8).reshape(*self.shape, *image.shape[2:])
+        step = 2 if self.side >= 8 and self.side % 2 == 0 else 1
+        pixels = image[: full_rows * self.side : step, : full_columns * self.side]
+        means = cv2.resize(pixels, (full_columns, full_rows), interpolation=cv2.INTER_AREA)
+        missing_rows, missing_columns = self.shape[0] - full_rows, self.shape[1] - full_columns
+        if missing_rows or missing_columns:
+            means = cv2.copyMakeBorder(means, 0, missing_rows, 0, missing_columns, cv2.BORDER_REPLICATE)
+        return np.asarray(means, np.uint8)
+
+    def windows(self, wanted: NDArray[np.bool_]) -> Iterator[Window]:
+        """Blocks that together cover every wanted cell (rows, columns)."""
+        rows = self.shape[0]
+        depth = max(1, BLOCK // self.side)
+        for top in range(0, rows, depth):
+            bottom = min(rows, top + depth)
+            for left, right in _runs(np.any(wanted[top:bottom], axis=0), depth, 4 * depth):
+                yield Window(
+                    slice(top, bottom),
+                    slice(left, right),
+                    slice(top * self.side, min(self.height, bottom * self.side)),
+                    slice(left * self.side, min(self.width, right * self.side)),
+                )
+
+    def spread(self, maps: Maps, window: Window) -> Maps:
+        """Maps (rows, columns, C) at the pixels of a window, bilinear between the centres of the cells."""
+        top, bottom = window.cell_rows.start, window.cell_rows.stop
+        left, right = window.cell_columns.start, window.cell_columns.stop
+        rows, columns = maps.shape[:2]
+        above, below, before, after = top > 0, bottom < rows, left > 0, right < columns
+        part = maps[top - above : bottom + below, left - before : right + after]
+        size = (part.shape[1] * self.side, part.shape[0] * self.side)
+        spread = _floats(cv2.resize(part, size, interpolation=cv2.INTER_LINEAR))
+        first_row, first_column = above * self.side, before * self.side
+        height, width = window.rows.stop - window.rows.start, window.columns.stop - window.columns.start
+        return spread[first_row : first_row + height, first_column : first_column + width]
+
+
+def _runs(wanted: NDArray[np.bool_], gap: int, longest: int) -> Iterator[tuple[int, int]]:
+    """(first, last + 1) of the stretches of wanted columns, over gaps up to that width, none longer than `longest`."""
+    places = np.flatnonzero(wanted)
+    if len(places) == 0:
+        return
+    breaks = np.flatnonzero(np.diff(places) > gap)
+    starts = places[np.concatenate([[0], breaks + 1])]
+    ends = places[np.concatenate([breaks, [len(places) - 1]])] + 1
+    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+        for first in range(start, end, longest):
+            yield first, min(first + longest, end)
+
+
+def _floats(array: Any) -> Maps:
+    return np.asarray(array, np.float32)
