@@ -66,7 +66,7 @@ def create_app(settings: Settings, build: Build = load_bundles) -> FastAPI:
         app.include_router(health.metrics_router)
     if settings.docs:
         app.include_router(docs.router)
-    app.mount("/assets", page.Assets(), name="assets")
+    app.mount("/assets", page.assets(), name="assets")
     return app
 
 

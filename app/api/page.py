@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
 WEB = Path(__file__).parent.parent / "web"
 
@@ -38,12 +40,12 @@ def html(name: str, policy: str) -> FileResponse:
     return FileResponse(WEB / name, media_type="text/html", headers=headers)
 
 
-class Assets(StaticFiles):
-    """Scripts, styles and pictures of the pages."""
+def assets() -> ASGIApp:
+    """Scripts, styles and pictures of the pages, compressed on the way."""
+    return GZipMiddleware(_Assets(directory=WEB), compresslevel=6)
 
-    def __init__(self) -> None:
-        super().__init__(directory=WEB)
 
+class _Assets(StaticFiles):
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
         response = super().file_response(*args, **kwargs)
         response.headers.update(PROTECTION)

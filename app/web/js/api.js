@@ -4,6 +4,17 @@ const BUSY = new Set([429, 503]);
 const MAX_TRIES = 12;
 const MAX_WAIT = 30;
 
+let key = "";
+
+/** Send this key with every call from now on. */
+export function useKey(text) {
+  key = text;
+}
+
+export function hasKey() {
+  return key !== "";
+}
+
 /** `code` is the problem's, or `network`, `unreadable_file`; `detail` is the server's sentence, in English. */
 export class Problem extends Error {
   constructor(code, detail = "") {
@@ -54,6 +65,7 @@ function exchange(method, path, body, signal, onProgress) {
     const abort = () => request.abort();
     request.open(method, path);
     request.responseType = "blob";
+    if (key) request.setRequestHeader("X-Api-Key", key);
     request.upload.onprogress = (event) => event.lengthComputable && onProgress?.(event.loaded / event.total);
     request.onload = () => resolve(request);
     request.onerror = () => reject(new Problem("network"));

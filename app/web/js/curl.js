@@ -1,9 +1,13 @@
 /** The curl command that does what the page does. */
 
-/** `fields` are [name, text or File] as the page sends them; `output` is the file to write. For a POSIX shell. */
-export function curlCommand(url, fields, output) {
+/**
+ * For a POSIX shell. `fields` are [name, text or File] as the page sends them; `output` is the file to write.
+ * Where a key is needed the shell takes it from a variable: a command is easily passed on.
+ */
+export function curlCommand(url, fields, output, needsKey = false) {
   const parts = fields.map(([name, value]) => `-F ${shell(`${name}=${part(value)}`)}`);
-  return [`curl --fail -o ${shell(path(output))}`, ...parts, shell(url)].join(" \\\n  ");
+  const key = needsKey ? ['-H "X-Api-Key: $CUTOUT_API_KEY"'] : [];
+  return [`curl --fail -o ${shell(path(output))}`, ...key, ...parts, shell(url)].join(" \\\n  ");
 }
 
 function part(value) {

@@ -1,6 +1,6 @@
 /** READ FIRST: what the page does. Pictures come in, wait their turn, are cut out, are shown and saved. */
 
-import { models, post } from "./api.js";
+import { hasKey, models, post, useKey } from "./api.js";
 import { curlCommand } from "./curl.js";
 import { Film } from "./film.js";
 import * as i18n from "./i18n.js";
@@ -10,7 +10,7 @@ import { ask, MethodCard } from "./method.js";
 import { Options } from "./options.js";
 import { Picture } from "./picture.js";
 import { regionOf, Stage } from "./stage.js";
-import { zip } from "./zip.js";
+import { copy, save, saveAll } from "./takeaway.js";
 
 const AT_ONCE = 2; // requests in flight: the server has other guests
 const $ = (id) => document.getElementById(id);
@@ -68,6 +68,23 @@ function remove(picture) {
   if (wasFocused) selected ? film.focus(selected) : $("pick").focus();
   say(t("said.removed", { name: picture.name }));
   pump();
+}
+
+function removeAll() {
+  for (const picture of pictures) {
+    picture.close();
+    film.drop(picture);
+  }
+  pictures = [];
+  selected = null;
+  render();
+  $("pick").focus();
+}
+
+/** The picture that comes with the page. */
+async function takeExample() {
+  const answer = await fetch("assets/example.jpg");
+  take([new File([await answer.blob()], "coffee.jpg", { type: "image/jpeg" })]);
 }
 
 // The work
@@ -142,7 +159,16 @@ async function explain(picture) {
 
 function restart(picture) {
   picture.calls?.abort();
-  update(picture, { status: "waiting", sent: 0 });
+  update(picture, { status: "waiting", sent: 0, problem: undefined });
+}
+
+/** With a key, what was refused for want of one is tried again. */
+function unlock(event) {
+  event.preventDefault();
+  useKey(event.target.elements.key.value);
+  loadModels();
+  pictures.filter(({ problem }) => problem?.code === "unauthorized").forEach(restart);
+  pump();
 }
 
 let asked = options.fingerprint();
@@ -197,6 +223,7 @@ function showSelected() {
   stage.show(selected, { texts: stageTexts(selected), map: parts ? insight?.map : undefined });
   $("why").textContent = problem ? reason(problem) : "";
   $("detail").textContent = problem?.detail ?? "";
+  $("unlock").hidden = problem?.code !== "unauthorized";
   const note = noteOn(selected);
   $("note").textContent = note;
   $("note").hidden = !note;
@@ -278,43 +305,15 @@ function output(picture) {
 function command(picture) {
   const url = new URL(options.endpoint, document.baseURI).href;
   const name = picture.output(options.isMask ? "mask" : "cutout", options.extension);
-  return curlCommand(url, [["file", picture.file], ...options.fields()], name);
+  return curlCommand(url, [["file", picture.file], ...options.fields()], name, hasKey());
 }
 
-function save(blob, name) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000); // the browser reads it after the click
-}
-
-async function saveAll() {
-  const taken = new Set();
-  const entries = done().map((picture) => ({
-    name: distinct(output(picture), taken),
-    blob: picture.result.blob,
-    date: new Date(),
-  }));
-  save(await zip(entries), "cutouts.zip");
-}
-
-/** The name, or `name (2)`, so that no entry hides another. */
-function distinct(name, taken) {
-  const [, stem, extension] = name.match(/^(.*)(\.\w+)$/s);
-  let free = name;
-  for (let count = 2; taken.has(free.toLowerCase()); count++) free = `${stem} (${count})${extension}`;
-  taken.add(free.toLowerCase());
-  return free;
+function downloadAll() {
+  saveAll(done().map((picture) => ({ name: output(picture), blob: picture.result.blob })), "cutouts.zip");
 }
 
 async function copyCommand() {
-  try {
-    await navigator.clipboard.writeText($("curl").textContent);
-  } catch {
-    getSelection().selectAllChildren($("curl")); // no clipboard without HTTPS: the older way
-    document.execCommand("copy");
-  }
+  await copy($("curl"));
   $("copy").textContent = t("copied");
   say(t("copied"));
   setTimeout(() => ($("copy").textContent = t("copy.curl")), 2000);
@@ -349,9 +348,11 @@ render();
 intake(take, $("veil"));
 $("language").addEventListener("click", changeLanguage);
 $("download").addEventListener("click", () => save(selected.result.blob, output(selected)));
-$("download-all").addEventListener("click", saveAll);
+$("download-all").addEventListener("click", downloadAll);
 $("copy").addEventListener("click", copyCommand);
-$("clear").addEventListener("click", () => [...pictures].forEach(remove));
+$("clear").addEventListener("click", removeAll);
+$("example").addEventListener("click", takeExample);
+$("unlock").addEventListener("submit", unlock);
 $("again").addEventListener("click", () => (restart(selected), pump()));
 $("away").addEventListener("click", () => remove(selected));
 $("views").addEventListener("change", showSelected);

@@ -21,7 +21,7 @@ export class Picture {
       const bitmap = await createImageBitmap(this.file);
       this.width = bitmap.width;
       this.height = bitmap.height;
-      this.thumb = drawn(bitmap, Math.max(THUMB / bitmap.width, THUMB / bitmap.height));
+      this.thumb = thumbnail(bitmap);
       this.preview = drawn(bitmap, PREVIEW / Math.max(bitmap.width, bitmap.height));
       this.url = URL.createObjectURL(this.file);
       bitmap.close();
@@ -37,7 +37,8 @@ export class Picture {
     image.src = url;
     await image.decode();
     this.forget();
-    this.result = { ...about, blob, url, width: image.naturalWidth, height: image.naturalHeight };
+    this.thumb ??= thumbnail(image);
+    this.result = { ...about, blob, url, width: image.width, height: image.height };
     this.problem = undefined;
   }
 
@@ -56,6 +57,10 @@ export class Picture {
   output(suffix, extension) {
     return `${this.name.replace(/\.\w{1,5}$/, "")}-${suffix}.${extension}`;
   }
+}
+
+function thumbnail(image) {
+  return drawn(image, Math.max(THUMB / image.width, THUMB / image.height));
 }
 
 function drawn(bitmap, scale) {

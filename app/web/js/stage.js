@@ -71,23 +71,18 @@ export class Stage {
   }
 }
 
-/** Where the result lies in the upright original, or null where that can't be told. */
+/**
+ * Where the result lies in the upright original, in its pixels. Of a crop the server tells the subject's box, not the
+ * crop itself, which counts faint edges too and may reach beyond the picture: it has the box's middle and its own size.
+ */
 export function regionOf(picture, result, box, margin) {
-  if (!picture.width) return null;
-  let region = whole(picture);
-  if (margin !== null && box) {
-    const [left, top, width, height] = box.split(",").map(Number);
-    const room = Math.round(margin * Math.max(width, height));
-    region = clipped(left - room, top - room, left + width + room, top + height + room, picture);
-  }
-  const slack = 2 / Math.min(result.width, result.height) + 2 / Math.min(region.width, region.height);
-  const stretch = (region.width * result.height) / (region.height * result.width);
-  return Math.abs(stretch - 1) <= slack ? region : null;
-}
-
-function clipped(left, top, right, bottom, { width, height }) {
-  [left, top] = [Math.max(0, left), Math.max(0, top)];
-  return { left, top, width: Math.min(width, right) - left, height: Math.min(height, bottom) - top };
+  if (margin === null || !box) return whole(picture);
+  const [left, top, width, height] = box.split(",").map(Number);
+  const expected = width + 2 * margin * Math.max(width, height);
+  const shrunk = expected / result.width;
+  const scale = Math.abs(shrunk - 1) < 0.1 ? 1 : shrunk;
+  const size = { width: result.width * scale, height: result.height * scale };
+  return { left: left + (width - size.width) / 2, top: top + (height - size.height) / 2, ...size };
 }
 
 function whole({ width, height }) {

@@ -1,0 +1,37 @@
+/** What is taken away from the page: a picture, all of them, a command. */
+
+import { zip } from "./zip.js";
+
+export function save(blob, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000); // the browser reads it after the click
+}
+
+/** Save `entries`, each `{name, blob}`, as one ZIP. */
+export async function saveAll(entries, name) {
+  const taken = new Set();
+  const date = new Date();
+  save(await zip(entries.map((entry) => ({ ...entry, date, name: distinct(entry.name, taken) }))), name);
+}
+
+/** The name, or `name (2)`, so that no entry hides another. */
+function distinct(name, taken) {
+  const [, stem, extension] = name.match(/^(.*)(\.\w+)$/s);
+  let free = name;
+  for (let count = 2; taken.has(free.toLowerCase()); count++) free = `${stem} (${count})${extension}`;
+  taken.add(free.toLowerCase());
+  return free;
+}
+
+/** Copy an element's text. */
+export async function copy(element) {
+  try {
+    await navigator.clipboard.writeText(element.textContent);
+  } catch {
+    getSelection().selectAllChildren(element); // no clipboard without HTTPS: the older way
+    document.execCommand("copy");
+  }
+}
