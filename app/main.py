@@ -9,7 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 import cv2
 from fastapi import FastAPI
 
-from app.api import docs, health, models, page, problems, routes
+from app.api import auth, compat_rembg, compat_removebg, docs, health, models, page, problems, routes
+from app.api.fetch import UrlFetcher
 from app.api.observe import Observe
 from app.cores import usable_cores
 from app.errors import CutoutError
@@ -34,8 +35,9 @@ def load_bundles(settings: Settings) -> list[Predictor]:
     return load_all(settings.models, lambda bundle: load_predictor(bundle, settings.intra_op_threads))
 
 
-def create_app(settings: Settings, build: Build = load_bundles) -> FastAPI:
-    """The service. `build` makes the predictors to serve, once, before the first request is answered."""
+def create_app(settings: Settings, build: Build = load_bundles, fetcher: UrlFetcher | None = None) -> FastAPI:
+    """The service. `build` makes the predictors to serve, once, before the first request is answered; `fetcher` gets
+    pictures that callers name by URL: where it is absent, one by the settings, and none unless they allow it."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -56,12 +58,15 @@ def create_app(settings: Settings, build: Build = load_bundles) -> FastAPI:
     app.state.registry = Registry(settings.default_model)
     app.state.remover = Remover(app.state.registry, settings.max_pixels)
     app.state.workers = Workers(threads(settings), settings.queue)
+    app.state.fetcher = fetcher or _fetcher(settings)
     app.state.metrics = Metrics()
     app.state.metrics.places.set(app.state.workers.permits)
     app.add_middleware(Observe, metrics=app.state.metrics)
     problems.install(app)
-    for router in (page.router, routes.router, models.router, health.router):
+    for router in (page.router, models.router, health.router):
         app.include_router(router)
+    for router in (routes.router, compat_rembg.router, compat_removebg.router):
+        app.include_router(router, dependencies=auth.documented(settings))
     if settings.metrics:
         app.include_router(health.metrics_router)
     if settings.docs:
@@ -80,6 +85,12 @@ def from_environment() -> FastAPI:
         log.critical(error.detail)
         raise SystemExit(STARTUP_FAILURE) from None
     return create_app(settings, lambda _: predictors)
+
+
+def _fetcher(settings: Settings) -> UrlFetcher | None:
+    if not settings.allow_urls:
+        return None
+    return UrlFetcher(settings.max_upload_bytes, settings.url_seconds, settings.url_redirects)
 
 
 def threads(settings: Settings) -> int:

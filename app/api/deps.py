@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
+from app.api.fetch import UrlFetcher
 from app.clock import Clock
 from app.inference.registry import Registry
 from app.remover import Remover
@@ -40,7 +41,14 @@ async def _clock(request: Request) -> Clock:
     return clock
 
 
+async def _fetcher(request: Request) -> UrlFetcher | None:
+    fetcher: UrlFetcher | None = request.app.state.fetcher
+    return fetcher
+
+
 RemoverDep = Annotated[Remover, Depends(_remover)]
 RegistryDep = Annotated[Registry, Depends(_registry)]
 WorkersDep = Annotated[Workers, Depends(_workers)]
 ClockDep = Annotated[Clock, Depends(_clock)]
+FetcherDep = Annotated[UrlFetcher | None, Depends(_fetcher)]
+"""None where the operator does not allow URLs."""

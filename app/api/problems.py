@@ -71,17 +71,17 @@ def problem_response(
 ) -> Response:
     """A problem as the answer to `request`; its code is noted there for the log and the metrics.
 
-    A route whose clients know another shape of error has a `render_problem` that writes it.
+    A route whose clients know another shape of error has a `render_problem(problem, request)` that writes it.
     """
     request.state.problem = code
     problem = Problem(title=_title(status), status=status, code=code, detail=detail, errors=fields)
-    render: Callable[[Problem], Response] = getattr(request.scope.get("route"), "render_problem", _render)
-    response = render(problem)
-    response.headers.update({**_HEADERS.get(status, {}), **(headers or {})})
+    render: Callable[[Problem, Request], Response] = getattr(request.scope.get("route"), "render_problem", _render)
+    response = render(problem, request)
+    response.headers.update({**_HEADERS.get(response.status_code, {}), **(headers or {})})
     return response
 
 
-def _render(problem: Problem) -> Response:
+def _render(problem: Problem, request: Request) -> Response:
     return ProblemResponse(json.dumps(problem.model_dump(exclude_none=True), ensure_ascii=False), problem.status)
 
 

@@ -55,14 +55,14 @@ async def mask(
     """The alpha as an 8-bit grey PNG as large as the upright upload: 255 foreground, 0 background."""
     upload, options = await form.file.read(), MaskOptions(**form.model_dump(include=set(MaskOptions.model_fields)))
     written = await workers.run(lambda clock: remover.mask(upload, options, clock), clock)
-    return _picture(written, clock)
+    return picture_response(written, clock)
 
 
 @router.post(
     "/cutout",
     operation_id="cutout",
     response_class=Response,
-    responses=_pictures("image/png", "image/webp", "image/jpeg"),
+    responses=_pictures("image/png", "image/webp", "image/jpeg", "application/zip"),
 )
 async def cutout(
     form: Annotated[CutoutForm, MULTIPART], remover: RemoverDep, workers: WorkersDep, clock: ClockDep
@@ -71,7 +71,7 @@ async def cutout(
     upload, options = await form.file.read(), CutoutOptions(**form.model_dump(include=set(CutoutOptions.model_fields)))
     behind = await form.background_image.read() if form.background_image is not None else None
     written = await workers.run(lambda clock: remover.cut_out(upload, options, clock, behind), clock)
-    return _picture(written, clock)
+    return picture_response(written, clock)
 
 
 def _prediction(score: Score, clock: Clock) -> Prediction:
@@ -87,7 +87,8 @@ def _prediction(score: Score, clock: Clock) -> Prediction:
     )
 
 
-def _picture(written: Written, clock: Clock) -> Response:
+def picture_response(written: Written, clock: Clock) -> Response:
+    """The finished file, and in its headers what the mask says of the picture."""
     subject, box = written.subject, written.subject.box
     headers = {
         "X-Subject-Found": "true" if subject.found else "false",

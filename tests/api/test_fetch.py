@@ -323,7 +323,9 @@ def test_huge_slow_and_broken_answers_end_soon(
 ) -> None:
     async def job() -> bytes:
         async with serving(answer) as server:
-            return await fetcher(seconds=0.3 if "within" in words else 20).fetch(f"http://pictures.example:{server.port}/")
+            return await fetcher(seconds=0.3 if "within" in words else 20).fetch(
+                f"http://pictures.example:{server.port}/"
+            )
 
     assert words in refused(job())
 
