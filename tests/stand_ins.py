@@ -42,7 +42,7 @@ class BrightPredictor:
         return prepared.tensor
 
     def assemble(self, prepared: Prepared, output: Tensor) -> Alpha:
-        return output[0]
+        return np.asarray(output[0], np.float32)
 
     def probability(self, image: Image) -> float:
         return float(image[:, :, 1].mean() / 255)

@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -73,7 +74,7 @@ def test_unknown_paths_and_methods_are_problems_too(client: TestClient) -> None:
 
 
 def test_the_body_is_capped_while_it_streams(client: TestClient) -> None:
-    def endless() -> "object":
+    def endless() -> Iterator[bytes]:
         yield b'--b\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\n'
         for _ in range(1000):
             yield bytes(10_000)
