@@ -1,0 +1,1 @@
+"""What measures speed, and the figures last measured (`results/`). Nothing here is a test: timings never are."""

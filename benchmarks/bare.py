@@ -1,0 +1,89 @@
+"""The pipeline without a server: this project's own functions in one process, as many threads as the server has.
+
+    python -m benchmarks.bare --models models --refine true --seconds 5 PICTURE.jpg ...
+
+`benchmarks.serve` calls it; it prints JSON. What a server adds to these lines is its overhead.
+"""
+
+import argparse
+import json
+import resource
+import sys
+import threading
+import time
+from pathlib import Path
+
+import cv2
+
+from app.imaging import alpha as alphas
+from app.imaging import codec, compose
+from app.inference.onnx_predictor import load_predictor
+from app.inference.predictor import Predictor
+from app.inference.registry import Registry, load_all
+from app.main import threads
+from app.settings import Settings
+from benchmarks.load import Exchange
+
+MAX_PIXELS = 50_000_000
+
+
+def cut_out(upload: bytes, predictor: Predictor, refine: bool) -> bytes:
+    """A picture file in, its cut-out as a PNG out."""
+    picture = codec.decode(upload, MAX_PIXELS)
+    prepared = predictor.prepare(picture.image)
+    coarse = predictor.assemble(prepared, predictor.predict(prepared))
+    alpha = alphas.refine(coarse, picture.image) if refine else alphas.to_size(coarse, picture.width, picture.height)
+    return codec.encode_png(compose.cutout(picture.image, alpha, picture.alpha))
+
+
+def loop(predictor: Predictor, uploads: list[bytes], refine: bool, seconds: float, count: int) -> list[Exchange]:
+    """Cut out pictures in `count` threads for so many seconds, each thread beginning with another picture."""
+    done: list[Exchange] = []
+    begun = time.perf_counter()
+
+    def work(turn: int) -> None:
+        while time.perf_counter() - begun < seconds:
+            started = time.perf_counter()
+            size = len(cut_out(uploads[turn % len(uploads)], predictor, refine))
+            done.append(Exchange(started, time.perf_counter(), 200, size))
+            turn += 1
+
+    workers = [threading.Thread(target=work, args=(number,)) for number in range(count)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    return done
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--models", type=Path, required=True)
+    parser.add_argument("--refine", choices=("true", "false"), required=True)
+    parser.add_argument("--seconds", type=float, required=True)
+    parser.add_argument("pictures", nargs="+", type=Path)
+    options = parser.parse_args()
+    cv2.setNumThreads(1)  # as in the server
+    registry = Registry()
+    registry.use(load_all(options.models, load_predictor))
+    predictor, uploads = registry.for_masks(), [path.read_bytes() for path in options.pictures]
+    refine, count = options.refine == "true", threads(Settings())
+    loop(predictor, uploads, refine, 0.0, count)
+    cut_out(uploads[0], predictor, refine)
+    cpu, started = time.process_time(), time.perf_counter()
+    exchanges = loop(predictor, uploads, refine, options.seconds, count)
+    json.dump(
+        {
+            "threads": count,
+            "started": started,
+            "ended": started + options.seconds,
+            "cpu_seconds": time.process_time() - cpu,
+            "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
+            "exchanges": [(exchange.started, exchange.ended, exchange.length) for exchange in exchanges],
+        },
+        sys.stdout,
+    )
+
+
+if __name__ == "__main__":
+    main()

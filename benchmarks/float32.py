@@ -1,0 +1,39 @@
+"""The float32 form of a bundle that ships quantised, made from the `.keras` beside it."""
+
+import hashlib
+from pathlib import Path
+
+from app.imaging.codec import decode
+from app.inference.golden import golden_answer
+from app.inference.manifest import MANIFEST, Manifest, read_manifest
+from app.inference.onnx_predictor import load_predictor
+
+
+def float32_bundle(shipped: Path, folder: Path) -> Path:
+    """A bundle with the same weights in float32: `shipped` itself where it has them, else a new one in `folder`."""
+    manifest = read_manifest(shipped)
+    if manifest.model.precision == "float32":
+        return shipped
+    bundle = folder / manifest.name
+    bundle.mkdir(parents=True)
+    _convert(shipped, manifest, bundle / manifest.model.file)
+    data = (bundle / manifest.model.file).read_bytes()
+    model = manifest.model.model_copy(
+        update={"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data), "precision": "float32"}
+    )
+    manifest = manifest.model_copy(update={"model": model})
+    (bundle / MANIFEST).write_text(manifest.model_dump_json())
+    answer = golden_answer(load_predictor(bundle), decode(manifest.golden.png(), 1_000_000).image)
+    golden = manifest.golden.model_copy(update={"expected": tuple(answer)})
+    (bundle / MANIFEST).write_text(manifest.model_copy(update={"golden": golden}).model_dump_json())
+    return bundle
+
+
+def _convert(shipped: Path, manifest: Manifest, path: Path) -> None:
+    from model_export.config import TrainConfig
+    from model_export.conversion import load_network, to_onnx
+
+    if manifest.training is None:
+        raise SystemExit(f"{shipped}: its manifest doesn't say how it was trained")
+    config = TrainConfig.model_validate(manifest.training.config)
+    to_onnx(load_network(shipped / "model.keras", config), config, path, {})

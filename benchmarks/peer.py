@@ -1,0 +1,68 @@
+"""rembg's server (PyPI, MIT licence) in an environment of its own, with the network that this project's server has."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import onnx
+from onnx import helper
+
+from app.inference.manifest import read_manifest
+from benchmarks.load import upload
+from benchmarks.servers import ROOT, Server, serving
+
+REQUIREMENT = "rembg[cpu,cli]==2.0.86"
+ENVIRONMENT = ROOT / "build" / "benchmarks" / "rembg"
+MODEL = Path("models") / "u2net_custom" / "network.onnx"
+SIZE = 320  # what `u2net_custom` feeds
+
+
+def environment() -> Path:
+    """The Python of an environment with rembg, made where there is none."""
+    python = ENVIRONMENT / "bin" / "python"
+    if not (ENVIRONMENT / "bin" / "rembg").exists():
+        print(f"installing {REQUIREMENT} into {ENVIRONMENT.relative_to(ROOT)}", file=sys.stderr)
+        uv = [sys.executable, "-m", "uv"]
+        subprocess.run([*uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(ENVIRONMENT)], check=True)
+        subprocess.run([*uv, "pip", "install", "--quiet", "--python", str(python), REQUIREMENT], check=True)
+    return python
+
+
+def write_network(bundle: Path, home: Path) -> None:
+    """A bundle's network as `u2net_custom` wants it: (1, 3, 320, 320) in, (1, 1, 320, 320) out, the rest untouched."""
+    manifest = read_manifest(bundle)
+    spec = manifest.preprocess
+    if (spec.size, spec.color, spec.layout) != (SIZE, "rgb", "NHWC"):
+        raise SystemExit(f"{bundle}: u2net_custom feeds RGB at {SIZE} x {SIZE}; this network takes {spec}")
+    network = onnx.load(bundle / manifest.model.file)
+    graph = network.graph
+    given, made = manifest.model.input, manifest.output.name
+    graph.node.insert(0, helper.make_node("Transpose", ["nchw"], [given], perm=[0, 2, 3, 1]))
+    graph.node.append(helper.make_node("Transpose", [made], ["mask"], perm=[0, 3, 1, 2]))
+    del graph.input[:], graph.output[:]
+    graph.input.append(helper.make_tensor_value_info("nchw", onnx.TensorProto.FLOAT, (1, 3, SIZE, SIZE)))
+    graph.output.append(helper.make_tensor_value_info("mask", onnx.TensorProto.FLOAT, (1, 1, SIZE, SIZE)))
+    onnx.checker.check_model(network)
+    (home / MODEL).parent.mkdir(parents=True)
+    onnx.save(network, home / MODEL)
+
+
+def request(picture: bytes, home: Path) -> bytes:
+    """A call of its API: the custom network, no alpha matting."""
+    extras = json.dumps({"model_path": str(home / MODEL)}, separators=(",", ":"))
+    quoted = extras.replace('"', "%22").replace("{", "%7B").replace("}", "%7D")
+    return upload(f"/api/remove?extras={quoted}", picture, model="u2net_custom")
+
+
+@contextmanager
+def rembg_server(home: Path, first: bytes) -> Iterator[Server]:
+    """`rembg s --no-ui`, ready once it has answered a request: it loads the network with its first."""
+    command = [str(environment().parent / "rembg"), "s", "--no-ui", "--host", "127.0.0.1", "--port", "{port}"]
+    values = {"REMBG_HOME": str(home), "U2NET_HOME": "", "HOME": str(home), "BROWSER": "true"}
+    path = f"{environment().parent}:{os.environ.get('PATH', '')}"
+    with serving(command, {**values, "PATH": path}, first) as server:
+        yield server

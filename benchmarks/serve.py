@@ -1,0 +1,260 @@
+"""How fast the server is, beside its own pipeline without a server and beside rembg's server.
+
+    python -m benchmarks.serve                          # about 12 minutes, the machine otherwise idle
+    python -m benchmarks.serve --pictures DIR           # photographs of yours instead of ones made in code
+    python -m benchmarks.serve --seconds 3 --rounds 1   # a quick look
+
+Everything runs on one machine in the same minutes: the contenders take turns within each round. Two modes:
+
+- same network: the float32 network in all three; no refinement of edges, no alpha matting.
+- as shipped: the bundle as it is in `models/`, edges refined; beside rembg as above.
+
+Expected on two cores: throughput at saturation at least 0.92 of the bare pipeline; with the same network at least
+5 times rembg's at 1 MP and 10 times at 12 MP, as shipped at least 9 and 10 times. Writes benchmarks/results/serve.json,
+.md and .svg. Needs the export environment (`make export-env`) and uv; the first run installs rembg into build/.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from app.inference.manifest import find_bundles, read_manifest
+from benchmarks import peer
+from benchmarks.float32 import float32_bundle
+from benchmarks.load import Exchange, ask, closed_loop, percentiles, run, statuses, throughput, upload
+from benchmarks.pictures import SIZES, photographs
+from benchmarks.serve_report import write_report
+from benchmarks.servers import ROOT, Server, cutout_server
+
+RESULTS = ROOT / "benchmarks" / "results"
+CLIENTS = (1, 2, 4, 16)
+PICTURES = 3
+WARM_UP = 4  # requests
+STARTS = 3
+
+
+@dataclass
+class Row:
+    """One contender under one load, all rounds together."""
+
+    contender: str
+    clients: int
+    exchanges: list[Exchange] = field(default_factory=list)
+    rates: list[float] = field(default_factory=list)
+    server_cpu: float = 0.0
+    generator_cpu: float = 0.0
+    peak_rss_mb: float = 0.0
+
+    def summary(self) -> dict[str, Any]:
+        count = max(1, len(self.exchanges))
+        return {
+            "contender": self.contender,
+            "clients": self.clients,
+            "per_second": round(statistics.median(self.rates), 3),
+            "per_second_by_round": [round(rate, 3) for rate in self.rates],
+            **percentiles(self.exchanges),
+            "requests": len(self.exchanges),
+            "statuses": statuses(self.exchanges),
+            "cpu_ms_per_request": round(1000 * self.server_cpu / count, 2),
+            "generator_cpu_ms_per_request": round(1000 * self.generator_cpu / count, 2),
+            "peak_rss_mb": round(self.peak_rss_mb),
+        }
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A running server and the requests for it."""
+
+    name: str
+    server: Server
+    requests: Sequence[bytes]
+
+    def measure(self, row: Row, seconds: float) -> None:
+        cpu = self.server.cpu_seconds
+        load = run(closed_loop(self.server.port, self.requests, row.clients, seconds, least=3 * row.clients))
+        row.server_cpu += self.server.cpu_seconds - cpu
+        row.generator_cpu += load.cpu_seconds
+        row.exchanges += load.exchanges
+        row.rates.append(throughput(load.exchanges, load.started, load.ended))
+        row.peak_rss_mb = self.server.peak_rss_mb
+
+
+@dataclass(frozen=True)
+class Bundles:
+    """The segmenter as shipped and as float32, each in a folder of bundles; the same one where it is shipped so."""
+
+    shipped: Path
+    float32: Path
+
+    @property
+    def modes(self) -> dict[str, tuple[Path, str]]:
+        """Mode -> folder of bundles, and the option `refine`."""
+        return {"same network": (self.float32, "false"), "as shipped": (self.shipped, "true")}
+
+
+def main() -> None:
+    options = _options()
+    with TemporaryDirectory() as folder:
+        work = Path(folder)
+        bundles = _bundles(options.models, work)
+        home = work / "rembg"
+        if options.rembg:
+            peer.environment()
+            peer.write_network(next(iter(find_bundles(bundles.float32))), home)
+        report: dict[str, Any] = {"command": "python -m benchmarks.serve", "when": _now(), "machine": machine()}
+        report["network"] = _network(bundles)
+        report["pictures"] = str(options.pictures.name) if options.pictures else "made in code"
+        report["sizes"] = {
+            name: measure_size(name, bundles, home if options.rembg else None, work, options) for name in options.sizes
+        }
+        write_report(report, options.out)
+    print((options.out / "serve.md").read_text())
+
+
+def measure_size(size: str, bundles: Bundles, home: Path | None, work: Path, options: argparse.Namespace) -> Any:
+    """All contenders at one size of picture, round by round."""
+    _say(f"{size}: making pictures")
+    photos = photographs(*SIZES[size], PICTURES, options.pictures)
+    files = [work / f"{size.replace(' ', '')}-{number}.jpg" for number in range(len(photos))]
+    for file, photo in zip(files, photos, strict=True):
+        file.write_bytes(photo)
+    with ExitStack() as stack:
+        contenders, starts, coverage = _start(stack, bundles, home, photos)
+        bare = {
+            f"bare pipeline, {mode}": (Row(f"bare pipeline, {mode}", 0), models, refine)
+            for mode, (models, refine) in bundles.modes.items()
+        }
+        rows = {contender.name: [Row(contender.name, count) for count in CLIENTS] for contender in contenders}
+        for number in range(options.rounds):
+            for name, (row, models, refine) in bare.items():
+                _say(f"{size}: round {number + 1}, {name}")
+                _measure_bare(row, models, refine, files, options.seconds)
+            for contender in contenders:
+                _say(f"{size}: round {number + 1}, {contender.name}")
+                for row in rows[contender.name]:
+                    contender.measure(row, options.seconds)
+        ordered = [row for row, _, _ in bare.values()] + [row for listed in rows.values() for row in listed]
+    return {
+        "bytes": [len(photo) for photo in photos],
+        "coverage": coverage,
+        "start_seconds": starts,
+        "rows": [row.summary() for row in ordered],
+    }
+
+
+def _start(
+    stack: ExitStack, bundles: Bundles, home: Path | None, photos: Sequence[bytes]
+) -> tuple[list[Contender], dict[str, float], list[float]]:
+    """Every server, started, warm and its first answer looked at; medians of their starts; what the masks cover."""
+    contenders, starts, coverage = [], {}, []
+    for mode, (models, refine) in bundles.modes.items():
+        requests = [upload("/cutout", photo, refine=refine) for photo in photos]
+        server, starts["cutout"] = _median_start(stack, lambda models=models: cutout_server(models))  # type: ignore[misc]
+        answers = [_checked(ask(server.port, request)) for request in requests]
+        coverage = [float(answer.headers["x-coverage"]) for answer in answers]
+        contenders.append(Contender(f"cutout, {mode}", server, requests))
+    if home is not None:
+        requests = [peer.request(photo, home) for photo in photos]
+        server, starts["rembg"] = _median_start(stack, lambda: peer.rembg_server(home, requests[0]))
+        _checked(ask(server.port, requests[0]))
+        contenders.append(Contender("rembg, same network", server, requests))
+    for contender in contenders:
+        run(closed_loop(contender.server.port, contender.requests, 2, 0, least=WARM_UP))
+    return contenders, {name: round(seconds, 2) for name, seconds in starts.items()}, coverage
+
+
+def _median_start(stack: ExitStack, serve: Callable[[], Any]) -> tuple[Server, float]:
+    """The server of the last of several starts, still running, and the median time until it was ready."""
+    times = []
+    for _ in range(STARTS - 1):
+        with serve() as server:
+            times.append(server.ready_seconds)
+    running: Server = stack.enter_context(serve())
+    return running, statistics.median([*times, running.ready_seconds])
+
+
+def _checked(answer: Any) -> Any:
+    if answer.status != 200 or not answer.body.startswith(b"\x89PNG"):
+        raise SystemExit(f"expected a PNG, got {answer.status}: {answer.body[:300]!r}")
+    return answer
+
+
+def _measure_bare(row: Row, models: Path, refine: str, files: Sequence[Path], seconds: float) -> None:
+    command = [sys.executable, "-m", "benchmarks.bare", "--models", str(models), "--refine", refine]
+    command += ["--seconds", str(seconds), *map(str, files)]
+    result = json.loads(subprocess.run(command, check=True, capture_output=True, cwd=ROOT).stdout)
+    exchanges = [Exchange(started, ended, 200, length) for started, ended, length in result["exchanges"]]
+    row.clients = result["threads"]
+    row.exchanges += exchanges
+    row.server_cpu += result["cpu_seconds"]
+    row.rates.append(throughput(exchanges, result["started"], result["ended"]))
+    row.peak_rss_mb = max(row.peak_rss_mb, result["peak_rss_mb"])
+
+
+def _bundles(models: Path, work: Path) -> Bundles:
+    """The segmenter of a folder of bundles alone, and its float32 form."""
+    segmenters = [bundle for bundle in find_bundles(models) if read_manifest(bundle).task == "segment"]
+    if not segmenters:
+        raise SystemExit(f"{models}: no segmenter in it")
+    return Bundles(segmenters[0], float32_bundle(segmenters[0], work / "float32"))
+
+
+def _network(bundles: Bundles) -> dict[str, Any]:
+    manifest = read_manifest(bundles.shipped)
+    return {
+        "name": f"{manifest.name}/{manifest.version}",
+        "shipped": manifest.model.precision,
+        "size": manifest.preprocess.size,
+        "parameters": manifest.model.parameters,
+    }
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were taken on."""
+    cpu = next((line.split(":", 1)[1].strip() for line in _cpuinfo() if line.startswith("model name")), "unknown")
+    return {
+        "cpu": cpu,
+        "cores": len(os.sched_getaffinity(0)),
+        "python": platform.python_version(),
+        "load_average_before": os.getloadavg()[0],
+    }
+
+
+def _cpuinfo() -> Sequence[str]:
+    path = Path("/proc/cpuinfo")
+    return path.read_text().splitlines() if path.is_file() else []
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="minutes")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", type=Path, default=ROOT / "models", help="folder of bundles with a segmenter")
+    parser.add_argument("--pictures", type=Path, help="folder of photographs to measure with")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of each load in each round")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--sizes", nargs="+", choices=list(SIZES), default=list(SIZES))
+    parser.add_argument("--no-rembg", dest="rembg", action="store_false", help="leave rembg out")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
