@@ -58,8 +58,8 @@ def refine(coarse: Alpha, image: Image) -> Matte:
     uncertain, is_foreground = _uncertain(alpha), alpha > 0.5
     matte = _fill(is_foreground & ~uncertain, grid)
     if uncertain.any():
-        rows, columns = _around(uncertain)
-        part, pixels = _part(grid, image, rows, columns)
+        rows, columns = grid.around(uncertain, REACH)
+        part, pixels = grid.part(image, rows, columns)
         slope, offset = linear_model(np.ascontiguousarray(alpha[rows, columns]), part.means(pixels))
         certain = ~uncertain[rows, columns]
         slope[certain], offset[certain] = 0, is_foreground[rows, columns][certain]
@@ -91,21 +91,6 @@ def _fill(foreground: NDArray[np.bool_], grid: Grid) -> Matte:
         line = np.repeat(foreground[row].astype(np.uint8) * np.uint8(255), side)[: grid.width]
         matte[row * side : (row + 1) * side] = line
     return matte
-
-
-def _around(cells: NDArray[np.bool_]) -> tuple[slice, slice]:
-    """The rows and columns of cells that have a part in refining those cells."""
-    rows, columns = np.flatnonzero(cells.any(axis=1)), np.flatnonzero(cells.any(axis=0))
-    return (
-        slice(max(0, int(rows[0]) - REACH), min(cells.shape[0], int(rows[-1]) + 1 + REACH)),
-        slice(max(0, int(columns[0]) - REACH), min(cells.shape[1], int(columns[-1]) + 1 + REACH)),
-    )
-
-
-def _part(grid: Grid, image: Image, rows: slice, columns: slice) -> tuple[Grid, Image]:
-    side = grid.side
-    pixels = image[rows.start * side : rows.stop * side, columns.start * side : columns.stop * side]
-    return Grid(side, pixels.shape[1], pixels.shape[0]), pixels
 
 
 def _evaluate(grid: Grid, slope: Maps, offset: Maps, image: Image, window: Window) -> Matte:

@@ -13,8 +13,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.imaging.preprocess import Image
-
 Maps = NDArray[np.float32]
 
 BLOCK = 96  # pixels a block is high, about: its arrays of floats stay in a core's cache
@@ -61,19 +59,50 @@ class Grid:
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         return _floats(cv2.warpAffine(coarse, places, (columns, rows), flags=flags, borderMode=cv2.BORDER_REPLICATE))
 
-    def means(self, image: Image) -> Image:
-        """The mean colour of each cell, (rows, columns, C) uint8. Of large cells every second row of pixels is read."""
+    def means(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The mean colour of each cell, (rows, columns[, C]) uint8. Of large cells every second row is read."""
+        return self._reduce(image, step=2 if self.side >= 8 and self.side % 2 == 0 else 1)
+
+    def any(self, mask: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """The cells (rows, columns) that hold a pixel of 255, of a mask of 0 and 255."""
+        if self.side <= 16:  # one pixel of 256 still shows in the mean
+            means = self._reduce(mask, step=1)
+            means[-1] |= self._last(mask[(self.shape[0] - 1) * self.side :], axis=0)
+            means[:, -1] |= self._last(mask[:, (self.shape[1] - 1) * self.side :], axis=1)
+            return means > 0
+        down = np.maximum.reduceat(mask, np.arange(0, self.height, self.side), axis=0)
+        return np.asarray(np.maximum.reduceat(down, np.arange(0, self.width, self.side), axis=1), np.bool_)
+
+    def _last(self, mask: NDArray[np.uint8], axis: int) -> NDArray[np.uint8]:
+        line = mask.max(axis=axis)
+        return np.asarray(np.maximum.reduceat(line, np.arange(0, len(line), self.side)), np.uint8)
+
+    def _reduce(self, image: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
+        """Means of the cells that lie inside the picture; the last row and column repeat their neighbours else."""
         full_rows, full_columns = self.height // self.side, self.width // self.side
         if not full_rows or not full_columns:
-            means = cv2.resize(image, self.shape[::-1], interpolation=cv2.INTER_AREA)
-            return np.asarray(means, np.uint8).reshape(*self.shape, *image.shape[2:])
-        step = 2 if self.side >= 8 and self.side % 2 == 0 else 1
+            return np.asarray(cv2.resize(image, self.shape[::-1], interpolation=cv2.INTER_AREA), np.uint8)
         pixels = image[: full_rows * self.side : step, : full_columns * self.side]
         means = cv2.resize(pixels, (full_columns, full_rows), interpolation=cv2.INTER_AREA)
         missing_rows, missing_columns = self.shape[0] - full_rows, self.shape[1] - full_columns
         if missing_rows or missing_columns:
             means = cv2.copyMakeBorder(means, 0, missing_rows, 0, missing_columns, cv2.BORDER_REPLICATE)
         return np.asarray(means, np.uint8)
+
+    def around(self, wanted: NDArray[np.bool_], reach: int) -> tuple[slice, slice]:
+        """The rows and columns of cells within so many cells of the wanted ones, of which there must be some."""
+        rows, columns = np.flatnonzero(wanted.any(axis=1)), np.flatnonzero(wanted.any(axis=0))
+        return (
+            slice(max(0, int(rows[0]) - reach), min(self.shape[0], int(rows[-1]) + 1 + reach)),
+            slice(max(0, int(columns[0]) - reach), min(self.shape[1], int(columns[-1]) + 1 + reach)),
+        )
+
+    def part(self, pixels: NDArray[np.uint8], rows: slice, columns: slice) -> tuple["Grid", NDArray[np.uint8]]:
+        """The pixels (a view) under some rows and columns of cells, and the grid over them."""
+        view = pixels[
+            rows.start * self.side : rows.stop * self.side, columns.start * self.side : columns.stop * self.side
+        ]
+        return Grid(self.side, view.shape[1], view.shape[0]), view
 
     def windows(self, wanted: NDArray[np.bool_]) -> Iterator[Window]:
         """Blocks that together cover every wanted cell (rows, columns)."""

@@ -1,0 +1,82 @@
+"""The subject's own colours at its edges, where the picture shows a mixture with the background.
+
+Forte, Pitié, "Approximate Fast Foreground Colour Estimation" (ICIP 2021): blur the picture weighted by alpha and by
+1 - alpha, which gives the colours F and B around each pixel, then move F so that the mixture is the pixel's own:
+F + alpha (I - alpha F - (1 - alpha) B). Twice, from wide to narrow. Here the blurs are made on a grid of cells, and
+only the last step at full size, and there only where 0 < alpha < 255.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from app.imaging.cells import Grid, Maps, Window
+from app.imaging.preprocess import Image
+
+CELLS = 640  # along the longer side
+WIDE, NARROW = 24, 3  # radius of the blurs, cells
+LEAST = np.float32(1e-3)  # a share of foreground too small to tell a colour by
+
+
+def replace_edge_colors(cutout: NDArray[np.uint8], image: Image, alpha: NDArray[np.uint8]) -> None:
+    """Give the pixels of `cutout` (H, W, 4) uint8 with 0 < alpha < 255 the subject's colours, in place.
+
+    `image` (H, W, 3) uint8 RGB is the picture that was cut out, `alpha` (H, W) uint8 what it was cut out by.
+    """
+    grid = Grid.like(image.shape[1], image.shape[0], CELLS)
+    edges = grid.any(is_partial(alpha))
+    if not edges.any():
+        return
+    rows, columns = grid.around(edges, WIDE + NARROW)
+    part, pixels = grid.part(image, rows, columns)
+    matte, out = grid.part(alpha, rows, columns)[1], grid.part(cutout, rows, columns)[1]
+    background, difference = _colors(part.means(pixels), part.means(matte))
+    for window in part.windows(edges[rows, columns]):
+        here = (window.rows, window.columns)
+        colors = _unmix(part, background, difference, pixels, matte, window)
+        rgba = cv2.merge([*cv2.split(colors), matte[here]])
+        cv2.copyTo(rgba, is_partial(matte[here]), out[here])
+
+
+def is_partial(alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """255 where 0 < alpha < 255."""
+    return np.asarray(cv2.inRange(alpha, 1, 254), np.uint8)
+
+
+def shares(alpha: NDArray[np.uint8]) -> Maps:
+    """An alpha (h, w) uint8 as (h, w, 3) float32 in [0, 1], to weigh colours by."""
+    plane = np.asarray(alpha, np.float32) * np.float32(1 / 255)
+    return np.asarray(cv2.merge([plane, plane, plane]), np.float32)
+
+
+def _colors(colors: Image, alpha: NDArray[np.uint8]) -> tuple[Maps, Maps]:
+    """Background B and difference F - B, (rows, columns, 3) float32 from 0 to 255, around each cell."""
+    image = np.asarray(colors, np.float32)
+    share = shares(alpha)
+    foreground = around_foreground = background = image
+    for radius in (WIDE, NARROW):
+        around_foreground = _mean(foreground, share, radius, around_foreground)
+        background = _mean(background, 1 - share, radius, background)
+        mixture = share * around_foreground + (1 - share) * background
+        foreground = np.clip(around_foreground + share * (image - mixture), 0, 255, dtype=np.float32)
+    return background, around_foreground - background
+
+
+def _mean(colors: Maps, weight: Maps, radius: int, fallback: Maps) -> Maps:
+    """The weighted mean of the colours around each cell; `fallback` where there is next to no weight."""
+    side = (2 * radius + 1, 2 * radius + 1)
+    total = cv2.blur(colors * weight, side) + LEAST * fallback
+    return np.asarray(total / (cv2.blur(weight, side) + LEAST), np.float32)
+
+
+def _unmix(
+    grid: Grid, background: Maps, difference: Maps, image: Image, alpha: NDArray[np.uint8], window: Window
+) -> Image:
+    """F + alpha (I - alpha F - (1 - alpha) B) at every pixel of a window, with F = B + D: three operations fewer."""
+    behind, change = grid.spread(background, window), grid.spread(difference, window)
+    share = shares(alpha[window.rows, window.columns])
+    rest = np.asarray(cv2.subtract(image[window.rows, window.columns], behind, dtype=cv2.CV_32F), np.float32)
+    rest -= share * change
+    rest *= share
+    rest += change
+    return np.asarray(cv2.add(rest, behind, dtype=cv2.CV_8U), np.uint8)
