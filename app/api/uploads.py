@@ -47,7 +47,10 @@ class UploadRoute(APIRoute):
                 await upload.read(settings.max_upload_bytes, settings.upload_seconds, max_text_part)
             request.app.state.metrics.upload_bytes.observe(upload.received)
             upload.state.clock = clock
-            return await _unless_gone(handler(upload), request.receive, clock)
+            try:
+                return await _unless_gone(handler(upload), request.receive, clock)
+            finally:
+                await (await upload.form()).close()
 
         return read_then_handle
 
