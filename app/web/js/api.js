@@ -6,9 +6,9 @@ const MAX_WAIT = 30;
 
 let key = "";
 
-/** Send this key with every call from now on. */
+/** Send this key with every call from now on, as UTF-8. */
 export function useKey(text) {
-  key = text;
+  key = String.fromCharCode(...new TextEncoder().encode(text));
 }
 
 export function hasKey() {

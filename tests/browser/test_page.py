@@ -1,0 +1,304 @@
+"""The page in a real browser, with predictors for which bright is foreground."""
+
+import io
+import re
+import subprocess
+import zipfile
+from base64 import b64encode
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fastapi import FastAPI
+from selenium.webdriver.common.keys import Keys
+
+from app.settings import Settings
+from tests.browser.chromium import Page
+from tests.browser.server import serving
+from tests.pictures import decoded, disc, encoded
+
+PASTE_OR_DROP = """
+const [kind, name, base64] = arguments;
+const transfer = new DataTransfer();
+transfer.items.add(new File([Uint8Array.from(atob(base64), (c) => c.charCodeAt())], name, {type: "image/png"}));
+document.dispatchEvent(kind === "paste"
+  ? new ClipboardEvent("paste", {clipboardData: transfer, bubbles: true, cancelable: true})
+  : new DragEvent("drop", {dataTransfer: transfer, bubbles: true, cancelable: true}));
+"""
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "disc.png"
+    path.write_bytes(encoded(disc(96, 64)))
+    return path
+
+
+def test_first_load_is_small_and_all_from_here(page: Page) -> None:
+    loaded = page.script(
+        """return [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
+        .map((entry) => [entry.name, entry.transferSize])"""
+    )
+    assert all(name.startswith(page.url) for name, _ in loaded)
+    assert any(name.endswith("js/main.js") for name, _ in loaded)
+    assert sum(size for _, size in loaded) < 60_000
+
+
+def test_several_pictures_are_cut_out_and_saved_together(page: Page, picture: Path, tmp_path: Path) -> None:
+    twin = tmp_path / "twin" / picture.name
+    twin.parent.mkdir()
+    twin.write_bytes(encoded(255 - disc(40, 40)))
+    page.pick(picture, twin)
+    page.until_done(2)
+    page.click("#download")
+    name, data = page.downloaded()
+    assert name == "disc-cutout.png"
+    cutout = decoded(data)
+    assert cutout.shape == (64, 96, 4)
+    assert cutout[32, 48, 3] == 255
+    assert cutout[2, 2, 3] == 0
+    page.click("#download-all")
+    name, data = page.downloaded()
+    assert name == "cutouts.zip"
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == ["disc-cutout.png", "disc-cutout (2).png"]
+        assert decoded(archive.read("disc-cutout (2).png")).shape == (40, 40, 4)
+
+
+@pytest.mark.parametrize("kind", ["paste", "drop"])
+def test_pictures_come_in_by_paste_and_by_drop(page: Page, picture: Path, kind: str) -> None:
+    page.script(PASTE_OR_DROP, kind, "held.png", b64encode(picture.read_bytes()).decode())
+    page.until_done(1)
+    assert page.text("#name") == "held.png"
+    assert page.element("#after").get_property("naturalWidth") == 96
+
+
+def test_the_example_needs_no_picture_of_one_s_own(page: Page) -> None:
+    page.click("#example")
+    page.until_done(1)
+    assert page.element("#original").get_property("naturalWidth")
+
+
+def test_curl_does_what_the_page_does(page: Page, tmp_path: Path) -> None:
+    upload = tmp_path / """-it's; a "disc", 50%.png"""
+    upload.write_bytes(encoded(disc(96, 64)))
+    behind = tmp_path / "be;hind.png"
+    behind.write_bytes(encoded(np.full((10, 10, 3), (0, 0, 250), np.uint8)))
+    page.pick(upload)
+    page.until_done(1)
+    options: dict[str, str | bool] = {
+        "model": "classifier",
+        "background": "picture",
+        "crop": True,
+        "margin": "0.1",
+        "size": "other",
+        "custom": "30",
+        "format": "webp",
+        "refine": False,
+        "hard": True,
+        "threshold": "0.25",
+    }
+    for name, value in options.items():
+        page.option(name, value)
+    page.pick(behind, selector="[name=picture]")
+    page.until_done(1)
+    page.until(lambda: "background_image" in page.text("#curl"))
+    page.click("#download")
+    _, saved = page.downloaded()
+    subprocess.run(["sh", "-c", page.text("#curl").replace("curl", "curl --silent", 1)], cwd=tmp_path, check=True)
+    (made,) = tmp_path.glob("*.webp")
+    assert made.read_bytes() == saved
+    assert max(decoded(saved).shape) == 30
+    assert decoded(saved)[0, 0].tolist()[2] > 200
+
+
+def test_a_mask_is_a_grey_picture(page: Page, picture: Path) -> None:
+    page.option("result", "mask")
+    page.pick(picture)
+    page.until_done(1)
+    page.click("#download")
+    name, data = page.downloaded()
+    assert name == "disc-mask.png"
+    assert decoded(data).shape == (64, 96)
+    assert not page.element("[name=format]").is_displayed()
+
+
+def test_the_slider_moves_by_keyboard_and_says_where_it_is(page: Page, picture: Path) -> None:
+    page.pick(picture)
+    page.until_done(1)
+    slider = page.element("#slider")
+    assert slider.aria_role == "slider"
+    slider.send_keys(Keys.HOME, Keys.ARROW_RIGHT)
+    assert slider.get_attribute("aria-valuetext") == "1% original"
+    slider.send_keys(Keys.END)
+    assert slider.get_attribute("aria-valuetext") == "100% original"
+    assert page.script("return document.getElementById('frame').style.getPropertyValue('--cut')") == "100%"
+
+
+def test_a_crop_shows_the_same_place_before_and_after(page: Page, picture: Path) -> None:
+    page.pick(picture)
+    page.option("crop", True)
+    page.option("margin", "0.25")
+    page.until_done(1)
+    before, after, whole = (
+        page.script("return arguments[0].getBoundingClientRect()", page.element(place))
+        for place in ("#original", "#after", "#frame")
+    )
+    assert abs(after["width"] - whole["width"]) < 1
+    assert abs((before["left"] + before["width"] / 2) - (whole["left"] + whole["width"] / 2)) < 0.04 * whole["width"]
+    assert before["width"] > 1.4 * whole["width"]
+
+
+def test_problems_are_told_in_words_one_by_one(page: Page, picture: Path, tmp_path: Path) -> None:
+    page.expects_problems = True
+    note, broken, huge = tmp_path / "note.png", tmp_path / "broken.png", tmp_path / "huge.png"
+    note.write_text("not a picture")
+    broken.write_bytes(picture.read_bytes()[:120])
+    huge.write_bytes(np.random.default_rng(0).bytes(500_000))
+    page.pick(note, broken, huge, picture)
+    page.until(lambda: page.states() == ["failed", "failed", "failed", "done"])
+    assert "not a picture that the server can read" in page.text("#why")
+    assert page.elements(".tile .pick")[0].accessible_name == "note.png: Failed"
+    page.elements(".tile .pick")[1].click()
+    assert "damaged or incomplete" in page.text("#why")
+    page.elements(".tile .pick")[2].click()
+    assert "larger than this server takes" in page.text("#why")
+    assert not page.element("#download").is_enabled()
+    page.element("#away").click()
+    assert len(page.states()) == 3
+
+
+def test_a_busy_server_is_asked_again_when_it_says(page: Page, picture: Path, service: tuple[str, FastAPI]) -> None:
+    page.expects_problems = True
+    workers = service[1].state.workers
+    with ExitStack() as taken:
+        for _ in range(workers.permits):
+            taken.enter_context(workers.admit())
+        page.pick(picture)
+        page.until(lambda: page.states() == ["busy"])
+        assert "busy" in page.text("#live")
+    page.until_done(1)
+
+
+def test_the_classifier_s_verdict_and_map_are_shown(page: Page, picture: Path) -> None:
+    page.pick(picture)
+    page.until_done(1)
+    page.until(lambda: page.element("#enlarge").is_displayed())
+    bright = np.mean(disc(96, 64)[:, :, 1]) / 255
+    assert page.text("#verdict") == "The picture as a whole: background"
+    assert page.element("#meter").get_attribute("aria-valuenow") == str(round(100 * bright))
+    page.click("#enlarge")
+    assert page.element("#map").is_displayed()
+    row = page.script("return [...document.getElementById('map').getContext('2d').getImageData(0, 32, 96, 1).data]")
+    middle, corner = row[4 * 48 :], row
+    assert middle[0] > 200 > middle[2]  # yellow
+    assert corner[2] > corner[1]  # violet
+
+
+def test_a_reader_without_a_mouse_gets_everywhere(page: Page, picture: Path) -> None:
+    page.pick(picture, picture)
+    page.until_done(2)
+    page.until(lambda: page.element("#enlarge").is_displayed())
+    assert page.script("return document.activeElement.id") == "name"
+    controls = [
+        item for item in page.elements("a, button, input, select, textarea, [tabindex='0']") if item.is_displayed()
+    ]
+    assert [item.get_attribute("outerHTML") for item in controls if not item.accessible_name] == []
+    reached = set()
+    for _ in range(40):
+        page.press(Keys.TAB)
+        reached.add(page.script("const it = document.activeElement; return it.id || it.name || it.className"))
+    assert {
+        "language",
+        "more",
+        "slider",
+        "pick",
+        "away",
+        "model",
+        "format",
+        "crop",
+        "download",
+        "copy",
+        "enlarge",
+    } <= reached
+    page.elements(".tile .pick")[0].click()
+    page.press(Keys.ARROW_RIGHT)
+    assert page.elements(".tile .pick")[1].get_attribute("aria-current") == "true"
+    page.press(Keys.DELETE)
+    assert len(page.states()) == 1
+    assert page.text("#live") == "disc.png is removed."
+
+
+def test_a_key_is_asked_for_and_kept_out_of_the_command(page: Page, picture: Path) -> None:
+    page.expects_problems = True
+    with serving(Settings(threads=1, api_keys="schlüssel")) as (url, _):  # type: ignore[arg-type]
+        page.driver.get(url)
+        page.pick(picture)
+        page.until(lambda: page.states() == ["failed"])
+        field = page.element("#unlock input")
+        field.send_keys("schlüssel", Keys.ENTER)
+        page.until_done(1)
+        assert "$CUTOUT_API_KEY" in page.text("#curl")
+        assert "schl" not in page.text("#curl")
+
+
+def test_chinese_readers_get_chinese_and_may_switch(page: Page) -> None:
+    page.emulate(1440, language="zh-CN,zh,en")
+    page.open()
+    assert page.text("h1") == "一键去除背景"
+    assert page.script("return document.documentElement.lang") == "zh-CN"
+    page.click("#language")
+    assert page.text("h1") == "Remove the background."
+    page.open()
+    assert page.text("h1") == "Remove the background."
+    page.script("localStorage.clear()")
+
+
+def test_the_languages_say_the_same_things(page: Page) -> None:
+    ((english, chinese),) = page.module("return [(await js('en')).default, (await js('zh')).default]")
+    assert english.keys() == chinese.keys()
+    for key in english:
+        assert chinese[key].strip(), key
+        assert set(re.findall(r"\{\w+\}", english[key])) == set(re.findall(r"\{\w+\}", chinese[key])), key
+    for element in page.elements("[data-t]"):
+        assert element.get_attribute("data-t") in english
+
+
+def test_zip_archives_are_read_by_others(page: Page) -> None:
+    ((data,),) = page.module(
+        """const { zip } = await js("zip");
+        const entry = (name, text) => ({ name, blob: new Blob([text]), date: new Date(2026, 1, 3, 4, 5, 6) });
+        const archive = await zip([entry("grün 图.png", "abc"), entry("empty", "")]);
+        return [[...new Uint8Array(await archive.arrayBuffer())]]"""
+    )
+    with zipfile.ZipFile(io.BytesIO(bytes(data))) as archive:
+        assert archive.testzip() is None
+        assert [(item.filename, item.date_time) for item in archive.infolist()] == [
+            ("grün 图.png", (2026, 2, 3, 4, 5, 6)),
+            ("empty", (2026, 2, 3, 4, 5, 6)),
+        ]
+        assert archive.read("grün 图.png") == b"abc"
+
+
+@pytest.mark.parametrize("width", [360, 820, 1440])
+def test_nothing_sticks_out_and_nothing_moves_where_that_is_not_wanted(page: Page, picture: Path, width: int) -> None:
+    page.emulate(width, scheme="dark", motion="reduce")
+    page.open()
+    assert page.script("return document.getAnimations().length") == 0
+    assert page.script("return document.documentElement.scrollWidth") <= width
+    page.pick(picture)
+    page.until_done(1)
+    assert page.script("return document.documentElement.scrollWidth") <= width
+    assert page.script("return getComputedStyle(document.body).backgroundColor") == "rgb(16, 17, 18)"
+
+
+def test_api_docs_work_under_their_policy_with_no_internet(page: Page) -> None:
+    page.open("docs")
+    page.until(lambda: page.elements("#operations-pictures-cutout"))
+    page.click("#operations-health-livez .opblock-summary-control")
+    page.until(lambda: page.elements(".execute"))
+    page.click(".execute")
+    page.until(lambda: page.elements(".live-responses-table .response"))
+    assert '"ok"' in page.text(".live-responses-table")
