@@ -27,10 +27,12 @@ def cutout(image: Image, alpha: Matte, own_alpha: Matte | None = None) -> Cutout
         alpha = np.asarray(cv2.multiply(alpha, own_alpha, scale=1 / 255), np.uint8)
     pixels = np.zeros((*image.shape[:2], 4), np.uint8)  # pages that stay empty are never touched
     for rows in _bands(pixels):
-        if alpha[rows].any():
-            rgba = np.empty(pixels[rows].shape, np.uint8)
-            cv2.mixChannels([image[rows], alpha[rows]], [rgba], [0, 0, 1, 1, 2, 2, 3, 3])
-            cv2.copyTo(rgba, alpha[rows], pixels[rows])
+        columns = _occupied(alpha[rows])
+        matte = np.ascontiguousarray(alpha[rows, columns])
+        if matte.size:
+            colors = cv2.split(image[rows, columns])
+            visible = cv2.inRange(matte, 1, 255)
+            pixels[rows, columns] = cv2.merge([*(cv2.bitwise_and(color, visible) for color in colors), matte])
     replace_edge_colors(pixels, image, alpha)
     return pixels
 
@@ -117,6 +119,12 @@ def _on_translucent(pixels: Cutout, color: NDArray[np.uint8]) -> Cutout:
         here[:, :, :3], here[:, :, 3:] = colors, alpha
         composite[rows] = np.rint(here, out=here)
     return composite
+
+
+def _occupied(alpha: Matte) -> slice:
+    """The columns from the first to the last that hold anything; none where nothing does."""
+    columns = np.flatnonzero(alpha.max(axis=0))
+    return slice(int(columns[0]), int(columns[-1]) + 1) if len(columns) else slice(0, 0)
 
 
 def _bands(pixels: NDArray[np.uint8]) -> Iterator[slice]:

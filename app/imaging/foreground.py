@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from app.imaging.cells import Grid, Maps, Window
 from app.imaging.preprocess import Image
 
-CELLS = 640  # along the longer side
-WIDE, NARROW = 24, 3  # radius of the blurs, cells
+CELLS = 400  # along the longer side
+WIDE, NARROW = 20, 2  # radius of the blurs, cells
 LEAST = np.float32(1e-3)  # a share of foreground too small to tell a colour by
 
 

@@ -17,6 +17,9 @@ Canvas = NDArray[np.uint8]
 Tensor = NDArray[np.float32]
 Alpha = NDArray[np.float32]
 
+LEAST_REDUCED = 768  # pixels; cheap to shrink exactly from there, whatever is wanted
+REDUCED_FROM = 1024  # pixels of the longer side; smaller pictures, training's among them, are resized in one exact pass
+
 
 class PreprocessSpec(BaseModel):
     """How a picture becomes a tensor, to the last constant.
@@ -74,14 +77,37 @@ class Placement:
 
 
 def resize(array: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
-    """Resize to exactly width x height: by area when shrinking (no moiré), bilinear when enlarging."""
+    """Resize to exactly width x height: by area when shrinking (no moiré), bilinear when enlarging.
+
+    A picture longer than REDUCED_FROM that shrinks a lot is first reduced by a whole factor, for which OpenCV is
+    far faster, to no less than thrice what is wanted. The difference from one exact pass is about a quarter of a level
+    of 255 on average, and half a level where no factor divides the picture's sides.
+    """
     if array.shape[:2] == (height, width):
         return array
+    if max(array.shape[:2]) > REDUCED_FROM:
+        array = _reduce(array, _factor(array.shape[1], width), _factor(array.shape[0], height))
     shrinking = width <= array.shape[1] and height <= array.shape[0]
     return np.asarray(
         cv2.resize(array, (width, height), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR),
         dtype=np.uint8,
     )
+
+
+def _factor(length: int, wanted: int) -> int:
+    """The factor to reduce a side by: one that divides it where there is one among the larger half of those allowed."""
+    largest = max(1, length // max(3 * wanted, LEAST_REDUCED))
+    return next((factor for factor in range(largest, largest // 2, -1) if length % factor == 0), largest)
+
+
+def _reduce(array: NDArray[np.uint8], across: int, down: int) -> NDArray[np.uint8]:
+    """The mean of each block of `across` x `down` pixels; what is left over is cut off evenly on both sides."""
+    if across == down == 1:
+        return array
+    height, width = array.shape[0] // down, array.shape[1] // across
+    top, left = array.shape[0] % down // 2, array.shape[1] % across // 2
+    blocks = array[top : top + height * down, left : left + width * across]
+    return np.asarray(cv2.resize(blocks, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def place(image_width: int, image_height: int, spec: PreprocessSpec) -> Placement:
