@@ -1,0 +1,30 @@
+"""What protects the HTML pages in a browser."""
+
+import pytest
+from starlette.testclient import TestClient
+
+
+@pytest.mark.parametrize("path", ["/", "/docs"])
+def test_pages_run_nothing_inline_and_nothing_from_elsewhere(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    policy = dict(part.split(" ", 1) for part in answer.headers["content-security-policy"].split("; "))
+    assert policy.pop("img-src") == "'self' blob: data:"
+    assert policy.pop("default-src") == "'self'"
+    assert policy.pop("require-trusted-types-for", "'script'") == "'script'"
+    assert policy == dict.fromkeys(["object-src", "base-uri", "form-action", "frame-ancestors"], "'none'")
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert client.head(path).headers["content-length"] == str(len(answer.content))
+
+
+def test_assets_are_compressed_and_asked_for_anew(client: TestClient) -> None:
+    answer = client.get("/assets/page.css")
+    assert answer.headers["content-encoding"] == "gzip"
+    assert answer.headers["cache-control"] == "no-cache"
+    again = client.get("/assets/page.css", headers={"If-None-Match": answer.headers["etag"]})
+    assert again.status_code == 304
+
+
+@pytest.mark.parametrize("path", ["/assets/../page.py", "/assets/%2e%2e/main.py", "/assets/none.js", "/assets/"])
+def test_assets_hold_nothing_else(client: TestClient, path: str) -> None:
+    assert client.get(path).status_code == 404
