@@ -15,8 +15,7 @@ from app.inference.predictor import Predictor, Prepared
 from model_export.data import Pair, find_pairs, load_pair, select
 from model_export.measures import MaskScore
 from model_export.part_measures import Labels, Probabilities, confusion, part_scores
-from model_export.parts import load_picture
-from model_export.parts_dataset import NO_PARTS, judged_parts
+from model_export.parts import NO_PARTS, judged_parts, load_picture
 from model_export.progress import track
 
 Result = dict[str, Any]

@@ -26,14 +26,15 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from app.imaging.preprocess import Image, PreprocessSpec, resize
+from app.imaging.preprocess import Image, PreprocessSpec, Tensor, fit, normalize, resize
 from model_export.data import Mask, Pair, load_pair
 from model_export.progress import track
 
-FOREGROUND_FROM = 0.60
-BACKGROUND_UP_TO = 0.05
+FOREGROUND_FROM_PERCENT = 60
+BACKGROUND_UP_TO_PERCENT = 5
 JUDGED_PAIRS = 8  # pairs of parts from each picture wherever a network is judged, so that figures compare
 JUDGED_SEED = 0
+NO_PARTS = "none of the pictures has parts of both classes: their masks are too full or too thin for data.part_sizes"
 
 
 @dataclass(frozen=True)
@@ -74,14 +75,14 @@ def part_seed(pair: Pair, seed: int, epoch: int = 0) -> Generator:
     return np.random.default_rng([seed, epoch, int.from_bytes(name, "big")])
 
 
-def foreground_share(mask: Mask, side: int) -> NDArray[np.float32]:
-    """The share of foreground in every square of that side: (H - side + 1, W - side + 1), at its top left corner.
+def foreground_counts(mask: Mask, side: int) -> NDArray[np.int32]:
+    """How many foreground pixels every square of that side has: (H - side + 1, W - side + 1), at its top left corner.
 
     By an integral image: four look-ups a square, whatever its size (Crow, SIGGRAPH 1984).
     """
     table = cv2.integral((mask >= 128).astype(np.uint8))
     counts = table[side:, side:] - table[:-side, side:] - table[side:, :-side] + table[:-side, :-side]
-    return np.asarray(counts, np.float32) / np.float32(side * side)
+    return np.asarray(counts, np.int32)
 
 
 def reduce_for_parts(array: NDArray[np.uint8], sizes: Sequence[float], spec: PreprocessSpec) -> NDArray[np.uint8]:
@@ -107,15 +108,29 @@ def load_pictures(pairs: Sequence[Pair], sizes: Sequence[float], spec: Preproces
     return [load_picture(pair, sizes, spec) for pair in track(pairs, "loading pictures")]
 
 
+def judged_parts(picture: Picture, sizes: Sequence[float], spec: PreprocessSpec) -> tuple[Tensor, NDArray[np.int64]]:
+    """The 16 parts (n, S, S, C) of a picture that networks are judged on, and their labels (n,); n = 0 if it has none.
+
+    Always the same for the same picture and sizes, prepared as the server prepares them.
+    """
+    parts = draw_parts(picture.mask, sizes, JUDGED_PAIRS, part_seed(picture.pair, JUDGED_SEED))
+    tensors = [normalize(fit(part.cut(picture.image), spec)[0], spec) for part in parts]
+    x = np.concatenate(tensors) if tensors else np.zeros((0, *spec.tensor_shape), np.float32)
+    return x, np.array([part.label for part in parts], np.int64)
+
+
 class _Positions:
     """All places in a mask where parts of one size may lie, by label."""
 
     def __init__(self, mask: Mask, size: float) -> None:
         self.side = max(1, round(size * min(mask.shape)))
-        share = foreground_share(mask, self.side)
-        self.columns = share.shape[1]
-        flat = share.ravel()
-        self.of_label = (np.flatnonzero(flat <= BACKGROUND_UP_TO), np.flatnonzero(flat >= FOREGROUND_FROM))
+        counts = foreground_counts(mask, self.side)
+        self.columns = counts.shape[1]
+        percents, pixels = 100 * counts.ravel(), self.side**2
+        self.of_label = (
+            np.flatnonzero(percents <= BACKGROUND_UP_TO_PERCENT * pixels),
+            np.flatnonzero(percents >= FOREGROUND_FROM_PERCENT * pixels),
+        )
 
     @property
     def has_both_labels(self) -> bool:

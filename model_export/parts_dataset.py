@@ -5,16 +5,13 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
 from app.errors import DataError
-from app.imaging.preprocess import PreprocessSpec, Tensor, fit, normalize
+from app.imaging.preprocess import Tensor, fit, normalize
 from model_export.augment import augment_part
 from model_export.config import TrainConfig
 from model_export.data import Pair
-from model_export.parts import JUDGED_PAIRS, JUDGED_SEED, Part, Picture, draw_parts, load_pictures, part_seed
-
-NO_PARTS = "none of the pictures has parts of both classes: their masks are too full or too thin for data.part_sizes"
+from model_export.parts import NO_PARTS, Part, Picture, draw_parts, load_pictures, part_seed
 
 
 class PartBatches(keras.utils.PyDataset):
@@ -78,14 +75,3 @@ class PartBatches(keras.utils.PyDataset):
         if self.config.augment:
             canvas = augment_part(canvas, self.config.augment, rng)
         return normalize(canvas, self.spec)
-
-
-def judged_parts(picture: Picture, sizes: Sequence[float], spec: PreprocessSpec) -> tuple[Tensor, NDArray[np.int64]]:
-    """The 16 parts (n, S, S, C) of a picture that networks are judged on, and their labels (n,); n = 0 if it has none.
-
-    Always the same for the same picture and sizes, prepared as the server prepares them.
-    """
-    parts = draw_parts(picture.mask, sizes, JUDGED_PAIRS, part_seed(picture.pair, JUDGED_SEED))
-    tensors = [normalize(fit(part.cut(picture.image), spec)[0], spec) for part in parts]
-    x = np.concatenate(tensors) if tensors else np.zeros((0, *spec.tensor_shape), np.float32)
-    return x, np.array([part.label for part in parts], np.int64)

@@ -13,8 +13,8 @@ from model_export.data import Pair
 from model_export.masks_dataset import MaskBatches, load_samples
 from model_export.measures import MaskScore
 from model_export.part_measures import part_scores
-from model_export.parts import load_pictures
-from model_export.parts_dataset import NO_PARTS, PartBatches, judged_parts
+from model_export.parts import NO_PARTS, judged_parts, load_pictures
+from model_export.parts_dataset import PartBatches
 
 JUDGED_AT_ONCE = 16
 JUDGED_PARTS_AT_ONCE = 256

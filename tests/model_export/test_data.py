@@ -1,0 +1,95 @@
+"""Finding, checking and splitting pictures with masks."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.errors import DataError
+from model_export.data import Pair, Split, find_pairs, fingerprint, load_pair, select, split_of
+from tests.model_export.conftest import draw_pair, write_pair
+
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    write_pair(tmp_path / "cats", "tom", *draw_pair(0))
+    return tmp_path
+
+
+def load_only_pair(root: Path) -> None:
+    (pair,) = find_pairs(root)
+    load_pair(pair)
+
+
+def test_pairs_are_found_by_stem_in_sets_or_in_one_folder(root: Path) -> None:
+    assert [(pair.set, pair.stem) for pair in find_pairs(root)] == [("cats", "tom")]
+    assert [(pair.set, pair.stem) for pair in find_pairs(root / "cats")] == [("cats", "tom")]
+
+
+def test_a_missing_mask_is_named(root: Path) -> None:
+    (root / "cats/masks/tom.png").unlink()
+    with pytest.raises(DataError, match=r"images/tom\.jpg: no mask; expected .*masks/tom\.png"):
+        find_pairs(root)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a picture"])
+@pytest.mark.parametrize("name", ["images/tom.jpg", "masks/tom.png"])
+def test_an_unreadable_file_is_named(root: Path, name: str, content: bytes) -> None:
+    (root / "cats" / name).write_bytes(content)
+    with pytest.raises(DataError, match=rf"{name}: not a readable picture"):
+        load_only_pair(root)
+
+
+def test_an_empty_mask_is_named(root: Path) -> None:
+    write_pair(root / "cats", "tom", draw_pair(0)[0], np.zeros((64, 80), np.uint8))
+    with pytest.raises(DataError, match=r"masks/tom\.png: the mask is empty"):
+        load_only_pair(root)
+
+
+def test_a_mask_of_another_size_is_named_with_both_sizes(root: Path) -> None:
+    write_pair(root / "cats", "tom", draw_pair(0)[0], np.full((32, 40), 255, np.uint8))
+    with pytest.raises(DataError, match=r"masks/tom\.png: the mask is 40x32 pixels, its picture 80x64"):
+        load_only_pair(root)
+
+
+def test_no_pictures_and_unknown_sets_are_errors(root: Path) -> None:
+    with pytest.raises(DataError, match="no such folder"):
+        find_pairs(root / "nowhere")
+    with pytest.raises(DataError, match="no pictures found"):
+        find_pairs(root / "cats/masks")
+    with pytest.raises(DataError, match="no such set: dogs"):
+        find_pairs(root, ["cats", "dogs"])
+
+
+def pair_of(group: str) -> Pair:
+    return Pair("set", group, group, Path(), Path())
+
+
+def test_the_split_is_the_same_everywhere() -> None:
+    assert [split_of(pair_of(group)) for group in ("picture0", "picture6", "picture23")] == list(SPLITS)
+
+
+def test_every_pair_is_on_one_side_and_the_shares_are_as_stated() -> None:
+    pairs = [pair_of(f"picture{number}") for number in range(5000)]
+    sides = {split: select(pairs, split) for split in SPLITS}
+    assert sorted(pair for side in sides.values() for pair in side) == sorted(pairs)
+    assert len(sides["test"]) == pytest.approx(400, abs=60)
+    assert len(sides["validation"]) == pytest.approx(350, abs=60)
+
+
+def test_all_frames_of_a_clip_are_on_one_side(tmp_path: Path) -> None:
+    for clip in range(12):
+        for frame in range(3):
+            write_pair(tmp_path / "film", f"clip{clip}_{frame}", *draw_pair(frame))
+    pairs = find_pairs(tmp_path, clips={"film": r"(.+)_\d+"})
+    assert len({pair.group for pair in pairs}) == 12
+    assert len({(pair.group, split_of(pair)) for pair in pairs}) == 12
+
+
+def test_the_fingerprint_follows_names_and_contents(root: Path) -> None:
+    before = fingerprint(find_pairs(root))
+    assert fingerprint(find_pairs(root)) == before
+    write_pair(root / "cats", "tom", *draw_pair(1))
+    assert fingerprint(find_pairs(root)) != before

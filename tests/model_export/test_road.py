@@ -1,0 +1,200 @@
+"""From pictures with masks to a bundle that the server loads, for both networks: small pictures, one epoch."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from typer.testing import CliRunner
+
+from app.errors import BundleError, DataError
+from app.inference.golden import check_golden
+from app.inference.manifest import Manifest, read_manifest
+from app.inference.onnx_predictor import load_predictor
+from app.inference.predictor import Predictor
+from model_export.__main__ import cli
+from tests.model_export.conftest import draw_pair
+
+# TensorFlow and tf2onnx warn about themselves; there is nothing to mend here.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+]
+
+SMALL = {
+    "classifier": [
+        "training.epochs=1",
+        "training.batch_size=16",
+        "training.decay_epochs=0",
+        "data.parts_per_picture=4",
+    ],
+    "segmenter": [
+        "preprocess.size=64",
+        "network.widths=[8, 8, 8, 8, 8, 8]",
+        "network.blocks=[0, 1, 0, 0, 0, 0]",
+        "network.decoder=[8, 8, 8, 8, 8]",
+        "training.sizes=[{ from_epoch = 0, size = 64, batch_size = 4 }]",
+        "training.epochs=1",
+        "training.decay_epochs=0",
+        "training.samples_per_epoch=8",
+        "data.source_size=64",
+    ],
+}
+
+
+def run(*arguments: object) -> str:
+    """Standard output of a command that must succeed."""
+    result = CliRunner().invoke(cli, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def settings(*values: str) -> list[str]:
+    return [part for value in values for part in ("--set", value)]
+
+
+@pytest.fixture(scope="module", params=["classifier", "segmenter"])
+def trained(request: pytest.FixtureRequest, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run's folder, named after its config."""
+    name = request.param
+    out = tmp_path_factory.mktemp("runs") / name
+    run("train", name, "--data", pictures, "--out", out, *settings(*SMALL[name]))
+    return out
+
+
+@pytest.fixture(scope="module")
+def bundle(trained: Path, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("models") / trained.name
+    run("export", "--run", trained, "--data", pictures, "--out", out)
+    return out
+
+
+def test_the_server_loads_the_bundle_and_its_golden_sample_agrees(bundle: Path) -> None:
+    predictor: Predictor = load_predictor(bundle)
+    check_golden(predictor)
+    image, _ = draw_pair(7)
+    prepared = predictor.prepare(image)
+    alpha = predictor.assemble(prepared, predictor.predict(prepared))
+    assert alpha.dtype == np.float32
+    assert 0 <= alpha.min() <= alpha.max() <= 1
+
+
+def test_the_manifest_tells_all(bundle: Path) -> None:
+    manifest = read_manifest(bundle)
+    assert manifest.parity is not None
+    assert manifest.parity.max_difference <= 1e-5
+    assert manifest.training is not None
+    assert [(entry.name, entry.pictures, entry.license) for entry in manifest.training.sets] == [
+        ("discs", 15, "not stated")
+    ]
+    assert manifest.training.config["name"] == manifest.name
+    assert {"overall", "discs"} == set(manifest.quality)
+    model = onnx.load(bundle / "model.onnx")
+    assert {entry.key: entry.value for entry in model.metadata_props}["version"] == manifest.version
+    batch = model.graph.input[0].type.tensor_type.shape.dim[0]
+    assert (batch.dim_param, batch.dim_value) == (("N", 0) if manifest.task == "classify" else ("", 1))
+    if manifest.task == "classify":
+        assert manifest.model.parameters == 1_624_705
+    elif manifest.model.precision == "uint8":
+        assert manifest.quality_float32 is not None
+
+
+def test_the_saved_network_opens_in_plain_keras_and_exports_again(
+    trained: Path, bundle: Path, pictures: Path, tmp_path: Path
+) -> None:
+    import keras
+
+    keras.models.load_model(bundle / "model.keras")
+    options = settings(*SMALL[trained.name])
+    arguments = (
+        "--config",
+        trained.name,
+        "--data",
+        pictures,
+        "--out",
+        tmp_path / "again",
+        "--version",
+        "2.0.0",
+        "--float32",
+    )
+    run("export", "--keras", bundle / "model.keras", *arguments, *options)
+    again, first = read_manifest(tmp_path / "again"), read_manifest(bundle)
+    expected = first.quality if first.model.precision == "float32" else first.quality_float32
+    assert again.quality == expected
+    assert (again.version, again.model.precision) == ("2.0.0", "float32")
+
+
+def test_evaluate_prints_one_json_object(bundle: Path, pictures: Path) -> None:
+    command = [sys.executable, "-m", "model_export", "evaluate", "--bundle", bundle, "--data", pictures]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    result = json.loads(done.stdout)
+    assert (result["pictures"], set(result["sets"])) == (18, {"discs"})
+    measures = (
+        {"balanced_accuracy", "auc", "loss"} if result["task"] == "classify" else {"mae", "max_f", "iou", "s_measure"}
+    )
+    assert measures <= set(result) & set(result["sets"]["discs"])
+    if result["task"] == "classify":
+        assert np.sum(result["confusion_matrix"]) == result["parts"] == 18 * 16
+
+
+def test_evaluate_on_the_test_split_repeats_the_manifest(bundle: Path, pictures: Path) -> None:
+    result = json.loads(run("evaluate", "--bundle", bundle, "--data", pictures, "--split", "test"))
+    quality = read_manifest(bundle).quality["overall"]
+    assert {name: result[name] for name in quality} == pytest.approx(quality, abs=1e-4)
+
+
+def test_a_network_that_does_not_fit_its_config_is_refused(trained: Path, pictures: Path, tmp_path: Path) -> None:
+    from model_export.config import read_run_config
+    from model_export.conversion import load_network
+
+    config = read_run_config(trained)
+    wider = {"kernel_size": 5} if trained.name == "classifier" else {"decoder": (8, 8, 8, 8, 16)}
+    other = config.model_copy(update={"network": config.network.model_copy(update=wider)})
+    with pytest.raises(DataError, match=r"model\.keras: its weights don't fit"):
+        load_network(trained / "model.keras", other)
+
+
+def test_disagreement_with_keras_is_refused(trained: Path, tmp_path: Path) -> None:
+    from model_export.config import read_run_config
+    from model_export.conversion import load_network, parity, to_onnx
+
+    config = read_run_config(trained)
+    network = load_network(trained / "model.keras", config)
+    to_onnx(network, config, tmp_path / "model.onnx", {})
+    network.set_weights([weights * 1.01 for weights in network.get_weights()])
+    x = np.random.default_rng(0).random((3, *config.preprocess.tensor_shape), np.float32)
+    with pytest.raises(BundleError, match="Keras and onnxruntime differ"):
+        parity(network, tmp_path / "model.onnx", x)
+
+
+def history(out: Path) -> list[dict[str, float]]:
+    lines = (out / "history.jsonl").read_text().splitlines()
+    return [{key: value for key, value in json.loads(line).items() if key != "seconds"} for line in lines]
+
+
+def test_a_resumed_run_goes_on_as_if_it_had_not_stopped(pictures: Path, tmp_path: Path) -> None:
+    common = ["--data", pictures, *settings(*SMALL["classifier"], "training.warmup_epochs=0", "network.dropout=0.0")]
+    run("train", "classifier", "--out", tmp_path / "straight", *common, *settings("training.epochs=2"))
+    run("train", "classifier", "--out", tmp_path / "halted", *common)
+    run("train", "classifier", "--out", tmp_path / "halted", "--resume", *common, *settings("training.epochs=2"))
+    for straight, resumed in zip(history(tmp_path / "straight"), history(tmp_path / "halted"), strict=True):
+        assert resumed == pytest.approx(straight, abs=2e-3)
+
+
+def test_a_run_is_not_overwritten(trained: Path, pictures: Path) -> None:
+    with pytest.raises(DataError, match="a run is there already; --resume"):
+        run("train", trained.name, "--data", pictures, "--out", trained)
+
+
+def test_unknown_config_keys_are_refused(pictures: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="lerning_rate"):
+        run("train", "classifier", "--data", pictures, "--out", tmp_path, "--set", "training.lerning_rate=1")
+
+
+def test_without_a_manifest_there_is_no_bundle(trained: Path, tmp_path: Path) -> None:
+    assert Manifest.model_fields["golden"].is_required()
+    with pytest.raises(DataError, match="give either --run"):
+        run("export", "--data", tmp_path, "--out", tmp_path / "out", "--keras", trained / "model.keras")
