@@ -1,10 +1,12 @@
 """How well parts are told apart: the usual measures of a binary classifier, on arrays."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 Labels = NDArray[np.int64]
-Probabilities = NDArray[np.float32]
+Probabilities = NDArray[np.floating[Any]]
 
 LEAST_PROBABILITY = 1e-7  # as Keras clips, so that a sure mistake costs 16 and not infinity
 

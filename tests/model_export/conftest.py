@@ -8,6 +8,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from model_export.data import split_of_key
 
@@ -15,7 +16,7 @@ WIDTH, HEIGHT = 80, 64
 WANTED = {"train": 12, "validation": 3, "test": 3}
 
 
-def draw_pair(seed: int) -> tuple[np.ndarray, np.ndarray]:
+def draw_pair(seed: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """A picture (64, 80, 3) and its mask (64, 80), uint8."""
     rng = np.random.default_rng(seed)
     rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH]
@@ -25,7 +26,7 @@ def draw_pair(seed: int) -> tuple[np.ndarray, np.ndarray]:
     return picture.clip(0, 255).astype(np.uint8), np.where(disc, 255, 0).astype(np.uint8)
 
 
-def write_pair(folder: Path, stem: str, picture: np.ndarray, mask: np.ndarray) -> None:
+def write_pair(folder: Path, stem: str, picture: NDArray[np.uint8], mask: NDArray[np.uint8]) -> None:
     for kind, pixels, suffix in (("images", picture[:, :, ::-1], ".jpg"), ("masks", mask, ".png")):
         (folder / kind).mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(folder / kind / f"{stem}{suffix}"), pixels)

@@ -82,7 +82,8 @@ def test_pictures_are_reduced_until_the_smallest_part_is_as_large_as_the_input()
 def test_judged_parts_are_16_tensors_in_range(pictures: Path) -> None:
     picture = load_picture(find_pairs(pictures)[0], SIZES, SPEC)
     x, labels = judged_parts(picture, SIZES, SPEC)
-    assert (x.shape, x.dtype) == ((16, 64, 64, 1), np.float32)
+    assert x.shape == (16, 64, 64, 1)
+    assert x.dtype == np.float32
     assert (x.min(), x.max()) == pytest.approx((0, 1))
     assert labels.sum() == 8
     again, _ = judged_parts(picture, SIZES, SPEC)

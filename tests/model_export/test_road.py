@@ -59,7 +59,7 @@ def settings(*values: str) -> list[str]:
 @pytest.fixture(scope="module", params=["classifier", "segmenter"])
 def trained(request: pytest.FixtureRequest, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run's folder, named after its config."""
-    name = request.param
+    name: str = request.param
     out = tmp_path_factory.mktemp("runs") / name
     run("train", name, "--data", pictures, "--out", out, *settings(*SMALL[name]))
     return out
@@ -128,7 +128,7 @@ def test_the_saved_network_opens_in_plain_keras_and_exports_again(
 
 
 def test_evaluate_prints_one_json_object(bundle: Path, pictures: Path) -> None:
-    command = [sys.executable, "-m", "model_export", "evaluate", "--bundle", bundle, "--data", pictures]
+    command = [sys.executable, "-m", "model_export", "evaluate", "--bundle", str(bundle), "--data", str(pictures)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     result = json.loads(done.stdout)
     assert (result["pictures"], set(result["sets"])) == (18, {"discs"})
