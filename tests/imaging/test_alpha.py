@@ -1,0 +1,131 @@
+"""Alphas: put back in place, enlarged, refined along the picture's edges, measured."""
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from app.imaging import alpha as alphas
+from app.imaging.cells import Grid
+from app.imaging.preprocess import PreprocessSpec, place
+
+
+def scene(side: int = 600) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
+    """A picture of a textured blob with hairs on a textured ground, its true alpha, and what a network might say."""
+    rng = np.random.default_rng(7)
+    truth = np.zeros((side, side), np.uint8)
+    middle = side // 2
+    cv2.ellipse(truth, (middle, middle), (side // 4, side // 3), 20, 0, 360, 255, -1, cv2.LINE_AA)
+    for angle in np.linspace(0, 2 * np.pi, 60):
+        tip = (int(middle + 0.42 * side * np.cos(angle)), int(middle + 0.42 * side * np.sin(angle)))
+        cv2.line(truth, (middle, middle), tip, 255, 2, cv2.LINE_AA)
+    share = np.asarray(cv2.GaussianBlur(truth, (0, 0), 0.8), np.float32) / np.float32(255)
+    patches = [cv2.resize(rng.normal(0, 12, (9, 9, 3)), (side, side), interpolation=cv2.INTER_CUBIC) for _ in range(2)]
+    foreground, background = np.array([190, 120, 60]) + patches[0], np.array([70, 110, 160]) + patches[1]
+    mixed = share[..., np.newaxis] * foreground + (1 - share[..., np.newaxis]) * background
+    image = np.clip(mixed + rng.normal(0, 2, mixed.shape), 0, 255).astype(np.uint8)
+    coarse = cv2.GaussianBlur(cv2.resize(share, (80, 80), interpolation=cv2.INTER_AREA), (0, 0), 0.9)
+    return image, share, np.asarray(coarse, np.float32)
+
+
+def error(alpha: NDArray[np.uint8], truth: NDArray[np.float32]) -> float:
+    return float(np.abs(alpha / np.float32(255) - truth).mean())
+
+
+def test_refined_edges_are_far_nearer_the_truth_than_bilinear_ones() -> None:
+    image, truth, coarse = scene()
+    refined = alphas.refine(coarse, image)
+    assert error(refined, truth) < 0.35 * error(alphas.to_size(coarse, 600, 600), truth)
+    wrong = (refined > 127) != (truth > 0.5)
+    assert wrong.mean() < 0.02
+    assert np.count_nonzero((refined > 12) & (refined < 243)) < 0.1 * refined.size  # sharp, not smeared
+
+
+def test_a_view_refines_like_its_copy() -> None:
+    image, _, coarse = scene(300)
+    view = image[20:270, 10:280]
+    np.testing.assert_array_equal(alphas.refine(coarse, view), alphas.refine(coarse, view.copy()))
+
+
+@given(
+    value=st.floats(0, 1, width=32),
+    width=st.integers(1, 90),
+    height=st.integers(1, 90),
+    rows=st.integers(1, 40),
+    columns=st.integers(1, 40),
+)
+@settings(deadline=None)
+def test_an_even_alpha_stays_even(value: float, width: int, height: int, rows: int, columns: int) -> None:
+    image = np.random.default_rng(3).integers(0, 256, (height, width, 3), np.uint8)
+    refined = alphas.refine(np.full((rows, columns), value, np.float32), image)
+    assert refined.shape == (height, width)
+    expected = 0 if value < alphas.CERTAIN else 255 if value > 1 - alphas.CERTAIN else 255 * value
+    # between the two a little of the picture's noise may come through, none beyond
+    assert np.abs(refined - np.float32(expected)).max() <= 1.01
+
+
+def test_far_from_edges_nothing_is_left_or_lost() -> None:
+    image, truth, coarse = scene()
+    refined = alphas.refine(coarse, image)
+    far = cv2.GaussianBlur(truth, (0, 0), 20)
+    assert refined[far < 1e-4].max() == 0
+    assert refined[far > 1 - 1e-4].min() == 255
+
+
+@pytest.mark.parametrize("shape", [(1, 4000), (4000, 1), (3, 2000), (1, 1)])
+def test_extreme_shapes_are_refined(shape: tuple[int, int]) -> None:
+    coarse = np.random.default_rng(0).random((320, 320), np.float32)
+    assert alphas.refine(coarse, np.zeros((*shape, 3), np.uint8)).shape == shape
+
+
+@given(fit=st.sampled_from(["stretch", "pad", "crop"]), width=st.integers(1, 200), height=st.integers(1, 200))
+def test_restore_keeps_what_the_network_saw_in_place(fit: str, width: int, height: int) -> None:
+    spec = PreprocessSpec(color="rgb", size=32, fit=fit, scale="unit")  # type: ignore[arg-type]
+    placement = place(width, height, spec)
+    whole = alphas.restore(np.ones((32, 32), np.float32), placement)
+    assert whole.max() == 1
+    if fit == "crop":
+        assert whole.sum() <= 32 * 32 + max(whole.shape)
+    else:
+        assert whole.shape == (placement.height, placement.width)
+        assert whole.min() == 1
+
+
+def test_restore_of_a_needle_cropped_to_a_square_stays_small() -> None:
+    spec = PreprocessSpec(color="rgb", size=320, fit="crop", scale="unit")
+    whole = alphas.restore(np.ones((320, 320), np.float32), place(50_000_000, 1, spec))
+    assert max(whole.shape) <= 4096
+
+
+def test_measures_of_an_alpha() -> None:
+    alpha = np.zeros((100, 200), np.uint8)
+    assert not alphas.subject_found(alpha)
+    assert alphas.bounding_box(alpha) is None
+    alpha[20:60, 30:80] = 255
+    alpha[60, 30] = 127
+    assert alphas.subject_found(alpha)
+    assert alphas.bounding_box(alpha) == (30, 20, 50, 40)
+    assert alphas.coverage(alpha) == pytest.approx((2000 + 127 / 255) / 20_000)
+
+
+@given(st.integers(0, 255), st.floats(0, 1))
+def test_harden_draws_the_line_at_the_threshold(value: int, threshold: float) -> None:
+    hard = alphas.harden(np.full((1, 1), value, np.uint8), threshold)
+    assert hard[0, 0] == (255 if value >= max(1, round(255 * threshold)) else 0)
+
+
+@given(side=st.integers(1, 20), width=st.integers(1, 70), height=st.integers(1, 70), seed=st.integers(0, 99))
+def test_windows_cover_every_wanted_pixel(side: int, width: int, height: int, seed: int) -> None:
+    mask = np.where(np.random.default_rng(seed).random((height, width)) < 0.02, np.uint8(255), np.uint8(0))
+    grid = Grid(side, width, height)
+    covered = np.zeros_like(mask)
+    for window in grid.windows(grid.any(mask)):
+        covered[window.rows, window.columns] += 1
+        assert (
+            grid.spread(np.zeros((*grid.shape, 3), np.float32), window).shape[:2]
+            == covered[window.rows, window.columns].shape
+        )
+    assert covered.max(initial=0) <= 1
+    assert covered[mask > 0].all()

@@ -1,0 +1,176 @@
+"""Decoding: upright, 8 bits, RGB and alpha whatever the file; encoding: lossless where it says so."""
+
+import io
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+
+from app.errors import InvalidOption
+from app.imaging import codec
+from tests.pictures import decoded
+
+WIDTH, HEIGHT = 48, 32
+ANY = 10**8
+
+
+def quarters(channels: int = 3) -> NDArray[np.uint8]:
+    """Red, blue / green, white; with a fourth channel, the left half is transparent to a third."""
+    pixels = np.full((HEIGHT, WIDTH, channels), 255, np.uint8)
+    pixels[:16, :24, :3] = 255, 0, 0
+    pixels[:16, 24:, :3] = 0, 0, 255
+    pixels[16:, :24, :3] = 0, 255, 0
+    if channels == 4:
+        pixels[:, :24, 3] = 170
+    return pixels
+
+
+def turned(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """What a viewer shows of pixels stored with an EXIF orientation (the standard's own words for 1 to 8)."""
+    views = {
+        1: pixels,
+        2: pixels[:, ::-1],
+        3: pixels[::-1, ::-1],
+        4: pixels[::-1],
+        5: pixels.swapaxes(0, 1),
+        6: np.rot90(pixels, -1),
+        7: pixels[::-1, ::-1].swapaxes(0, 1),
+        8: np.rot90(pixels, 1),
+    }
+    return views[orientation]
+
+
+def file(pixels: NDArray[np.uint8], form: str, mode: str | None = None, **options: object) -> bytes:
+    data = io.BytesIO()
+    image = Pillow.fromarray(pixels)
+    (image if mode is None else image.convert(mode)).save(data, form, **options)
+    return data.getvalue()
+
+
+def oriented(form: str, orientation: int, channels: int) -> bytes:
+    if form == "TIFF":
+        return file(quarters(channels), form, tiffinfo={274: orientation})
+    exif = Pillow.Exif()
+    exif[274] = orientation
+    if form == "WEBP":
+        return file(quarters(channels), form, exif=exif, lossless=True, exact=True)
+    return file(quarters(channels), form, exif=exif, quality=95)
+
+
+def is_near(left: NDArray[np.uint8], right: NDArray[np.uint8], tolerance: int) -> bool:
+    return left.shape == right.shape and bool(np.abs(left.astype(int) - right).max() <= tolerance)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize(
+    ("form", "channels"),
+    [("JPEG", 3), ("PNG", 3), ("PNG", 4), ("WEBP", 3), ("WEBP", 4), ("TIFF", 3), ("TIFF", 4), ("AVIF", 3), ("AVIF", 4)],
+)
+def test_every_picture_is_upright_once(form: str, channels: int, orientation: int) -> None:
+    picture = codec.decode(oriented(form, orientation, channels), ANY)
+    shown = turned(quarters(channels), orientation)
+    assert (picture.width, picture.height) == (shown.shape[1], shown.shape[0])
+    middle = (slice(4, None, 8), slice(4, None, 8))  # away from where JPEG and AVIF smear
+    assert is_near(picture.image[middle], shown[middle][..., :3], 12)
+    if channels == 4:
+        assert picture.alpha is not None
+        assert is_near(picture.alpha[middle], shown[middle][..., 3], 3)
+
+
+@pytest.mark.parametrize(
+    ("form", "mode"),
+    [(form, mode) for form in ("PNG", "TIFF", "JPEG", "GIF", "BMP", "WEBP") for mode in ("L", "1")]
+    + [(form, "P") for form in ("PNG", "TIFF", "GIF", "BMP", "WEBP")]
+    + [(form, "CMYK") for form in ("TIFF", "JPEG", "WEBP")],
+)
+def test_color_models_come_out_as_pillow_reads_them(form: str, mode: str) -> None:
+    data = file(quarters(), form, mode)
+    picture = codec.decode(data, ANY)
+    assert picture.alpha is None
+    assert is_near(picture.image, np.asarray(Pillow.open(io.BytesIO(data)).convert("RGB")), 2)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_sixteen_bits_of_gray_are_scaled(suffix: str) -> None:
+    ramp = np.arange(HEIGHT * WIDTH, dtype=np.uint16).reshape(HEIGHT, WIDTH) * 40
+    picture = codec.decode(cv2.imencode(suffix, ramp)[1].tobytes(), ANY)
+    assert is_near(picture.image, np.dstack([ramp // 257] * 3).astype(np.uint8), 1)
+
+
+@pytest.mark.parametrize(("form", "mode"), [("PNG", "LA"), ("PNG", "P"), ("GIF", "RGBA"), ("WEBP", "RGBA")])
+def test_transparency_is_kept(form: str, mode: str) -> None:
+    pixels = quarters(4)
+    pixels[:, :24, 3] = 0
+    data = io.BytesIO()
+    image = Pillow.fromarray(pixels)
+    (image.quantize(16) if mode == "P" else image.convert(mode)).save(data, form)
+    alpha = codec.decode(data.getvalue(), ANY).alpha
+    assert alpha is not None
+    np.testing.assert_array_equal(alpha, pixels[..., 3])
+
+
+def test_a_gray_png_can_declare_one_value_transparent() -> None:
+    ramp = np.tile(np.arange(0, 240, 5, dtype=np.uint8), (HEIGHT, 1))
+    alpha = codec.decode(file(ramp, "PNG", transparency=50), ANY).alpha
+    assert alpha is not None
+    np.testing.assert_array_equal(alpha, np.where(ramp == 50, 0, 255))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_sixteen_bits_with_alpha_are_scaled(suffix: str) -> None:
+    stored = cv2.cvtColor(quarters(4), cv2.COLOR_RGBA2BGRA).astype(np.uint16) * 257
+    data = cv2.imencode(suffix, stored)[1].tobytes()
+    picture = codec.decode(data, ANY)
+    np.testing.assert_array_equal(picture.image, quarters())
+    if suffix == ".png":  # OpenCV writes a TIFF whose fourth channel is not called alpha
+        np.testing.assert_array_equal(picture.alpha, quarters(4)[..., 3])
+
+
+def test_ten_bits_of_avif_with_alpha_are_scaled() -> None:
+    stored = cv2.cvtColor(quarters(4), cv2.COLOR_RGBA2BGRA).astype(np.uint16) * 4
+    data = cv2.imencode(".avif", stored, [cv2.IMWRITE_AVIF_DEPTH, 10, cv2.IMWRITE_AVIF_QUALITY, 95])[1].tobytes()
+    picture = codec.decode(data, ANY)
+    assert picture.image[24, 40].min() > 245
+    assert picture.alpha is not None
+    assert abs(int(picture.alpha[24, 8]) - 170) < 4
+
+
+def test_a_fully_opaque_alpha_is_none() -> None:
+    assert codec.decode(file(np.full((8, 8, 4), 255, np.uint8), "PNG"), ANY).alpha is None
+
+
+@pytest.mark.parametrize("reduce", [2, 4, 8])
+def test_a_reduced_jpeg_is_smaller_but_keeps_its_size_in_words(reduce: int) -> None:
+    picture = codec.decode(oriented("JPEG", 6, 3), ANY, reduce)
+    assert (picture.width, picture.height) == (HEIGHT, WIDTH)
+    assert picture.image.shape == (WIDTH // reduce, HEIGHT // reduce, 3)
+
+
+@given(arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40), st.sampled_from([1, 3, 4]))))
+def test_png_is_lossless(pixels: NDArray[np.uint8]) -> None:
+    pixels = pixels[..., 0] if pixels.shape[2] == 1 else pixels
+    np.testing.assert_array_equal(decoded(codec.encode_png(pixels)), pixels)
+    np.testing.assert_array_equal(np.asarray(Pillow.open(io.BytesIO(codec.encode_png(pixels)))), pixels)
+
+
+def test_png_of_many_bands_and_of_a_view_is_lossless() -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, (700, 900, 4), np.uint8)
+    np.testing.assert_array_equal(decoded(codec.encode_png(pixels[10:, 5:])), pixels[10:, 5:])
+
+
+def test_lossy_formats_keep_colors_and_alpha() -> None:
+    assert is_near(decoded(codec.encode_jpeg(quarters()))[4::8, 4::8], quarters()[4::8, 4::8], 12)
+    webp = decoded(codec.encode_webp(quarters(4)))
+    assert is_near(webp[4::8, 4::8, :3], quarters()[4::8, 4::8], 16)
+    np.testing.assert_array_equal(webp[..., 3], quarters(4)[..., 3])
+
+
+def test_a_side_too_long_for_the_format_is_an_invalid_option() -> None:
+    for encode, side in ((codec.encode_webp, 16_384), (codec.encode_jpeg, 65_501)):
+        with pytest.raises(InvalidOption, match="at most"):
+            encode(np.zeros((1, side, 3), np.uint8))

@@ -1,0 +1,98 @@
+"""Headers: every format's size before decoding, and nothing but our errors whatever the bytes."""
+
+import contextlib
+import io
+import struct
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image as Pillow
+
+from app.errors import ClientError, PictureTooLarge, UndecodablePicture, UnsupportedFormat
+from app.imaging import codec
+from app.imaging.header import MAX_SCANS, sniff
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+
+
+def file(form: str, width: int = 40, height: int = 24, mode: str = "RGB", **options: object) -> bytes:
+    data = io.BytesIO()
+    Pillow.new(mode, (width, height), 90).save(data, form, **options)
+    return data.getvalue()
+
+
+FILES = {form: file(form) for form in FORMATS}
+FILES |= {"BigTIFF": file("TIFF", big_tiff=True), "VP8L": file("WEBP", lossless=True)}
+FILES |= {f"{form}+alpha": file(form, mode="RGBA") for form in ("PNG", "WEBP", "TIFF", "AVIF")}
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@settings(deadline=None, max_examples=25)
+@given(width=st.integers(1, 80), height=st.integers(1, 80))
+def test_size_is_read_from_the_header(form: str, width: int, height: int) -> None:
+    header = sniff(file(form, width, height))
+    assert (header.format, header.width, header.height) == (form.lower(), width, height)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"hello", b"%PDF-1.7", b"RIFF\0\0\0\0WAVE", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"]
+)
+def test_other_types_are_not_supported(data: bytes) -> None:
+    with pytest.raises(UnsupportedFormat):
+        sniff(data)
+
+
+@pytest.mark.parametrize("name", FILES)
+@settings(deadline=None)
+@given(data=st.data())
+def test_damage_anywhere_raises_only_client_errors(name: str, data: st.DataObject) -> None:
+    broken = bytearray(FILES[name])
+    for _ in range(data.draw(st.integers(1, 4))):
+        place = data.draw(st.integers(0, min(len(broken), 400) - 1))
+        broken[place] = data.draw(st.integers(0, 255))
+    cut = data.draw(st.integers(0, len(broken)))
+    for picture in (bytes(broken), bytes(broken[:cut])):
+        with contextlib.suppress(ClientError):
+            codec.decode(picture, max_pixels=100_000)
+
+
+@given(st.binary(max_size=300))
+def test_any_tail_after_any_signature_raises_only_client_errors(tail: bytes) -> None:
+    for whole in FILES.values():
+        with contextlib.suppress(ClientError):
+            sniff(whole[:12] + tail)
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_truncated_pictures_are_refused(name: str, share: float) -> None:
+    with pytest.raises((UndecodablePicture, UnsupportedFormat)):
+        codec.decode(FILES[name][: int(share * len(FILES[name]))], max_pixels=10_000)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_too_many_pixels_are_refused_by_the_header_alone(form: str) -> None:
+    with pytest.raises(PictureTooLarge, match="40 x 24"):
+        codec.decode(FILES[form][: 500 if form == "AVIF" else len(FILES[form])], max_pixels=40 * 24 - 1)
+
+
+def test_a_png_of_nothing_but_a_header_can_claim_any_size() -> None:
+    png = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sIIBBBBBI", 13, b"IHDR", 20_000, 20_000, 8, 6, 0, 0, 0, 0)
+    with pytest.raises(PictureTooLarge):
+        codec.decode(png, max_pixels=50_000_000)
+
+
+def test_a_progressive_jpeg_of_endless_scans_is_refused() -> None:
+    data = file("JPEG", 256, 256, "L", progressive=True, optimize=True)
+    first, second = [place for place in range(len(data)) if data[place : place + 2] == b"\xff\xda"][1:3]
+    assert codec.decode(data, 10**6).width == 256
+    with pytest.raises(UndecodablePicture):
+        codec.decode(data[:second] + data[first:second] * MAX_SCANS + data[second:], 10**6)
+
+
+def test_a_tiff_with_tiles_far_larger_than_its_picture_is_refused() -> None:
+    tags = [(256, 4, 1, 16), (257, 4, 1, 16), (322, 4, 1, 1 << 20), (323, 4, 1, 1 << 20)]
+    tiff = b"II*\0" + struct.pack("<IH", 8, len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    with pytest.raises(UndecodablePicture):
+        sniff(tiff + bytes(4))
