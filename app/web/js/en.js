@@ -37,7 +37,7 @@ export default {
   "cutout.of": "Cut-out of {name}",
   "mask.of": "Mask of {name}",
   "map.of": "Map of the parts of {name}: bright where the classifier sees foreground",
-  "cannot.show": "Your browser can’t show this kind of file, so there is no “before”. The result is below.",
+  "cannot.show": "Your browser can’t show this kind of file, so there is no “before”.",
   "facts": "{width} × {height} · {bytes} · {time}",
   "no.subject": "No subject was found in this picture. Another model may find it.",
 

@@ -12,7 +12,7 @@ import { Picture } from "./picture.js";
 import { regionOf, Stage } from "./stage.js";
 import { copy, save, saveAll } from "./takeaway.js";
 
-const AT_ONCE = 2; // requests in flight: the server has other guests
+const AT_ONCE = 2; // requests: the server has other guests
 const $ = (id) => document.getElementById(id);
 
 let pictures = [];
@@ -45,6 +45,7 @@ let looking = Promise.resolve();
 function lookAt(picture) {
   looking = looking.then(async () => {
     if (pictures.includes(picture)) await picture.look();
+    if (!pictures.includes(picture)) picture.close();
     update(picture);
   });
   picture.looked = looking;
@@ -52,6 +53,7 @@ function lookAt(picture) {
 
 function select(picture) {
   selected = picture;
+  if (picture.insight?.problem) picture.insight = undefined; // a new look, a new try
   render();
   film.reveal(picture);
   pump();
@@ -150,7 +152,7 @@ async function explain(picture) {
   picture.insight = {};
   try {
     await picture.looked;
-    picture.insight = await ask(picture, classifier(), {});
+    picture.insight = await ask(picture, classifier());
   } catch (problem) {
     picture.insight = { problem };
   }
@@ -220,7 +222,9 @@ function showSelected() {
   $("name").textContent = name;
   $("views").hidden = !classifier();
   $("scale").hidden = !(parts && insight?.map);
-  stage.show(selected, { texts: stageTexts(selected), map: parts ? insight?.map : undefined });
+  const texts = stageTexts(selected);
+  if (parts && result && !insight?.map) texts.state = methodTexts(insight).verdict;
+  stage.show(selected, { texts, map: parts ? insight?.map : undefined });
   $("why").textContent = problem ? reason(problem) : "";
   $("detail").textContent = problem?.detail ?? "";
   $("unlock").hidden = problem?.code !== "unauthorized";
@@ -232,9 +236,10 @@ function showSelected() {
   $("curl").textContent = command(selected);
 }
 
-function stageTexts({ name, result, ...picture }) {
+function stageTexts(picture) {
+  const { name, result } = picture;
   return {
-    state: stateOf({ name, result, ...picture }),
+    state: stateOf(picture),
     before: t("original.of", { name }),
     after: t(result?.isMask ? "mask.of" : "cutout.of", { name }),
     map: t("map.of", { name }),

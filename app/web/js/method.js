@@ -5,14 +5,11 @@ import { heatmap } from "./heatmap.js";
 
 const MAP_SIDE = "640";
 
-/** What the classifier says of a file: `{verdict, map}`, the answer of POST /predict and a canvas. */
-export async function ask(picture, classifier, calls) {
-  const file = ["file", picture.file];
-  const model = ["model", classifier];
-  const [verdict, mask] = await Promise.all([
-    post("predict", [file, model], calls),
-    post("mask", [file, model, ["refine", "false"], ["size", MAP_SIDE]], calls),
-  ]);
+/** What the classifier says of a picture: `{verdict, map}`, the answer of POST /predict and a canvas. */
+export async function ask(picture, classifier) {
+  const fields = [["file", picture.file], ["model", classifier]];
+  const verdict = await post("predict", fields);
+  const mask = await post("mask", [...fields, ["refine", "false"], ["size", MAP_SIDE]]);
   return { verdict: JSON.parse(await verdict.blob.text()), map: await heatmap(mask.blob, picture.preview) };
 }
 

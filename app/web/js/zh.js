@@ -37,7 +37,7 @@ export default {
   "cutout.of": "{name} 的抠图",
   "mask.of": "{name} 的蒙版",
   "map.of": "{name} 的局部图：越亮表示分类器越认为是前景",
-  "cannot.show": "浏览器无法显示这种文件，因此没有“原图”。结果见下。",
+  "cannot.show": "浏览器无法显示这种文件，因此没有“原图”可看。",
   "facts": "{width} × {height} · {bytes} · {time}",
   "no.subject": "这张图片中没有找到主体，换一个模型也许可以。",
 
