@@ -9,6 +9,7 @@ A mask is one 8-bit channel, 255 = foreground, as large as its picture.
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from app.imaging.preprocess import Image
 
 Mask = NDArray[np.uint8]
 Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "test", "validation")
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 VALIDATION_PERCENT = 7
@@ -60,18 +62,39 @@ def find_pairs(root: Path, sets: Sequence[str] | None = None, clips: Mapping[str
 
 def split_of(pair: Pair) -> Split:
     """The side a pair belongs to, from a hash of its set and group: the same on every machine."""
-    return split_of_key(f"{pair.set}/{pair.group}")
+    return split_of_key(_key(pair))
 
 
 def split_of_key(key: str) -> Split:
-    bucket = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") % 100
+    bucket = _hash(key) % 100
     if bucket < TEST_PERCENT:
         return "test"
     return "validation" if bucket < TEST_PERCENT + VALIDATION_PERCENT else "train"
 
 
 def select(pairs: Iterable[Pair], split: Split) -> list[Pair]:
-    return [pair for pair in pairs if split_of(pair) == split]
+    """The pairs of one side, in their order. `pairs` are all there are.
+
+    Where so few leave a side empty, it gets a group of the fullest one: three groups are enough for all sides.
+    """
+    everything = list(pairs)
+    sides = {_key(pair): split_of(pair) for pair in everything}
+    for empty in [side for side in SPLITS if side not in sides.values()]:
+        counts = Counter(sides.values())
+        fullest = max(SPLITS, key=counts.__getitem__)
+        if counts[fullest] > 1:
+            sides[min((key for key, side in sides.items() if side == fullest), key=_hash)] = empty
+    return [pair for pair in everything if sides[_key(pair)] == split]
+
+
+def select_some(pairs: Sequence[Pair], split: Split) -> list[Pair]:
+    """As `select`, but raises DataError where that leaves none."""
+    chosen = select(pairs, split)
+    if not chosen:
+        raise DataError(
+            f"{len(pairs)} pictures are too few: none is left for {split}; three pictures of different clips would do"
+        )
+    return chosen
 
 
 def fingerprint(pairs: Sequence[Pair]) -> str:
@@ -114,6 +137,14 @@ def load_cutout(path: Path) -> NDArray[np.uint8]:
     if bgra.ndim != 3 or bgra.shape[2] != 4:
         raise DataError(f"{path}: a cut-out needs an alpha channel")
     return np.ascontiguousarray(bgra[:, :, [2, 1, 0, 3]])
+
+
+def _key(pair: Pair) -> str:
+    return f"{pair.set}/{pair.group}"
+
+
+def _hash(key: str) -> int:
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big")
 
 
 def _pairs_of(folder: Path, clip: str | None) -> list[Pair]:

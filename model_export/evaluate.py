@@ -12,7 +12,7 @@ from app.imaging.alpha import to_size
 from app.inference.manifest import Manifest
 from app.inference.onnx_predictor import load_predictor
 from app.inference.predictor import Predictor, Prepared
-from model_export.data import Pair, find_pairs, load_pair, select
+from model_export.data import Pair, find_pairs, load_pair, select_some
 from model_export.measures import MaskScore
 from model_export.part_measures import Labels, Probabilities, confusion, part_scores
 from model_export.parts import NO_PARTS, judged_parts, load_picture
@@ -50,10 +50,7 @@ def pairs_to_judge(manifest: Manifest, root: Path, which: Which) -> list[Pair]:
     if which == "all":
         return find_pairs(root)
     data = manifest.training.config.get("data", {}) if manifest.training else {}
-    pairs = select(find_pairs(root, data.get("sets"), data.get("clips")), "test")
-    if not pairs:
-        raise DataError(f"{root}: no picture falls in the test split; use --split all or more pictures")
-    return pairs
+    return select_some(find_pairs(root, data.get("sets"), data.get("clips")), "test")
 
 
 def score_parts(predictor: Predictor, pairs: Sequence[Pair]) -> dict[str, Result]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from app.errors import BundleError, DataError
+from app.errors import BundleError
 from app.imaging.preprocess import Tensor, preprocess
 from app.inference.golden import golden_answer
 from app.inference.manifest import MANIFEST, Golden, Manifest, ModelFile, OutputSpec, Parity, PartsSpec
@@ -31,7 +31,7 @@ from model_export.conversion import (
     task_of,
     to_onnx,
 )
-from model_export.data import Pair, find_pairs, load_image, select
+from model_export.data import Pair, find_pairs, load_image, select_some
 from model_export.evaluate import OVERALL, Result, score_alphas, score_parts
 from model_export.golden_picture import golden_picture, golden_png
 from model_export.parts import judged_parts, load_picture
@@ -72,7 +72,7 @@ def export(job: Export, out: Path) -> Manifest:
     """
     config = job.config
     pairs = find_pairs(job.root, config.data.sets, config.data.clips)
-    test = _some(pairs, "test")
+    test = select_some(pairs, "test")
     record = training_record(config, pairs, job.root, job.licenses)
     terms = weights_license(record, job.licenses)
     network = load_network(job.keras_file, config)
@@ -103,7 +103,7 @@ def export(job: Export, out: Path) -> Manifest:
         manifest = _measure(draft, float32, test)
         chosen = float32
         if job.quantized and manifest.task == "segment":
-            chosen, manifest = _quantize(manifest, float32, work / "uint8", network, select(pairs, "train"), test)
+            chosen, manifest = _quantize(manifest, float32, work / "uint8", network, select_some(pairs, "train"), test)
         network.save(work / MODEL)
         _publish(chosen, work / MODEL, manifest, out)
     return manifest
@@ -152,13 +152,6 @@ def _samples(pairs: Sequence[Pair], config: TrainConfig) -> Tensor:
     if task_of(config) == "segment":
         return np.concatenate([preprocess(load_image(pair.image_path), spec) for pair in chosen])
     return np.concatenate([judged_parts(load_picture(pair, sizes, spec), sizes, spec)[0] for pair in chosen])
-
-
-def _some(pairs: Sequence[Pair], split: Any) -> list[Pair]:
-    chosen = select(pairs, split)
-    if not chosen:
-        raise DataError(f"none of {len(pairs)} pictures falls in the {split} split; a bundle's quality needs some")
-    return chosen
 
 
 def _model_file(folder: Path, precision: Any, network: Any) -> ModelFile:

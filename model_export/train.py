@@ -12,7 +12,7 @@ import keras
 from app.errors import DataError
 from model_export.callbacks import HISTORY, MODEL, STATE, Checkpoint, WeightAverage, replace
 from model_export.config import RUN_CONFIG, CnnConfig, TrainConfig
-from model_export.data import find_pairs, select
+from model_export.data import find_pairs, select_some
 from model_export.losses import DeeplySupervised
 from model_export.networks import build_cnn, build_encoder_decoder, dtype_policy, inference_model
 from model_export.schedule import build_optimizer
@@ -28,7 +28,7 @@ def train(config: TrainConfig, root: Path, out: Path, resume: bool = False) -> P
     keras.utils.set_random_seed(config.training.seed)
     pairs = find_pairs(root, config.data.sets, config.data.clips)
     task = _task(config)
-    batches, judge = task.batches(select(pairs, "train"), root), task.judge(select(pairs, "validation"))
+    batches, judge = task.batches(select_some(pairs, "train"), root), task.judge(select_some(pairs, "validation"))
     model = build_for_training(config)
     sizes = _sizes(config)
     model.compile(optimizer=build_optimizer(config.training, [batches.steps(step) for step in sizes]), **task.compile)

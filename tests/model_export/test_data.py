@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.errors import DataError
-from model_export.data import Pair, Split, find_pairs, fingerprint, load_pair, select, split_of
+from model_export.data import SPLITS, Pair, find_pairs, fingerprint, load_pair, select, select_some, split_of
 from tests.model_export.conftest import draw_pair, write_pair
-
-SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
 @pytest.fixture
@@ -68,7 +68,11 @@ def pair_of(group: str) -> Pair:
 
 
 def test_the_split_is_the_same_everywhere() -> None:
-    assert [split_of(pair_of(group)) for group in ("picture0", "picture6", "picture23")] == list(SPLITS)
+    assert [split_of(pair_of(group)) for group in ("picture0", "picture6", "picture23")] == [
+        "train",
+        "validation",
+        "test",
+    ]
 
 
 def test_every_pair_is_on_one_side_and_the_shares_are_as_stated() -> None:
@@ -77,6 +81,19 @@ def test_every_pair_is_on_one_side_and_the_shares_are_as_stated() -> None:
     assert sorted(pair for side in sides.values() for pair in side) == sorted(pairs)
     assert len(sides["test"]) == pytest.approx(400, abs=60)
     assert len(sides["validation"]) == pytest.approx(350, abs=60)
+
+
+@given(st.sets(st.integers(0, 1000), min_size=1, max_size=12))
+def test_few_pictures_leave_no_side_empty(numbers: set[int]) -> None:
+    pairs = [pair_of(f"picture{number}") for number in sorted(numbers)]
+    sides = [select(pairs, split) for split in SPLITS]
+    assert sorted(pair for side in sides for pair in side) == sorted(pairs)
+    assert sum(1 for side in sides if side) == min(3, len(pairs))
+
+
+def test_too_few_pictures_are_an_error() -> None:
+    with pytest.raises(DataError, match="1 pictures are too few: none is left for test"):
+        select_some([pair_of("picture0")], "test")
 
 
 def test_all_frames_of_a_clip_are_on_one_side(tmp_path: Path) -> None:
