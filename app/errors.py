@@ -9,6 +9,7 @@ CutoutError
 │   ├── PictureTooLarge           more pixels than the operator allows
 │   ├── UnsupportedFormat         not a picture type this service reads
 │   ├── UndecodablePicture        a picture type it reads, but broken
+│   │   └── EmptyPicture          its header announces no width or no height
 │   ├── UnknownModel              no bundle of that name is loaded
 │   ├── InvalidUrl                not an http or https URL
 │   ├── DownloadFailed            a URL that can't or mustn't be fetched
@@ -66,6 +67,10 @@ class UnsupportedFormat(ClientError):
 
 class UndecodablePicture(ClientError):
     code = "undecodable_picture"
+
+
+class EmptyPicture(UndecodablePicture):
+    code = "empty_picture"
 
 
 class UnknownModel(ClientError):

@@ -4,6 +4,7 @@
 remove.bg has for its field. docs/migrating.md lists each field.
 """
 
+import asyncio
 import base64
 import binascii
 import json
@@ -55,6 +56,7 @@ TYPE_LEVELS = frozenset({"none", "1", "2", "latest"})
 FLAGS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 CREDITS = 1_000_000  # never charged; some clients stop where a balance is low
 
+BASE64 = str.maketrans(" -_", "++/", "\r\n\t=")
 SOURCES = ("image_file", "image_url", "image_file_b64")
 BACKGROUNDS = ("bg_color", "bg_image_url", "bg_image_file")
 
@@ -78,6 +80,7 @@ CONTRACT = {
     "picture_too_large": (400, "resolution_too_high"),
     "unsupported_format": (400, "invalid_file_type"),
     "undecodable_picture": (400, "failed_to_read_image"),
+    "empty_picture": (400, "invalid_dimensions"),
     "region_out_of_bounds": (400, "roi_exceeds_bounds"),
     "region_empty": (400, "roi_region_empty"),
 }
@@ -360,7 +363,7 @@ async def _load(name: str, fields: Fields, fetcher: UrlFetcher | None, clock: Cl
     """The bytes of the picture that a field holds or names."""
     value = fields[name]
     if name == "image_file_b64":
-        return _from_base64(_text(fields, name))
+        return await asyncio.to_thread(_from_base64, _text(fields, name))
     if not name.endswith("_url"):
         return value if isinstance(value, bytes) else value.encode()
     try:
@@ -375,9 +378,9 @@ def _from_base64(text: str) -> bytes:
     """Base64 as clients send it: as a data URL, URL-safe, without padding, with `+` turned into a space by a form."""
     if text.startswith("data:"):
         text = text.partition(",")[2]
-    plain = re.sub(r"[\r\n\t=]", "", text.strip()).translate(str.maketrans(" -_", "++/"))
+    plain = text.strip().translate(BASE64)
     try:
-        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+        return binascii.a2b_base64(plain + "=" * (-len(plain) % 4), strict_mode=True)
     except (binascii.Error, ValueError) as error:
         raise Refusal("failed_to_read_image", "image_file_b64 is no base64") from error
 

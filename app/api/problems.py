@@ -30,6 +30,7 @@ STATUS: dict[type[errors.CutoutError], int] = {
     errors.PictureTooLarge: 413,
     errors.UnsupportedFormat: 415,
     errors.UndecodablePicture: 422,
+    errors.EmptyPicture: 422,
     errors.UnknownModel: 422,
     errors.InvalidOption: 422,
     errors.RegionOutOfBounds: 422,

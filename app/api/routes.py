@@ -14,7 +14,7 @@ from app.options import CutoutOptions, MaskOptions
 from app.remover import Score, Written
 
 router = APIRouter(route_class=UploadRoute, tags=["pictures"])
-PROBLEMS = documented(400, 408, 413, 415, 422, 429, 503, 504)
+PROBLEMS = documented(400, 401, 408, 413, 415, 422, 429, 503, 504)
 MULTIPART = Form(media_type="multipart/form-data")
 ANSWER_HEADERS = {
     "X-Subject-Found": {"description": "true where the mask finds a subject", "schema": {"type": "boolean"}},

@@ -4,11 +4,12 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Any, ClassVar
+from urllib.parse import parse_qsl
 
 from fastapi import Request
 from fastapi.routing import APIRoute
 from starlette.datastructures import FormData, Headers
-from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -86,9 +87,10 @@ class _Upload(Request):
             )
             parser.spool_max_size = max_bytes + 1  # in memory: the cap bounds it, and the disk may be read-only
             return await parser.parse()
-        if kind == "application/x-www-form-urlencoded":
-            return await FormParser(self.headers, stream, max_fields=MAX_PARTS, max_part_size=max_text_part).parse()
         self._body = b"".join([chunk async for chunk in stream])
+        if kind == "application/x-www-form-urlencoded":
+            # In a thread: undoing the % signs of a large body would hold up everybody else for a second.
+            return await asyncio.to_thread(_parse_urlencoded, self._body, max_text_part)
         return FormData()
 
     async def _capped(self, max_bytes: int) -> AsyncGenerator[bytes, None]:
@@ -97,6 +99,16 @@ class _Upload(Request):
             if self.received > max_bytes:
                 raise UploadTooLarge(f"the body has more than the {max_bytes} bytes that this server takes")
             yield chunk
+
+
+def _parse_urlencoded(body: bytes, max_text_part: int) -> FormData:
+    try:
+        pairs = parse_qsl(body.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_PARTS)
+    except ValueError as error:
+        raise MalformedRequest(f"the form has more than {MAX_PARTS} fields") from error
+    if any(len(value) > max_text_part for _, value in pairs):
+        raise MalformedRequest(f"the form has a field with more than {max_text_part} characters")
+    return FormData([*pairs])
 
 
 async def _unless_gone(answer: Coroutine[Any, Any, Response], receive: Receive, clock: Clock) -> Response:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
 
-from app.errors import UndecodablePicture, UnsupportedFormat
+from app.errors import EmptyPicture, UndecodablePicture, UnsupportedFormat
 
 FileFormat = Literal["jpeg", "png", "webp", "gif", "bmp", "tiff", "avif"]
 
@@ -55,7 +55,7 @@ def sniff(data: bytes) -> Header:
             except (LookupError, OverflowError, StopIteration, ValueError, struct.error) as error:
                 raise UndecodablePicture("the picture's header is broken or cut off") from error
             if header.width <= 0 or header.height <= 0:
-                raise UndecodablePicture("the picture has no width or no height")
+                raise EmptyPicture("the picture has no width or no height")
             return header
     raise UnsupportedFormat("not a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF picture")
 

@@ -140,9 +140,10 @@ def test_only_one_source_may_be_given(client: TestClient, pair: tuple[int, int])
         (encoded(disc(400, 300), ".jpg")[:2000], "failed_to_read_image"),
         (huge_png(), "resolution_too_high"),
         (bytes(3_000_001), "file_too_large"),
+        (SCENE[:16] + bytes(8) + SCENE[24:], "invalid_dimensions"),
         (scene(64, 64, (0, 0, 1, 1)), "unknown_foreground"),
     ],
-    ids=["text", "empty", "cut off", "huge", "over the cap", "nothing there"],
+    ids=["text", "empty", "cut off", "huge", "over the cap", "no pixels", "nothing there"],
 )
 def test_what_can_t_be_used_is_refused_by_its_code(client: TestClient, upload: bytes, code: str) -> None:
     assert error(remove(client, upload)) == code
