@@ -1,0 +1,67 @@
+"""Batches of parts, and the random changes made to them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model_export.augment import AugmentConfig, augment_part
+from model_export.config import TrainConfig, load_config
+from model_export.data import find_pairs
+from model_export.parts_dataset import PartBatches
+
+# TensorFlow warns about itself when Keras is imported.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+]
+
+NOTHING = {"flip": 0, "rotate": 0, "color": 0, "gray": 0, "blur": 0, "noise": 0, "jpeg": 0}
+
+
+def config(*overrides: str) -> TrainConfig:
+    return load_config("classifier", ["training.batch_size=8", "data.parts_per_picture=4", *overrides])
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_augmentation_keeps_shape_and_type_and_can_be_switched_off(channels: int) -> None:
+    canvas = np.random.default_rng(0).integers(0, 256, (64, 64, channels), np.uint8)
+    off = AugmentConfig(min_crop=1, max_crop=1, aspect=0, **NOTHING)
+    np.testing.assert_array_equal(augment_part(canvas, off, np.random.default_rng(1)), canvas)
+    everything = AugmentConfig(**dict.fromkeys(NOTHING, 1))
+    changed = augment_part(canvas, everything, np.random.default_rng(1))
+    assert changed.shape == canvas.shape
+    assert changed.dtype == np.uint8
+    assert (changed != canvas).mean() > 0.5
+
+
+def test_an_epoch_holds_every_part_once_half_of_them_foreground(pictures: Path) -> None:
+    batches = PartBatches(find_pairs(pictures), config())
+    labels = np.concatenate([batches[index][1] for index in range(len(batches))])
+    assert labels.shape == (18 * 4, 1)
+    assert labels.sum() == 18 * 2
+    assert sorted(batches.order) == list(range(18 * 4))
+
+
+def test_a_batch_depends_on_seed_epoch_and_place_alone(pictures: Path) -> None:
+    pairs = find_pairs(pictures)
+    first, second = PartBatches(pairs, config()), PartBatches(pairs, config())
+    second[0]
+    np.testing.assert_array_equal(first[2][0], second[2][0])
+    second.start((64, 8), epoch=1)
+    assert (first[2][0] != second[2][0]).any()
+    first.on_epoch_end()
+    np.testing.assert_array_equal(first[2][0], second[2][0])
+
+
+@pytest.mark.parametrize("redraw", [True, False])
+def test_new_parts_each_epoch_where_asked_for(pictures: Path, redraw: bool) -> None:
+    batches = PartBatches(find_pairs(pictures), config(f"data.redraw_parts={str(redraw).lower()}"))
+    before = [part for _, part in batches.parts]
+    batches.on_epoch_end()
+    assert ([part for _, part in batches.parts] != before) == redraw
+
+
+def test_a_set_with_twice_the_weight_gives_twice_the_parts(pictures: Path) -> None:
+    weighted = PartBatches(find_pairs(pictures), config("data.weights.discs=2.0"))
+    assert len(weighted.parts) == 18 * 8
