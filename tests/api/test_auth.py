@@ -65,3 +65,10 @@ def test_every_key_opens_in_either_header(locked: TestClient, path: str, headers
 def test_without_keys_everybody_may_call(client: TestClient) -> None:
     answer = client.post("/mask", files={"file": encoded(disc())}, headers={"X-Api-Key": "anything"})
     assert answer.status_code == 200
+
+
+def test_the_schema_asks_for_a_key_only_where_the_server_does(client: TestClient, locked: TestClient) -> None:
+    for path in (*PATHS, "/api/remove", "/v1.0/removebg", "/v1.0/account"):
+        method = "get" if path == "/v1.0/account" else "post"
+        assert "security" not in client.get("/openapi.json").json()["paths"][path][method]
+        assert locked.get("/openapi.json").json()["paths"][path][method]["security"]
