@@ -1,0 +1,298 @@
+"""What the server does when it is asked for more than it can do, fed rubbish, kept waiting, or hit.
+
+    python -m benchmarks.soak                   # about 4 minutes
+    python -m benchmarks.soak --seconds 1200    # the long soak, 20 minutes of overload
+
+Phases, each bounded: saturation (as many callers as places); memory after 100 and after 1,000 pictures of 1 MP;
+overload (arrivals at ten times the saturated rate, mixed sizes, 5 % rubbish); a worker killed with -9 under load;
+senders that dribble and readers that don't read. Loopback only. Prints a JSON summary with a verdict for each promise.
+Expected: every verdict true.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.load import (
+    HOST,
+    Client,
+    Exchange,
+    ask,
+    closed_loop,
+    get,
+    percentiles,
+    run,
+    statuses,
+    throughput,
+    upload,
+)
+from benchmarks.pictures import jpeg, synthetic
+from benchmarks.serve import machine
+from benchmarks.servers import ROOT, Server, cutout_server
+
+SIDES = {"0.1 MP": (400, 300), "1 MP": (1152, 864), "4 MP": (2400, 1800)}
+RUBBISH_SHARE = 0.05
+FACTOR = 10
+MOST_CONNECTIONS = 400
+SLOW_SENDERS = 50
+UPLOAD_SECONDS = 3
+STREAMED = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Diet:
+    """Requests to choose from."""
+
+    pictures: Sequence[bytes]
+    rubbish: Sequence[bytes]
+
+    def draw(self, rng: random.Random) -> bytes:
+        return rng.choice(self.rubbish if rng.random() < RUBBISH_SHARE else self.pictures)
+
+
+def main() -> None:
+    options = _options()
+    rng = random.Random(1)
+    food, one_mp = diet()
+    report: dict[str, Any] = {"command": "python -m benchmarks.soak", "machine": machine()}
+    with cutout_server(options.models, upload_seconds=str(UPLOAD_SECONDS)) as server:
+        places = _places(server)
+        report["places"] = places
+        mixed = [food.draw(rng) for _ in range(200)]
+        report["memory"] = memory(server, one_mp, options.pictures)
+        report["saturation"] = saturation(server, mixed, places, options.seconds / 3)
+        rate = report["saturation"]["successes_per_second"]
+        report["overload"] = overload(
+            server, food, FACTOR * report["saturation"]["answers_per_second"], options.seconds
+        )
+        report["overload"]["of_saturation"] = round(report["overload"]["successes_per_second"] / rate, 3)
+        report["killed_worker"] = killed_worker(server, one_mp, 4)
+        report["slow_senders"] = run(slow_senders(server.port, one_mp))
+        report["slow_readers"] = slow_readers(server, one_mp)
+        report["rss_mb_at_the_end"] = round(server.rss_mb)
+    report["verdicts"] = verdicts(report)
+    json.dump(report, sys.stdout, indent=1)
+    print()
+    raise SystemExit(not all(report["verdicts"].values()))
+
+
+def verdicts(report: dict[str, Any]) -> dict[str, bool]:
+    """The promises of the service, and whether they were kept."""
+    overloaded, slow, memory_mb = report["overload"], report["slow_senders"], report["memory"]
+    return {
+        "memory flat": memory_mb["after_all"] <= 1.1 * memory_mb["after_100"],
+        "memory under 350 MB at 1 MP": memory_mb["peak"] < 350,
+        "overload keeps the throughput": overloaded["of_saturation"] >= 0.9,
+        "overload is refused cleanly": set(overloaded["statuses"]) <= {"200", "415", "422", "429"},
+        "a killed worker costs only its own requests": report["killed_worker"]["broken"] <= report["places"],
+        "a killed worker is replaced": report["killed_worker"]["answering_again_seconds"] is not None,
+        "slow senders delay nobody": slow["livez_p99_ms"] < 100 and slow["pictures_ok"] == slow["pictures"],
+        "slow senders are cut off": slow["still_connected"] == 0,
+    }
+
+
+def memory(server: Server, request: bytes, pictures: int) -> dict[str, Any]:
+    """Resident memory of all processes after 100 pictures of 1 MP and after all of them, MB."""
+
+    def send(count: int) -> float:
+        run(closed_loop(server.port, [request], 4, seconds=1e9, count=count))
+        return round(server.rss_mb, 1)
+
+    started = round(server.rss_mb, 1)
+    after_100 = send(100)
+    return {
+        "at_start": started,
+        "after_100": after_100,
+        "after_all": send(pictures - 100),
+        "pictures": pictures,
+        "peak": round(server.peak_rss_mb, 1),
+    }
+
+
+def saturation(server: Server, requests: Sequence[bytes], places: int, seconds: float) -> dict[str, Any]:
+    """A closed loop of as many callers as fit."""
+    load = run(closed_loop(server.port, requests, places, seconds))
+    rate = throughput(load.exchanges, load.started, load.ended)
+    good = [exchange for exchange in load.exchanges if exchange.status == 200]
+    return {
+        "successes_per_second": round(rate, 2),
+        "answers_per_second": round(rate * len(load.exchanges) / max(1, len(good)), 2),
+        "statuses": statuses(load.exchanges),
+        **percentiles(load.exchanges),
+    }
+
+
+def overload(server: Server, food: Diet, rate: float, seconds: float) -> dict[str, Any]:
+    """Arrivals at a fixed rate whatever the answers, on as many connections as that takes."""
+    exchanges, skipped, ended = run(_arrivals(server.port, food, rate, seconds))
+    started = ended - seconds
+    inside = [exchange for exchange in exchanges if exchange.ended <= ended]
+    return {
+        "seconds": seconds,
+        "offered_per_second": round(rate, 1),
+        "sent": len(exchanges),
+        "not_sent_for_want_of_connections": skipped,
+        "statuses": statuses(exchanges),
+        "successes_per_second": round(throughput(inside, started, ended), 2),
+        **percentiles(exchanges),
+        "rss_mb": round(server.rss_mb, 1),
+        "peak_rss_mb": round(server.peak_rss_mb, 1),
+    }
+
+
+async def _arrivals(port: int, food: Diet, rate: float, seconds: float) -> tuple[list[Exchange], int, float]:
+    rng, exchanges = random.Random(2), list[Exchange]()
+    idle = [Client(port) for _ in range(MOST_CONNECTIONS)]
+    under_way: set[asyncio.Task[None]] = set()
+    started, arrived, skipped = time.perf_counter(), 0, 0
+
+    async def call(client: Client) -> None:
+        exchanges.append(await client.timed(food.draw(rng)))
+        idle.append(client)
+
+    while (now := time.perf_counter() - started) < seconds:
+        while arrived < rate * now:
+            arrived += 1
+            if not idle:
+                skipped += 1
+                continue
+            task = asyncio.ensure_future(call(idle.pop()))
+            under_way.add(task)
+            task.add_done_callback(under_way.discard)
+        await asyncio.sleep(0.002)
+    ended = time.perf_counter()
+    await asyncio.gather(*under_way)
+    for client in idle:
+        client.close()
+    return exchanges, skipped, ended
+
+
+def killed_worker(server: Server, request: bytes, clients: int) -> dict[str, Any]:
+    """Kill a worker with -9 in the middle of a load: what that costs, and how long until pictures come again."""
+    moments: list[float] = []
+
+    def kill() -> None:
+        os.kill(_worker(server), signal.SIGKILL)
+        moments.append(time.perf_counter())
+
+    async def load() -> list[Exchange]:
+        asyncio.get_running_loop().call_later(2, kill)
+        return (await closed_loop(server.port, [request], clients, seconds=12)).exchanges
+
+    exchanges = run(load())
+    after = [exchange.ended for exchange in exchanges if exchange.status == 200 and exchange.started > moments[0]]
+    return {
+        "clients": clients,
+        "broken": sum(exchange.status == 0 for exchange in exchanges),
+        "statuses": statuses(exchanges),
+        "answering_again_seconds": round(min(after) - moments[0], 2) if after else None,
+    }
+
+
+async def slow_senders(port: int, request: bytes) -> dict[str, Any]:
+    """Connections that send a byte of a header, or of a body, now and then; meanwhile others want answers."""
+    head_end = request.index(b"\r\n\r\n") + 4
+    senders = [await asyncio.open_connection(HOST, port) for _ in range(SLOW_SENDERS)]
+    for number, (_, writer) in enumerate(senders):
+        writer.write(request[: head_end + 500] if number % 5 == 0 else b"POST /cutout HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+    others = asyncio.gather(
+        closed_loop(port, [get("/livez")], 1, 2 * UPLOAD_SECONDS),
+        closed_loop(port, [request], 2, 2 * UPLOAD_SECONDS),
+    )
+    while not others.done():
+        for _, writer in senders:
+            if not writer.is_closing():
+                writer.write(b"a")
+        await asyncio.wait([others], timeout=0.5)
+    livez, pictures = await others
+    open_still = [reader for reader, _ in senders if not await _ended(reader)]
+    for _, writer in senders:
+        writer.close()
+    return {
+        "senders": len(senders),
+        "still_connected": len(open_still),
+        **{f"livez_{name}": value for name, value in percentiles(livez.exchanges).items()},
+        "pictures": len(pictures.exchanges),
+        "pictures_ok": sum(exchange.status == 200 for exchange in pictures.exchanges),
+    }
+
+
+async def _ended(reader: asyncio.StreamReader) -> bool:
+    """Whether the server has closed: an answer may come first."""
+    try:
+        async with asyncio.timeout(1):
+            while await reader.read(65536):
+                pass
+    except TimeoutError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def slow_readers(server: Server, request: bytes) -> dict[str, Any]:
+    """Connections that ask for pictures and don't read the answers: what the server holds for them, MB."""
+
+    async def hold() -> float:
+        before = server.rss_mb
+        streams = [await asyncio.open_connection(HOST, server.port, limit=1024) for _ in range(60)]
+        for number, (_, writer) in enumerate(streams):
+            writer.write(request)
+            if number % 10 == 9:
+                await asyncio.sleep(1)
+        await asyncio.sleep(3)
+        held = server.rss_mb - before
+        for _, writer in streams:
+            writer.transport.abort()
+        return held
+
+    return {"readers": 60, "held_mb": round(run(hold()), 1)}
+
+
+def diet() -> tuple[Diet, bytes]:
+    """Good requests, small ones more often, and rubbish: cut off, bit-flipped, no picture, a header that lies."""
+    files = {name: jpeg(synthetic(*size, seed=3)) for name, size in SIDES.items()}
+    good = {name: upload("/cutout", file) for name, file in files.items()}
+    middle = files["1 MP"]
+    flipped = bytearray(middle)
+    for place in random.Random(4).sample(range(len(flipped)), 200):
+        flipped[place] ^= 0xFF
+    bomb = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (60_000).to_bytes(4, "big") * 2 + b"\x08\x06\0\0\0" + bytes(64)
+    bad = [middle[: len(middle) // 2], b"", b"GIF89a", bytes(1000), b"<svg/>" * 100, bomb]
+    rubbish = [upload("/cutout", file) for file in bad] + [upload("/cutout", middle, threshold="2")]
+    pictures = [good["0.1 MP"]] * 5 + [good["1 MP"]] * 4 + [good["4 MP"]]
+    return Diet(pictures, [*rubbish, upload("/cutout", bytes(flipped))]), good["1 MP"]
+
+
+def _worker(server: Server) -> int:
+    """A process that serves: the child with the most memory."""
+    children = [pid for pid in server.pids if pid != server.process.pid]
+    return max(children, key=lambda pid: int(Path(f"/proc/{pid}/statm").read_text().split()[1]))
+
+
+def _places(server: Server) -> int:
+    for line in ask(server.port, get("/metrics")).body.decode().splitlines():
+        if line.startswith("cutout_places"):
+            return int(float(line.split()[-1]))
+    raise SystemExit("/metrics does not say how many places there are")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", type=Path, default=ROOT / "models", help="folder of bundles")
+    parser.add_argument("--seconds", type=float, default=60.0, help="of overload")
+    parser.add_argument("--pictures", type=int, default=1000, help="for the memory phase")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
