@@ -42,7 +42,7 @@ def on_color(pixels: Cutout, color: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if color[3] < 255:
         return _on_translucent(pixels, color)
     composite = np.empty((*pixels.shape[:2], 3), np.uint8)
-    composite[:] = color[:3]
+    composite[:] = np.tile(color[:3], (pixels.shape[1], 1))  # a row at a time, not three bytes at a time
     return _over(pixels, composite)
 
 
@@ -70,41 +70,45 @@ def limit_size(pixels: NDArray[np.uint8], longest: int | None) -> NDArray[np.uin
 
 
 def resize_cutout(pixels: Cutout, width: int, height: int) -> Cutout:
-    """Resize straight alpha (H, W, 4) so that a pixel's colour counts as much as its alpha: no dark fringe.
-
-    Colours are weighted in 16 bits, one channel at a time: exact, and without a float copy of the picture.
-    """
+    """Resize straight alpha (H, W, 4) so that a pixel's colour counts as much as its alpha: no dark fringe."""
     if pixels.shape[:2] == (height, width):
         return pixels
-    shrinking = width <= pixels.shape[1] and height <= pixels.shape[0]
-    interpolation = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
-    *colors, alpha = (np.asarray(plane, np.uint8) for plane in cv2.split(pixels))
-    weight = cv2.resize(alpha * np.uint16(255), (width, height), interpolation=interpolation)
-    resized = []
-    for color in colors:
-        weighted = cv2.resize(
-            cv2.multiply(color, alpha, dtype=cv2.CV_16U), (width, height), interpolation=interpolation
-        )
-        resized.append(cv2.divide(weighted, weight, scale=255, dtype=cv2.CV_8U))
-    matte = cv2.convertScaleAbs(weight, alpha=1 / 255)
-    cutout = np.asarray(cv2.merge([*resized, matte]), np.uint8)
-    cutout[np.asarray(matte) == 0] = 0
-    return cutout
+    weighted = pixels.copy()  # where alpha is 0 or 255 the colours are weighted already
+    alpha = _alpha(pixels)
+    for here in _edges(alpha):
+        colors = np.asarray(cv2.cvtColor(pixels[here], cv2.COLOR_RGBA2RGB), np.uint8)
+        product = cv2.multiply(colors, shares(alpha[here]), dtype=cv2.CV_8U)
+        weighted[here] = cv2.merge([*cv2.split(product), alpha[here]])
+    resized = resize(weighted, width, height)
+    *planes, matte = cv2.split(resized)
+    return np.asarray(cv2.merge([*(cv2.divide(plane, matte, scale=255) for plane in planes), matte]), np.uint8)
 
 
 def _over(pixels: Cutout, background: Image) -> Image:
     """The cut-out over an opaque background (H, W, 3), in place: solid pixels are copied, only the others mixed."""
-    alpha = np.ascontiguousarray(pixels[:, :, 3])
+    alpha = _alpha(pixels)
     for rows in _bands(pixels):
         solid = cv2.inRange(alpha[rows], 255, 255)
-        cv2.copyTo(cv2.cvtColor(pixels[rows], cv2.COLOR_RGBA2RGB), solid, background[rows])
-    grid = Grid.like(pixels.shape[1], pixels.shape[0], CELLS)
-    for window in grid.windows(grid.any(is_partial(alpha))):
-        here = (window.rows, window.columns)
-        behind = background[here]
-        change = cv2.subtract(cv2.cvtColor(pixels[here], cv2.COLOR_RGBA2RGB), behind, dtype=cv2.CV_32F)
-        cv2.add(cv2.multiply(change, shares(alpha[here])), behind, dst=behind, dtype=cv2.CV_8U)
+        if cv2.hasNonZero(solid):
+            rest, behind = cv2.bitwise_not(solid), cv2.split(background[rows])
+            planes = zip(cv2.split(pixels[rows]), behind, strict=False)
+            mixed = [cv2.bitwise_or(cv2.bitwise_and(own, solid), cv2.bitwise_and(old, rest)) for own, old in planes]
+            background[rows] = cv2.merge(mixed)
+    for here in _edges(alpha):
+        behind_here = background[here]
+        change = cv2.subtract(cv2.cvtColor(pixels[here], cv2.COLOR_RGBA2RGB), behind_here, dtype=cv2.CV_32F)
+        cv2.add(cv2.multiply(change, shares(alpha[here])), behind_here, dst=behind_here, dtype=cv2.CV_8U)
     return background
+
+
+def _alpha(pixels: Cutout) -> Matte:
+    return np.asarray(cv2.extractChannel(pixels, 3), np.uint8)
+
+
+def _edges(alpha: Matte) -> Iterator[tuple[slice, slice]]:
+    """Blocks that together hold every pixel that is neither empty nor solid."""
+    grid = Grid.like(alpha.shape[1], alpha.shape[0], CELLS)
+    return ((window.rows, window.columns) for window in grid.windows(grid.any(is_partial(alpha))))
 
 
 def _on_translucent(pixels: Cutout, color: NDArray[np.uint8]) -> Cutout:

