@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 Maps = NDArray[np.float32]
 
-BLOCK = 96  # pixels a block is high, about: its arrays of floats stay in a core's cache
+BLOCK = 128  # pixels a block is high, about: its arrays of floats stay in a core's cache
 
 
 class Window(NamedTuple):
