@@ -35,7 +35,7 @@ class BrightPredictor:
         self.manifest = manifest(name, task)
 
     def prepare(self, image: Image) -> Prepared:
-        small = resize(image, SIDE, SIDE)[:, :, 1].astype(np.float32) / 255
+        small = np.asarray(resize(image, SIDE, SIDE)[:, :, 1] / 255, np.float32)
         return Prepared(small[np.newaxis], (place(image.shape[1], image.shape[0], self.manifest.preprocess),))
 
     def predict(self, prepared: Prepared) -> Tensor:
