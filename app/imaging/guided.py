@@ -19,8 +19,8 @@ from app.imaging.preprocess import Alpha, Image
 Plane = NDArray[np.float32]
 """One number a cell, (rows, columns) float32. Planes are far faster to filter than their interleaved channels."""
 
-RADIUS = 5  # cells; the network's edge is blurred and displaced by about two
-EPSILON = np.float32(1e-5)  # variance of colour (of 1) below which it explains nothing
+RADIUS = 4  # cells; the network's edge is blurred and displaced by about two
+EPSILON = np.float32(1e-4)  # variance of colour (of 1) below which it explains nothing
 STEEPER = np.float32(0.3)  # share by which the answer is steepened where alpha varies
 EDGE_VARIANCE = np.float32(0.01)  # of alpha in a window, from which on it counts as an edge
 PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
@@ -73,8 +73,11 @@ class _Guide:
 
 
 def _inverse(covariance: list[Plane]) -> list[Plane]:
-    """The inverse of each cell's symmetric 3 x 3 matrix, both as the planes of PAIRS."""
-    rr, rg, rb, gg, gb, bb = covariance
+    """The inverse of each cell's symmetric 3 x 3 matrix, both as the planes of PAIRS.
+
+    In double precision: where all is grey the three colours are one, and the determinant drowns in rounding.
+    """
+    rr, rg, rb, gg, gb, bb = (np.asarray(plane, np.float64) for plane in covariance)
     adjugate = [
         gg * bb - gb * gb,
         gb * rb - rg * bb,
@@ -83,7 +86,7 @@ def _inverse(covariance: list[Plane]) -> list[Plane]:
         rb * rg - rr * gb,
         rr * gg - rg * rg,
     ]
-    determinant = np.maximum(_dot(adjugate[:3], [rr, rg, rb]), EPSILON**3)
+    determinant = adjugate[0] * rr + adjugate[1] * rg + adjugate[2] * rb
     return [np.asarray(plane / determinant, np.float32) for plane in adjugate]
 
 

@@ -43,6 +43,15 @@ def test_refined_edges_are_far_nearer_the_truth_than_bilinear_ones() -> None:
     assert np.count_nonzero((refined > 12) & (refined < 243)) < 0.1 * refined.size  # sharp, not smeared
 
 
+def test_grey_pictures_are_no_trap_for_the_rounding() -> None:
+    """Where red, green and blue are one, the fit's matrix is singular but for its regularisation."""
+    truth = np.zeros((320, 320), np.uint8)
+    cv2.circle(truth, (160, 160), 90, 255, -1)
+    image = np.repeat((220 - 200 * (truth[..., np.newaxis] > 0)).astype(np.uint8), 3, axis=2)
+    coarse = np.asarray(cv2.GaussianBlur(cv2.resize(truth, (80, 80)), (0, 0), 1), np.float32) / np.float32(255)
+    assert ((alphas.refine(coarse, image) > 127) != (truth > 0)).mean() < 0.002
+
+
 def test_a_view_refines_like_its_copy() -> None:
     image, _, coarse = scene(300)
     view = image[20:270, 10:280]
