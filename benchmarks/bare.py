@@ -7,7 +7,7 @@
 
 import argparse
 import json
-import resource
+import os
 import sys
 import threading
 import time
@@ -23,6 +23,7 @@ from app.inference.registry import Registry, load_all
 from app.main import threads
 from app.settings import Settings
 from benchmarks.load import Exchange
+from benchmarks.servers import peak_rss_mb
 
 MAX_PIXELS = 50_000_000
 
@@ -78,7 +79,7 @@ def main() -> None:
             "started": started,
             "ended": started + options.seconds,
             "cpu_seconds": time.process_time() - cpu,
-            "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
+            "peak_rss_mb": peak_rss_mb(os.getpid()),
             "exchanges": [(exchange.started, exchange.ended, exchange.length) for exchange in exchanges],
         },
         sys.stdout,

@@ -82,7 +82,7 @@ class Contender:
 
     def measure(self, row: Row, seconds: float) -> None:
         cpu = self.server.cpu_seconds
-        load = run(closed_loop(self.server.port, self.requests, row.clients, seconds, least=3 * row.clients))
+        load = run(closed_loop(self.server.port, self.requests, row.clients, seconds, least=max(8, row.clients)))
         row.server_cpu += self.server.cpu_seconds - cpu
         row.generator_cpu += load.cpu_seconds
         row.exchanges += load.exchanges

@@ -41,7 +41,7 @@ class Server:
     @property
     def peak_rss_mb(self) -> float:
         """The sum of each process's own peak, MB."""
-        return sum(_status_kb(pid, "VmHWM") for pid in self.pids) * 1024 / 1e6
+        return sum(map(peak_rss_mb, self.pids))
 
     @property
     def cpu_seconds(self) -> float:
@@ -92,6 +92,11 @@ def descendants(pid: int) -> list[int]:
         for child in map(int, _read(task / "children").split()):
             found += [child, *descendants(child)]
     return found
+
+
+def peak_rss_mb(pid: int) -> float:
+    """The most resident memory that a process ever had, MB; `getrusage` would count its parent's before exec."""
+    return _status_kb(pid, "VmHWM") * 1024 / 1e6
 
 
 def _await_ready(process: subprocess.Popen[bytes], port: int, ready: bytes, started: float, log: Path) -> None:
