@@ -9,3 +9,6 @@ import os
 
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(1 << 28))
 os.environ.setdefault("OPENCV_LOG_LEVEL", "FATAL")
+
+# onnxruntime's official builds report processes and models to their maker and leave an identifier in the cache folder.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
