@@ -8,12 +8,11 @@ import sys
 
 import uvicorn
 from pydantic import ValidationError
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from app.logs import log_config
 from app.settings import Settings
-
-STARTUP_FAILURE = 3
 
 
 class Supervisor(Multiprocess):

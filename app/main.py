@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import cv2
 from fastapi import FastAPI
+from uvicorn.config import STARTUP_FAILURE
 
 from app.api import auth, compat_rembg, compat_removebg, docs, health, models, page, problems, routes
 from app.api.fetch import UrlFetcher
@@ -20,8 +21,6 @@ from app.metrics import Metrics
 from app.remover import Remover
 from app.settings import Settings
 from app.workers import Workers
-
-STARTUP_FAILURE = 3  # uvicorn's: its supervisor stops then, instead of starting another worker
 
 Build = Callable[[Settings], Sequence[Predictor]]
 
@@ -83,7 +82,7 @@ def from_environment() -> FastAPI:
         predictors = load_bundles(settings)
     except CutoutError as error:
         log.critical(error.detail)
-        raise SystemExit(STARTUP_FAILURE) from None
+        raise SystemExit(STARTUP_FAILURE) from None  # the supervisor stops then, instead of starting another worker
     return create_app(settings, lambda _: predictors)
 
 

@@ -14,11 +14,11 @@ import numpy as np
 import typer
 
 from app.imaging.preprocess import Image
+from model_export.config import load_config
 from model_export.data import Mask, find_pairs, load_pair, select
 from model_export.measures import MaskScore
 from model_export.progress import track
 
-CLIPS = {"davis2016": r"(.+)_\d+"}
 BORDER, ITERATIONS = 0.05, 5
 
 
@@ -38,7 +38,7 @@ def main(
     data: Annotated[Path, typer.Option(help="folder of sets")],
     split: Annotated[str, typer.Option(help="test: the pictures that training kept aside; all: every one")] = "all",
 ) -> None:
-    pairs = find_pairs(data, clips=CLIPS)
+    pairs = find_pairs(data, clips=load_config("segmenter").data.clips)
     scores: defaultdict[str, MaskScore] = defaultdict(MaskScore)
     for pair in track(select(pairs, "test") if split == "test" else pairs, "GrabCut"):
         image, mask = load_pair(pair)

@@ -10,13 +10,12 @@ import onnx
 import onnxruntime
 import tensorflow as tf
 import tf2onnx
-from keras import layers
 from numpy.typing import NDArray
 
 from app.errors import BundleError, DataError
 from app.imaging.preprocess import Tensor
 from model_export.config import CnnConfig, TrainConfig
-from model_export.networks import FusedBatchNormalization, inference_model
+from model_export.networks import inference_model
 from model_export.train import build_for_serving
 
 OPSET = 18  # the newest that tf2onnx writes
@@ -40,12 +39,11 @@ def load_network(path: Path, config: TrainConfig) -> Any:
     """
     if not path.is_file():
         raise DataError(f"{path}: no such saved network")
-    known = {"FusedBatchNormalization": FusedBatchNormalization}
     try:
-        saved = keras.models.load_model(path, compile=False, custom_objects=known)
+        saved = keras.models.load_model(path, compile=False)
     except (ValueError, TypeError, OSError, KeyError) as error:
         raise DataError(f"{path}: Keras can't load it: {error}") from error
-    network = _with_plain_layers(build_for_serving(config)[1])
+    network = build_for_serving(config)[1]
     try:
         network.set_weights(inference_model(saved).get_weights())
     except ValueError as error:
@@ -102,11 +100,3 @@ def parity(network: Any, path: Path, x: Tensor) -> float:
             f"{path.name}: Keras and onnxruntime differ by {difference:.3g}, allowed {PARITY_TOLERANCE:g}; not exported"
         )
     return difference
-
-
-def _with_plain_layers(network: Any) -> Any:
-    def clone(layer: Any) -> Any:
-        kind = layers.BatchNormalization if isinstance(layer, FusedBatchNormalization) else layer.__class__
-        return kind.from_config(layer.get_config())
-
-    return keras.models.clone_model(network, clone_function=clone)

@@ -10,6 +10,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from app.errors import DataError
+from app.imaging.compose import limit_size
 from app.imaging.preprocess import Image, PreprocessSpec, fit, normalize, resize
 from model_export.augment import AugmentConfig, Sample, augment, empty, lift, paste
 from model_export.config import TrainConfig
@@ -17,6 +18,8 @@ from model_export.data import Pair, load_cutout, load_image, load_pair, split_of
 from model_export.progress import track
 
 BACKGROUND_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+RENDERED_SET = "fluent_emoji_3d"
+MOST_RENDERED = 0.15  # drawn objects look unlike photographs: at most this share of what is pasted
 
 
 class Scenery:
@@ -30,13 +33,18 @@ class Scenery:
         training = [path for path in paths if split_of_key(f"{path.parent.name}/{path.stem}") == "train"]
         self.cutouts = [load_cutout(path) for path in training]
         found = sorted(path for path in (root / "backgrounds").glob("*/*") if path.suffix in BACKGROUND_SUFFIXES)
-        self.backgrounds = [_at_most(load_image(path), longest) for path in found]
+        self.backgrounds = [limit_size(load_image(path), longest) for path in found]
         rendered = np.array([path.parent.name == RENDERED_SET for path in training])
         self.odds = _share(rendered, MOST_RENDERED)
 
+    def background(self, rng: Generator) -> Image:
+        return self.backgrounds[int(rng.integers(len(self.backgrounds)))]
 
-RENDERED_SET = "fluent_emoji_3d"
-MOST_RENDERED = 0.15  # drawn objects look unlike photographs: at most this share of what is pasted
+    def cutout(self, sample: Sample, rng: Generator) -> NDArray[np.uint8]:
+        """One of the cut-outs, or as often the foreground of `sample`."""
+        if not self.cutouts or rng.random() < 0.5:
+            return lift(sample)
+        return self.cutouts[int(rng.choice(len(self.cutouts), p=self.odds))]
 
 
 class MaskBatches(keras.utils.PyDataset):
@@ -82,32 +90,22 @@ class MaskBatches(keras.utils.PyDataset):
         sample = self.samples[int(rng.choice(len(self.samples), p=self.odds))]
         kind = rng.random()
         if self.scenery and self.scenery.backgrounds and kind < self.policy.paste + self.policy.empty:
-            background = self._background(rng)
+            background = self.scenery.background(rng)
             if kind >= self.policy.paste:
                 sample = empty(background, self.source_size, rng)
             else:
-                sample = paste(self._cutout(sample, rng), background, self.source_size, rng)
+                sample = paste(self.scenery.cutout(sample, rng), background, self.source_size, rng)
         return augment(sample, self.spec.size, self.policy, rng)
-
-    def _background(self, rng: Generator) -> Image:
-        assert self.scenery is not None
-        return self.scenery.backgrounds[int(rng.integers(len(self.scenery.backgrounds)))]
-
-    def _cutout(self, sample: Sample, rng: Generator) -> NDArray[np.uint8]:
-        assert self.scenery is not None
-        if not self.scenery.cutouts or rng.random() < 0.5:
-            return lift(sample)
-        return self.scenery.cutouts[int(rng.choice(len(self.scenery.cutouts), p=self.scenery.odds))]
 
 
 def load_samples(pairs: Sequence[Pair], spec: PreprocessSpec) -> list[Sample]:
     """Every picture and mask, fitted to the canvas once and kept in memory as uint8."""
+    if spec.fit != "stretch":
+        raise DataError(f"training needs fit = 'stretch', not {spec.fit!r}")
     samples = []
     for pair in track(pairs, "loading pictures"):
         image, mask = load_pair(pair)
         canvas, placement = fit(image, spec)
-        if spec.fit != "stretch":
-            raise DataError(f"training needs fit = 'stretch', not {spec.fit!r}")
         samples.append((canvas, resize(mask, placement.width, placement.height)))
     return samples
 
@@ -132,10 +130,3 @@ def _share(rare: NDArray[np.bool_], most: float) -> NDArray[np.float64]:
     if not count or not others or count / len(rare) <= most:
         return np.full(len(rare), 1 / len(rare))
     return np.where(rare, most / count, (1 - most) / others)
-
-
-def _at_most(image: Image, longest: int) -> Image:
-    ratio = longest / max(image.shape[:2])
-    if ratio >= 1:
-        return image
-    return resize(image, max(1, round(image.shape[1] * ratio)), max(1, round(image.shape[0] * ratio)))

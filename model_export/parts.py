@@ -26,7 +26,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from app.imaging.preprocess import Image, PreprocessSpec, Tensor, fit, normalize, resize
+from app.imaging.preprocess import Image, PreprocessSpec, Tensor, fit, normalize, reduce_for_parts
 from model_export.data import Mask, Pair, load_pair
 from model_export.progress import track
 
@@ -83,18 +83,6 @@ def foreground_counts(mask: Mask, side: int) -> NDArray[np.int32]:
     table = cv2.integral((mask >= 128).astype(np.uint8))
     counts = table[side:, side:] - table[:-side, side:] - table[side:, :-side] + table[:-side, :-side]
     return np.asarray(counts, np.int32)
-
-
-def reduce_for_parts(array: NDArray[np.uint8], sizes: Sequence[float], spec: PreprocessSpec) -> NDArray[np.uint8]:
-    """A picture or mask at which the smallest part is just as large as the network's input; smaller ones as they are.
-
-    The server does the same before it scores parts: more pixels would cost time and be averaged away by `fit`.
-    """
-    height, width = array.shape[:2]
-    ratio = spec.size / (min(sizes) * min(height, width))
-    if ratio >= 1:
-        return array
-    return resize(array, max(1, round(width * ratio)), max(1, round(height * ratio)))
 
 
 def load_picture(pair: Pair, sizes: Sequence[float], spec: PreprocessSpec) -> Picture:

@@ -14,7 +14,7 @@ Matte = NDArray[np.uint8]
 CERTAIN = 0.06  # an alpha this near to 0 or 1, all around a cell, is taken as 0 or 1
 LONGEST_RESTORED = 4096  # pixels; a picture a thousand times as wide as high would otherwise ask for gigabytes
 REACH = 2 * RADIUS + 2  # cells; what lies further from an edge has no part in its refinement
-SOLID, VISIBLE = 128, 13  # alphas of half and of a twentieth
+SOLID = 128  # from this alpha on a pixel is foreground
 SMALLEST_SUBJECT = 0.001  # share of the picture
 
 
@@ -112,10 +112,10 @@ def coverage(alpha: Matte) -> float:
 
 def bounding_box(alpha: Matte) -> tuple[int, int, int, int] | None:
     """(left, top, width, height) of alpha >= 128, or None where there is none."""
-    left, top, width, height = cv2.boundingRect(np.asarray(alpha >= 128, np.uint8))
+    left, top, width, height = cv2.boundingRect(np.asarray(alpha >= SOLID, np.uint8))
     return (left, top, width, height) if width else None
 
 
 def subject_found(alpha: Matte) -> bool:
     """Whether enough of the picture is surely foreground."""
-    return bool(np.count_nonzero(alpha >= 128) >= 0.001 * alpha.size)
+    return bool(np.count_nonzero(alpha >= SOLID) >= SMALLEST_SUBJECT * alpha.size)

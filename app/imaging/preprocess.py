@@ -4,6 +4,7 @@
 Training puts its randomness between the two: `fit -> augment -> normalize`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -108,6 +109,18 @@ def _reduce(array: NDArray[np.uint8], across: int, down: int) -> NDArray[np.uint
     top, left = array.shape[0] % down // 2, array.shape[1] % across // 2
     blocks = array[top : top + height * down, left : left + width * across]
     return np.asarray(cv2.resize(blocks, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def reduce_for_parts(array: NDArray[np.uint8], sizes: Sequence[float], spec: PreprocessSpec) -> NDArray[np.uint8]:
+    """A picture or mask at which the smallest part is just as large as the network's input; smaller ones as they are.
+
+    `sizes` are the parts' sides, shares of the shorter side. More pixels would cost time and be averaged away by `fit`.
+    """
+    height, width = array.shape[:2]
+    ratio = spec.size / (min(sizes) * min(height, width))
+    if ratio >= 1:
+        return array
+    return resize(array, max(1, round(width * ratio)), max(1, round(height * ratio)))
 
 
 def place(image_width: int, image_height: int, spec: PreprocessSpec) -> Placement:

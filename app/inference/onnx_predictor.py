@@ -9,7 +9,7 @@ import onnxruntime
 
 from app.errors import BundleError
 from app.imaging.alpha import restore
-from app.imaging.preprocess import Alpha, Image, Placement, Tensor, fit, normalize, resize
+from app.imaging.preprocess import Alpha, Image, Placement, Tensor, fit, normalize, reduce_for_parts
 from app.inference.manifest import Manifest, PartsSpec, read_manifest
 from app.inference.predictor import Predictor, Prepared
 
@@ -91,7 +91,7 @@ class PartsPredictor:
         self.manifest, self._session, self._parts = manifest, session, parts
 
     def prepare(self, image: Image) -> Prepared:
-        reduced = self._reduce(image)
+        reduced = reduce_for_parts(image, self._parts.sizes, self.manifest.preprocess)
         height, width = reduced.shape[:2]
         boxes = tuple(_boxes(width, height, self._parts))
         spec = self.manifest.preprocess
@@ -127,13 +127,6 @@ class PartsPredictor:
         """The classifier's answer to the picture as a whole, fitted as its preprocessing says."""
         spec = self.manifest.preprocess
         return float(self._session.run(normalize(fit(image, spec)[0], spec)).reshape(-1)[0])
-
-    def _reduce(self, image: Image) -> Image:
-        """The picture at which the smallest part is just as large as the network's input."""
-        ratio = self.manifest.preprocess.size / (min(self._parts.sizes) * min(image.shape[:2]))
-        if ratio >= 1:
-            return image
-        return resize(image, max(1, round(image.shape[1] * ratio)), max(1, round(image.shape[0] * ratio)))
 
 
 def _boxes(width: int, height: int, parts: PartsSpec) -> Iterator[Placement]:

@@ -9,7 +9,7 @@ from selenium import webdriver
 
 from app.settings import Settings
 from tests.browser.chromium import CHROMIUM, DRIVER, Page, chromium
-from tests.browser.server import serving
+from tests.live import live
 
 
 @pytest.fixture(scope="session")
@@ -27,8 +27,8 @@ def driver(downloads: Path) -> Iterator[webdriver.Chrome]:
 
 @pytest.fixture(scope="session")
 def service() -> Iterator[tuple[str, FastAPI]]:
-    with serving(Settings(threads=1, queue=3, max_upload_bytes=400_000, max_pixels=1_000_000)) as service:
-        yield service
+    with live(Settings(threads=1, queue=3, max_upload_bytes=400_000, max_pixels=1_000_000)) as (address, app):
+        yield f"{address}/", app
 
 
 @pytest.fixture

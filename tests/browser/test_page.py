@@ -15,7 +15,7 @@ from selenium.webdriver.common.keys import Keys
 
 from app.settings import Settings
 from tests.browser.chromium import Page
-from tests.browser.server import serving
+from tests.live import live
 from tests.pictures import decoded, disc, encoded
 
 PASTE_OR_DROP = """
@@ -234,8 +234,8 @@ def test_a_reader_without_a_mouse_gets_everywhere(page: Page, picture: Path) -> 
 
 def test_a_key_is_asked_for_and_kept_out_of_the_command(page: Page, picture: Path) -> None:
     page.expects_problems = True
-    with serving(Settings(threads=1, api_keys="schlüssel")) as (url, _):  # type: ignore[arg-type]
-        page.driver.get(url)
+    with live(Settings(threads=1, api_keys="schlüssel")) as (address, _):  # type: ignore[arg-type]
+        page.driver.get(f"{address}/")
         page.pick(picture)
         page.until(lambda: page.states() == ["failed"])
         field = page.element("#unlock input")
