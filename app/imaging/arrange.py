@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from app.geometry import Margins
 from app.imaging.alpha import Matte
 from app.imaging.codec import Picture
-from app.imaging.compose import Cutout
+from app.imaging.compose import Cutout, resize_cutout
 from app.imaging.preprocess import resize
 
 VISIBLE = 13
@@ -41,27 +41,6 @@ def within(picture: Picture, megapixels: float | None) -> Picture:
         return replace(picture, image=resize(picture.image, width, height))
     pixels = resize_cutout(np.dstack([picture.image, picture.alpha]), width, height)
     return replace(picture, image=np.ascontiguousarray(pixels[:, :, :3]), alpha=np.ascontiguousarray(pixels[:, :, 3]))
-
-
-def resize_cutout(pixels: Cutout, width: int, height: int) -> Cutout:
-    """Resize straight alpha (H, W, 4) so that a pixel's colour counts as much as its alpha: no dark fringe.
-
-    Colours are weighted in 16 bits, one channel at a time: exact, and without a float copy of the picture.
-    """
-    if pixels.shape[:2] == (height, width):
-        return pixels
-    shrinking = width <= pixels.shape[1] and height <= pixels.shape[0]
-    interpolation = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
-    alpha = np.ascontiguousarray(pixels[:, :, 3])
-    weight = cv2.resize(alpha.astype(np.uint16) * 255, (width, height), interpolation=interpolation)
-    resized = np.empty((height, width, 4), np.uint8)
-    for channel in range(3):
-        weighted = cv2.multiply(np.ascontiguousarray(pixels[:, :, channel]), alpha, dtype=cv2.CV_16U)
-        weighted = cv2.resize(weighted, (width, height), interpolation=interpolation)
-        resized[:, :, channel] = cv2.divide(weighted, weight, scale=255, dtype=cv2.CV_8U)
-    resized[:, :, 3] = cv2.convertScaleAbs(weight, alpha=1 / 255)
-    resized[resized[:, :, 3] == 0] = 0
-    return resized
 
 
 def only_in(alpha: Matte, box: tuple[int, int, int, int], width: int, height: int) -> Matte:

@@ -70,7 +70,10 @@ def limit_size(pixels: NDArray[np.uint8], longest: int | None) -> NDArray[np.uin
 
 
 def resize_cutout(pixels: Cutout, width: int, height: int) -> Cutout:
-    """Resize straight alpha (H, W, 4) so that a pixel's colour counts as much as its alpha: no dark fringe."""
+    """Resize straight alpha (H, W, 4) so that a pixel's colour counts as much as its alpha: no dark fringe.
+
+    Weighted in 8 bits: laid on any background the result is within 2 of 255 of the exact one.
+    """
     if pixels.shape[:2] == (height, width):
         return pixels
     weighted = pixels.copy()  # where alpha is 0 or 255 the colours are weighted already

@@ -55,16 +55,6 @@ def test_a_jpeg_is_never_reduced_below_what_is_asked_for(megapixels: float | Non
     assert arrange.reduction(4000, 3000, megapixels) == factor
 
 
-def test_resizing_keeps_the_colour_of_soft_edges() -> None:
-    small = arrange.resize_cutout(block(64, 64, (16, 16, 31, 31)), 10, 10)
-    seen = small[small[:, :, 3] > 0]
-    assert (seen[:, 3] < 255).any()
-    assert np.abs(seen[:, :3].astype(int) - (250, 120, 10)).max() <= 1
-    assert not small[small[:, :, 3] == 0].any()
-    large = arrange.resize_cutout(block(8, 8, (2, 2, 4, 4)), 32, 24)
-    assert np.abs(large[large[:, :, 3] > 8][:, :3].astype(int) - (250, 120, 10)).max() <= 1
-
-
 def test_a_picture_with_transparency_keeps_it_when_made_smaller() -> None:
     pixels = block(100, 100, (0, 0, 50, 100))
     picture = Picture(pixels[:, :, :3].copy(), pixels[:, :, 3].copy(), 100, 100)

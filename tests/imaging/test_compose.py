@@ -98,3 +98,21 @@ def test_shrinking_leaves_no_dark_fringe(longest: int) -> None:
 def test_limit_size_never_enlarges(longest: int | None) -> None:
     pixels = np.zeros((128, 96, 4), np.uint8)
     assert compose.limit_size(pixels, longest) is pixels
+
+
+@given(arrays(np.uint8, (9, 7, 4)), st.sampled_from([(3, 5), (7, 4), (14, 18), (7, 9), (30, 31)]))
+def test_a_resized_cutout_looks_on_any_background_as_the_exact_one_would(
+    pixels: NDArray[np.uint8], size: tuple[int, int]
+) -> None:
+    pixels[pixels[:, :, 3] == 0] = 0
+    resized = compose.resize_cutout(pixels, *size)
+    assert not resized[resized[:, :, 3] == 0].any()
+    smaller = size[0] <= pixels.shape[1] and size[1] <= pixels.shape[0]
+    exact = cv2.resize(premultiplied(pixels), size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+    np.testing.assert_allclose(premultiplied(resized), exact, atol=2)
+
+
+def premultiplied(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    values = pixels.astype(np.float32)
+    values[:, :, :3] *= values[:, :, 3:] / 255
+    return values
