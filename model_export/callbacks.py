@@ -10,13 +10,13 @@ from typing import Any
 import keras
 import numpy as np
 
+from model_export.run_folder import HISTORY, MODEL, replace
+
 Scores = dict[str, float]
 
 CHECKPOINT = "checkpoint.weights.h5"
 AVERAGE = "average.npz"
 STATE = "state.json"
-HISTORY = "history.jsonl"
-MODEL = "model.keras"  # the best on the validation split
 LAST = "last.keras"
 
 
@@ -110,10 +110,3 @@ class Checkpoint(keras.callbacks.Callback):
         updates = self.average.updates if self.average else 0
         state = {"epochs_done": epochs_done, "best": self.best, "seconds": self.seconds, "updates": updates}
         replace(self.out / STATE, lambda path: path.write_text(json.dumps(state)))  # last, so that it means complete
-
-
-def replace(path: Path, write: Callable[[Path], object]) -> None:
-    """Write beside `path`, then rename: whoever reads it finds the old file or the new one, never half of one."""
-    partial = path.with_name(f"partial-{path.name}")
-    write(partial)
-    partial.replace(path)

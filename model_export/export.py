@@ -18,7 +18,6 @@ from app.imaging.preprocess import Tensor, preprocess
 from app.inference.golden import golden_answer
 from app.inference.manifest import MANIFEST, Golden, Manifest, ModelFile, OutputSpec, Parity, PartsSpec
 from app.inference.onnx_predictor import load_predictor
-from model_export.callbacks import MODEL, replace
 from model_export.config import TrainConfig
 from model_export.conversion import (
     INPUT,
@@ -38,6 +37,7 @@ from model_export.parts import judged_parts, load_picture
 from model_export.progress import track
 from model_export.provenance import Licenses, training_record, weights_license
 from model_export.quantize import quantize
+from model_export.run_folder import MODEL, replace
 
 PARITY_PICTURES = 32
 CALIBRATION_PICTURES = 128

@@ -10,11 +10,12 @@ from typing import Any
 import keras
 
 from app.errors import DataError
-from model_export.callbacks import HISTORY, MODEL, STATE, Checkpoint, WeightAverage, replace
+from model_export.callbacks import STATE, Checkpoint, WeightAverage
 from model_export.config import RUN_CONFIG, CnnConfig, TrainConfig
 from model_export.data import find_pairs, select_some
 from model_export.losses import DeeplySupervised
 from model_export.networks import build_cnn, build_encoder_decoder, dtype_policy, inference_model
+from model_export.run_folder import HISTORY, MODEL, replace
 from model_export.schedule import build_optimizer
 from model_export.tasks import MaskTask, PartTask, Task
 
