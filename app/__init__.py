@@ -7,6 +7,8 @@ file), and silence, as what it has to say about a broken upload belongs in the a
 
 import os
 
+__version__ = "0.1.0"
+
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(1 << 28))
 os.environ.setdefault("OPENCV_LOG_LEVEL", "FATAL")
 

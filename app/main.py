@@ -4,12 +4,12 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from importlib.metadata import PackageNotFoundError, version
 
 import cv2
 from fastapi import FastAPI
 from uvicorn.config import STARTUP_FAILURE
 
+from app import __version__
 from app.api import auth, compat_rembg, compat_removebg, docs, health, models, page, problems, routes
 from app.api.fetch import UrlFetcher
 from app.api.observe import Observe
@@ -47,7 +47,7 @@ def create_app(settings: Settings, build: Build = load_bundles, fetcher: UrlFetc
     app = FastAPI(
         title="cutout",
         summary="Background removal that you train, own and serve yourself.",
-        version=_version(),
+        version=__version__,
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
@@ -95,10 +95,3 @@ def _fetcher(settings: Settings) -> UrlFetcher | None:
 def threads(settings: Settings) -> int:
     """Pictures worked on at once in this process: cores = workers x threads x intra-op threads."""
     return settings.threads or max(1, usable_cores() // (settings.workers * settings.intra_op_threads))
-
-
-def _version() -> str:
-    try:
-        return version("cutout")
-    except PackageNotFoundError:
-        return "0.0.0"

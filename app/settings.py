@@ -7,6 +7,8 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MIB = 1024 * 1024
+SHIPPED_MODELS = Path(__file__).parent.parent / "models"
+"""Beside the package: in a clone, in the container and where `pip install` puts it."""
 
 
 class Settings(BaseSettings):
@@ -16,12 +18,15 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on")
-    models: Path = Field(Path("models"), description="folder of bundles, or one bundle")
+    models: Path = Field(
+        default_factory=lambda: SHIPPED_MODELS,
+        description="folder of bundles, or one bundle; those shipped when unset",
+    )
     default_model: str | None = Field(
         None, description="the model of `POST /cutout` and `/mask`; the segmenter where there is one"
     )
     max_upload_bytes: int = Field(32 * MIB, ge=1024, description="largest request body, bytes")
-    max_pixels: int = Field(50_000_000, ge=64, description="largest picture, pixels, read from its header")
+    max_pixels: int = Field(50_000_000, ge=64, le=1 << 28, description="largest picture, pixels, read from its header")
     workers: int = Field(1, ge=1, le=64, description="worker processes; one that dies is replaced")
     threads: int | None = Field(
         None, ge=1, description="pictures worked on at once in a process; cores / workers / intra-op threads when unset"
@@ -29,7 +34,16 @@ class Settings(BaseSettings):
     intra_op_threads: int = Field(1, ge=1, description="threads that onnxruntime uses for one picture")
     queue: int = Field(16, ge=0, description="requests that may wait beyond those worked on; more get 429")
     deadline_seconds: float = Field(30, gt=0, description="time for one request, upload included; then 504")
+    head_seconds: float = Field(10, gt=0, description="time for a request's headers to arrive; then cut off")
     upload_seconds: float = Field(20, gt=0, description="time for the body to arrive; then 408")
+    send_seconds: float = Field(60, gt=0, description="time for an answer once its reader lags; then cut off")
+    min_bytes_per_second: int = Field(
+        16 * 1024, ge=1, description="slowest body (408) and slowest reader (cut off) that are put up with beyond 5 s"
+    )
+    keep_alive_seconds: int = Field(
+        5, ge=0, description="time that a connection may idle; longer than a proxy in front keeps its own"
+    )
+    connections: int = Field(900, ge=1, description="connections of a process; those beyond are closed at once")
     drain_seconds: float = Field(20, ge=0, description="time for requests in flight to finish after SIGTERM")
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (), description="keys that callers must send, separated by commas; none: everybody may call"

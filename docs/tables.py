@@ -52,7 +52,7 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     value = field.default
-    if value is None or value == () or value == "":
+    if field.default_factory is not None or value is None or value == () or value == "":
         return "–"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
