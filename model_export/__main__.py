@@ -90,6 +90,16 @@ def export(
     print(json.dumps(summary, indent=2))
 
 
+@cli.command()
+def card(bundles: Annotated[list[Path], typer.Argument(help="bundles' folders")]) -> None:
+    """Write the model cards of bundles anew from their manifests; `export` writes them too."""
+    from app.inference.manifest import read_manifest
+    from model_export.card import write_card
+
+    for bundle in bundles:
+        print(write_card(read_manifest(bundle), bundle))
+
+
 def _trained(
     run: Path | None, keras: Path | None, config: str | None, overrides: list[str]
 ) -> tuple[Path, "TrainConfig"]:

@@ -3,16 +3,17 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from app.errors import BundleError, DataError
-from app.imaging.alpha import to_size
+from app.imaging.alpha import Matte, to_size
+from app.imaging.preprocess import Tensor
 from app.inference.manifest import Manifest
 from app.inference.onnx_predictor import load_predictor
 from app.inference.predictor import Predictor, Prepared
-from model_export.data import Pair, find_pairs, load_pair, select_some
+from model_export.data import Mask, Pair, find_pairs, load_pair, select_some
 from model_export.measures import MaskScore
 from model_export.part_measures import Labels, Probabilities, confusion, part_scores
 from model_export.parts import NO_PARTS, judged_parts, load_picture
@@ -23,6 +24,18 @@ Which = Literal["test", "all"]
 OVERALL = "overall"
 
 
+class Watch(Protocol):
+    """Looks on while a bundle is measured, and is shown each picture once: the report's eyes."""
+
+    def parts(self, pair: Pair, x: Tensor, labels: Labels, probabilities: Probabilities) -> None:
+        """The labelled parts x (n, S, S, C) of a picture, their labels (n,) and the answers (n,)."""
+        ...
+
+    def alpha(self, pair: Pair, alpha: Matte, mask: Mask) -> None:
+        """The alpha (H, W) uint8 of a picture and its mask (H, W) uint8."""
+        ...
+
+
 def evaluate(bundle: Path, root: Path, which: Which = "all", alphas: bool = False, threads: int = 1) -> Result:
     """One JSON-ready object: what was evaluated, the measures over all pictures, and under `sets` those of each set.
 
@@ -31,15 +44,19 @@ def evaluate(bundle: Path, root: Path, which: Which = "all", alphas: bool = Fals
     size. `which="test"` takes the pictures that training kept aside; "all" takes every picture.
     """
     predictor = load_predictor(bundle, threads)
+    return {"split": which, **measure(predictor, pairs_to_judge(predictor.manifest, root, which), alphas)}
+
+
+def measure(predictor: Predictor, pairs: Sequence[Pair], alphas: bool = False, watch: Watch | None = None) -> Result:
+    """As `evaluate`, of a loaded bundle on given pictures."""
     manifest = predictor.manifest
-    pairs = pairs_to_judge(manifest, root, which)
-    measured = score_alphas(predictor, pairs) if alphas or manifest.task == "segment" else score_parts(predictor, pairs)
+    as_alphas = alphas or manifest.task == "segment"
+    measured = score_alphas(predictor, pairs, watch) if as_alphas else score_parts(predictor, pairs, watch)
     return {
         "name": manifest.name,
         "version": manifest.version,
         "sha256": manifest.model.sha256,
         "task": manifest.task,
-        "split": which,
         **measured.pop(OVERALL),
         "sets": measured,
     }
@@ -53,7 +70,7 @@ def pairs_to_judge(manifest: Manifest, root: Path, which: Which) -> list[Pair]:
     return select_some(find_pairs(root, data.get("sets"), data.get("clips")), "test")
 
 
-def score_parts(predictor: Predictor, pairs: Sequence[Pair]) -> dict[str, Result]:
+def score_parts(predictor: Predictor, pairs: Sequence[Pair], watch: Watch | None = None) -> dict[str, Result]:
     """Set -> measures over 16 labelled parts of every picture that has both kinds, and the same for all sets."""
     manifest = predictor.manifest
     if manifest.parts is None:
@@ -63,15 +80,17 @@ def score_parts(predictor: Predictor, pairs: Sequence[Pair]) -> dict[str, Result
         picture = load_picture(pair, manifest.parts.sizes, manifest.preprocess)
         x, labels = judged_parts(picture, manifest.parts.sizes, manifest.preprocess)
         if len(x):
-            answer = predictor.predict(Prepared(x, ()))
-            found[pair.set].append((labels, np.asarray(answer, np.float32).reshape(-1)))
+            answer = np.asarray(predictor.predict(Prepared(x, ())), np.float32).reshape(-1)
+            found[pair.set].append((labels, answer))
+            if watch:
+                watch.parts(pair, x, labels, answer)
     if not found:
         raise DataError(NO_PARTS)
     groups = {**found, OVERALL: [entry for entries in found.values() for entry in entries]}
     return {name: _part_result(entries, manifest.threshold) for name, entries in groups.items()}
 
 
-def score_alphas(predictor: Predictor, pairs: Sequence[Pair]) -> dict[str, Result]:
+def score_alphas(predictor: Predictor, pairs: Sequence[Pair], watch: Watch | None = None) -> dict[str, Result]:
     """Set -> measures of the alphas of whole pictures, brought bilinearly to the mask's size; and for all sets."""
     scores: defaultdict[str, MaskScore] = defaultdict(MaskScore)
     for pair in track(pairs, "evaluating"):
@@ -81,6 +100,8 @@ def score_alphas(predictor: Predictor, pairs: Sequence[Pair]) -> dict[str, Resul
         alpha = to_size(coarse, mask.shape[1], mask.shape[0])
         for name in (pair.set, OVERALL):
             scores[name].add(alpha, mask)
+        if watch:
+            watch.alpha(pair, alpha, mask)
     return {
         name: {
             "pictures": score.pictures,

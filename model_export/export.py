@@ -1,4 +1,7 @@
-"""From a trained network to a bundle that the server loads: `model.onnx`, `model.keras` and, last, `manifest.json`."""
+"""From a trained network to a bundle that the server loads.
+
+A bundle is a folder: `model.onnx`, `model.keras`, `history.jsonl`, its card `README.md` and, last, `manifest.json`.
+"""
 
 import base64
 import hashlib
@@ -6,6 +9,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,6 +22,7 @@ from app.imaging.preprocess import Tensor, preprocess
 from app.inference.golden import golden_answer
 from app.inference.manifest import MANIFEST, Golden, Manifest, ModelFile, OutputSpec, Parity, PartsSpec
 from app.inference.onnx_predictor import load_predictor
+from model_export.card import write_card
 from model_export.config import TrainConfig
 from model_export.conversion import (
     INPUT,
@@ -37,7 +42,7 @@ from model_export.parts import judged_parts, load_picture
 from model_export.progress import track
 from model_export.provenance import Licenses, training_record, weights_license
 from model_export.quantize import quantize
-from model_export.run_folder import MODEL, replace
+from model_export.run_folder import HISTORY, MODEL, replace
 
 PARITY_PICTURES = 32
 CALIBRATION_PICTURES = 128
@@ -64,49 +69,65 @@ class Export:
     quantized: bool = True  # quantise a segmenter if it keeps its quality
 
 
+@dataclass(frozen=True)
+class Converted:
+    """A network as ONNX in float32, in a folder that holds `model.onnx` alone; the manifest has no quality yet."""
+
+    manifest: Manifest
+    network: Any
+    folder: Path
+
+
 def export(job: Export, out: Path) -> Manifest:
     """Convert, check, quantise, measure on the test split and write the bundle `out`; its manifest.
 
     Raises DataError for a network or pictures that don't fit, BundleError where Keras and onnxruntime disagree: then
     nothing is written.
     """
-    config = job.config
-    pairs = find_pairs(job.root, config.data.sets, config.data.clips)
+    pairs = find_pairs(job.root, job.config.data.sets, job.config.data.clips)
     test = select_some(pairs, "test")
-    record = training_record(config, pairs, job.root, job.licenses)
-    terms = weights_license(record, job.licenses)
-    network = load_network(job.keras_file, config)
     with TemporaryDirectory() as folder:
         work = Path(folder)
-        float32 = work / "float32"
-        float32.mkdir()
-        to_onnx(network, config, float32 / "model.onnx", metadata_of(config, job.version, terms))
-        x = _samples(test, config)
-        difference = parity(network, float32 / "model.onnx", x)
-        draft = Manifest(
-            name=config.name,
-            version=job.version,
-            task=task_of(config),
-            description=DESCRIPTIONS[task_of(config)],
-            license=terms,
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
-            preprocess=config.preprocess,
-            output=OutputSpec(name=OUTPUTS[task_of(config)]),
-            parts=PartsSpec(sizes=config.data.part_sizes, stride=PART_STRIDE)
-            if task_of(config) == "classify"
-            else None,
-            model=_model_file(float32, "float32", network),
-            training=record,
-            parity=Parity(samples=len(x), max_difference=difference, tolerance=PARITY_TOLERANCE),
-            golden=Golden(picture=base64.b64encode(golden_png()).decode(), expected=(0.0,), tolerance=1.0),
-        )
-        manifest = _measure(draft, float32, test)
-        chosen = float32
+        converted = convert(job, pairs, work / "float32")
+        manifest, chosen = _measure(converted.manifest, converted.folder, test), converted.folder
         if job.quantized and manifest.task == "segment":
-            chosen, manifest = _quantize(manifest, float32, work / "uint8", network, select_some(pairs, "train"), test)
-        network.save(work / MODEL)
-        _publish(chosen, work / MODEL, manifest, out)
+            train = select_some(pairs, "train")
+            chosen, manifest = _quantize(manifest, chosen, work / "uint8", converted.network, train, test)
+        converted.network.save(work / MODEL)
+        history = job.keras_file.parent / HISTORY
+        _publish(chosen, [work / MODEL, *([history] if history.is_file() else [])], manifest, out)
     return manifest
+
+
+def convert(job: Export, pairs: Sequence[Pair], folder: Path) -> Converted:
+    """Make `folder` with the ONNX file of a saved network, checked against Keras on pictures of the test split.
+
+    `pairs` are all there are. Raises as `export`.
+    """
+    config, task = job.config, task_of(job.config)
+    record = training_record(config, pairs, job.root, job.licenses, job.keras_file.parent)
+    terms = weights_license(record, job.licenses)
+    network = load_network(job.keras_file, config)
+    folder.mkdir()
+    to_onnx(network, config, folder / "model.onnx", metadata_of(config, job.version, terms))
+    x = _samples(select_some(pairs, "test"), config)
+    difference = parity(network, folder / "model.onnx", x)
+    manifest = Manifest(
+        name=config.name,
+        version=job.version,
+        task=task,
+        description=DESCRIPTIONS[task],
+        license=terms,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        preprocess=config.preprocess,
+        output=OutputSpec(name=OUTPUTS[task]),
+        parts=PartsSpec(sizes=config.data.part_sizes, stride=PART_STRIDE) if task == "classify" else None,
+        model=_model_file(folder, "float32", network),
+        training=record,
+        parity=Parity(samples=len(x), max_difference=difference, tolerance=PARITY_TOLERANCE),
+        golden=Golden(picture=base64.b64encode(golden_png()).decode(), expected=(0.0,), tolerance=1.0),
+    )
+    return Converted(manifest, network, folder)
 
 
 def _measure(manifest: Manifest, folder: Path, test: Sequence[Pair]) -> Manifest:
@@ -181,10 +202,11 @@ def _rounded(scores: dict[str, Result]) -> dict[str, dict[str, float]]:
     }
 
 
-def _publish(model_folder: Path, keras_file: Path, manifest: Manifest, out: Path) -> None:
+def _publish(model_folder: Path, others: Sequence[Path], manifest: Manifest, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    replace(out / "model.onnx", lambda path: shutil.copyfile(model_folder / "model.onnx", path))
-    replace(out / MODEL, lambda path: shutil.copyfile(keras_file, path))
+    for source in (model_folder / "model.onnx", *others):
+        replace(out / source.name, partial(shutil.copyfile, source))
+    write_card(manifest, out)
     text = manifest.model_dump_json(indent=2, exclude_none=True) + "\n"
     replace(out / MANIFEST, lambda path: path.write_text(text))  # last, so that it means complete
     if Manifest.model_validate_json(text) != manifest:

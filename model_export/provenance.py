@@ -1,19 +1,33 @@
 """Where a network comes from: its pictures and their terms, its config, the code and libraries that made it."""
 
+import platform
 import subprocess
 import tomllib
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from app.errors import DataError
 from app.inference.manifest import DataSet, TrainingRecord
 from model_export.config import LICENSES, TrainConfig
 from model_export.data import Pair, fingerprint, select
+from model_export.run_folder import PROVENANCE, replace
 
-LIBRARIES = ("tensorflow-cpu", "keras", "tf2onnx", "onnx", "onnxruntime", "numpy", "opencv-python-headless")
+LIBRARIES = (
+    "tensorflow-cpu",
+    "tensorflow",
+    "keras",
+    "tf2onnx",
+    "onnx",
+    "onnxruntime",
+    "numpy",
+    "opencv-python-headless",
+)
 NOT_STATED = "not stated"
 GENERAL_TERMS = "The terms of the training pictures apply; the manifest lists them under training.sets."
 
@@ -35,9 +49,41 @@ def read_licenses(path: Path = LICENSES) -> Licenses:
         raise DataError(f"{path}: expected weights = '...' and a [sets] table of name = 'terms': {error}") from error
 
 
-def training_record(config: TrainConfig, pairs: Sequence[Pair], root: Path, licenses: Licenses) -> TrainingRecord:
-    """What a network trained with `config` on `pairs` (all splits) of `root` saw: training and validation pictures."""
-    seen = [*select(pairs, "train"), *select(pairs, "validation")]
+class RunStart(BaseModel):
+    """What a run began with, `provenance.json` in its folder: it may be exported later, by newer code."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    code_version: str
+    fingerprint: str
+    libraries: dict[str, str]
+
+
+def record_start(pairs: Sequence[Pair], out: Path, resume: bool) -> None:
+    """Note in the run's folder `out` what it begins with; `pairs` are all there are. A resumed run keeps its note."""
+    if not resume:
+        text = run_start(pairs).model_dump_json(indent=2)
+        replace(out / PROVENANCE, lambda path: path.write_text(text + "\n"))
+
+
+def run_start(pairs: Sequence[Pair]) -> RunStart:
+    """The code and libraries as they are now, and the fingerprint of what `pairs` (all splits) hold for training."""
+    return RunStart(
+        code_version=code_version(),
+        fingerprint=fingerprint(_seen(pairs)),
+        libraries={"python": platform.python_version(), **_versions()},
+    )
+
+
+def training_record(
+    config: TrainConfig, pairs: Sequence[Pair], root: Path, licenses: Licenses, run: Path | None = None
+) -> TrainingRecord:
+    """What a network trained with `config` on `pairs` (all splits) of `root` saw: training and validation pictures.
+
+    Code, libraries and fingerprint are those that the folder `run` says it began with, else those of now.
+    """
+    seen = _seen(pairs)
+    start = _noted(run) or run_start(pairs)
     counts = Counter(pair.set for pair in seen)
     if config.augment and (config.augment.paste or config.augment.empty):
         counts.update(_scenery(root))
@@ -46,10 +92,11 @@ def training_record(config: TrainConfig, pairs: Sequence[Pair], root: Path, lice
             DataSet(name=name, pictures=count, license=licenses.sets.get(name, NOT_STATED))
             for name, count in sorted(counts.items())
         ),
-        fingerprint=fingerprint(seen),
+        fingerprint=start.fingerprint,
         config=config.model_dump(mode="json"),
-        code_version=code_version(),
-        libraries={name: version(name) for name in LIBRARIES},
+        code_version=start.code_version,
+        libraries=start.libraries,
+        exported_by=code_version(),
     )
 
 
@@ -66,6 +113,27 @@ def code_version() -> str:
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return done.stdout.strip()
+
+
+def _seen(pairs: Sequence[Pair]) -> list[Pair]:
+    return [*select(pairs, "train"), *select(pairs, "validation")]
+
+
+def _versions() -> dict[str, str]:
+    versions = {}
+    for name in LIBRARIES:
+        with suppress(PackageNotFoundError):  # TensorFlow goes by several names
+            versions[name] = version(name)
+    return versions
+
+
+def _noted(run: Path | None) -> RunStart | None:
+    if run is None or not (run / PROVENANCE).is_file():
+        return None
+    try:
+        return RunStart.model_validate_json((run / PROVENANCE).read_bytes())
+    except ValidationError as error:
+        raise DataError(f"{run / PROVENANCE}: {error}") from error
 
 
 def _scenery(root: Path) -> Counter[str]:

@@ -56,6 +56,7 @@ class TrainingRecord(_Strict):
     config: dict[str, Any]
     code_version: str
     libraries: dict[str, str]
+    exported_by: str | None = Field(None, description="version of the code that converted and measured it")
 
 
 class Parity(_Strict):

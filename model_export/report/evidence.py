@@ -1,0 +1,121 @@
+"""What a report keeps of an evaluation while it runs: counts for the curves, a score a picture, telling parts."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import count
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.imaging.alpha import Matte
+from app.imaging.preprocess import Tensor
+from model_export.data import Mask, Pair
+from model_export.part_measures import Labels, Probabilities, cross_entropy
+from model_export.report.curves import ScoreCounts
+
+LEVELS = 256
+MOST_PER_SET = 2  # pictures of one set among the best, and among the worst: a gallery of one kind tells little
+TELLING = 4  # parts kept of each kind
+
+
+@dataclass(frozen=True)
+class PictureScore:
+    """One picture's: the IoU of its alpha from 0.5 on, or the share of its parts that were told right; the error breaks
+    ties: mean absolute error, or cross-entropy."""
+
+    pair: Pair
+    value: float
+    error: float
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        return -self.value, self.error
+
+
+@dataclass(frozen=True)
+class TellingPart:
+    """A part (1, S, S, C) as the network read it, what it shows and the answer."""
+
+    pair: Pair
+    x: Tensor
+    label: int
+    probability: float
+
+
+@dataclass
+class Evidence:
+    """A `Watch`. Pixels are counted so that every picture weighs the same, parts one by one."""
+
+    threshold: float = 0.5
+    pictures: list[PictureScore] = field(default_factory=list)
+    _levels: NDArray[np.float64] = field(default_factory=lambda: np.zeros((2, LEVELS)))
+    _labels: list[Labels] = field(default_factory=list)
+    _probabilities: list[Probabilities] = field(default_factory=list)
+    _telling: dict[tuple[int, bool], list[tuple[float, int, TellingPart]]] = field(default_factory=dict)
+    _order: "count[int]" = field(default_factory=count)
+
+    def parts(self, pair: Pair, x: Tensor, labels: Labels, probabilities: Probabilities) -> None:
+        right = (probabilities >= self.threshold) == (labels == 1)
+        self.pictures.append(PictureScore(pair, float(right.mean()), cross_entropy(labels, probabilities)))
+        self._labels.append(labels)
+        self._probabilities.append(probabilities)
+        for place in range(len(labels)):
+            part = TellingPart(pair, x[place : place + 1], int(labels[place]), float(probabilities[place]))
+            self._keep(part, bool(right[place]))
+
+    def alpha(self, pair: Pair, alpha: Matte, mask: Mask) -> None:
+        truth, chosen = mask >= 128, alpha >= 128
+        united = int((truth | chosen).sum())
+        overlap = int((truth & chosen).sum()) / united if united else 1.0
+        error = float(np.abs(alpha.astype(np.float32) / 255 - truth).mean())
+        self.pictures.append(PictureScore(pair, overlap, error))
+        for label, pixels in enumerate((~truth, truth)):
+            self._levels[label] += np.bincount(alpha[pixels], minlength=LEVELS) / mask.size
+
+    @property
+    def counts(self) -> ScoreCounts:
+        """The scores of everything seen: of parts where there are any, else of pixels."""
+        if self._labels:
+            return ScoreCounts.of_labels(np.concatenate(self._labels), np.concatenate(self._probabilities))
+        return ScoreCounts(np.arange(LEVELS) / (LEVELS - 1), self._levels[0], self._levels[1])
+
+    def telling(self, label: int, right: bool) -> list[TellingPart]:
+        """The parts of that label that were told right, or wrong, with the most certainty; the surest first."""
+        kept = sorted(self._telling.get((label, right), []), reverse=True)
+        return [part for _, _, part in kept]
+
+    def best(self, count: int) -> list[PictureScore]:
+        return spread_over_sets(sorted(self.pictures, key=lambda picture: picture.rank), count)
+
+    def worst(self, count: int) -> list[PictureScore]:
+        """The worst first; none that is also among the best."""
+        best = {picture.pair for picture in self.best(count)}
+        ranked = sorted(self.pictures, key=lambda picture: picture.rank, reverse=True)
+        return spread_over_sets([picture for picture in ranked if picture.pair not in best], count)
+
+    def _keep(self, part: TellingPart, right: bool) -> None:
+        """At most one part of a picture, and the surest of all pictures."""
+        sureness = abs(part.probability - 0.5)
+        kept = self._telling.setdefault((part.label, right), [])
+        rivals = [entry for entry in kept if entry[2].pair == part.pair]
+        if rivals and rivals[0][0] >= sureness:
+            return
+        for rival in rivals:
+            kept.remove(rival)
+        kept.append((sureness, next(self._order), part))
+        if len(kept) > TELLING:
+            kept.remove(min(kept))
+
+
+def spread_over_sets(ranked: Sequence[PictureScore], count: int) -> list[PictureScore]:
+    """The first `count` with at most two of a set; filled up in order where there are too few sets."""
+    seen: Counter[str] = Counter()
+    chosen = []
+    for picture in ranked:
+        if seen[picture.pair.set] < MOST_PER_SET:
+            seen[picture.pair.set] += 1
+            chosen.append(picture)
+    rest = [picture for picture in ranked if picture not in chosen]
+    kept = (chosen + rest)[:count]
+    return sorted(kept, key=ranked.index)

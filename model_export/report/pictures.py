@@ -1,0 +1,65 @@
+"""Small pictures for a report, as text that stands in the page itself."""
+
+import base64
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from app.imaging.alpha import Matte
+from app.imaging.preprocess import Image, resize
+from model_export.data import Mask
+
+LONGEST = 240  # pixels; shown at half that on fine screens
+OUTLINE = (255, 0, 170)  # a colour that photographs seldom have
+FOR, AGAINST = (225, 85, 20), (40, 95, 215)
+FADED = 0.82
+QUALITY = 78
+
+
+def data_uri(image: NDArray[np.uint8]) -> str:
+    """An image (H, W, 3) RGB or (H, W) grey as a WebP in a data URI."""
+    bgr = image[:, :, ::-1] if image.ndim == 3 else image
+    written, data = cv2.imencode(".webp", np.ascontiguousarray(bgr), [cv2.IMWRITE_WEBP_QUALITY, QUALITY])
+    assert written
+    return f"data:image/webp;base64,{base64.b64encode(data.tobytes()).decode()}"
+
+
+def thumbnail(image: NDArray[np.uint8], longest: int = LONGEST) -> NDArray[np.uint8]:
+    """The image reduced to that many pixels on its longer side; smaller ones as they are."""
+    height, width = image.shape[:2]
+    ratio = min(1.0, longest / max(height, width))
+    return resize(image, max(1, round(width * ratio)), max(1, round(height * ratio)))
+
+
+def faded(image: Image, mask: Mask) -> Image:
+    """The picture with all but the mask's foreground faded to white."""
+    keep = mask.astype(np.float32)[:, :, np.newaxis] / 255
+    white = image * (1 - FADED) + 255 * FADED
+    return np.asarray(np.rint(image * keep + white * (1 - keep)), np.uint8)
+
+
+def with_outline(gray: Matte, mask: Mask) -> Image:
+    """An alpha in grey with the outline of the true mask over it, two pixels wide."""
+    picture = np.repeat(gray[:, :, np.newaxis], 3, axis=2)
+    contours, _ = cv2.findContours(np.asarray(mask >= 128, np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(picture, contours, -1, OUTLINE, 2)
+    return np.asarray(picture, np.uint8)
+
+
+def shown(sample: NDArray[np.float32]) -> Image:
+    """What a network read, (H, W, C) float32 of any range, as a picture (H, W, 3)."""
+    low, high = float(sample.min()), float(sample.max())
+    gray = np.asarray(np.rint(255 * (sample - low) / max(high - low, 1e-6)), np.uint8)
+    return np.repeat(gray, 3, axis=2) if gray.shape[2] == 1 else gray
+
+
+def heat(picture: Image, influence: NDArray[np.float32], strongest: float) -> Image:
+    """The picture in grey, orange where `influence` (H, W) speaks for foreground and blue where against it.
+
+    Full colour is reached at `strongest`.
+    """
+    gray = np.repeat(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[:, :, np.newaxis], 3, axis=2)
+    strength = np.clip(np.abs(influence) / max(strongest, 1e-6), 0, 1)[:, :, np.newaxis] * 0.8
+    color = np.where(influence[:, :, np.newaxis] >= 0, np.array(FOR), np.array(AGAINST))
+    return np.asarray(np.rint(gray * (1 - strength) + color * strength), np.uint8)

@@ -1,0 +1,69 @@
+"""How long a bundle takes for one picture: measured lightly, and said so."""
+
+import os
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from app.imaging.preprocess import Image
+from app.inference.predictor import Predictor
+
+RUNS = 15
+LONGEST_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Medians in milliseconds for one picture of `width` x `height`, and where they were taken."""
+
+    prepare: float
+    network: float
+    assemble: float
+    width: int
+    height: int
+    threads: int
+    runs: int
+    machine: str
+
+    @property
+    def total(self) -> float:
+        return self.prepare + self.network + self.assemble
+
+
+def measure_time(
+    predictor: Predictor, image: Image, threads: int, clock: Callable[[], float] = time.perf_counter
+) -> Timing:
+    """The median of 15 runs after one to warm up; fewer where a run takes long."""
+    prepared = predictor.prepare(image)
+    predictor.assemble(prepared, predictor.predict(prepared))
+    taken: list[tuple[float, float, float]] = []
+    began = clock()
+    while len(taken) < RUNS and (not taken or clock() - began < LONGEST_SECONDS):
+        times = [clock()]
+        prepared = predictor.prepare(image)
+        times.append(clock())
+        output = predictor.predict(prepared)
+        times.append(clock())
+        predictor.assemble(prepared, output)
+        times.append(clock())
+        taken.append((times[1] - times[0], times[2] - times[1], times[3] - times[2]))
+    prepare, network, assemble = (1000 * median(column) for column in zip(*taken, strict=True))
+    height, width = image.shape[:2]
+    return Timing(prepare, network, assemble, width, height, threads, len(taken), machine())
+
+
+def machine() -> str:
+    """The processor's name and the cores that this process may use."""
+    return f"{_processor()}, {len(os.sched_getaffinity(0))} cores"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
