@@ -51,9 +51,10 @@ export-env: $(VENV)/.export ## install what `.venv/bin/python -m model_export` n
 
 .PHONY: lock
 lock: $(VENV)/.dev ## write requirements/ anew from pyproject.toml (UPGRADE=--upgrade for newer versions)
-	$(LOCK) --all-extras -o requirements/dev.txt
+	$(LOCK) --extra dev -o requirements/dev.txt
 	$(LOCK) --extra export -c requirements/dev.txt -o requirements/export.txt
 	$(LOCK) -c requirements/dev.txt -o requirements/server.txt
+	$(LOCK) --extra ray -c requirements/dev.txt -o requirements/ray.txt
 
 .PHONY: clean
 clean: ## remove the virtual environment and all caches

@@ -14,7 +14,7 @@ from app.api.schemas import CutoutForm, MaskForm, PredictForm
 from app.settings import Settings
 
 ROOT = Path(__file__).parent.parent
-FILES = ("README.md", "README.zh-CN.md", "docs/*.md")
+FILES = ("README.md", "README.zh-CN.md", "docs/*.md", "deploy/*/README.md")
 PATTERN = re.compile(r"(<!-- table: ([\w-]+) -->\n)(.*?)(<!-- /table -->)", re.DOTALL)
 
 
