@@ -90,6 +90,35 @@ def export(
     print(json.dumps(summary, indent=2))
 
 
+@cli.command("import")
+def import_model(
+    file: Annotated[Path, typer.Argument(help="somebody else's .onnx: one picture in, an alpha or its logits out")],
+    out: Annotated[Path, typer.Option(help="the bundle's folder, for example mine/u2net")],
+    preset: Annotated[
+        str | None, typer.Option(help="a well-known network: u2net, isnet, birefnet, modnet, ...")
+    ] = None,
+    spec: Annotated[Path | None, typer.Option(help="TOML or JSON for any other; see docs/importing.md")] = None,
+    name: Annotated[str | None, typer.Option(help="the model's name; that of the folder when absent")] = None,
+    license_text: Annotated[str | None, typer.Option("--license", help="the terms of the weights")] = None,
+    version: Annotated[str, typer.Option(help="the bundle's version")] = "1.0.0",
+    overrides: Overrides = [],  # noqa: B006 - typer reads the default, nothing writes to it
+) -> None:
+    """Wrap somebody else's ONNX file into a bundle that the server loads."""
+    from model_export.import_spec import NOT_STATED, read_spec
+    from model_export.importing import Import, import_onnx
+
+    loaded = read_spec(preset, spec, overrides)
+    terms = license_text or loaded.license
+    job = Import(file, loaded.model_copy(update={"license": terms}), name or out.resolve().name, version)
+    manifest = import_onnx(job, out)
+    if terms == NOT_STATED:
+        print(
+            "warning: the terms of these weights are not stated; find them and say them with --license", file=sys.stderr
+        )
+    summary = {"bundle": str(out), "name": manifest.name, "model": manifest.model.model_dump()}
+    print(json.dumps({**summary, "output": manifest.output.model_dump()}, indent=2))
+
+
 @cli.command()
 def card(bundles: Annotated[list[Path], typer.Argument(help="bundles' folders")]) -> None:
     """Write the model cards of bundles anew from their manifests; `export` writes them too."""

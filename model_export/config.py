@@ -100,8 +100,8 @@ def load_config(name_or_path: str, overrides: Sequence[str] = ()) -> TrainConfig
         raise DataError(f"{path}: no such config; give a .toml file or one of: {known}")
     try:
         values = tomllib.loads(path.read_text())
-        for override in overrides:
-            _override(values, override)
+        for text in overrides:
+            override(values, text)
         return TrainConfig.model_validate(values)
     except (tomllib.TOMLDecodeError, ValidationError) as error:
         raise DataError(f"{path}: {error}") from error
@@ -115,7 +115,8 @@ def read_run_config(run: Path) -> TrainConfig:
         raise DataError(f"{run / RUN_CONFIG}: not the config of a training run: {error}") from error
 
 
-def _override(values: dict[str, Any], text: str) -> None:
+def override(values: dict[str, Any], text: str) -> None:
+    """Set one entry of nested tables from `section.key=value` in TOML's notation; a bare word is text."""
     key, separator, value = text.partition("=")
     if not separator:
         raise DataError(f"{text}: an override reads section.key=value")

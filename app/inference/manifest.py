@@ -26,7 +26,11 @@ class PartsSpec(_Strict):
 
 
 class OutputSpec(_Strict):
+    """Which output the alpha is read from, and where in it: (1, S, S, C), (1, C, S, S), (1, S, S) or (S, S)."""
+
     name: str
+    layout: Literal["NHWC", "NCHW"] = Field("NHWC", description="where the channels of an output of four axes are")
+    channel: int = Field(0, ge=0, description="the channel that holds the foreground")
     activation: Literal["none", "sigmoid", "minmax"] = Field(
         "none", description="what turns the output into an alpha in [0, 1]; none where the network does it itself"
     )
@@ -37,8 +41,9 @@ class ModelFile(_Strict):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     bytes: int = Field(gt=0)
     opset: int
-    precision: Literal["float32", "uint8"] = Field(description="uint8: static quantisation, u8 activations, s8 weights")
+    precision: Literal["float32", "float16", "uint8"] = Field(description="uint8: quantised to 8 bits")
     input: str
+    dimensions: dict[str, int] = Field({}, description="the input's dynamic dimensions by name, fixed to these sizes")
     parameters: int | None = None
 
 

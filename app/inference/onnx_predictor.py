@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,11 +11,12 @@ import onnxruntime
 from app.errors import BundleError
 from app.imaging.alpha import restore
 from app.imaging.preprocess import Alpha, Image, Placement, Tensor, fit, normalize, reduce_for_parts
-from app.inference.manifest import Manifest, PartsSpec, read_manifest
+from app.inference.manifest import Manifest, OutputSpec, PartsSpec, read_manifest
 from app.inference.predictor import Predictor, Prepared
 
 BATCH = 16  # one fixed batch size: onnxruntime's arena grows with every new shape and never shrinks
 MAP_SIDE = 96  # pixels of the shorter side of the map of parts
+INPUT_TYPES: dict[str, type[np.floating[Any]]] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 
 
 def load_predictor(bundle: Path, intra_op_threads: int = 1) -> Predictor:
@@ -35,6 +37,8 @@ class _Session:
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
+        for name, size in manifest.model.dimensions.items():
+            options.add_free_dimension_override_by_name(name, size)
         try:
             self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's own exceptions share no base class
@@ -42,21 +46,29 @@ class _Session:
         self._input, self._output = manifest.model.input, manifest.output.name
         self._activation = manifest.output.activation
         self._check_names(path)
+        self._dtype = self._input_type(path)
 
     def run(self, tensor: Tensor) -> Tensor:
-        output: Tensor = self._session.run([self._output], {self._input: tensor})[0]
+        feed = {self._input: tensor.astype(self._dtype, copy=False)}
+        output = np.asarray(self._session.run([self._output], feed)[0], np.float32)
         if self._activation == "sigmoid":
-            return np.asarray(1 / (1 + np.exp(-output)), np.float32)
+            return np.asarray(0.5 + 0.5 * np.tanh(0.5 * output), np.float32)  # 1 / (1 + exp(-x)) would overflow
         if self._activation == "minmax":
             low, high = output.min(), output.max()
             return np.asarray((output - low) / max(float(high - low), 1e-6), np.float32)
-        return np.asarray(output, np.float32)
+        return output
 
     def _check_names(self, path: Path) -> None:
         inputs = [node.name for node in self._session.get_inputs()]
         outputs = [node.name for node in self._session.get_outputs()]
         if inputs != [self._input] or self._output not in outputs:
             raise BundleError(f"{path}: inputs {inputs} and outputs {outputs} are not what the manifest says")
+
+    def _input_type(self, path: Path) -> type[np.floating[Any]]:
+        stated = self._session.get_inputs()[0].type
+        if stated not in INPUT_TYPES:
+            raise BundleError(f"{path}: the input is a {stated}; only {', '.join(INPUT_TYPES)} can be fed")
+        return INPUT_TYPES[stated]
 
 
 class MaskPredictor:
@@ -74,7 +86,10 @@ class MaskPredictor:
 
     def assemble(self, prepared: Prepared, output: Tensor) -> Alpha:
         side = self.manifest.preprocess.size
-        return restore(np.clip(output.reshape(side, side), 0, 1), prepared.placements[0])
+        canvas = foreground_plane(output, self.manifest.output)
+        if canvas.shape != (side, side):
+            canvas = np.asarray(cv2.resize(canvas, (side, side), interpolation=cv2.INTER_LINEAR), np.float32)
+        return restore(np.clip(canvas, 0, 1), prepared.placements[0])
 
     def probability(self, image: Image) -> float:
         """The mean alpha of the surest hundredth of the picture: near 0 only where nothing stands out."""
@@ -82,6 +97,17 @@ class MaskPredictor:
         alpha = self.assemble(prepared, self.predict(prepared)).ravel()
         surest = np.partition(alpha, -max(1, alpha.size // 100))[-max(1, alpha.size // 100) :]
         return float(surest.mean())
+
+
+def foreground_plane(output: Tensor, spec: OutputSpec) -> Tensor:
+    """The (h, w) of an output that holds the foreground. Raises BundleError for a shape without one."""
+    if output.ndim == 4:
+        output = output if spec.layout == "NCHW" else output.transpose(0, 3, 1, 2)
+        if spec.channel < output.shape[1]:
+            return np.ascontiguousarray(output[0, spec.channel])
+    elif output.ndim in (2, 3) and output.size == output.shape[-1] * output.shape[-2]:
+        return output.reshape(output.shape[-2:])
+    raise BundleError(f"output {spec.name!r} of shape {output.shape} has no channel {spec.channel} ({spec.layout})")
 
 
 class PartsPredictor:
