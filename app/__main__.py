@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
+from app.api.connection import http_protocol
 from app.logs import log_config
 from app.settings import Settings
 
@@ -29,12 +30,15 @@ def main() -> None:
     config = uvicorn.Config(
         "app.main:from_environment",
         factory=True,
+        http=http_protocol(settings),
+        ws="none",
         host=settings.host,
         port=settings.port,
         workers=settings.workers,
         log_config=log_config(settings.log_level, settings.log_format),
         access_log=False,
         server_header=False,
+        timeout_keep_alive=settings.keep_alive_seconds,
         timeout_graceful_shutdown=round(settings.drain_seconds),
     )
     supervisor = Supervisor(config, sockets=[config.bind_socket()])

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import uvicorn
 from fastapi import FastAPI
 
+from app.api.connection import http_protocol
 from app.api.fetch import UrlFetcher
 from app.main import create_app
 from app.settings import Settings
@@ -18,7 +19,7 @@ from tests.stand_ins import bright_predictors
 def live(settings: Settings, fetcher: UrlFetcher | None = None) -> Iterator[tuple[str, FastAPI]]:
     """The address to call, without a slash at its end, and the app behind it."""
     app = create_app(settings, bright_predictors, fetcher)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
+    server = uvicorn.Server(uvicorn.Config(app, http=http_protocol(settings), ws="none", log_level="error"))
     with socket.create_server(("127.0.0.1", 0)) as listener:  # calls wait in its queue until the server is up
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()

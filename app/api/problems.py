@@ -16,6 +16,7 @@ from app import errors
 RETRY_AFTER_SECONDS = 1
 _HEADERS = {
     401: {"WWW-Authenticate": "Bearer"},
+    408: {"Connection": "close"},  # RFC 9110, 15.5.9: the rest of the body would be taken for the next request
     429: {"Retry-After": str(RETRY_AFTER_SECONDS)},
     503: {"Retry-After": str(RETRY_AFTER_SECONDS)},
 }

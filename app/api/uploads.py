@@ -10,13 +10,16 @@ from fastapi import Request
 from fastapi.routing import APIRoute
 from starlette.datastructures import FormData, Headers
 from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from app.api.auth import check_key
+from app.api.connection import CHUNK, GRACE_SECONDS
 from app.api.deps import settings_of, workers_of
 from app.clock import Clock
 from app.errors import Abandoned, MalformedRequest, SlowUpload, UploadTooLarge
+from app.settings import Settings
 
 MAX_TEXT_PART = 1024 * 1024
 MAX_PARTS = 100
@@ -35,7 +38,7 @@ class UploadRoute(APIRoute):
         check_key(Headers(scope=scope), settings_of(scope["app"]).api_keys)
         in_flight = scope["app"].state.metrics.in_flight
         with workers_of(scope["app"]).admit(), in_flight.track_inprogress():
-            await super().handle(scope, receive, send)
+            await super().handle(scope, receive, _in_pieces(send))
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler, max_text_part = super().get_route_handler(), self.max_text_part
@@ -45,7 +48,7 @@ class UploadRoute(APIRoute):
             clock = Clock(time.monotonic() + settings.deadline_seconds)
             upload = _Upload(request.scope, request.receive)
             with clock.stage("receive"):
-                await upload.read(settings.max_upload_bytes, settings.upload_seconds, max_text_part)
+                await upload.read(settings, max_text_part)
             request.app.state.metrics.upload_bytes.observe(upload.received)
             upload.state.clock = clock
             try:
@@ -62,25 +65,25 @@ class _Upload(Request):
     received = 0
     _fields: FormData
 
-    async def read(self, max_bytes: int, seconds: float, max_text_part: int | None) -> None:
-        """Read and parse the body. Raises UploadTooLarge, SlowUpload or MalformedRequest."""
+    async def read(self, settings: Settings, max_text_part: int | None) -> None:
+        """Read and parse the body. Raises UploadTooLarge, SlowUpload, MalformedRequest, or Abandoned."""
+        max_bytes = settings.max_upload_bytes
         announced = self.headers.get("content-length", "0")
         if announced.isdecimal() and int(announced) > max_bytes:
             raise UploadTooLarge(f"the body has {announced} bytes; this server takes {max_bytes}")
+        stream = self._capped(max_bytes, settings.upload_seconds, settings.min_bytes_per_second)
         try:
-            async with asyncio.timeout(seconds):
-                self._fields = await self._parse(max_bytes, max_bytes if max_text_part is None else max_text_part)
-        except TimeoutError:
-            raise SlowUpload(f"the body did not arrive within {seconds:g} seconds") from None
+            self._fields = await self._parse(stream, max_bytes, max_bytes if max_text_part is None else max_text_part)
         except MultiPartException as error:
             raise MalformedRequest(f"the form can't be read: {error.message}") from error
+        except ClientDisconnect:
+            raise Abandoned("the client has gone") from None
 
     async def form(self, **limits: Any) -> FormData:  # type: ignore[override]
         return self._fields
 
-    async def _parse(self, max_bytes: int, max_text_part: int) -> FormData:
+    async def _parse(self, stream: AsyncGenerator[bytes, None], max_bytes: int, max_text_part: int) -> FormData:
         kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
-        stream = self._capped(max_bytes)
         if kind == "multipart/form-data":
             parser = MultiPartParser(
                 self.headers, stream, max_files=MAX_PARTS, max_fields=MAX_PARTS, max_part_size=max_text_part
@@ -93,12 +96,29 @@ class _Upload(Request):
             return await asyncio.to_thread(_parse_urlencoded, self._body, max_text_part)
         return FormData()
 
-    async def _capped(self, max_bytes: int) -> AsyncGenerator[bytes, None]:
-        async for chunk in self.stream():
+    async def _capped(self, max_bytes: int, seconds: float, min_rate: int) -> AsyncGenerator[bytes, None]:
+        """The body as it arrives: each byte buys time, up to `seconds` in all."""
+        loop = asyncio.get_running_loop()
+        started, stream = loop.time(), self.stream()
+        while True:
+            allowed = seconds_allowed(self.received, seconds, min_rate)
+            try:
+                async with asyncio.timeout_at(started + allowed):
+                    chunk = await anext(stream, None)
+            except TimeoutError:
+                raise SlowUpload(f"{self.received} bytes of the body arrived within {allowed:.0f} seconds") from None
+            if chunk is None:
+                return
             self.received += len(chunk)
             if self.received > max_bytes:
                 raise UploadTooLarge(f"the body has more than the {max_bytes} bytes that this server takes")
             yield chunk
+
+
+def seconds_allowed(received: int, seconds: float, min_rate: int) -> float:
+    """Until when the next byte has to be there, from the body's start: a grace, and the time that the bytes so far take
+    at the slowest rate, but never more than `seconds`."""
+    return min(seconds, GRACE_SECONDS + received / min_rate)
 
 
 def _parse_urlencoded(body: bytes, max_text_part: int) -> FormData:
@@ -128,3 +148,20 @@ async def _unless_gone(answer: Coroutine[Any, Any, Response], receive: Receive, 
 async def _disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+def _in_pieces(send: Send) -> Send:
+    """`send` piece by piece, each when the connection has nearly let go of the one before: a permit lasts as long as a
+    large answer, so that the answers of slow readers can't pile up."""
+
+    async def send_pieces(message: Message) -> None:
+        body = message.get("body", b"")
+        if len(body) <= CHUNK:
+            await send(message)
+            return
+        view, more = memoryview(body), message.get("more_body", False)
+        for start in range(0, len(view), CHUNK):
+            end = start + CHUNK
+            await send({**message, "body": view[start:end], "more_body": more or end < len(view)})
+
+    return send_pieces

@@ -1,0 +1,155 @@
+"""A connection's own limits, for what ASGI never shows an app: heads that don't end, and answers that nobody reads.
+
+uvicorn gives a sender all the time and memory in the world until a request's headers are complete, and a reader all the
+time in the world for the answer. Whoever exceeds a limit here is cut off without a word, as there is nobody to tell.
+"""
+
+from asyncio import AbstractEventLoop, BaseTransport, TimerHandle, Transport
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from app.settings import Settings
+
+HEAD_BYTES = 64 * 1024
+UNFINISHED_BYTES = 512 * 1024  # of reads that left a head unfinished; uvloop reads up to 256 KiB at a time
+PIPELINED = 16
+CHUNK = 128 * 1024  # an answer is handed over in pieces of this size, each when the last one has nearly gone
+GRACE_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """`piece_seconds` is the time for one piece of an answer, `answer_seconds` for all of it once its reader lags."""
+
+    connections: int
+    head_seconds: float
+    body_seconds: float
+    piece_seconds: float
+    answer_seconds: float
+
+
+def http_protocol(settings: Settings) -> Any:
+    """What `uvicorn.Config(http=...)` takes. It can be pickled, as uvicorn's worker processes need it."""
+    limits = Limits(
+        connections=settings.connections,
+        head_seconds=settings.head_seconds,
+        body_seconds=settings.upload_seconds,
+        piece_seconds=GRACE_SECONDS + CHUNK / settings.min_bytes_per_second,
+        answer_seconds=settings.send_seconds,
+    )
+    return partial(Connection, limits=limits)
+
+
+class TooMuch(Exception):
+    """A head too large, or too many requests at once: the parser stops, and uvicorn answers 400 and closes."""
+
+
+class Connection(HttpToolsProtocol):
+    """uvicorn's, with a time limit for every moment in which it waits for the other side."""
+
+    def __init__(self, *args: Any, limits: Limits, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._limits = limits
+        self._head = _Timer(self.loop, self._cut_off)
+        self._rest = _Timer(self.loop, self._cut_off)
+        self._reader = _Timer(self.loop, self._cut_off)
+        self._unfinished_bytes = self._head_bytes = 0
+        self._answer_ends: float | None = None
+        self._body_complete = True
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        super().connection_made(cast(Transport, transport))
+        self._head.start(self._limits.head_seconds)
+        if len(self.connections) > self._limits.connections:
+            self._cut_off()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        for timer in (self._head, self._rest, self._reader):
+            timer.stop()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._head.running:
+            self._unfinished_bytes += len(data)
+            if self._unfinished_bytes > UNFINISHED_BYTES:
+                self._cut_off()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._unfinished_bytes = self._head_bytes = 0
+        self._body_complete = False
+        if not self._head.running:
+            self._head.start(self._limits.head_seconds)
+
+    def on_url(self, url: bytes) -> None:
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._count(len(name) + len(value))
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._head.stop()
+        super().on_headers_complete()
+        if len(self.pipeline) > PIPELINED:
+            raise TooMuch("requests at once")
+
+    def on_message_complete(self) -> None:
+        self._body_complete = True
+        self._rest.stop()
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if not self._body_complete:  # answered early: what is left of the body is read and thrown away for a while
+            self._rest.start(self._limits.body_seconds)
+        if not self._reader.running:
+            self._answer_ends = None
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        now = self.loop.time()
+        if self._answer_ends is None:
+            self._answer_ends = now + self._limits.answer_seconds
+        self._reader.start(min(self._limits.piece_seconds, self._answer_ends - now))
+
+    def resume_writing(self) -> None:
+        self._reader.stop()
+        if self.cycle.response_complete:
+            self._answer_ends = None
+        super().resume_writing()
+
+    def _count(self, size: int) -> None:
+        self._head_bytes += size
+        if self._head_bytes > HEAD_BYTES:
+            raise TooMuch("head")
+
+    def _cut_off(self) -> None:
+        self.transport.abort()
+
+
+class _Timer:
+    """Calls `action` once, unless it is stopped or started anew before."""
+
+    def __init__(self, loop: AbstractEventLoop, action: Callable[[], None]) -> None:
+        self._loop, self._action = loop, action
+        self._handle: TimerHandle | None = None
+
+    @property
+    def running(self) -> bool:
+        return self._handle is not None
+
+    def start(self, seconds: float) -> None:
+        self.stop()
+        self._handle = self._loop.call_later(seconds, self._action)
+
+    def stop(self) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None

@@ -1,0 +1,186 @@
+"""Senders and readers who take their time, over real sockets: cut off, and nobody else is the worse for it."""
+
+import http.client
+import select
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import closing
+
+import numpy as np
+import pytest
+from fastapi import FastAPI
+
+from app.api.connection import CHUNK, GRACE_SECONDS, HEAD_BYTES, PIPELINED, UNFINISHED_BYTES
+from app.api.uploads import seconds_allowed
+from app.settings import Settings
+from tests.live import live
+from tests.pictures import disc, encoded
+from tests.server.test_process import eventually
+
+PATIENCE = 30
+LIMITS = Settings(threads=1, queue=1, head_seconds=0.3, upload_seconds=0.4, send_seconds=0.5, connections=40)
+GET = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+@pytest.fixture(scope="module")
+def port_and_app() -> Iterator[tuple[int, FastAPI]]:
+    with live(LIMITS) as (address, app):
+        yield int(address.rpartition(":")[2]), app
+
+
+@pytest.fixture
+def port(port_and_app: tuple[int, FastAPI]) -> int:
+    return port_and_app[0]
+
+
+def multipart(body: bytes, announced: int | None = None) -> bytes:
+    form = b'--b\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\n' + body + b"\r\n--b--\r\n"
+    length = len(form) if announced is None else announced
+    return (
+        b"POST /cutout HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+        b"Content-Length: %d\r\n\r\n" % length
+    ) + form
+
+
+def until_closed(connection: socket.socket) -> bytes:
+    """All that comes before the server closes. Fails after PATIENCE seconds of silence."""
+    received = b""
+    try:
+        while part := connection.recv(65536):
+            received += part
+    except ConnectionError:
+        pass
+    return received
+
+
+def cut_off_while_sending(connection: socket.socket, size: int) -> int:
+    """Send pieces of that size until the server closes; how many bytes it took. Fails after PATIENCE seconds."""
+    deadline, sent = time.monotonic() + PATIENCE, 0
+    try:
+        while time.monotonic() < deadline:
+            connection.sendall(b"a" * size)
+            sent += size
+    except ConnectionError:
+        return sent
+    pytest.fail("never cut off")
+
+
+def connected(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), PATIENCE)
+
+
+@pytest.mark.parametrize("start", [b"", b"GET /livez HT", b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Slow: "])
+def test_a_head_that_does_not_end_is_cut_off(port: int, start: bytes) -> None:
+    with closing(connected(port)) as slow:
+        slow.sendall(start)
+        assert until_closed(slow) == b""
+
+
+def test_dribbling_buys_no_time(port: int) -> None:
+    with closing(connected(port)) as slow:
+        slow.sendall(b"GET /livez HTTP/1.1\r\nX-Slow: ")
+        deadline = time.monotonic() + PATIENCE
+        while not select.select([slow], [], [], 0.05)[0]:
+            assert time.monotonic() < deadline
+            slow.sendall(b"a")
+        assert until_closed(slow) == b""
+
+
+def test_a_second_head_on_the_same_connection_is_timed_too(port: int) -> None:
+    with closing(connected(port)) as slow:
+        slow.sendall(GET + b"GET /li")
+        assert until_closed(slow).count(b"200 OK") == 1
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * (HEAD_BYTES + 1) + b"\r\n\r\n",
+        b"GET /" + b"a" * (HEAD_BYTES + 1) + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * HEAD_BYTES,
+        GET * (PIPELINED + 3),
+    ],
+    ids=["header", "path", "headers", "pipeline"],
+)
+def test_large_heads_and_long_pipelines_are_refused(port: int, head: bytes) -> None:
+    with closing(connected(port)) as greedy:
+        greedy.sendall(head)
+        answer = until_closed(greedy)
+    assert answer.startswith(b"HTTP/1.1 400") or not answer
+
+
+def test_an_endless_header_is_not_kept(port: int) -> None:
+    with closing(connected(port)) as greedy:
+        greedy.sendall(b"GET / HTTP/1.1\r\nX-Long: ")
+        assert cut_off_while_sending(greedy, 65536) < 64 * UNFINISHED_BYTES  # what the kernel's buffers hold included
+
+
+def test_a_slow_body_gets_408_and_its_connection_is_closed(port: int) -> None:
+    with closing(connected(port)) as slow:
+        slow.sendall(multipart(b"the rest never comes", announced=5000))
+        answer = until_closed(slow)
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert b"connection: close" in answer.lower()
+    assert b'"slow_upload"' in answer
+
+
+def test_a_body_that_goes_on_after_its_answer_is_not_read_for_ever(port: int) -> None:
+    """413 comes at once; who goes on sending is listened to for a moment only."""
+    with closing(connected(port)) as endless:
+        endless.sendall(multipart(b"", announced=1 << 40))
+        assert endless.recv(65536).startswith(b"HTTP/1.1 413")
+        cut_off_while_sending(endless, 1000)
+
+
+def test_connections_beyond_the_limit_are_closed_and_the_others_served(port: int) -> None:
+    held = [connected(port) for _ in range(LIMITS.connections)]
+    try:
+        for connection in held:
+            connection.sendall(GET)
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+        with closing(connected(port)) as one_more:
+            assert until_closed(one_more) == b""
+    finally:
+        for connection in held:
+            connection.close()
+
+
+def test_a_reader_that_does_not_read_holds_its_place_and_is_cut_off(port_and_app: tuple[int, FastAPI]) -> None:
+    port, app = port_and_app
+    noise = encoded(np.random.default_rng(0).integers(0, 256, (1600, 2000, 3), np.uint8), ".png")
+    with closing(socket.socket()) as lazy:
+        lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        lazy.connect(("127.0.0.1", port))
+        lazy.sendall(multipart(noise))
+        lazy.settimeout(PATIENCE)
+        assert lazy.recv(9) == b"HTTP/1.1 "
+        assert app.state.workers.admitted == 1
+        eventually(lambda: app.state.workers.admitted == 0)
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    with closing(client):
+        client.request("GET", "/livez")
+        assert client.getresponse().status == 200
+
+
+def test_large_answers_arrive_whole(port: int) -> None:
+    noise = encoded(np.random.default_rng(0).integers(0, 256, (600, 800, 3), np.uint8), ".png")
+    for picture in (noise, encoded(disc())):
+        client = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        with closing(client):
+            request = multipart(picture)
+            client.connect()
+            client.sock.sendall(request)
+            answer = http.client.HTTPResponse(client.sock, method="POST")
+            answer.begin()
+            body = answer.read()
+        assert answer.status == 200
+        assert len(body) == int(answer.headers["content-length"])
+        assert body.startswith(b"\x89PNG")
+        assert (len(body) > 3 * CHUNK) == (picture is noise)
+
+
+def test_every_byte_buys_time_up_to_the_limit() -> None:
+    assert seconds_allowed(0, 20, 1000) == GRACE_SECONDS
+    assert seconds_allowed(5000, 20, 1000) == GRACE_SECONDS + 5
+    assert seconds_allowed(10**9, 20, 1000) == 20
