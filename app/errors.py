@@ -20,6 +20,9 @@ CutoutError
 ├── TooSlow                       the deadline of the request has passed
 ├── Abandoned                     the client has gone; nobody waits for the answer
 ├── NotReady                      bundles are still being loaded or checked
+├── OutputRefused                 a file or folder that must not be written to
+├── Unreachable                   a server that does not answer, or not as this service does
+├── ProviderMissing               an execution provider was asked for that onnxruntime does not have
 ├── BundleError                   a bundle is missing, damaged or not what its manifest says
 └── DataError                     training pictures or masks are missing, damaged or don't fit
 """
@@ -111,6 +114,18 @@ class Abandoned(CutoutError):
 
 class NotReady(CutoutError):
     code = "not_ready"
+
+
+class OutputRefused(CutoutError):
+    code = "output_refused"
+
+
+class Unreachable(CutoutError):
+    code = "unreachable"
+
+
+class ProviderMissing(CutoutError):
+    code = "provider_missing"
 
 
 class BundleError(CutoutError):

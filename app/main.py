@@ -28,10 +28,13 @@ log = logging.getLogger("cutout")
 
 
 def load_bundles(settings: Settings) -> list[Predictor]:
-    """Every bundle of the settings, loaded, checked against its golden sample, and so warm. Raises BundleError."""
+    """Every bundle of the settings, loaded, checked against its golden sample, and so warm. Raises BundleError or
+    ProviderMissing."""
     from app.inference.onnx_predictor import load_predictor
 
-    return load_all(settings.models, lambda bundle: load_predictor(bundle, settings.intra_op_threads))
+    return load_all(
+        settings.models, lambda bundle: load_predictor(bundle, settings.intra_op_threads, settings.providers)
+    )
 
 
 def create_app(settings: Settings, build: Build = load_bundles, fetcher: UrlFetcher | None = None) -> FastAPI:

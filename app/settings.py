@@ -7,6 +7,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MIB = 1024 * 1024
+Provider = Literal["cpu", "cuda", "tensorrt", "openvino", "migraphx"]
 SHIPPED_MODELS = Path(__file__).parent.parent / "models"
 """Beside the package: in a clone, in the container and where `pip install` puts it."""
 
@@ -32,6 +33,12 @@ class Settings(BaseSettings):
         None, ge=1, description="pictures worked on at once in a process; cores / workers / intra-op threads when unset"
     )
     intra_op_threads: int = Field(1, ge=1, description="threads that onnxruntime uses for one picture")
+    providers: Annotated[tuple[Provider, ...], NoDecode] = Field(
+        ("cpu",),
+        min_length=1,
+        description="what runs the networks, separated by commas, first choice first: `cpu`, `cuda`, `tensorrt`, "
+        "`openvino`, `migraphx`; one that is not there stops the start",
+    )
     queue: int = Field(16, ge=0, description="requests that may wait beyond those worked on; more get 429")
     deadline_seconds: float = Field(30, gt=0, description="time for one request, upload included; then 504")
     head_seconds: float = Field(10, gt=0, description="time for a request's headers to arrive; then cut off")
@@ -58,7 +65,7 @@ class Settings(BaseSettings):
     log_format: Literal["json", "text"] = Field("json", description="how log lines are written")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="what to log")
 
-    @field_validator("api_keys", mode="before")
+    @field_validator("api_keys", "providers", mode="before")
     @classmethod
     def _split_keys(cls, value: object) -> object:
         return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value

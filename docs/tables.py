@@ -54,6 +54,8 @@ def _default(field: FieldInfo) -> str:
     value = field.default
     if field.default_factory is not None or value is None or value == () or value == "":
         return "–"
+    if isinstance(value, tuple):
+        value = ",".join(value)
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 

@@ -1,6 +1,6 @@
 """Bundles run by onnxruntime. The only module of the server that imports it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import onnxruntime
 
-from app.errors import BundleError
+from app.errors import BundleError, ProviderMissing
 from app.imaging.alpha import restore
 from app.imaging.preprocess import Alpha, Image, Placement, Tensor, fit, normalize, reduce_for_parts
 from app.inference.manifest import Manifest, OutputSpec, PartsSpec, read_manifest
@@ -19,10 +19,20 @@ MAP_SIDE = 96  # pixels of the shorter side of the map of parts
 INPUT_TYPES: dict[str, type[np.floating[Any]]] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 
 
-def load_predictor(bundle: Path, intra_op_threads: int = 1) -> Predictor:
-    """The predictor of a bundle, its manifest and sha256 checked. Raises BundleError."""
+PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+    "openvino": "OpenVINOExecutionProvider",
+    "migraphx": "MIGraphXExecutionProvider",
+}
+
+
+def load_predictor(bundle: Path, intra_op_threads: int = 1, providers: Sequence[str] = ("cpu",)) -> Predictor:
+    """The predictor of a bundle, its manifest and sha256 checked. `providers`, of PROVIDERS, run the network, the first
+    whatever it can. Raises BundleError, or ProviderMissing."""
     manifest = read_manifest(bundle)
-    session = _Session(bundle / manifest.model.file, manifest, intra_op_threads)
+    session = _Session(bundle / manifest.model.file, manifest, intra_op_threads, providers)
     if manifest.parts is not None:
         return PartsPredictor(manifest, session, manifest.parts)
     return MaskPredictor(manifest, session)
@@ -31,7 +41,8 @@ def load_predictor(bundle: Path, intra_op_threads: int = 1) -> Predictor:
 class _Session:
     """An onnxruntime session with one input and the output that the manifest names."""
 
-    def __init__(self, path: Path, manifest: Manifest, intra_op_threads: int) -> None:
+    def __init__(self, path: Path, manifest: Manifest, intra_op_threads: int, providers: Sequence[str]) -> None:
+        wanted = _checked(providers)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = intra_op_threads
         options.inter_op_num_threads = 1
@@ -40,9 +51,12 @@ class _Session:
         for name, size in manifest.model.dimensions.items():
             options.add_free_dimension_override_by_name(name, size)
         try:
-            self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(path, options, providers=wanted)
         except Exception as error:  # onnxruntime's own exceptions share no base class
             raise BundleError(f"{path}: onnxruntime can't load it: {error}") from error
+        # A provider whose libraries are missing is left out with no more than a warning.
+        if missing := [name for name in providers if PROVIDERS[name] not in self._session.get_providers()]:
+            raise ProviderMissing(f"CUTOUT_PROVIDERS={','.join(providers)}: {missing[0]} is there but does not start")
         self._input, self._output = manifest.model.input, manifest.output.name
         self._activation = manifest.output.activation
         self._check_names(path)
@@ -69,6 +83,19 @@ class _Session:
         if stated not in INPUT_TYPES:
             raise BundleError(f"{path}: the input is a {stated}; only {', '.join(INPUT_TYPES)} can be fed")
         return INPUT_TYPES[stated]
+
+
+def _checked(providers: Sequence[str]) -> list[str]:
+    """onnxruntime's names. Raises ProviderMissing where it was built without one."""
+    available = onnxruntime.get_available_providers()
+    if missing := [name for name in providers if PROVIDERS[name] not in available]:
+        there = ",".join(name for name, full in PROVIDERS.items() if full in available)
+        raise ProviderMissing(
+            f"CUTOUT_PROVIDERS={','.join(providers)}: no {missing[0]} in this onnxruntime, only {there}"
+        )
+    if {"cuda", "tensorrt"} & set(providers):
+        onnxruntime.preload_dlls()  # the libraries that pip installed; the loader would look for the system's alone
+    return [PROVIDERS[name] for name in providers]
 
 
 class MaskPredictor:
