@@ -4,6 +4,7 @@ Runs in a worker thread; knows nothing of HTTP. Each line below is a stage of `C
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,8 @@ from app.geometry import parse_margins, parse_position, parse_region
 from app.imaging import alpha as alphas
 from app.imaging import arrange, codec, compose, pair
 from app.imaging.codec import Picture
+from app.imaging.preprocess import resize
+from app.imaging.sizes import Sizing, decoded_for, worked_on
 from app.inference.manifest import Manifest
 from app.inference.predictor import Predictor
 from app.inference.registry import Registry
@@ -77,45 +80,65 @@ class Remover:
     def score(self, upload: bytes, clock: Clock, model: str | None = None, subject: bool = False) -> Score:
         """The probability that a picture shows foreground; with `subject`, also what a mask says of it."""
         predictor = self.registry.for_scores(model)
-        picture = self._decode(upload, clock)
+        if not subject:
+            picture = self._decode(upload, clock, decoded_for(predictor.score_size))
+            with clock.stage("inference"):
+                probability = predictor.probability(picture.image)
+            return Score(probability, picture.width, picture.height, predictor.manifest, None)
+        masker = self.registry.for_masks(None)
+        picture = self._decode(upload, clock, decoded_for(predictor.score_size, masker.mask_size))
+        coarse = self._coarse_alpha(picture.image, masker, clock)
         with clock.stage("inference"):
-            probability = predictor.probability(picture.image)
-        found = None
-        if subject:
-            coarse = self._coarse_alpha(picture.image, self.registry.for_masks(None), clock)
-            found = describe(alphas.to_size(coarse, picture.width, picture.height), picture)
+            probability = predictor.probability(picture.image, coarse if masker is predictor else None)
+        with clock.stage("postprocess"):
+            height, width = picture.image.shape[:2]
+            found = describe(alphas.to_size(coarse, width, height), picture)
         return Score(probability, picture.width, picture.height, predictor.manifest, found)
 
     def mask(self, upload: bytes, options: MaskOptions, clock: Clock) -> Written:
         """The alpha as an 8-bit grey PNG."""
         predictor = self.registry.for_masks(options.model)
-        picture = self._decode(upload, clock)
-        alpha = self._alpha(picture, predictor, options, clock)
+        size = partial(compose.limited_size, longest=options.size)
+        if options.refine or options.roi is not None:
+            picture = self._decode_at(upload, clock, _working_size(size, predictor, options))
+            alpha = self._alpha(picture, predictor, options, clock)
+        else:
+            picture = self._decode(upload, clock, decoded_for(predictor.mask_size))
+            alpha = self._alpha(picture, predictor, options, clock, size(picture.width, picture.height))
         with clock.stage("postprocess"):
             subject = describe(alpha, picture)
-            alpha = compose.limit_size(alpha, options.size)
+            alpha = resize(alpha, *size(picture.width, picture.height))
         return _write(alpha, Format.png, picture, subject, predictor.manifest, clock)
 
     def cut_out(self, upload: bytes, options: CutoutOptions, clock: Clock, background: bytes | None = None) -> Written:
         """The picture without its background, or on another one."""
         predictor = self.registry.for_masks(options.model)
-        picture = self._decode(upload, clock, options.megapixels)
-        behind = self._decode(background, clock) if background is not None else None
+        size = partial(answer_size, options=options)
+        picture = self._decode_at(upload, clock, _working_size(size, predictor, options))
         alpha = self._alpha(picture, predictor, options, clock)
         with clock.stage("postprocess"):
             subject = describe(alpha, picture)
-            pixels = arranged(compose.cutout(picture.image, alpha, picture.alpha), options)
-            pixels = dress(compose.limit_size(pixels, options.size), options, behind)
+            pixels = compose.cutout(picture.image, alpha, picture.alpha)
+            pixels = compose.resize_cutout(pixels, *size(picture.width, picture.height))
+            pixels = compose.limit_size(arranged(pixels, options), options.size)
+        canvas = pixels.shape[1], pixels.shape[0]
+        behind = None if background is None else self._decode(background, clock, lambda width, height: canvas)
+        with clock.stage("postprocess"):
+            pixels = dress(pixels, options, behind)
         return _write(pixels, options.format, picture, subject, predictor.manifest, clock)
 
-    def _decode(self, upload: bytes, clock: Clock, megapixels: float | None = None) -> Picture:
-        """Upright, with arrays of at most so many megapixels: a JPEG is made smaller while it is decoded."""
+    def _decode(self, upload: bytes, clock: Clock, least: Sizing) -> Picture:
+        """Upright; a JPEG with arrays no larger than is needed to have `least`."""
         with clock.stage("decode"):
-            header = codec.sniff(upload)
-            reduce = arrange.reduction(header.width, header.height, megapixels)
-            picture = codec.decode(upload, self.max_pixels, reduce)
+            picture = codec.decode(upload, self.max_pixels, least)
             clock.pixels += picture.width * picture.height
-            return arrange.within(picture, megapixels)
+            return picture
+
+    def _decode_at(self, upload: bytes, clock: Clock, size: Sizing) -> Picture:
+        """With arrays of exactly that size."""
+        picture = self._decode(upload, clock, size)
+        with clock.stage("decode"):
+            return arrange.within(picture, *size(picture.width, picture.height))
 
     def _coarse_alpha(self, image: NDArray[np.uint8], predictor: Predictor, clock: Clock) -> NDArray[np.float32]:
         with clock.stage("preprocess"):
@@ -125,8 +148,18 @@ class Remover:
         with clock.stage("postprocess"):
             return predictor.assemble(prepared, output)
 
-    def _alpha(self, picture: Picture, predictor: Predictor, options: MaskOptions, clock: Clock) -> NDArray[np.uint8]:
-        """As large as the picture's arrays. Only the region of interest is looked at, where one is asked for."""
+    def _alpha(
+        self,
+        picture: Picture,
+        predictor: Predictor,
+        options: MaskOptions,
+        clock: Clock,
+        size: tuple[int, int] | None = None,
+    ) -> NDArray[np.uint8]:
+        """As large as the picture's arrays, or of that size (width, height) where nothing of them is needed any more.
+
+        Only the region of interest is looked at, where one is asked for.
+        """
         height, width = picture.image.shape[:2]
         box = _region(options, picture)
         image = picture.image if box is None else picture.image[box[1] : box[3], box[0] : box[2]]
@@ -135,9 +168,15 @@ class Remover:
             if options.refine:
                 alpha = alphas.refine(coarse, image)
             else:
-                alpha = alphas.to_size(coarse, image.shape[1], image.shape[0])
+                alpha = alphas.to_size(coarse, *(size or (image.shape[1], image.shape[0])))
             alpha = alpha if options.threshold is None else alphas.harden(alpha, options.threshold)
             return alpha if box is None else arrange.only_in(alpha, box, width, height)
+
+
+def answer_size(width: int, height: int, options: CutoutOptions) -> tuple[int, int]:
+    """The (width, height) of the answer to a picture of that size, before a crop."""
+    width, height = arrange.fitting_size(width, height, options.megapixels)
+    return (width, height) if options.crop else compose.limited_size(width, height, options.size)
 
 
 def describe(alpha: NDArray[np.uint8], picture: Picture) -> Subject:
@@ -168,6 +207,10 @@ def dress(cutout: NDArray[np.uint8], options: CutoutOptions, behind: Picture | N
     if options.format is Format.jpeg and cutout.shape[2] == 4:
         return compose.on_color(cutout, parse_color("#fff"))
     return cutout
+
+
+def _working_size(answer: Sizing, predictor: Predictor, options: MaskOptions) -> Sizing:
+    return worked_on(answer, predictor.mask_size, None if options.roi is None else parse_region(options.roi))
 
 
 def _region(options: MaskOptions, picture: Picture) -> tuple[int, int, int, int] | None:

@@ -1,4 +1,4 @@
-"""The stages on pixels, one by one: time on one core, at 1 and 12 megapixels. No network, no server.
+"""The stages on pixels, one by one, and whole jobs that need few of them: time on one core, at 1 and 12 megapixels.
 
     python -m benchmarks.stages            about a minute; prints a table in Markdown
     expect at 12 MP, CPU ms on one core of a shared server: decode 65, resize 15, refine 25, cutout 50, PNG 80
@@ -11,14 +11,21 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from app.clock import Clock
 from app.imaging import alpha as alphas
 from app.imaging import codec, compose
 from app.imaging.preprocess import resize
+from app.inference.onnx_predictor import load_predictor
+from app.inference.registry import Registry, load_all
+from app.options import CutoutOptions, MaskOptions
+from app.remover import Remover
+from benchmarks.servers import ROOT
 
 Stage = tuple[str, Callable[[], object], Callable[[], object] | None]
 
@@ -59,7 +66,7 @@ def stages(width: int, height: int) -> list[Stage]:
     bgra = cv2.cvtColor(cutout, cv2.COLOR_RGBA2BGRA)
     return [
         ("decode JPEG", lambda: codec.decode(jpeg, 10**8), lambda: _decode(buffer)),
-        ("decode JPEG at a quarter", lambda: codec.decode(jpeg, 10**8, 4), lambda: _decode(buffer)),
+        ("decode JPEG at a quarter", lambda: codec.decode(jpeg, 10**8, _quarter), lambda: _decode(buffer)),
         ("resize to 320 x 320", lambda: resize(image, 320, 320), lambda: _area(image, 320, 320)),
         ("alpha, bilinear", lambda: alphas.to_size(coarse, width, height), None),
         ("alpha, refined", lambda: alphas.refine(coarse, image), lambda: _guided_filter(coarse, image)),
@@ -71,6 +78,51 @@ def stages(width: int, height: int) -> list[Stage]:
         ("encode JPEG", lambda: codec.encode_jpeg(image), None),
         ("encode WebP", lambda: codec.encode_webp(cutout), None),
     ]
+
+
+def requests(width: int, height: int, models: Path) -> list[Stage]:
+    """Whole jobs for which fewer pixels than the upload's are enough. As before: every one of them decoded."""
+    remover = Remover(Registry(), 10**8)
+    remover.registry.use(load_all(models, load_predictor))
+    jpeg = codec.encode_jpeg(photograph(width, height)[0], 90)
+
+    def whole(wanted: Callable[[NDArray[np.uint8]], object]) -> Callable[[], object]:
+        return lambda: wanted(codec.decode(jpeg, 10**8).image)
+
+    classifier, segmenter = remover.registry.for_scores(), remover.registry.for_masks()
+
+    def alpha(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        prepared = segmenter.prepare(image)
+        return segmenter.assemble(prepared, segmenter.predict(prepared))
+
+    def score_and_subject(image: NDArray[np.uint8]) -> object:
+        return segmenter.probability(image), alphas.coverage(alphas.to_size(alpha(image), width, height))
+
+    def mask(image: NDArray[np.uint8]) -> object:
+        return codec.encode_png(alphas.to_size(alpha(image), width, height))
+
+    def small_cutout(image: NDArray[np.uint8]) -> object:
+        cutout = compose.cutout(image, alphas.refine(alpha(image), image))
+        return codec.encode_png(compose.limit_size(cutout, 1000))
+
+    def by(name: str, work: Callable[[Clock], object], before: Callable[[NDArray[np.uint8]], object]) -> Stage:
+        return name, lambda: work(Clock()), whole(before)
+
+    unrefined, small = MaskOptions(refine=False), CutoutOptions(size=1000)
+    return [
+        by("score", lambda clock: remover.score(jpeg, clock), classifier.probability),
+        by(
+            "score and subject by the segmenter",
+            lambda clock: remover.score(jpeg, clock, segmenter.manifest.name, subject=True),
+            score_and_subject,
+        ),
+        by("mask, not refined", lambda clock: remover.mask(jpeg, unrefined, clock), mask),
+        by("cut-out of 1000 pixels", lambda clock: remover.cut_out(jpeg, small, clock), small_cutout),
+    ]
+
+
+def _quarter(width: int, height: int) -> tuple[int, int]:
+    return width // 4, height // 4
 
 
 def _decode(buffer: NDArray[np.uint8]) -> object:
@@ -134,11 +186,13 @@ def milliseconds(work: Callable[[], object], rounds: int) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Time each stage on pixels, on one core.")
     parser.add_argument("--rounds", type=int, default=5)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--models", type=Path, default=ROOT / "models", help="folder of bundles")
+    options = parser.parse_args()
+    rounds = options.rounds
     cv2.setNumThreads(1)
     print("| picture | stage | CPU ms | as before | times |\n|---|---|---:|---:|---:|")
     for width, height in ((1155, 866), (4000, 3000)):
-        for name, now, before in stages(width, height):
+        for name, now, before in [*stages(width, height), *requests(width, height, options.models)]:
             new = milliseconds(now, rounds)
             old = None if before is None else milliseconds(before, min(rounds, 3))
             compared = "| – | – |" if old is None else f"| {old:.1f} | {old / new:.1f} |"

@@ -44,8 +44,14 @@ class BrightPredictor:
     def assemble(self, prepared: Prepared, output: Tensor) -> Alpha:
         return np.asarray(output[0], np.float32)
 
-    def probability(self, image: Image) -> float:
-        return float(image[:, :, 1].mean() / 255)
+    def mask_size(self, width: int, height: int) -> tuple[int, int]:
+        return SIDE, SIDE
+
+    def probability(self, image: Image, alpha: Alpha | None = None) -> float:
+        return float(image[:, :, 1].mean() / 255 if alpha is None else alpha.mean())
+
+    def score_size(self, width: int, height: int) -> tuple[int, int]:
+        return SIDE, SIDE
 
 
 def bright_predictors(settings: Settings) -> list[BrightPredictor]:

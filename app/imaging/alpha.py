@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from app.imaging.cells import Grid, Maps, Window
 from app.imaging.guided import RADIUS, linear_model
-from app.imaging.preprocess import Alpha, Image, Placement
+from app.imaging.preprocess import Alpha, Image, Placement, resize
 
 Matte = NDArray[np.uint8]
 """An alpha (H, W) uint8, 0 is background and 255 foreground."""
@@ -40,9 +40,9 @@ def restore(canvas: Alpha, placement: Placement) -> Alpha:
 
 
 def to_size(coarse: Alpha, width: int, height: int) -> Matte:
-    """The alpha (height, width) uint8 by plain bilinear enlargement of `coarse` (h, w) float32 in [0, 1]."""
+    """The alpha (height, width) uint8 by plain resizing of `coarse` (h, w) float32 in [0, 1], bilinear if enlarged."""
     small = np.asarray(cv2.convertScaleAbs(coarse, alpha=255), np.uint8)
-    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+    return resize(small, width, height)
 
 
 def refine(coarse: Alpha, image: Image) -> Matte:

@@ -26,15 +26,8 @@ def fitting_size(width: int, height: int, megapixels: float | None) -> tuple[int
     return max(1, math.floor(width * ratio + 1e-6)), max(1, math.floor(height * ratio + 1e-6))
 
 
-def reduction(width: int, height: int, megapixels: float | None) -> int:
-    """How far a JPEG may be reduced while it is decoded (1, 2, 4 or 8) and still have so many megapixels."""
-    wanted = width * height if megapixels is None else megapixels * 1e6
-    return max(factor for factor in (1, 2, 4, 8) if factor == 1 or width * height >= wanted * factor**2)
-
-
-def within(picture: Picture, megapixels: float | None) -> Picture:
-    """The picture with arrays of at most so many megapixels."""
-    width, height = fitting_size(picture.width, picture.height, megapixels)
+def within(picture: Picture, width: int, height: int) -> Picture:
+    """The picture with arrays of that size."""
     if picture.image.shape[:2] == (height, width):
         return picture
     if picture.alpha is None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from app.errors import InvalidOption, PictureTooLarge, UndecodablePicture
 from app.imaging.header import Header, sniff
+from app.imaging.sizes import Sizing
 
 __all__ = ["Header", "Picture", "decode", "encode_jpeg", "encode_png", "encode_webp", "sniff"]
 
@@ -43,17 +44,18 @@ class Picture:
     height: int
 
 
-def decode(data: bytes, max_pixels: int, reduce: int = 1) -> Picture:
+def decode(data: bytes, max_pixels: int, least: Sizing | None = None) -> Picture:
     """The upright picture in a file of a format that `sniff` knows; of several frames or pages, the first.
 
-    Every bit depth comes out as 8 bits, every colour model as RGB. `reduce` of 2, 4 or 8 lets a JPEG (others ignore
-    it) be decoded at that fraction of its size, for when a score or a mask at low size is all that is asked for.
+    Every bit depth comes out as 8 bits, every colour model as RGB. Where fewer pixels are enough, `least` lets a JPEG
+    be decoded at 1/2, 1/4 or 1/8 of its size (its DCT allows that), but no smaller than that; others stay whole.
     Raises UnsupportedFormat, PictureTooLarge (by the header, before anything is allocated) or UndecodablePicture.
     """
     header = sniff(data)
     if header.width * header.height > max_pixels:
         raise PictureTooLarge(f"{header.width} x {header.height} pixels; the most taken here is {max_pixels}")
-    stored = _imdecode(data, _flags(header, reduce))
+    factor = 1 if least is None or header.format != "jpeg" else reduction(header.upright, least(*header.upright))
+    stored = _imdecode(data, _flags(header, factor))
     pixels = _to_8_bits(stored, header.sample_max)
     if pixels.ndim == 3 and pixels.shape[2] == 4:
         image, alpha = _split(pixels)
@@ -67,19 +69,25 @@ def decode(data: bytes, max_pixels: int, reduce: int = 1) -> Picture:
     if alpha is not None and alpha.min() == 255:
         alpha = None
     image, alpha = _turn(image, header.orientation), None if alpha is None else _turn(alpha, header.orientation)
-    if reduce > 1 and header.format == "jpeg":
-        upright = (header.height, header.width) if header.orientation > 4 else (header.width, header.height)
-    else:
-        upright = (image.shape[1], image.shape[0])
+    upright = header.upright if factor > 1 else (image.shape[1], image.shape[0])
     return Picture(image, alpha, *upright)
 
 
-def _flags(header: Header, reduce: int) -> int:
+def reduction(size: tuple[int, int], least: tuple[int, int]) -> int:
+    """How far (1, 2, 4 or 8) a size (width, height) can be reduced and still be as large as `least`."""
+    return max(
+        factor
+        for factor in (1, *REDUCED)
+        if factor == 1 or (size[0] >= factor * least[0] and size[1] >= factor * least[1])
+    )
+
+
+def _flags(header: Header, factor: int) -> int:
     """OpenCV's flags. Its own EXIF rotation is always off (it knows not every format), ours is in `_turn`."""
     if header.has_alpha:
         return cv2.IMREAD_UNCHANGED
     flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-    return flags | REDUCED[reduce] if reduce > 1 and header.format == "jpeg" else flags
+    return flags | REDUCED[factor] if factor > 1 else flags
 
 
 def _imdecode(data: bytes, flags: int) -> Stored:

@@ -59,13 +59,17 @@ def on_picture(pixels: Cutout, background: Image) -> Image:
     return _over(pixels, covering.copy() if np.shares_memory(covering, background) else covering)
 
 
+def limited_size(width: int, height: int, longest: int | None) -> tuple[int, int]:
+    """(width, height) with a longer side of at most `longest` pixels, the proportions kept; never larger than given."""
+    if longest is None or max(height, width) <= longest:
+        return width, height
+    ratio = longest / max(height, width)
+    return max(1, round(width * ratio)), max(1, round(height * ratio))
+
+
 def limit_size(pixels: NDArray[np.uint8], longest: int | None) -> NDArray[np.uint8]:
     """Shrink a cut-out, picture or alpha so that its longer side is at most `longest` pixels; never enlarges."""
-    height, width = pixels.shape[:2]
-    if longest is None or max(height, width) <= longest:
-        return pixels
-    ratio = longest / max(height, width)
-    size = (max(1, round(width * ratio)), max(1, round(height * ratio)))
+    size = limited_size(pixels.shape[1], pixels.shape[0], longest)
     return resize_cutout(pixels, *size) if pixels.ndim == 3 and pixels.shape[2] == 4 else resize(pixels, *size)
 
 

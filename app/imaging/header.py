@@ -45,6 +45,11 @@ class Header:
     gray_key: int | None = None
     sample_max: int = 65535
 
+    @property
+    def upright(self) -> tuple[int, int]:
+        """(width, height) once the orientation is applied."""
+        return (self.height, self.width) if self.orientation > 4 else (self.width, self.height)
+
 
 def sniff(data: bytes) -> Header:
     """The header of a picture file, by its content. Raises UnsupportedFormat or UndecodablePicture, nothing else."""

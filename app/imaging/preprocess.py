@@ -116,11 +116,13 @@ def reduce_for_parts(array: NDArray[np.uint8], sizes: Sequence[float], spec: Pre
 
     `sizes` are the parts' sides, shares of the shorter side. More pixels would cost time and be averaged away by `fit`.
     """
-    height, width = array.shape[:2]
+    return resize(array, *size_for_parts(array.shape[1], array.shape[0], sizes, spec))
+
+
+def size_for_parts(width: int, height: int, sizes: Sequence[float], spec: PreprocessSpec) -> tuple[int, int]:
+    """The (width, height) to which `reduce_for_parts` brings a picture of that size."""
     ratio = spec.size / (min(sizes) * min(height, width))
-    if ratio >= 1:
-        return array
-    return resize(array, max(1, round(width * ratio)), max(1, round(height * ratio)))
+    return (width, height) if ratio >= 1 else (max(1, round(width * ratio)), max(1, round(height * ratio)))
 
 
 def place(image_width: int, image_height: int, spec: PreprocessSpec) -> Placement:

@@ -33,6 +33,17 @@ class Predictor(Protocol):
         """The alpha (h, w) float32 in [0, 1] of the whole picture, at the network's own resolution."""
         ...
 
-    def probability(self, image: Image) -> float:
-        """How likely the picture as a whole shows foreground, in [0, 1]."""
+    def mask_size(self, width: int, height: int) -> tuple[int, int]:
+        """The (width, height) to which `prepare` brings a picture of that size: more pixels tell it nothing more."""
+        ...
+
+    def probability(self, image: Image, alpha: Alpha | None = None) -> float:
+        """How likely the picture as a whole shows foreground, in [0, 1].
+
+        `alpha`: what `assemble` made of the same image, where that is known already; a segmenter need not run again.
+        """
+        ...
+
+    def score_size(self, width: int, height: int) -> tuple[int, int]:
+        """The same as `mask_size` for `probability`."""
         ...

@@ -1,9 +1,15 @@
 """Uploads in, answers out: the whole app with a predictor for which bright is foreground."""
 
 import numpy as np
+import pytest
 from starlette.testclient import TestClient
 
+from app.imaging.preprocess import Alpha, Image
+from app.inference.predictor import Prepared
+from app.main import create_app
+from app.settings import Settings
 from tests.pictures import decoded, disc, encoded
+from tests.stand_ins import BrightPredictor
 
 
 def test_predict_says_how_bright_a_picture_is(client: TestClient) -> None:
@@ -79,3 +85,73 @@ def test_the_upload_s_own_transparency_is_respected(client: TestClient) -> None:
     cutout = decoded(client.post("/cutout", files={"file": encoded(image)}).content)
     assert not cutout[:, :48].any()
     assert cutout[32, 56, 3] == 255
+
+
+def test_a_jpeg_is_decoded_no_larger_than_the_answer_needs(client: TestClient) -> None:
+    """What is said of the picture stays that of the upload, whatever the size it was decoded at."""
+    upload = {"file": encoded(disc(960, 640), ".jpg")}
+    answer = client.post("/predict", files=upload, data={"subject": "true"}).json()
+    assert answer["image"] == {"width": 960, "height": 640}
+    assert abs(answer["subject"]["box"]["left"] - 320) <= 30
+    assert abs(answer["subject"]["box"]["width"] - 320) <= 60
+    mask = client.post("/mask", files=upload, data={"refine": "false"})
+    assert decoded(mask.content).shape == (640, 960)
+    small = client.post("/cutout", files=upload, data={"size": "96"})
+    assert decoded(small.content).shape == (64, 96, 4)
+    for headers in (mask.headers, small.headers):
+        box = [int(number) for number in headers["x-bounding-box"].split(",")]
+        np.testing.assert_allclose(box, [320, 160, 320, 320], atol=60)
+
+
+@pytest.mark.parametrize("size", [1, 7, 48, 500])
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_the_answer_s_size_does_not_depend_on_the_format(client: TestClient, suffix: str, size: int) -> None:
+    upload = {"file": encoded(disc(301, 203), suffix)}
+    ratio = min(1, size / 301)
+    expected = (max(1, round(203 * ratio)), max(1, round(301 * ratio)))
+    for path, extra in (
+        ("/mask", {}),
+        ("/mask", {"refine": "false"}),
+        ("/cutout", {}),
+        ("/mask", {"roi": "0 0 50% 90%"}),
+    ):
+        answer = client.post(path, files=upload, data={"size": str(size), **extra})
+        assert decoded(answer.content).shape[:2] == expected
+
+
+class Watching(BrightPredictor):
+    """Remembers the sizes of the pictures it was run on."""
+
+    def __init__(self) -> None:
+        super().__init__("segmenter")
+        self.seen: list[tuple[int, ...]] = []
+
+    def prepare(self, image: Image) -> Prepared:
+        self.seen.append(image.shape[:2])
+        return super().prepare(image)
+
+    def probability(self, image: Image, alpha: Alpha | None = None) -> float:
+        if alpha is None:
+            self.seen.append(image.shape[:2])
+        return super().probability(image, alpha)
+
+
+@pytest.mark.parametrize(
+    ("path", "asked", "size"),
+    [
+        ("/predict", {}, (80, 120)),
+        ("/predict", {"model": "segmenter", "subject": "true"}, (80, 120)),
+        ("/mask", {"refine": "false"}, (80, 120)),
+        ("/mask", {"size": "96"}, (64, 96)),
+        ("/mask", {}, (640, 960)),
+        ("/cutout", {"size": "480"}, (320, 480)),
+        ("/cutout", {"size": "480", "crop": "true"}, (640, 960)),
+    ],
+)
+def test_one_run_on_no_more_pixels_than_the_answer_needs(
+    path: str, asked: dict[str, str], size: tuple[int, int]
+) -> None:
+    predictor = Watching()
+    with TestClient(create_app(Settings(), lambda _: [predictor])) as client:
+        assert client.post(path, files={"file": encoded(disc(960, 640), ".jpg")}, data=asked).status_code == 200
+    assert predictor.seen == [size]

@@ -146,9 +146,16 @@ def test_a_fully_opaque_alpha_is_none() -> None:
 
 @pytest.mark.parametrize("reduce", [2, 4, 8])
 def test_a_reduced_jpeg_is_smaller_but_keeps_its_size_in_words(reduce: int) -> None:
-    picture = codec.decode(oriented("JPEG", 6, 3), ANY, reduce)
+    picture = codec.decode(oriented("JPEG", 6, 3), ANY, lambda width, height: (width // reduce, height // reduce))
     assert (picture.width, picture.height) == (HEIGHT, WIDTH)
     assert picture.image.shape == (WIDTH // reduce, HEIGHT // reduce, 3)
+
+
+@given(st.tuples(st.integers(1, 9000), st.integers(1, 9000)), st.tuples(st.integers(1, 9000), st.integers(1, 9000)))
+def test_a_jpeg_is_reduced_as_far_as_it_may_be_and_no_further(size: tuple[int, int], least: tuple[int, int]) -> None:
+    factor = codec.reduction(size, least)
+    assert factor == 1 or (size[0] / factor >= least[0] and size[1] / factor >= least[1])
+    assert factor == 8 or size[0] / (2 * factor) < least[0] or size[1] / (2 * factor) < least[1]
 
 
 @given(arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40), st.sampled_from([1, 3, 4]))))
