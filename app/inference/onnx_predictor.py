@@ -1,13 +1,14 @@
 """Bundles run by onnxruntime. The only module of the server that imports it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import onnxruntime
 
-from app.errors import BundleError
+from app.errors import BundleError, ProviderMissing
 from app.imaging.alpha import restore
 from app.imaging.preprocess import (
     Alpha,
@@ -20,17 +21,28 @@ from app.imaging.preprocess import (
     reduce_for_parts,
     size_for_parts,
 )
-from app.inference.manifest import Manifest, PartsSpec, read_manifest
+from app.inference.manifest import Manifest, OutputSpec, PartsSpec, read_manifest
 from app.inference.predictor import Predictor, Prepared
 
 BATCH = 16  # one fixed batch size: onnxruntime's arena grows with every new shape and never shrinks
 MAP_SIDE = 96  # pixels of the shorter side of the map of parts
+INPUT_TYPES: dict[str, type[np.floating[Any]]] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 
 
-def load_predictor(bundle: Path, intra_op_threads: int = 1) -> Predictor:
-    """The predictor of a bundle, its manifest and sha256 checked. Raises BundleError."""
+PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+    "openvino": "OpenVINOExecutionProvider",
+    "migraphx": "MIGraphXExecutionProvider",
+}
+
+
+def load_predictor(bundle: Path, intra_op_threads: int = 1, providers: Sequence[str] = ("cpu",)) -> Predictor:
+    """The predictor of a bundle, its manifest and sha256 checked. `providers`, of PROVIDERS, run the network, the first
+    whatever it can. Raises BundleError, or ProviderMissing."""
     manifest = read_manifest(bundle)
-    session = _Session(bundle / manifest.model.file, manifest, intra_op_threads)
+    session = _Session(bundle / manifest.model.file, manifest, intra_op_threads, providers)
     if manifest.parts is not None:
         return PartsPredictor(manifest, session, manifest.parts)
     return MaskPredictor(manifest, session)
@@ -39,34 +51,61 @@ def load_predictor(bundle: Path, intra_op_threads: int = 1) -> Predictor:
 class _Session:
     """An onnxruntime session with one input and the output that the manifest names."""
 
-    def __init__(self, path: Path, manifest: Manifest, intra_op_threads: int) -> None:
+    def __init__(self, path: Path, manifest: Manifest, intra_op_threads: int, providers: Sequence[str]) -> None:
+        wanted = _checked(providers)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = intra_op_threads
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
+        for name, size in manifest.model.dimensions.items():
+            options.add_free_dimension_override_by_name(name, size)
         try:
-            self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(path, options, providers=wanted)
         except Exception as error:  # onnxruntime's own exceptions share no base class
             raise BundleError(f"{path}: onnxruntime can't load it: {error}") from error
+        # A provider whose libraries are missing is left out with no more than a warning.
+        if missing := [name for name in providers if PROVIDERS[name] not in self._session.get_providers()]:
+            raise ProviderMissing(f"CUTOUT_PROVIDERS={','.join(providers)}: {missing[0]} is there but does not start")
         self._input, self._output = manifest.model.input, manifest.output.name
         self._activation = manifest.output.activation
         self._check_names(path)
+        self._dtype = self._input_type(path)
 
     def run(self, tensor: Tensor) -> Tensor:
-        output: Tensor = self._session.run([self._output], {self._input: tensor})[0]
+        feed = {self._input: tensor.astype(self._dtype, copy=False)}
+        output = np.asarray(self._session.run([self._output], feed)[0], np.float32)
         if self._activation == "sigmoid":
-            return np.asarray(1 / (1 + np.exp(-output)), np.float32)
+            return np.asarray(0.5 + 0.5 * np.tanh(0.5 * output), np.float32)  # 1 / (1 + exp(-x)) would overflow
         if self._activation == "minmax":
             low, high = output.min(), output.max()
             return np.asarray((output - low) / max(float(high - low), 1e-6), np.float32)
-        return np.asarray(output, np.float32)
+        return output
 
     def _check_names(self, path: Path) -> None:
         inputs = [node.name for node in self._session.get_inputs()]
         outputs = [node.name for node in self._session.get_outputs()]
         if inputs != [self._input] or self._output not in outputs:
             raise BundleError(f"{path}: inputs {inputs} and outputs {outputs} are not what the manifest says")
+
+    def _input_type(self, path: Path) -> type[np.floating[Any]]:
+        stated = self._session.get_inputs()[0].type
+        if stated not in INPUT_TYPES:
+            raise BundleError(f"{path}: the input is a {stated}; only {', '.join(INPUT_TYPES)} can be fed")
+        return INPUT_TYPES[stated]
+
+
+def _checked(providers: Sequence[str]) -> list[str]:
+    """onnxruntime's names. Raises ProviderMissing where it was built without one."""
+    available = onnxruntime.get_available_providers()
+    if missing := [name for name in providers if PROVIDERS[name] not in available]:
+        there = ",".join(name for name, full in PROVIDERS.items() if full in available)
+        raise ProviderMissing(
+            f"CUTOUT_PROVIDERS={','.join(providers)}: no {missing[0]} in this onnxruntime, only {there}"
+        )
+    if {"cuda", "tensorrt"} & set(providers):
+        onnxruntime.preload_dlls()  # the libraries that pip installed; the loader would look for the system's alone
+    return [PROVIDERS[name] for name in providers]
 
 
 class MaskPredictor:
@@ -84,7 +123,10 @@ class MaskPredictor:
 
     def assemble(self, prepared: Prepared, output: Tensor) -> Alpha:
         side = self.manifest.preprocess.size
-        return restore(np.clip(output.reshape(side, side), 0, 1), prepared.placements[0])
+        canvas = foreground_plane(output, self.manifest.output)
+        if canvas.shape != (side, side):
+            canvas = np.asarray(cv2.resize(canvas, (side, side), interpolation=cv2.INTER_LINEAR), np.float32)
+        return restore(np.clip(canvas, 0, 1), prepared.placements[0])
 
     def mask_size(self, width: int, height: int) -> tuple[int, int]:
         return _placed_size(width, height, self.manifest)
@@ -99,6 +141,17 @@ class MaskPredictor:
 
     def score_size(self, width: int, height: int) -> tuple[int, int]:
         return self.mask_size(width, height)
+
+
+def foreground_plane(output: Tensor, spec: OutputSpec) -> Tensor:
+    """The (h, w) of an output that holds the foreground. Raises BundleError for a shape without one."""
+    if output.ndim == 4:
+        output = output if spec.layout == "NCHW" else output.transpose(0, 3, 1, 2)
+        if spec.channel < output.shape[1]:
+            return np.ascontiguousarray(output[0, spec.channel])
+    elif output.ndim in (2, 3) and output.size == output.shape[-1] * output.shape[-2]:
+        return output.reshape(output.shape[-2:])
+    raise BundleError(f"output {spec.name!r} of shape {output.shape} has no channel {spec.channel} ({spec.layout})")
 
 
 class PartsPredictor:
