@@ -26,6 +26,11 @@ help: ## list the targets
 serve: $(VENV)/.server ## install the server (no TensorFlow) and run it on CUTOUT_HOST:CUTOUT_PORT (127.0.0.1:8000)
 	exec $(BIN)/python -m app
 
+.PHONY: serve-gpu
+serve-gpu: ## the same on an NVIDIA GPU, in an environment of its own (.venv-gpu)
+	$(MAKE) VENV=.venv-gpu .venv-gpu/.gpu
+	CUTOUT_PROVIDERS="$${CUTOUT_PROVIDERS:-cuda,cpu}" exec .venv-gpu/bin/python -m app
+
 .PHONY: test
 test: lint ## install everything; lint, types, import contracts and all tests
 	$(BIN)/python -m pytest $(ARGS)
@@ -52,8 +57,9 @@ export-env: $(VENV)/.export ## install what `.venv/bin/python -m model_export` n
 .PHONY: lock
 lock: $(VENV)/.dev ## write requirements/ anew from pyproject.toml (UPGRADE=--upgrade for newer versions)
 	$(LOCK) --extra dev -o requirements/dev.txt
-	$(LOCK) --extra export -c requirements/dev.txt -o requirements/export.txt
+	$(LOCK) --extra export --extra tune -c requirements/dev.txt -o requirements/export.txt
 	$(LOCK) -c requirements/dev.txt -o requirements/server.txt
+	$(LOCK) --extra gpu --no-emit-package onnxruntime -c requirements/dev.txt -o requirements/gpu.txt
 	$(LOCK) --extra ray -c requirements/dev.txt -o requirements/ray.txt
 
 .PHONY: clean
