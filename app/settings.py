@@ -67,5 +67,5 @@ class Settings(BaseSettings):
 
     @field_validator("api_keys", "providers", mode="before")
     @classmethod
-    def _split_keys(cls, value: object) -> object:
+    def _split(cls, value: object) -> object:
         return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
