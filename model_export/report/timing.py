@@ -5,6 +5,7 @@ import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
@@ -17,11 +18,15 @@ LONGEST_SECONDS = 3.0
 
 @dataclass(frozen=True)
 class Timing:
-    """Medians in milliseconds for one picture of `width` x `height`, and where they were taken."""
+    """Medians in milliseconds for one picture of `width` x `height`, and where they were taken.
+
+    An alpha takes `prepare`, `network` and `assemble`; `probability` is the answer to the picture as a whole.
+    """
 
     prepare: float
     network: float
     assemble: float
+    probability: float
     width: int
     height: int
     threads: int
@@ -37,22 +42,28 @@ def measure_time(
     predictor: Predictor, image: Image, threads: int, clock: Callable[[], float] = time.perf_counter
 ) -> Timing:
     """The median of 15 runs after one to warm up; fewer where a run takes long."""
-    prepared = predictor.prepare(image)
-    predictor.assemble(prepared, predictor.predict(prepared))
-    taken: list[tuple[float, float, float]] = []
+    _steps(predictor, image, clock)
+    taken: list[tuple[float, ...]] = []
     began = clock()
     while len(taken) < RUNS and (not taken or clock() - began < LONGEST_SECONDS):
-        times = [clock()]
-        prepared = predictor.prepare(image)
-        times.append(clock())
-        output = predictor.predict(prepared)
-        times.append(clock())
-        predictor.assemble(prepared, output)
-        times.append(clock())
-        taken.append((times[1] - times[0], times[2] - times[1], times[3] - times[2]))
-    prepare, network, assemble = (1000 * median(column) for column in zip(*taken, strict=True))
+        taken.append(_steps(predictor, image, clock))
+    prepare, network, assemble, probability = (1000 * median(column) for column in zip(*taken, strict=True))
     height, width = image.shape[:2]
-    return Timing(prepare, network, assemble, width, height, threads, len(taken), machine())
+    return Timing(prepare, network, assemble, probability, width, height, threads, len(taken), machine())
+
+
+def _steps(predictor: Predictor, image: Image, clock: Callable[[], float]) -> tuple[float, ...]:
+    """Seconds that each step took, once."""
+    times = [clock()]
+    prepared = predictor.prepare(image)
+    times.append(clock())
+    output = predictor.predict(prepared)
+    times.append(clock())
+    predictor.assemble(prepared, output)
+    times.append(clock())
+    predictor.probability(image)
+    times.append(clock())
+    return tuple(later - earlier for earlier, later in pairwise(times))
 
 
 def machine() -> str:

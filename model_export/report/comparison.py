@@ -1,0 +1,140 @@
+"""Several bundles side by side: the same pictures, the same measures, the best of each marked."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from model_export.card import MEASURES
+from model_export.evaluate import Result
+from model_export.report.curves import calibration
+from model_export.report.evidence import Evidence, PictureScore, spread_over_sets
+from model_export.report.sections import (
+    COUNTS,
+    LOWER_IS_BETTER,
+    Section,
+    cell,
+    main_measure,
+    overlay_panels,
+    quality_plots,
+    time_text,
+)
+from model_export.report.subject import Subject
+from model_export.report.timing import Timing
+
+MOST_DIFFERENT = 12
+
+
+def comparison(
+    subjects: Sequence[Subject],
+    results: Sequence[Result],
+    evidence: Sequence[Evidence],
+    times: Sequence[Timing],
+    root_name: str,
+) -> dict[str, Any]:
+    """What the page of a comparison shows."""
+    names = labels(subjects)
+    main = MEASURES[main_measure(results[0])]
+    aside = "that none of them trained on" if results[0]["split"] == "test" else "in all"
+    counts = [(f"{name}, ", each.counts) for name, each in zip(names, evidence, strict=True)]
+    return {
+        "title": " – ".join(names),
+        "heading": " and ".join(names) if len(names) < 3 else f"{len(names)} models side by side",
+        "lead": f"The same {results[0]['pictures']:,} pictures of “{root_name}” {aside}, through onnxruntime.",
+        "measures_text": "The best of each row is green. Lower is better for MAE, loss and calibration error.",
+        "measures": _measures(names, results, evidence),
+        "plots": quality_plots(counts, None),
+        "sets_text": f"{main}, set by set; the sets where they differ most come first.",
+        "sets": _sets(names, results),
+        "pictures_text": f"Where the {main if main == 'IoU' else 'share of parts told right'} differs most, at most "
+        "two of a set. The outline of the true mask is pink.",
+        "pictures": _pictures(names, subjects, evidence),
+        "panels": 2 + len(subjects),
+        "models": _models(names, subjects, times),
+        "time_text": time_text(times[0]),
+    }
+
+
+def labels(subjects: Sequence[Subject]) -> list[str]:
+    """A short name for each: the bundle's, with version or folder where that alone would be ambiguous."""
+    manifests = [subject.manifest for subject in subjects]
+    for options in (
+        [manifest.name for manifest in manifests],
+        [f"{manifest.name} {manifest.version}" for manifest in manifests],
+        [subject.folder.resolve().name for subject in subjects],
+    ):
+        if len(set(options)) == len(options):
+            return options
+    return [f"{number}: {manifest.name}" for number, manifest in enumerate(manifests, 1)]
+
+
+def _measures(names: Sequence[str], results: Sequence[Result], evidence: Sequence[Evidence]) -> Section:
+    rows = [
+        _row(MEASURES[key], [result[key] for result in results], key in LOWER_IS_BETTER)
+        for key in MEASURES
+        if key in results[0] and key not in COUNTS
+    ]
+    errors = [calibration(each.counts).ece for each in evidence]
+    return {"columns": ["", *names], "rows": [*rows, _row("calibration error (ECE)", errors, lower=True)]}
+
+
+def _sets(names: Sequence[str], results: Sequence[Result]) -> Section:
+    main = main_measure(results[0])
+    values = {name: [result["sets"][name][main] for result in results] for name in results[0]["sets"]}
+    order = sorted(values, key=lambda name: min(values[name]) - max(values[name]))
+    rows = [_row(name, values[name], lower=False, bars=True) for name in order]
+    overall = {**_row("all together", [result[main] for result in results], lower=False, bars=True), "overall": True}
+    return {"columns": ["set", *names], "rows": [overall, *rows]}
+
+
+def _row(name: str, values: Sequence[float], lower: bool, bars: bool = False) -> Section:
+    best = min(values) if lower else max(values)
+    tied = all(f"{value:.3f}" == f"{best:.3f}" for value in values)
+    cells = [
+        cell(f"{value:.3f}", share=value if bars else None, best=f"{value:.3f}" == f"{best:.3f}" and not tied)
+        for value in values
+    ]
+    return {"name": name, "overall": False, "cells": cells}
+
+
+def _pictures(names: Sequence[str], subjects: Sequence[Subject], evidence: Sequence[Evidence]) -> list[Section]:
+    scores = [{picture.pair.image_path: picture.value for picture in each.pictures} for each in evidence]
+
+    def spread(picture: PictureScore) -> float:
+        values = [each[picture.pair.image_path] for each in scores]
+        return max(values) - min(values)
+
+    ranked = sorted(evidence[0].pictures, key=spread, reverse=True)
+    found = []
+    for picture in spread_over_sets(ranked, MOST_DIFFERENT):
+        values = [each[picture.pair.image_path] for each in scores]
+        answers = [
+            (f"{name} {value:.2f}", subject.predictor)
+            for name, value, subject in zip(names, values, subjects, strict=True)
+        ]
+        panels = overlay_panels(picture.pair, answers)
+        found.append({"name": f"{picture.pair.set} / {picture.pair.stem}", "value": "", "panels": panels})
+    return found
+
+
+def _models(names: Sequence[str], subjects: Sequence[Subject], times: Sequence[Timing]) -> Section:
+    manifests = [subject.manifest for subject in subjects]
+    smallest = min(manifest.model.bytes for manifest in manifests)
+    fastest = min(time.total for time in times)
+    several = len(subjects) > 1
+    sizes = [
+        cell(f"{each.model.bytes / 1e6:.2f} MB", best=several and each.model.bytes == smallest) for each in manifests
+    ]
+    rows = {
+        "size": sizes,
+        "precision": [cell(each.model.precision) for each in manifests],
+        "parameters": [cell(f"{each.model.parameters:,}" if each.model.parameters else "–") for each in manifests],
+        "input": [
+            cell(f"{each.preprocess.size} × {each.preprocess.size} × {each.preprocess.channels}") for each in manifests
+        ],
+        "time for an alpha": [cell(f"{time.total:.1f} ms", best=several and time.total == fastest) for time in times],
+        "of which network": [cell(f"{time.network:.1f} ms") for time in times],
+        "version": [cell(each.version) for each in manifests],
+        "code": [cell(each.training.code_version if each.training else "–") for each in manifests],
+        "sha256": [cell(each.model.sha256[:12]) for each in manifests],
+    }
+    table = [{"name": name, "overall": False, "cells": cells} for name, cells in rows.items()]
+    return {"columns": ["", *names], "rows": table}

@@ -1,0 +1,24 @@
+"""From a report's contents to one HTML file that needs nothing else."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from model_export.provenance import code_version
+
+Context = dict[str, Any]
+
+
+def render(template: str, context: Context) -> str:
+    """The page of `report.html` or `compare.html`; values are escaped, a name that is missing is an error."""
+    environment = Environment(
+        loader=PackageLoader("model_export.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    written = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    page = environment.get_template(template)
+    return page.render({"refresh": None, "code_version": code_version(), "written": written, **context})

@@ -1,0 +1,54 @@
+"""What a report is about: a bundle as it is served, or a training run as it would be."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from app.errors import DataError
+from app.inference.manifest import MANIFEST, Manifest
+from app.inference.onnx_predictor import load_predictor
+from app.inference.predictor import Predictor
+from model_export.config import RUN_CONFIG, read_run_config
+from model_export.report.history import History, read_history
+from model_export.run_folder import MODEL
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A loaded network with what is known of how it came about. `is_run`: float32, not exported yet."""
+
+    predictor: Predictor
+    folder: Path
+    history: History | None
+    is_run: bool
+    threads: int = 1
+
+    @property
+    def manifest(self) -> Manifest:
+        return self.predictor.manifest
+
+
+def load_subject(folder: Path, root: Path, threads: int = 1) -> Subject:
+    """A bundle's folder, or a run's, whose best network is converted to ONNX for the occasion.
+
+    `root` holds the pictures. Raises DataError where `folder` is neither, BundleError for a damaged bundle.
+    """
+    if (folder / MANIFEST).is_file():
+        return Subject(load_predictor(folder, threads), folder, read_history(folder), False, threads)
+    if (folder / RUN_CONFIG).is_file():
+        return Subject(_converted(folder, root, threads), folder, read_history(folder), True, threads)
+    raise DataError(f"{folder}: neither a bundle ({MANIFEST}) nor a training run ({RUN_CONFIG})")
+
+
+def _converted(run: Path, root: Path, threads: int) -> Predictor:
+    from model_export.data import find_pairs
+    from model_export.export import Export, convert
+    from model_export.provenance import read_licenses
+
+    config = read_run_config(run)
+    pairs = find_pairs(root, config.data.sets, config.data.clips)
+    with TemporaryDirectory() as folder:
+        bundle = Path(folder) / "float32"
+        converted = convert(Export(run / MODEL, config, root, read_licenses(), quantized=False), pairs, bundle)
+        (bundle / MANIFEST).write_text(converted.manifest.model_dump_json())
+        return load_predictor(bundle, threads)
