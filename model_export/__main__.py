@@ -37,12 +37,15 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="go on with the run in --out")] = False,
     overrides: Overrides = [],  # noqa: B006 - typer reads the default, nothing writes to it
 ) -> None:
-    """Train a network on a folder of pictures with masks."""
+    """Train a network on a folder of pictures with masks; the run's folder gets a report."""
     from model_export.config import load_config
+    from model_export.report.write import write_run_report
     from model_export.train import train as run
 
     loaded = load_config(config, overrides)
-    print(run(loaded, data, out or Path("runs") / loaded.name, resume))
+    folder = out or Path("runs") / loaded.name
+    print(run(loaded, data, folder, resume))
+    write_run_report(folder, data)
 
 
 class Split(StrEnum):
@@ -59,11 +62,47 @@ def evaluate(
     ] = Split.ALL,
     alphas: Annotated[bool, typer.Option("--alphas", help="score a classifier's coarse alphas, not its parts")] = False,
     threads: Annotated[int, typer.Option(min=1, help="onnxruntime's threads")] = 1,
+    report: Annotated[
+        Path | None, typer.Option(help="the report's file; runs/reports/<bundle>-<split>.html when absent")
+    ] = None,
+    no_report: Annotated[bool, typer.Option("--no-report", help="only the JSON")] = False,
 ) -> None:
-    """Measure a bundle on a folder of pictures with masks; one JSON object on standard output."""
+    """Measure a bundle on a folder of pictures with masks; one JSON object on standard output, and a report."""
     from model_export.evaluate import evaluate as run
+    from model_export.report.subject import load_subject
+    from model_export.report.write import write_report
 
-    print(json.dumps(run(bundle, data, split.value, alphas, threads), indent=2))
+    if no_report:
+        result = run(bundle, data, split.value, alphas, threads)
+    else:
+        subject = load_subject(bundle, data, threads)
+        out = report or Path("runs") / "reports" / f"{subject.manifest.name}-{split.value}.html"
+        result = write_report(subject, data, out, split.value, alphas)
+    print(json.dumps(result, indent=2))
+
+
+@cli.command()
+def report(
+    models: Annotated[list[Path], typer.Argument(help="bundles or training runs; several are compared")],
+    data: Data,
+    out: Annotated[Path | None, typer.Option(help="the HTML file; report.html in the run, compare.html here")] = None,
+    split: Annotated[
+        Split, typer.Option(help="test: pictures that none of them trained on; all: every one")
+    ] = Split.TEST,
+    threads: Annotated[int, typer.Option(min=1, help="onnxruntime's threads")] = 1,
+) -> None:
+    """Write the report of a bundle or run, or one page that compares several on the same pictures."""
+    from model_export.report.subject import load_subject
+    from model_export.report.write import write_comparison, write_report
+    from model_export.run_folder import REPORT
+
+    subjects = [load_subject(model, data, threads) for model in models]
+    if len(subjects) > 1:
+        write_comparison(subjects, data, out or Path("compare.html"), split.value)
+    else:
+        write_report(
+            subjects[0], data, out or (models[0] / REPORT if subjects[0].is_run else Path(REPORT)), split.value
+        )
 
 
 @cli.command()

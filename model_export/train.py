@@ -15,6 +15,7 @@ from model_export.config import RUN_CONFIG, CnnConfig, TrainConfig
 from model_export.data import find_pairs, select_some
 from model_export.losses import DeeplySupervised
 from model_export.networks import build_cnn, build_encoder_decoder, dtype_policy, inference_model
+from model_export.report.live import LiveReport
 from model_export.run_folder import HISTORY, MODEL, replace
 from model_export.schedule import build_optimizer
 from model_export.tasks import MaskTask, PartTask, Task
@@ -39,7 +40,7 @@ def train(config: TrainConfig, root: Path, out: Path, resume: bool = False) -> P
     model.optimizer.build(model.trainable_variables)
     done = checkpoint.resume(model) if resume and (out / STATE).is_file() else 0
     try:
-        _fit(model, batches, sizes, done, [callback for callback in (average, checkpoint) if callback])
+        _fit(model, batches, sizes, done, [callback for callback in (average, checkpoint, LiveReport(out)) if callback])
     except KeyboardInterrupt:
         print(f"stopped; the best model so far is {out / MODEL}, and --resume goes on from here")
     if not (out / MODEL).is_file():

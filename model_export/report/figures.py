@@ -158,6 +158,8 @@ def _learning_curve(history: History, name: str, lines: Sequence[Line]) -> str |
         axes.axvline(history.best_epoch, color=MUTED, linewidth=1, linestyle=(0, (3, 3)))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.margins(x=0.02)
+    if name == "learning rate":
+        axes.set_ylim(bottom=0)
     return to_svg(axes, legend="best" if number > 1 else None)
 
 

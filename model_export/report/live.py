@@ -1,5 +1,7 @@
 """A page to watch a training run by."""
 
+import math
+import time
 from pathlib import Path
 from typing import Any
 
@@ -7,13 +9,17 @@ import keras
 
 from model_export.report.write import write_progress
 
+SECONDS_BETWEEN = 30.0  # drawing takes about half a second
+
 
 class LiveReport(keras.callbacks.Callback):
-    """Writes the run's report anew after each look at the validation split; comes after what writes the history."""
+    """Writes the run's report anew after a look at the validation split; comes after what writes the history."""
 
     def __init__(self, run: Path) -> None:
         super().__init__()
-        self.run = run
+        self.run, self.written = run, -math.inf
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        write_progress(self.run)
+        if time.monotonic() - self.written >= SECONDS_BETWEEN:
+            write_progress(self.run)
+            self.written = time.monotonic()
