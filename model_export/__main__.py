@@ -35,16 +35,25 @@ def train(
     data: Data,
     out: Annotated[Path | None, typer.Option(help="the run's folder; runs/<name> when absent")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on with the run in --out")] = False,
+    start: Annotated[
+        Path | None, typer.Option("--from", help="fine-tune: a bundle, a run or a .keras file to start from")
+    ] = None,
+    keep: Annotated[
+        Path | None, typer.Option(help="with --from: a folder of general pictures to train on too, so as not to forget")
+    ] = None,
     overrides: Overrides = [],  # noqa: B006 - typer reads the default, nothing writes to it
 ) -> None:
     """Train a network on a folder of pictures with masks; the run's folder gets a report."""
     from model_export.config import load_config
     from model_export.report.write import write_run_report
+    from model_export.start import find_origin
     from model_export.train import train as run
 
-    loaded = load_config(config, overrides)
+    origin = find_origin(start) if start else None
+    loaded = load_config(config, overrides, origin.config if origin else None)
+    keras_file = origin.keras_file if origin else None
     folder = out or Path("runs") / loaded.name
-    print(run(loaded, data, folder, resume))
+    print(run(loaded, data, folder, resume, keras_file, keep))
     write_run_report(folder, data)
 
 

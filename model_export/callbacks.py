@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from app.errors import DataError
 from model_export.run_folder import HISTORY, MODEL, replace
 
 Scores = dict[str, float]
@@ -28,7 +29,7 @@ class WeightAverage(keras.callbacks.Callback):
     def __init__(self, decay: float) -> None:
         super().__init__()
         self.decay = decay
-        self.updates = 0
+        self.steps = self.updates = 0
         self.weights: list[Any] = []
 
     def on_train_begin(self, logs: Any = None) -> None:
@@ -36,7 +37,8 @@ class WeightAverage(keras.callbacks.Callback):
             self.weights = [np.array(value) for value in self.model.get_weights()]
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        if (batch + 1) % self.EVERY:
+        self.steps += 1  # over epochs, which may be shorter than EVERY
+        if self.steps % self.EVERY:
             return
         self.updates += 1
         kept = min(self.decay**self.EVERY, (1 + self.updates) / (10 + self.updates))
@@ -58,12 +60,13 @@ class Checkpoint(keras.callbacks.Callback):
         judge: Callable[[Any], Scores],
         average: WeightAverage | None,
         every: int = 1,
+        patience: int = 0,
     ) -> None:
         super().__init__()
         self.out, self.reference, self.served = out, reference, served
-        self.judge, self.average, self.every = judge, average, every
-        self.best = -math.inf
-        self.seconds = 0.0
+        self.judge, self.average, self.every, self.patience = judge, average, every, patience
+        self.best, self.best_epoch = -math.inf, 0
+        self.seconds, self.epochs_done = 0.0, 0
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._started = time.monotonic()
@@ -71,15 +74,38 @@ class Checkpoint(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.seconds += time.monotonic() - self._started
         last = epoch + 1 == self.params["epochs"]
-        scores = self._validate() if last or (epoch + 1) % self.every == 0 else {}
+        scores = self._validate(epoch) if last or (epoch + 1) % self.every == 0 else {}
         self._log(epoch, {**(logs or {}), **scores})
         self._save_state(epoch + 1)
+        if self.patience and scores and epoch + 1 - self.best_epoch >= self.patience:
+            print(f"no better score in {self.patience} epochs; the best was epoch {self.best_epoch}")
+            self.model.stop_training = True
 
-    def _validate(self) -> Scores:
+    def judge_start(self, model: Any) -> None:
+        """Score and keep what fine-tuning starts from, as epoch 0: a run never ends with less."""
+        self.reference.set_weights(model.get_weights())
+        scores = self.judge(self.served)
+        self.best = scores["score"]
+        replace(self.out / MODEL, self.served.save)
+        self._write_line(0, scores)
+
+    def keep_something(self) -> None:
+        """Judge and keep the network as it is where a run is stopped before its first look at the validation split.
+
+        Raises DataError where no epoch is complete.
+        """
+        if (self.out / MODEL).is_file():
+            return
+        if not (self.out / STATE).is_file():
+            raise DataError(f"{self.out}: stopped before the first epoch was complete; nothing to keep")
+        self._validate(self.epochs_done - 1)
+        self._save_state(self.epochs_done)
+
+    def _validate(self, epoch: int) -> Scores:
         self.reference.set_weights(self.average.weights if self.average else self.model.get_weights())
         scores = self.judge(self.served)
         if scores["score"] > self.best:
-            self.best = scores["score"]
+            self.best, self.best_epoch = scores["score"], epoch + 1
             replace(self.out / MODEL, self.served.save)
         replace(self.out / LAST, self.served.save)
         return scores
@@ -93,12 +119,17 @@ class Checkpoint(keras.callbacks.Callback):
             with np.load(self.out / AVERAGE) as arrays:
                 self.average.weights = [arrays[f"arr_{number}"] for number in range(len(arrays))]
             self.average.updates = state["updates"]
-        return int(state["epochs_done"])
+        self.epochs_done = int(state["epochs_done"])
+        self.best_epoch = state.get("best_epoch", self.epochs_done)
+        return self.epochs_done
 
     def _log(self, epoch: int, values: dict[str, Any]) -> None:
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        self._write_line(epoch + 1, values, rate=rate)
+
+    def _write_line(self, epoch: int, values: dict[str, Any], **exact: float) -> None:
         rounded = {key: round(float(value), 5) for key, value in values.items()}
-        line = json.dumps({"epoch": epoch + 1, "seconds": round(self.seconds, 1), "rate": rate, **rounded})
+        line = json.dumps({"epoch": epoch, "seconds": round(self.seconds, 1), **exact, **rounded})
         with (self.out / HISTORY).open("a") as history:
             history.write(line + "\n")
 
@@ -108,5 +139,12 @@ class Checkpoint(keras.callbacks.Callback):
             arrays = self.average.weights
             replace(self.out / AVERAGE, lambda path: np.savez(path, *arrays))
         updates = self.average.updates if self.average else 0
-        state = {"epochs_done": epochs_done, "best": self.best, "seconds": self.seconds, "updates": updates}
+        self.epochs_done = epochs_done
+        state = {
+            "epochs_done": epochs_done,
+            "best": self.best,
+            "best_epoch": self.best_epoch,
+            "seconds": self.seconds,
+            "updates": updates,
+        }
         replace(self.out / STATE, lambda path: path.write_text(json.dumps(state)))  # last, so that it means complete

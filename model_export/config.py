@@ -9,11 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from app.errors import DataError
 from app.imaging.preprocess import PreprocessSpec
+from app.inference.manifest import DataSet
 from model_export.augment import AugmentConfig
 
 CONFIGS = Path(__file__).parent / "configs"
 RUN_CONFIG = "config.json"
 LICENSES = CONFIGS / "licenses.toml"
+INHERITED_DATA = ("clips", "source_size", "part_sizes")
 
 
 class _Strict(BaseModel):
@@ -36,10 +38,12 @@ class CnnConfig(_Strict):
     """The classifier: Conv 32, pool, Conv 64, pool, Flatten, Dense 128, Dense 1 sigmoid."""
 
     kind: Literal["cnn"]
+    filters: tuple[int, int] = Field((32, 64), description="of the two convolutions; fewer make a smaller network")
+    dense: int = Field(128, ge=1, description="units of the hidden layer")
     kernel_size: int = Field(3, ge=1, le=11)
     activation: Literal["relu", "elu", "gelu", "silu", "tanh"] = "relu"
     dropout: float = Field(0.0, ge=0, lt=1)
-    l2: float = Field(0.0, ge=0)
+    l2: float = Field(0.0, ge=0, description="penalty on squared weights, added to the loss")
 
 
 class EncoderDecoderConfig(_Strict):
@@ -50,6 +54,7 @@ class EncoderDecoderConfig(_Strict):
     blocks: tuple[int, ...] = Field((0, 1, 2, 3, 2, 1), description="residual blocks in each encoder level")
     decoder: tuple[int, ...] = Field((16, 32, 48, 64, 96), description="channels of each decoder level")
     dropout: float = Field(0.0, ge=0, lt=1, description="spatial dropout at the deepest level")
+    l2: float = Field(0.0, ge=0, description="penalty on squared weights, added to the loss")
 
     @model_validator(mode="after")
     def _levels_agree(self) -> "EncoderDecoderConfig":
@@ -75,9 +80,33 @@ class TrainingConfig(_Strict):
     sizes: tuple[SizeStep, ...] = Field((), description="segmenter: growing resolution; the canvas size when absent")
     samples_per_epoch: int | None = Field(None, ge=1, description="all training samples when absent")
     validate_every: int = Field(1, ge=1, description="epochs between two looks at the validation split")
+    patience: int = Field(0, ge=0, description="stop after so many epochs without a better score; 0 = never")
     average: float = Field(0.0, ge=0, lt=1, description="weight averaging (EMA): share kept per step; 0 = off")
+    frozen_levels: int = Field(0, ge=0, description="segmenter: the first encoder levels, which keep their weights")
+    deep_supervision: bool = Field(True, description="segmenter: train the coarser alphas too, which are not served")
+    keep_share: float = Field(0.3, ge=0, lt=1, description="share of the samples that come from the folder of `--keep`")
     dtype_policy: Literal["float32", "mixed_bfloat16"] = "float32"
     seed: int = 0
+
+    @model_validator(mode="after")
+    def _rates_fit_the_epochs(self) -> "TrainingConfig":
+        if self.warmup_epochs + self.decay_epochs > self.epochs:
+            raise ValueError(
+                f"warmup_epochs {self.warmup_epochs:g} and decay_epochs {self.decay_epochs:g} don't fit into "
+                f"epochs {self.epochs}: train for longer or shorten them"
+            )
+        return self
+
+
+class Start(_Strict):
+    """What a fine-tuned network started from, so that its own manifest can tell."""
+
+    name: str
+    version: str
+    sha256: str = Field(description="of the .keras file")
+    license: str
+    sets: tuple[DataSet, ...] = Field((), description="what those weights had seen")
+    kept: tuple[DataSet, ...] = Field((), description="general pictures that were trained on beside the new ones")
 
 
 class TrainConfig(_Strict):
@@ -87,12 +116,14 @@ class TrainConfig(_Strict):
     data: DataConfig = DataConfig()
     augment: AugmentConfig | None = None
     training: TrainingConfig = TrainingConfig()
+    start: Start | None = Field(None, description="what `train --from` started from; nobody writes it by hand")
 
 
-def load_config(name_or_path: str, overrides: Sequence[str] = ()) -> TrainConfig:
+def load_config(name_or_path: str, overrides: Sequence[str] = (), base: TrainConfig | None = None) -> TrainConfig:
     """Read a config by path, or by name from `configs/`; `overrides` are `section.key=value` in TOML's notation.
 
-    Raises DataError naming the file and the key for anything unknown or out of range.
+    `base` is what the config goes on from: it gives the network and its input where the file names none. Raises
+    DataError naming the file and the key for anything unknown or out of range.
     """
     path = Path(name_or_path) if name_or_path.endswith(".toml") else CONFIGS / f"{name_or_path}.toml"
     if not path.is_file():
@@ -100,6 +131,10 @@ def load_config(name_or_path: str, overrides: Sequence[str] = ()) -> TrainConfig
         raise DataError(f"{path}: no such config; give a .toml file or one of: {known}")
     try:
         values = tomllib.loads(path.read_text())
+        if base:
+            _inherit(values, base)
+        elif "network" not in values:
+            raise DataError(f"{path}: names no network; give --from BUNDLE, whose network it goes on with")
         for text in overrides:
             override(values, text)
         return TrainConfig.model_validate(values)
@@ -113,6 +148,16 @@ def read_run_config(run: Path) -> TrainConfig:
         return TrainConfig.model_validate_json((run / RUN_CONFIG).read_bytes())
     except (OSError, ValidationError) as error:
         raise DataError(f"{run / RUN_CONFIG}: not the config of a training run: {error}") from error
+
+
+def _inherit(values: dict[str, Any], base: TrainConfig) -> None:
+    """What the file leaves open comes from `base`: the network, its input, and how pictures are cut and split."""
+    inherited = base.model_dump(mode="json")
+    for section in ("network", "preprocess", "start"):
+        values.setdefault(section, inherited[section])
+    data = values.setdefault("data", {})
+    for key in INHERITED_DATA:
+        data.setdefault(key, inherited["data"][key])
 
 
 def override(values: dict[str, Any], text: str) -> None:

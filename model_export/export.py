@@ -106,7 +106,7 @@ def convert(job: Export, pairs: Sequence[Pair], folder: Path) -> Converted:
     """
     config, task = job.config, task_of(job.config)
     record = training_record(config, pairs, job.root, job.licenses, job.keras_file.parent)
-    terms = weights_license(record, job.licenses)
+    terms = weights_license(record, job.licenses, config.start)
     network = load_network(job.keras_file, config)
     folder.mkdir()
     to_onnx(network, config, folder / "model.onnx", metadata_of(config, job.version, terms))

@@ -40,8 +40,9 @@ class DeeplySupervised(keras.Model):
         training: bool = True,
     ) -> Any:
         labels = ops.cast(y, "float32") * (1.0 / 255.0)
-        total = 0.0
-        for alpha, weight in zip(y_pred, (1.0, *COARSE_WEIGHTS), strict=True):
+        alphas = y_pred if isinstance(y_pred, (list, tuple)) else [y_pred]
+        total = sum(self.losses, 0.0)  # penalties on weights
+        for alpha, weight in zip(alphas, (1.0, *COARSE_WEIGHTS)[: len(alphas)], strict=True):
             step = labels.shape[1] // alpha.shape[1] if labels.shape[1] else 1
             coarse = ops.average_pool(labels, step, step) if step > 1 else labels
             total += weight * ops.mean(structure_loss(coarse[..., :1], coarse[..., 1:], alpha))

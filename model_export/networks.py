@@ -33,7 +33,7 @@ class FusedBatchNormalization(layers.BatchNormalization):
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        if not training or keras.backend.backend() != "tensorflow":
+        if not (training and self.trainable) or keras.backend.backend() != "tensorflow":
             return super().call(inputs, training=training, mask=mask)
         import tensorflow as tf
 
@@ -55,13 +55,13 @@ def build_cnn(config: CnnConfig, spec: PreprocessSpec) -> keras.Model:
     return keras.Sequential(
         [
             keras.Input((spec.size, spec.size, spec.channels), name="image"),
-            layers.Conv2D(32, kernel, activation=activation, kernel_regularizer=l2),
+            layers.Conv2D(config.filters[0], kernel, activation=activation, kernel_regularizer=l2),
             layers.MaxPooling2D(2),
-            layers.Conv2D(64, kernel, activation=activation, kernel_regularizer=l2),
+            layers.Conv2D(config.filters[1], kernel, activation=activation, kernel_regularizer=l2),
             layers.MaxPooling2D(2),
             layers.Flatten(),
             *([layers.Dropout(config.dropout)] if config.dropout else []),
-            layers.Dense(128, activation=activation, kernel_regularizer=l2),
+            layers.Dense(config.dense, activation=activation, kernel_regularizer=l2),
             *([layers.Dropout(config.dropout)] if config.dropout else []),
             layers.Dense(1, activation="sigmoid", dtype="float32"),
         ],
@@ -80,7 +80,8 @@ def build_encoder_decoder(
     for deep supervision (U^2-Net, arXiv 2005.09007) and are dropped by `inference_model`. `training` takes the faster
     kernels; the weights are the same, one for one.
     """
-    conv = partial(_conv, norm=FusedBatchNormalization if training else layers.BatchNormalization)
+    l2 = keras.regularizers.L2(config.l2) if config.l2 else None
+    conv = partial(_conv, norm=FusedBatchNormalization if training else layers.BatchNormalization, l2=l2)
     image = features = keras.Input((size, size, spec.channels), name="image")
     skips = []
     for level, (width, count) in enumerate(zip(config.widths, config.blocks, strict=True)):
@@ -108,6 +109,14 @@ def inference_model(model: keras.Model) -> keras.Model:
     return model if len(outputs) == 1 else keras.Model(model.inputs[0], outputs[0], name=model.name)
 
 
+def freeze(model: keras.Model, levels: int) -> None:
+    """Leave the first `levels` levels of an encoder as they are, their batch statistics too."""
+    names = tuple(f"{part}{level}" for level in range(levels) for part in ("down", "encode"))
+    for layer in model.layers:
+        if layer.name.startswith(names):
+            layer.trainable = False
+
+
 def _alpha_head(features: Any, name: str, enlarge: bool) -> Any:
     logits = layers.Conv2D(1, 3, padding="same", dtype="float32", name=f"{name}_logits")(features)
     if enlarge:
@@ -123,8 +132,18 @@ def _residual_block(conv: Any, features: Any, width: int, name: str) -> Any:
 
 
 def _conv(
-    features: Any, width: int, *, norm: Any, name: str, kernel: int = 3, stride: int = 1, activate: bool = True
+    features: Any,
+    width: int,
+    *,
+    norm: Any,
+    l2: Any,
+    name: str,
+    kernel: int = 3,
+    stride: int = 1,
+    activate: bool = True,
 ) -> Any:
-    features = layers.Conv2D(width, kernel, strides=stride, padding="same", use_bias=False, name=name)(features)
+    features = layers.Conv2D(
+        width, kernel, strides=stride, padding="same", use_bias=False, kernel_regularizer=l2, name=name
+    )(features)
     features = norm(momentum=BATCH_NORM_MOMENTUM, name=f"{name}_norm")(features)
     return layers.ReLU(name=f"{name}_act")(features) if activate else features

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from app.errors import DataError
 from app.inference.manifest import DataSet, TrainingRecord
-from model_export.config import LICENSES, TrainConfig
+from model_export.config import LICENSES, Start, TrainConfig
 from model_export.data import Pair, fingerprint, select
 from model_export.run_folder import PROVENANCE, replace
 
@@ -91,7 +91,8 @@ def training_record(
         sets=tuple(
             DataSet(name=name, pictures=count, license=licenses.sets.get(name, NOT_STATED))
             for name, count in sorted(counts.items())
-        ),
+        )
+        + (config.start.kept + config.start.sets if config.start else ()),
         fingerprint=start.fingerprint,
         config=config.model_dump(mode="json"),
         code_version=start.code_version,
@@ -100,8 +101,15 @@ def training_record(
     )
 
 
-def weights_license(record: TrainingRecord, licenses: Licenses) -> str:
-    """The stated terms where every set is known, a general sentence where the user's own sets are among them."""
+def weights_license(record: TrainingRecord, licenses: Licenses, start: Start | None = None) -> str:
+    """The stated terms where every set is known, a general sentence where the user's own sets are among them.
+
+    Fine-tuned weights are under the terms of those they started from too.
+    """
+    if start:
+        return (
+            f"{GENERAL_TERMS} Fine-tuned from {start.name} {start.version}, whose terms go on applying: {start.license}"
+        )
     return licenses.weights if all(entry.name in licenses.sets for entry in record.sets) else GENERAL_TERMS
 
 

@@ -4,6 +4,10 @@ A run's folder holds `config.json`, `history.jsonl` (a line an epoch), the check
 `model.keras`: the float32 network with the weights that scored best on the validation split.
 """
 
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,40 +16,88 @@ import keras
 from app.errors import DataError
 from model_export.callbacks import STATE, Checkpoint, WeightAverage
 from model_export.config import RUN_CONFIG, CnnConfig, TrainConfig
-from model_export.data import find_pairs, select_some
+from model_export.data import Pair, find_pairs, select_some
+from model_export.keep import KeptPictures
 from model_export.losses import DeeplySupervised
-from model_export.networks import build_cnn, build_encoder_decoder, dtype_policy, inference_model
+from model_export.networks import build_cnn, build_encoder_decoder, dtype_policy, freeze, inference_model
+from model_export.provenance import record_start
 from model_export.report.live import LiveReport
 from model_export.run_folder import HISTORY, MODEL, replace
 from model_export.schedule import build_optimizer
-from model_export.tasks import MaskTask, PartTask, Task
+from model_export.start import take_weights
+from model_export.tasks import Judge, MaskTask, PartTask, Task
 
 
-def train(config: TrainConfig, root: Path, out: Path, resume: bool = False) -> Path:
-    """Train and return the path of the best model. Ctrl-C ends the run and keeps it.
+def train(
+    config: TrainConfig,
+    root: Path,
+    out: Path,
+    resume: bool = False,
+    start: Path | None = None,
+    keep: Path | None = None,
+) -> Path:
+    """Train and return the path of the best model. Ctrl-C and SIGTERM end the run and keep it.
 
+    `start` is a saved network of the same shape to go on with; `keep` is a folder of general pictures to train on
+    beside those in `root`, so that what the network knew stays (rehearsal: Robins, Connection Science 7, 1995).
     Raises DataError for unusable pictures, and for a run that is there already and was not asked to go on.
     """
-    _prepare(config, out, resume)
+    _refuse_overwriting(out, resume)
     keras.utils.set_random_seed(config.training.seed)
     pairs = find_pairs(root, config.data.sets, config.data.clips)
-    task = _task(config)
-    batches, judge = task.batches(select_some(pairs, "train"), root), task.judge(select_some(pairs, "validation"))
+    kept = KeptPictures(keep, config) if keep else None
+    _prepare(kept.told(config) if kept else config, out, resume)
+    record_start(pairs, out, resume)
+    batches, judge = _task_on(config, root, pairs, kept)
     model = build_for_training(config)
     sizes = _sizes(config)
-    model.compile(optimizer=build_optimizer(config.training, [batches.steps(step) for step in sizes]), **task.compile)
+    model.compile(
+        optimizer=build_optimizer(config.training, [batches.steps(step) for step in sizes]), **_task(config).compile
+    )
     average = WeightAverage(config.training.average) if config.training.average else None
     reference, served = build_for_serving(config)
-    checkpoint = Checkpoint(out, reference, served, judge, average, config.training.validate_every)
+    checkpoint = Checkpoint(
+        out, reference, served, judge, average, config.training.validate_every, config.training.patience
+    )
     model.optimizer.build(model.trainable_variables)
-    done = checkpoint.resume(model) if resume and (out / STATE).is_file() else 0
+    done = 0
+    if resume and (out / STATE).is_file():
+        done = checkpoint.resume(model)
+    elif start:
+        take_weights(model, start)
+        checkpoint.judge_start(model)
+    callbacks = [callback for callback in (average, checkpoint, LiveReport(out)) if callback]
     try:
-        _fit(model, batches, sizes, done, [callback for callback in (average, checkpoint, LiveReport(out)) if callback])
+        with signals_interrupt():
+            _fit(model, batches, sizes, done, callbacks)
     except KeyboardInterrupt:
+        checkpoint.keep_something()
         print(f"stopped; the best model so far is {out / MODEL}, and --resume goes on from here")
-    if not (out / MODEL).is_file():
-        raise DataError(f"{out}: stopped before the first epoch was complete; nothing to keep")
     return out / MODEL
+
+
+@contextmanager
+def signals_interrupt() -> Iterator[None]:
+    """SIGINT and SIGTERM raise KeyboardInterrupt, once, also where a shell started us deaf to the first."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def interrupt(*_: object) -> None:
+        restore()
+        raise KeyboardInterrupt
+
+    for number in before:
+        signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        restore()
 
 
 def build_for_training(config: TrainConfig) -> Any:
@@ -54,7 +106,9 @@ def build_for_training(config: TrainConfig) -> Any:
         if isinstance(config.network, CnnConfig):
             return build_cnn(config.network, config.preprocess)
         network = build_encoder_decoder(config.network, config.preprocess, training=True)
-        return DeeplySupervised(network.inputs, network.outputs, name=network.name)
+        freeze(network, config.training.frozen_levels)
+        outputs = network.outputs if config.training.deep_supervision else network.outputs[0]
+        return DeeplySupervised(network.input, outputs, name=network.name)
 
 
 def build_for_serving(config: TrainConfig) -> tuple[Any, Any]:
@@ -64,6 +118,8 @@ def build_for_serving(config: TrainConfig) -> tuple[Any, Any]:
             whole = build_cnn(config.network, config.preprocess)
         else:
             whole = build_encoder_decoder(config.network, config.preprocess, config.preprocess.size)
+            if not config.training.deep_supervision:
+                whole = inference_model(whole)
     return whole, inference_model(whole)
 
 
@@ -75,6 +131,8 @@ def _fit(model: Any, batches: Any, sizes: list[Any], done: int, callbacks: list[
             last += 1
         batches.start(sizes[done], epoch=done)
         model.fit(batches, initial_epoch=done, epochs=last, callbacks=callbacks, verbose="auto", shuffle=False)
+        if model.stop_training:
+            break
         done = last
 
 
@@ -92,9 +150,23 @@ def _task(config: TrainConfig) -> Task:
     return PartTask(config) if isinstance(config.network, CnnConfig) else MaskTask(config)
 
 
-def _prepare(config: TrainConfig, out: Path, resume: bool) -> None:
+def _task_on(config: TrainConfig, root: Path, pairs: Sequence[Pair], kept: KeptPictures | None) -> tuple[Any, Judge]:
+    """The batches to train on and what judges the network, of the pictures and of those to keep beside them."""
+    train, validation = select_some(pairs, "train"), select_some(pairs, "validation")
+    if kept is None:
+        task = _task(config)
+        return task.batches(train, root), task.judge(validation)
+    task = _task(kept.weighted(config, train))
+    batches = task.batches([*train, *kept.train], root)
+    return batches, kept.judged_too(task.judge(validation), task.judge(kept.validation))
+
+
+def _refuse_overwriting(out: Path, resume: bool) -> None:
     if (out / STATE).is_file() and not resume:
         raise DataError(f"{out}: a run is there already; --resume goes on with it, another --out starts afresh")
+
+
+def _prepare(config: TrainConfig, out: Path, resume: bool) -> None:
     out.mkdir(parents=True, exist_ok=True)
     if not resume:
         (out / HISTORY).unlink(missing_ok=True)

@@ -1,0 +1,158 @@
+"""Going on with a trained network: its weights, what it has seen, what it keeps, and when a run ends."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from app.errors import DataError
+from app.inference.manifest import read_manifest
+from model_export.config import load_config, read_run_config
+from model_export.start import find_origin
+from model_export.train import signals_interrupt
+from tests.model_export.conftest import draw_pair, write_pair
+from tests.model_export.test_road import SMALL, history, run, settings
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+]
+
+BRIEF = settings(
+    "training.epochs=1",
+    "training.decay_epochs=0",
+    "training.batch_size=4",
+    "training.samples_per_epoch=8",
+)
+
+
+@pytest.fixture(scope="module")
+def shipped(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small segmenter's bundle."""
+    folder = tmp_path_factory.mktemp("shipped")
+    run("train", "segmenter", "--data", pictures, "--out", folder / "run", *settings(*SMALL["segmenter"]))
+    run("export", "--run", folder / "run", "--data", pictures, "--out", folder / "bundle", "--float32")
+    return folder / "bundle"
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures of a user, as few as can be split."""
+    root = tmp_path_factory.mktemp("own")
+    for number in range(4):
+        write_pair(root / "mugs", f"mug{number}", *draw_pair(100 + number))
+    return root
+
+
+def weights_of(path: Path) -> dict[str, list[np.ndarray]]:
+    return {layer.name: layer.get_weights() for layer in keras.models.load_model(path, compile=False).layers}
+
+
+def test_it_starts_from_the_weights_and_ends_with_no_less(shipped: Path, own: Path, tmp_path: Path) -> None:
+    wild = settings("training.learning_rate=10.0", "training.warmup_epochs=0", "training.average=0")
+    run("train", "fine-tune", "--from", shipped, "--data", own, "--out", tmp_path, *BRIEF, *wild)
+    before, after = history(tmp_path)
+    assert (before["epoch"], after["epoch"]) == (0, 1)
+    assert after["score"] < before["score"]
+    kept, started = weights_of(tmp_path / "model.keras"), weights_of(shipped / "model.keras")
+    assert all(np.array_equal(a, b) for name in started for a, b in zip(kept[name], started[name], strict=True))
+
+
+def test_frozen_levels_stay_and_the_others_learn(shipped: Path, own: Path, tmp_path: Path) -> None:
+    frozen = settings("training.frozen_levels=2", "training.average=0")
+    run("train", "fine-tune", "--from", shipped, "--data", own, "--out", tmp_path, *BRIEF, *frozen)
+    last, started = weights_of(tmp_path / "last.keras"), weights_of(shipped / "model.keras")
+    changed = {name for name, old in started.items() if not all(map(np.array_equal, last[name], old))}
+    assert {"down2", "down2_norm", "decode0", "alpha0_logits"} <= changed
+    assert not [name for name in changed if name.startswith(("down0", "down1", "encode0", "encode1"))]
+
+
+def test_the_bundle_tells_what_it_started_from_and_what_was_kept(
+    shipped: Path, own: Path, pictures: Path, tmp_path: Path
+) -> None:
+    options = ["--from", shipped / "model.keras", "--data", own, "--keep", pictures]
+    run("train", "fine-tune", *options, "--out", tmp_path / "run", *BRIEF)
+    assert {"iou/mugs", "kept_iou/kept/discs"} <= set(history(tmp_path / "run")[-1])
+    run("export", "--run", tmp_path / "run", "--data", own, "--out", tmp_path / "bundle")
+    manifest = read_manifest(tmp_path / "bundle")
+    assert manifest.training is not None
+    assert {entry.name: entry.pictures for entry in manifest.training.sets} == {
+        "mugs": 3,
+        "kept/discs": 15,
+        "segmenter/discs": 15,
+    }
+    assert "Fine-tuned from segmenter 1.0.0, whose terms go on applying" in manifest.license
+    assert find_origin(tmp_path / "bundle").config.network == find_origin(shipped).config.network
+
+
+def test_the_network_comes_from_the_start_and_the_rest_from_the_file(shipped: Path) -> None:
+    base = find_origin(shipped).config
+    config = load_config("fine-tune", ["network.dropout=0.3"], base)
+    assert config.network == base.network.model_copy(update={"dropout": 0.3})
+    assert (config.preprocess, config.data.clips) == (base.preprocess, base.data.clips)
+    assert config.training.learning_rate < base.training.learning_rate
+    with pytest.raises(DataError, match=r"fine-tune\.toml: names no network; give --from"):
+        load_config("fine-tune")
+
+
+def test_what_cannot_be_started_from_is_named(shipped: Path, own: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"nothing/model\.keras: no such saved network"):
+        find_origin(tmp_path / "nothing")
+    (tmp_path / "model.keras").write_bytes((shipped / "model.keras").read_bytes())
+    with pytest.raises(DataError, match=r"neither manifest\.json nor config\.json beside model\.keras"):
+        find_origin(tmp_path)
+    wider = settings("network.widths=[8, 8, 8, 8, 8, 16]")
+    with pytest.raises(DataError, match=r"model\.keras: its weights don't fit"):
+        run("train", "fine-tune", "--from", shipped, "--data", own, "--out", tmp_path / "run", *BRIEF, *wider)
+
+
+def test_a_run_that_no_longer_improves_ends(pictures: Path, tmp_path: Path) -> None:
+    still = settings("training.epochs=9", "training.patience=2", "training.learning_rate=1e-12")
+    run("train", "classifier-defaults", "--data", pictures, "--out", tmp_path, *still)
+    assert [entry["epoch"] for entry in history(tmp_path)] == [1, 2, 3]
+    assert json.loads((tmp_path / "state.json").read_text())["best_epoch"] == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_interrupts_once(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    with pytest.raises(KeyboardInterrupt), signals_interrupt():
+        os.kill(os.getpid(), number)
+    assert signal.getsignal(number) == before
+
+
+def test_a_stopped_run_keeps_its_best_and_goes_on(pictures: Path, tmp_path: Path) -> None:
+    """Stopped in its second epoch, and before it would first have looked at the validation split."""
+    options = ["classifier-defaults", "--data", str(pictures), "--out", str(tmp_path)]
+    lasting = settings("training.epochs=5000", "training.validate_every=1000")
+    command = [sys.executable, "-um", "model_export", "train", *options, *lasting]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        while "Epoch 3/" not in (line := process.stdout.readline()):
+            assert line, "it ended by itself"
+        process.send_signal(signal.SIGTERM)
+        rest = process.stdout.read()
+    assert (process.returncode, "stopped; the best model so far is" in rest) == (0, True)
+    keras.models.load_model(tmp_path / "model.keras")
+    done = json.loads((tmp_path / "state.json").read_text())["epochs_done"]
+    run("train", *options, "--resume", *settings(f"training.epochs={done + 1}"))
+    assert history(tmp_path)[-1]["epoch"] == done + 1
+
+
+def test_rates_that_do_not_fit_the_epochs_are_refused() -> None:
+    with pytest.raises(DataError, match=r"decay_epochs 10 don't fit into epochs 3"):
+        load_config("segmenter", ["training.epochs=3"])
+
+
+def test_a_run_of_an_older_version_is_read(tmp_path: Path) -> None:
+    config = load_config("segmenter")
+    new = ("patience", "frozen_levels", "deep_supervision", "keep_share")
+    values = config.model_dump(mode="json", exclude={"start": True, "training": set(new), "network": {"l2"}})
+    (tmp_path / "config.json").write_text(json.dumps(values))
+    assert read_run_config(tmp_path) == config
