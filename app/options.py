@@ -53,10 +53,19 @@ def _readable(color: str | None) -> str | None:
     return color
 
 
-class MaskOptions(BaseModel):
-    """How the alpha is made."""
-
+class _Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PredictOptions(_Options):
+    """What is asked of a picture."""
+
+    model: Annotated[str | None, Field(description="name of a loaded model; the classifier when absent")] = None
+    subject: Annotated[bool, Field(description="also say what a mask finds: coverage and bounding box")] = False
+
+
+class MaskOptions(_Options):
+    """How the alpha is made."""
 
     model: Annotated[str | None, Field(description="name of a loaded model; the server's default when absent")] = None
     refine: Annotated[bool, Field(description="let the mask's edges follow the picture's at full size")] = True

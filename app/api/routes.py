@@ -42,7 +42,7 @@ async def predict(
     upload = await form.file.read()
     score = await workers.run(lambda clock: remover.score(upload, clock, form.model, form.subject), clock)
     return Response(
-        _prediction(score, clock).model_dump_json(exclude_none=not form.subject),
+        prediction(score, clock).model_dump_json(exclude_none=not form.subject),
         media_type="application/json",
         headers={"Server-Timing": clock.server_timing()},
     )
@@ -74,7 +74,8 @@ async def cutout(
     return picture_response(written, clock)
 
 
-def _prediction(score: Score, clock: Clock) -> Prediction:
+def prediction(score: Score, clock: Clock) -> Prediction:
+    """The answer, and the time that each stage took so far."""
     threshold = score.manifest.threshold
     return Prediction(
         label="foreground" if score.probability >= threshold else "background",

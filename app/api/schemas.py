@@ -7,15 +7,13 @@ from pydantic import BaseModel, Field
 
 from app import remover
 from app.inference.manifest import Manifest
-from app.options import CutoutOptions, MaskOptions
+from app.options import CutoutOptions, MaskOptions, PredictOptions
 
 Upload = Annotated[UploadFile, Field(description="a picture: JPEG, PNG, WebP, GIF (first frame), BMP, TIFF or AVIF")]
 
 
-class PredictForm(BaseModel, extra="forbid"):
+class PredictForm(PredictOptions):
     file: Upload
-    model: Annotated[str | None, Field(description="name of a loaded model; the classifier when absent")] = None
-    subject: Annotated[bool, Field(description="also say what a mask finds: coverage and bounding box")] = False
 
 
 class MaskForm(MaskOptions):

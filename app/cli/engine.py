@@ -1,0 +1,78 @@
+"""What makes the pictures: the models in this process, or a server elsewhere. Both answer alike, byte for byte."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+
+from app.api.routes import prediction
+from app.api.schemas import Prediction
+from app.clock import Clock
+from app.inference.manifest import Manifest
+from app.inference.registry import Registry
+from app.main import load_bundles
+from app.options import CutoutOptions
+from app.remover import Remover
+from app.settings import Settings
+
+
+@dataclass(frozen=True)
+class Cutout:
+    """A finished picture file, and the share of the picture that is foreground."""
+
+    data: bytes
+    media_type: str
+    coverage: float
+
+
+class Engine(Protocol):
+    """Thread-safe. Every method raises CutoutError, of the same class wherever the work is done."""
+
+    def cut_out(self, picture: bytes, options: CutoutOptions, background: bytes | None = None) -> Cutout: ...
+
+    def predict(self, picture: bytes, model: str | None = None, subject: bool = False) -> Prediction: ...
+
+    def models(self) -> Sequence[Manifest]: ...
+
+    def mask_model(self, name: str | None = None) -> Manifest:
+        """The model that `cut_out` uses when asked for `name`."""
+        ...
+
+    def stop(self) -> None:
+        """Let nobody wait any longer: what can't be done at once fails."""
+        ...
+
+    def close(self) -> None:
+        """Called last, when no other thread uses it any more."""
+        ...
+
+
+class LocalEngine:
+    """The models of the settings, in this process. Raises BundleError where one can't be loaded."""
+
+    def __init__(self, settings: Settings) -> None:
+        cv2.setNumThreads(1)  # as in the server: a picture has one thread
+        self._registry = Registry(settings.default_model)
+        self._registry.use(load_bundles(settings))
+        self._remover = Remover(self._registry, settings.max_pixels)
+
+    def cut_out(self, picture: bytes, options: CutoutOptions, background: bytes | None = None) -> Cutout:
+        written = self._remover.cut_out(picture, options, Clock(), background)
+        return Cutout(written.data, written.media_type, round(written.subject.coverage, 6))
+
+    def predict(self, picture: bytes, model: str | None = None, subject: bool = False) -> Prediction:
+        clock = Clock()
+        return prediction(self._remover.score(picture, clock, model, subject), clock)
+
+    def models(self) -> Sequence[Manifest]:
+        return [predictor.manifest for predictor in self._registry.all()]
+
+    def mask_model(self, name: str | None = None) -> Manifest:
+        return self._registry.for_masks(name).manifest
+
+    def stop(self) -> None:
+        return None
+
+    def close(self) -> None:
+        return None

@@ -1,0 +1,242 @@
+"""`cutout`: remove backgrounds from files and folders, ask for a score, list models, serve."""
+
+import importlib.util
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from app import __version__
+from app.cli import batch as batches
+from app.cli import files
+from app.cli.client import ServerEngine
+from app.cli.engine import Engine, LocalEngine
+from app.cli.manifest import Journal, Record
+from app.cli.options import takes, takes_settings
+from app.cores import usable_cores
+from app.errors import CutoutError, InvalidOption, OutputRefused
+from app.options import CutoutOptions, Format, PredictOptions
+
+FORMATS = {".png": Format.png, ".webp": Format.webp, ".jpg": Format.jpeg, ".jpeg": Format.jpeg, ".zip": Format.zip}
+REFUSED, FAILED, INTERRUPTED = 2, 1, 130
+SHOWN_FAILURES = 10
+
+cli = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None, help=__doc__)
+notes = Console(stderr=True, highlight=False, soft_wrap=True)
+
+Server = Annotated[
+    str | None,
+    typer.Option(help="address of a running server to use instead of this process", envvar="CUTOUT_SERVER"),
+]
+Key = Annotated[
+    str | None, typer.Option("--api-key", help="the server's key", envvar="CUTOUT_API_KEY", show_envvar=True)
+]
+Background = Annotated[
+    Path | None, typer.Option(help="a picture to put behind, scaled to cover; wins over --background")
+]
+Picture = Annotated[Path, typer.Argument(help="a picture; - for standard input")]
+Force = Annotated[bool, typer.Option("--force", help="overwrite what is there")]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command's entry; ends the process. Errors of the domain are one line and a status."""
+    try:
+        cli(arguments, prog_name="cutout")
+    except CutoutError as error:
+        notes.print(f"cutout: {error.code}: {error.detail}", markup=False)
+        raise SystemExit(REFUSED if isinstance(error, OutputRefused | InvalidOption) else FAILED) from None
+    except OSError as error:
+        notes.print(f"cutout: {error.strerror}: {error.filename}", markup=False)
+        raise SystemExit(FAILED) from None
+
+
+@cli.callback(invoke_without_command=True)
+def root(version: Annotated[bool, typer.Option("--version", help="print the version and leave")] = False) -> None:
+    """Background removal that you train, own and serve yourself."""
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+@cli.command()
+@takes(CutoutOptions)
+def remove(
+    options: CutoutOptions,
+    picture: Picture,
+    output: Annotated[Path, typer.Argument(help="the file to write, its type by its name; - for standard output")],
+    background_image: Background = None,
+    force: Force = False,
+    server: Server = None,
+    api_key: Key = None,
+) -> None:
+    """Remove the background of one picture."""
+    files.refuse_existing(output, force)
+    if "format" not in options.model_fields_set and output != files.STANDARD:
+        options = options.model_copy(update={"format": _format_of(output)})
+    behind = background_image.read_bytes() if background_image else None
+    upload = files.read(picture)
+    with _engine(server, api_key) as engine:
+        files.write(output, engine.cut_out(upload, options, behind).data)
+
+
+@cli.command()
+@takes(PredictOptions)
+def predict(options: PredictOptions, picture: Picture, server: Server = None, api_key: Key = None) -> None:
+    """Tell whether a picture shows foreground; the JSON of POST /predict on standard output."""
+    with _engine(server, api_key) as engine:
+        answer = engine.predict(files.read(picture), options.model, options.subject)
+    print(answer.model_dump_json(exclude_none=not options.subject, indent=2))
+
+
+@cli.command()
+@takes(CutoutOptions)
+def batch(
+    options: CutoutOptions,
+    source: Annotated[Path, typer.Argument(metavar="IN", exists=True, file_okay=False, help="folder of pictures")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", file_okay=False, help="folder of cut-outs and manifest")],
+    background_image: Background = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", "-j", min=1, max=256, help="pictures at a time; the cores when absent")
+    ] = None,
+    parquet: Annotated[
+        bool, typer.Option("--parquet", help="write the manifest as Parquet too (needs the extra `batch`)")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="start anew, overwriting what is in OUT")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="no progress, no summary")] = False,
+    server: Server = None,
+    api_key: Key = None,
+) -> None:
+    """Remove the backgrounds of a folder of pictures, recursively; run again, it goes on where it stopped.
+
+    Ends with 0 when every picture is done, 1 when some failed (they are tried again next time), 130 when interrupted.
+    """
+    if target.resolve() == source.resolve():
+        raise OutputRefused("IN and OUT are the same folder")
+    if parquet:
+        _require_pyarrow()
+    job = batches.Job(source, options, background_image.read_bytes() if background_image else None)
+    paths = batches.find_pictures(source, target)
+    stems = batches.output_stems(paths)
+    with _engine(server, api_key) as engine, batches.output_folder(target, job.description(engine), force) as journal:
+        journal.forget_failures_outside(paths)
+        missing = batches.to_do(journal, source, target, paths)
+        work = batches.run(engine, job, target, journal, stems, missing, jobs or usable_cores())
+        tried, interrupted, began = 0, False, time.monotonic()
+        try:
+            with _terminated_as_interrupted(), _progress(len(missing), quiet) as advance, closing(work):
+                for record in work:
+                    tried += 1
+                    advance(record)
+        except KeyboardInterrupt:
+            interrupted = True
+        if parquet:
+            journal.write_parquet()
+        failures = _summarize(journal, paths, tried, time.monotonic() - began, quiet)
+    if interrupted:
+        notes.print("interrupted; the same command goes on from here")
+    raise typer.Exit(INTERRUPTED if interrupted else FAILED if failures else 0)
+
+
+@cli.command()
+def models(
+    server: Server = None,
+    api_key: Key = None,
+    as_json: Annotated[bool, typer.Option("--json", help="the whole manifests")] = False,
+) -> None:
+    """List the models: those that are loaded here, or a server's."""
+    with _engine(server, api_key) as engine:
+        manifests, default = engine.models(), engine.mask_model().name
+    if as_json:
+        print("[" + ",\n".join(manifest.model_dump_json(indent=2) for manifest in manifests) + "]")
+        return
+    table = Table("model", "version", "task", "size", "made for", box=None, pad_edge=False)
+    for manifest in manifests:
+        name = manifest.name + (" (default)" if manifest.name == default else "")
+        size = f"{manifest.model.bytes / 1e6:.1f} MB"
+        table.add_row(name, manifest.version, manifest.task, size, manifest.description)
+    Console(highlight=False).print(table)
+
+
+@cli.command()
+@takes_settings
+def serve() -> None:
+    """Run the server. Every option is also read from the environment."""
+    from app.__main__ import main as run
+
+    run()
+
+
+def _engine(server: str | None, key: str | None) -> closing[Engine]:
+    if server:
+        return closing(ServerEngine(server, key))
+    from app.__main__ import read_settings
+
+    return closing(LocalEngine(read_settings()))
+
+
+def _format_of(output: Path) -> Format:
+    try:
+        return FORMATS[output.suffix.lower()]
+    except KeyError:
+        raise InvalidOption(f"{output}: the name ends in none of {', '.join(FORMATS)}; say --format") from None
+
+
+def _require_pyarrow() -> None:
+    if importlib.util.find_spec("pyarrow") is None:
+        raise InvalidOption("--parquet needs pyarrow: pip install 'cutout[batch]'")
+
+
+@contextmanager
+def _progress(total: int, quiet: bool) -> Iterator[Callable[[Record], None]]:
+    """A bar on standard error where that is a terminal; yields what to call with each record."""
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[state]}"), TimeRemainingColumn())
+    began, failed = time.monotonic(), 0
+    with Progress(*columns, console=notes, disable=quiet or not notes.is_terminal) as progress:
+        bar = progress.add_task("", total=total, state="")
+
+        def advance(record: Record) -> None:
+            nonlocal failed
+            failed += record.error is not None
+            rate = (progress.tasks[0].completed + 1) / (time.monotonic() - began)
+            state = f"{rate:.1f}/s" + (f", {failed} failed" if failed else "")
+            progress.update(bar, advance=1, state=state)
+
+        yield advance
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """SIGTERM ends a batch as Ctrl-C does: what is being written is finished, the rest is left for the next run."""
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _summarize(journal: Journal, paths: list[str], tried: int, seconds: float, quiet: bool) -> int:
+    """Say how it went, on standard error. Returns how many pictures have failed."""
+    records = [journal.records[path] for path in paths if path in journal.records]
+    failures = [record for record in records if record.error is not None]
+    if not quiet:
+        for record in failures[:SHOWN_FAILURES]:
+            notes.print(f"{record.path}: {record.error}", markup=False)
+        if len(failures) > SHOWN_FAILURES:
+            notes.print(f"... and {len(failures) - SHOWN_FAILURES} more")
+        rate = f", {tried} in {seconds:.1f} s" if tried else ""
+        notes.print(
+            f"{len(records) - len(failures)} of {len(paths)} done, {len(failures)} failed{rate}: {journal.path}"
+        )
+    return len(failures)
