@@ -17,6 +17,7 @@ CutoutError
 │       ├── RegionOutOfBounds     a region of interest that reaches beyond the picture
 │       └── RegionEmpty           a region of interest without a pixel
 ├── Overloaded                    no permit to be had; try again later
+├── RateLimited                   one caller asks too often
 ├── TooSlow                       the deadline of the request has passed
 ├── Abandoned                     the client has gone; nobody waits for the answer
 ├── NotReady                      bundles are still being loaded or checked
@@ -102,6 +103,16 @@ class RegionEmpty(InvalidOption):
 
 class Overloaded(CutoutError):
     code = "overloaded"
+
+
+class RateLimited(CutoutError):
+    """`seconds` is how long to wait."""
+
+    code = "rate_limited"
+
+    def __init__(self, detail: str, seconds: float) -> None:
+        super().__init__(detail)
+        self.seconds = seconds
 
 
 class TooSlow(CutoutError):

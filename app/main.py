@@ -10,9 +10,10 @@ from fastapi import FastAPI
 from uvicorn.config import STARTUP_FAILURE
 
 from app import __version__
-from app.api import auth, compat_rembg, compat_removebg, docs, health, models, page, problems, routes
+from app.api import auth, compat_rembg, compat_removebg, docs, health, models, page, problems, protect, routes
 from app.api.fetch import UrlFetcher
 from app.api.observe import Observe
+from app.api.rates import RateLimit
 from app.cores import usable_cores
 from app.errors import CutoutError
 from app.inference.predictor import Predictor
@@ -63,7 +64,10 @@ def create_app(settings: Settings, build: Build = load_bundles, fetcher: UrlFetc
     app.state.fetcher = fetcher or _fetcher(settings)
     app.state.metrics = Metrics()
     app.state.metrics.places.set(app.state.workers.permits)
+    app.state.rates = None if settings.requests_per_minute is None else RateLimit(settings.requests_per_minute)
+    protect.check_hosts(app, settings)
     app.add_middleware(Observe, metrics=app.state.metrics)
+    protect.protect_answers(app, settings)
     problems.install(app)
     for router in (page.router, models.router, health.router):
         app.include_router(router)

@@ -55,6 +55,20 @@ class Settings(BaseSettings):
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (), description="keys that callers must send, separated by commas; none: everybody may call"
     )
+    requests_per_minute: int | None = Field(
+        None,
+        ge=1,
+        description="pictures that one key, or without keys one address, may send a minute, all at once or spread out; "
+        "then 429. Each process counts for itself. No limit when unset",
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="origins whose pages may call from a browser, separated by commas; `*` for all, none when unset"
+    )
+    trusted_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="names that requests may be for, separated by commas, `*.example.com` for all below; then 421. "
+        "Any when unset",
+    )
     allow_urls: bool = Field(
         False, description="fetch pictures from public http(s) URLs that callers of the compat routes name"
     )
@@ -65,7 +79,7 @@ class Settings(BaseSettings):
     log_format: Literal["json", "text"] = Field("json", description="how log lines are written")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="what to log")
 
-    @field_validator("api_keys", "providers", mode="before")
+    @field_validator("api_keys", "cors_origins", "providers", "trusted_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value

@@ -16,13 +16,14 @@ from app.settings import Settings
 KEY_HEADER = "X-Api-Key"
 
 
-def check_key(headers: Headers, keys: Sequence[SecretStr]) -> None:
-    """Raise Unauthorized unless a header, `X-Api-Key` or `Authorization: Bearer`, has one of the keys.
+def check_key(headers: Headers, keys: Sequence[SecretStr]) -> int | None:
+    """Which of the keys (from 1 on) a header, `X-Api-Key` or `Authorization: Bearer`, has; None where none are asked
+    for. Raises Unauthorized for any other.
 
     Every key is compared, each in constant time, so that the time taken says nothing of how near a guess was.
     """
     if not keys:
-        return
+        return None
     given = _given(headers)
     if not given:
         raise Unauthorized(f"send your key in the header {KEY_HEADER}, or as Authorization: Bearer")
@@ -30,6 +31,7 @@ def check_key(headers: Headers, keys: Sequence[SecretStr]) -> None:
     matches = [hmac.compare_digest(given.encode("latin-1"), key.get_secret_value().encode()) for key in keys]
     if not any(matches):
         raise Unauthorized("this key is not known here")
+    return 1 + matches.index(True)
 
 
 def documented(settings: Settings) -> list[Dependency]:

@@ -76,6 +76,7 @@ REFUSALS = {
 CONTRACT = {
     "unauthorized": (403, "auth_failed"),
     "overloaded": (429, "rate_limit_exceeded"),
+    "rate_limited": (429, "rate_limit_exceeded"),
     "upload_too_large": (400, "file_too_large"),
     "picture_too_large": (400, "resolution_too_high"),
     "unsupported_format": (400, "invalid_file_type"),

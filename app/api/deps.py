@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from app.api.fetch import UrlFetcher
+from app.api.rates import RateLimit
 from app.clock import Clock
 from app.inference.registry import Registry
 from app.remover import Remover
@@ -15,6 +16,11 @@ from app.workers import Workers
 def settings_of(app: Any) -> Settings:
     settings: Settings = app.state.settings
     return settings
+
+
+def rates_of(app: Any) -> RateLimit | None:
+    rates: RateLimit | None = app.state.rates
+    return rates
 
 
 def workers_of(app: Any) -> Workers:

@@ -7,8 +7,10 @@ import uuid
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.problems import unexpected
 from app.metrics import Metrics
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -39,9 +41,25 @@ class Observe:
             await send(message)
 
         try:
-            await self.app(scope, receive, send_with_id)
+            await self._answer(scope, receive, send_with_id)
         finally:
             self._record(scope, status, time.perf_counter() - started)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def send_noting_the_start(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_noting_the_start)
+        except Exception:  # a fault of ours, whatever it is: the log has it, the client gets a 500
+            log.exception("fault", extra={"request_id": scope["state"]["request_id"], "path": scope["path"]})
+            if started:
+                raise
+            await unexpected(Request(scope))(scope, receive, send)
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "other")
@@ -70,6 +88,8 @@ def _fields(scope: Scope, status: int, seconds: float, stages: dict[str, float])
         "ms": round(1000 * seconds, 2),
         "stages_ms": {name: round(1000 * taken, 2) for name, taken in stages.items()},
     }
+    if state.get("key") is not None:
+        fields["key"] = state["key"]
     return {**fields, "code": state["problem"]} if "problem" in state else fields
 
 

@@ -3,14 +3,18 @@
 Policies after Content Security Policy Level 3 (W3C): nothing from elsewhere, nothing inline, no plug-ins, no framing.
 """
 
+import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
+
+from app.api.deps import settings_of
 
 WEB = Path(__file__).parent.parent / "web"
 
@@ -19,6 +23,8 @@ DOCS_POLICY = (
     "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 PAGE_POLICY = f"{DOCS_POLICY}; require-trusted-types-for 'script'"  # Swagger UI writes HTML from strings
+
+ABOUT_DOCS = re.compile(r"\s*<(\w+) [^>]*data-docs\b[^>]*>.*?</\1>", re.DOTALL)
 
 PROTECTION = {
     "X-Content-Type-Options": "nosniff",
@@ -31,14 +37,22 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.api_route("/", methods=["GET", "HEAD"])
-async def page() -> FileResponse:
-    return html("index.html", PAGE_POLICY)
+async def page(request: Request) -> Response:
+    if settings_of(request.app).docs:
+        return html("index.html", PAGE_POLICY)
+    return HTMLResponse(_without_docs(), headers={**PROTECTION, "Content-Security-Policy": PAGE_POLICY})
 
 
 def html(name: str, policy: str) -> FileResponse:
     """An HTML file of `app/web` under a content security policy."""
     headers = {**PROTECTION, "Content-Security-Policy": policy}
     return FileResponse(WEB / name, media_type="text/html", headers=headers)
+
+
+@cache
+def _without_docs() -> str:
+    """The page where the operator has closed `/docs`: nothing on it leads there."""
+    return ABOUT_DOCS.sub("", (WEB / "index.html").read_text())
 
 
 def assets() -> ASGIApp:

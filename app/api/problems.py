@@ -2,6 +2,7 @@
 
 import http
 import json
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -37,6 +38,7 @@ STATUS: dict[type[errors.CutoutError], int] = {
     errors.RegionOutOfBounds: 422,
     errors.RegionEmpty: 422,
     errors.Overloaded: 429,
+    errors.RateLimited: 429,
     errors.Abandoned: 499,
     errors.NotReady: 503,
     errors.TooSlow: 504,
@@ -97,18 +99,18 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def install(app: FastAPI) -> None:
-    """Make every error of the app a problem."""
+    """Make every error of the app a problem; `Observe` does so with those that nobody expected."""
     app.add_exception_handler(errors.CutoutError, _domain_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(Exception, _unexpected_error)
 
 
 def _domain_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.CutoutError)
     status = STATUS.get(type(error), 500)
     detail = error.detail if status != 500 else "the server failed; its log says why"
-    return problem_response(request, status, error.code, detail)
+    headers = {"Retry-After": str(math.ceil(error.seconds))} if isinstance(error, errors.RateLimited) else None
+    return problem_response(request, status, error.code, detail, headers=headers)
 
 
 def _validation_error(request: Request, error: Exception) -> Response:
@@ -129,7 +131,8 @@ def _http_error(request: Request, error: Exception) -> Response:
     return problem_response(request, error.status_code, code, str(error.detail), headers=headers)
 
 
-def _unexpected_error(request: Request, error: Exception) -> Response:
+def unexpected(request: Request) -> Response:
+    """What a client is told of a fault of ours."""
     return problem_response(request, 500, "internal_error", "the server failed; its log says why")
 
 

@@ -1,6 +1,7 @@
 """How a body comes in: a permit before the first byte, a cap while it streams, a limit to how long it may take."""
 
 import asyncio
+import ipaddress
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Any, ClassVar
@@ -16,7 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from app.api.auth import check_key
 from app.api.connection import CHUNK, GRACE_SECONDS
-from app.api.deps import settings_of, workers_of
+from app.api.deps import rates_of, settings_of, workers_of
 from app.clock import Clock
 from app.errors import Abandoned, MalformedRequest, SlowUpload, UploadTooLarge
 from app.settings import Settings
@@ -26,7 +27,7 @@ MAX_PARTS = 100
 
 
 class UploadRoute(APIRoute):
-    """A route whose requests show their key, are admitted, capped and timed before FastAPI looks at them.
+    """A route whose requests show their key, are counted, admitted, capped and timed before FastAPI looks at them.
 
     The permit is held until the answer is sent. The request's clock starts here: reading the body is its first stage.
     """
@@ -35,7 +36,10 @@ class UploadRoute(APIRoute):
     """Bytes that a part of a form which is no file may have; None: as many as the body."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        check_key(Headers(scope=scope), settings_of(scope["app"]).api_keys)
+        key = scope["state"]["key"] = check_key(Headers(scope=scope), settings_of(scope["app"]).api_keys)
+        rates = rates_of(scope["app"])
+        if rates is not None:
+            rates.check(f"key {key}" if key is not None else _address(scope))
         in_flight = scope["app"].state.metrics.in_flight
         with workers_of(scope["app"]).admit(), in_flight.track_inprogress():
             await super().handle(scope, receive, _in_pieces(send))
@@ -113,6 +117,16 @@ class _Upload(Request):
             if self.received > max_bytes:
                 raise UploadTooLarge(f"the body has more than the {max_bytes} bytes that this server takes")
             yield chunk
+
+
+def _address(scope: Scope) -> str:
+    """Who calls, where nobody has a key. One household or host has 2**64 addresses of IPv6: they count as one."""
+    host = scope["client"][0] if scope.get("client") else ""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return str(host)
+    return str(ipaddress.ip_network((address, 64), strict=False) if address.version == 6 else address)
 
 
 def seconds_allowed(received: int, seconds: float, min_rate: int) -> float:
