@@ -35,6 +35,10 @@ serve-gpu: ## the same on an NVIDIA GPU, in an environment of its own (.venv-gpu
 test: lint ## install everything; lint, types, import contracts and all tests
 	$(BIN)/python -m pytest $(ARGS)
 
+.PHONY: fuzz
+fuzz: $(VENV)/.dev ## mutated pictures through the decoders for a minute (ARGS="--seconds 600 --seed 7")
+	$(BIN)/python -m tests.fuzz $(ARGS)
+
 .PHONY: lint
 lint: $(VENV)/.dev ## ruff, mypy and the import contracts
 	$(BIN)/ruff check

@@ -227,7 +227,7 @@ def _see_through() -> Pillow.Image:
     return Pillow.fromarray(pixels)
 
 
-def _cv2(suffix: str, pixels: NDArray[np.generic], *options: int) -> bytes:
+def _cv2(suffix: str, pixels: NDArray[np.uint8 | np.uint16], *options: int) -> bytes:
     return cv2.imencode(suffix, pixels, list(options))[1].tobytes()
 
 
