@@ -1,5 +1,6 @@
 """Several bundles side by side: the same pictures, the same measures, the best of each marked."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -42,7 +43,7 @@ def comparison(
         "measures_text": "The best of each row is green. Lower is better for MAE, loss and calibration error.",
         "measures": _measures(names, results, evidence),
         "plots": quality_plots(counts, None),
-        "sets_text": f"{main}, set by set; the sets where they differ most come first.",
+        "sets_text": f"{main}; the sets where they differ most come first. {_ahead(names, results)}",
         "sets": _sets(names, results),
         "pictures_text": f"Where the {main if main == 'IoU' else 'share of parts told right'} differs most, at most "
         "two of a set. The outline of the true mask is pink.",
@@ -83,6 +84,18 @@ def _sets(names: Sequence[str], results: Sequence[Result]) -> Section:
     rows = [_row(name, values[name], lower=False, bars=True) for name in order]
     overall = {**_row("all together", [result[main] for result in results], lower=False, bars=True), "overall": True}
     return {"columns": ["set", *names], "rows": [overall, *rows]}
+
+
+def _ahead(names: Sequence[str], results: Sequence[Result]) -> str:
+    """In how many sets each is the best, ties left out."""
+    main = main_measure(results[0])
+    wins: Counter[str] = Counter()
+    for each in results[0]["sets"]:
+        values = [result["sets"][each][main] for result in results]
+        if values.count(max(values)) == 1:
+            wins[names[values.index(max(values))]] += 1
+    ahead = ", ".join(f"{name} {wins[name]}" for name in names)
+    return f"Sets of {len(results[0]['sets'])} in which each is ahead: {ahead}."
 
 
 def _row(name: str, values: Sequence[float], lower: bool, bars: bool = False) -> Section:

@@ -18,12 +18,13 @@ from matplotlib.ticker import MaxNLocator
 from model_export.report.curves import Calibration, Curve, ScoreCounts, thinned
 from model_export.report.history import History
 
-INK, MUTED, LINE = "#1a1a1a", "#6b6b6b", "#dedede"
+INK, MUTED, LINE, SURFACE = "#1a1a1a", "#6b6b6b", "#dedede", "#fefefe"
 SERIES = ("#0f766e", "#c2410c", "#4f46e5", "#a16207", "#be185d", "#0369a1")
 VARIABLES = {
     INK: "var(--ink)",
     MUTED: "var(--muted)",
     LINE: "var(--line)",
+    SURFACE: "var(--surface)",
     **{color: f"var(--series-{number})" for number, color in enumerate(SERIES)},
 }
 SIZE = (4.4, 3.4)
@@ -44,7 +45,10 @@ STYLE: Any = {
     "xtick.labelcolor": MUTED,
     "ytick.labelcolor": MUTED,
     "text.color": INK,
-    "legend.frameon": False,
+    "legend.facecolor": SURFACE,
+    "legend.edgecolor": "none",
+    "legend.framealpha": 0.85,
+    "legend.fancybox": False,
     "lines.linewidth": 2,
     "lines.solid_capstyle": "round",
 }

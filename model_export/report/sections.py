@@ -24,7 +24,7 @@ from model_export.report.timing import Timing
 
 Section = dict[str, Any]
 
-BEST, WORST = 6, 12
+BEST, WORST = 6, 10
 LOWER_IS_BETTER = frozenset({"mae", "loss"})
 COUNTS = frozenset({"pictures", "parts"})
 KINDS = ("background", "foreground")
@@ -102,7 +102,7 @@ def quality_plots(counts: Sequence[tuple[str, ScoreCounts]], threshold: float | 
     if threshold is not None:
         caption = "How the scores spread, each kind by itself. Dashed: the threshold."
         plots.append(_plot("Scores", figures.score_figure(first, threshold), caption))
-        caption = "What another threshold would give: the manifest's `threshold` sets it."
+        caption = "What another threshold would give: the one in the manifest is dashed."
         plots.append(_plot("Threshold", figures.threshold_figure(first, threshold), caption))
     return plots
 
@@ -155,7 +155,7 @@ def looks(predictor: Predictor, evidence: Evidence) -> Section | None:
 def data(manifest: Manifest, evidence: Evidence, which: str, root_name: str) -> Section:
     judged = Counter(picture.pair.set for picture in evidence.pictures)
     seen = {entry.name: entry for entry in manifest.training.sets} if manifest.training else {}
-    names = sorted({*judged, *seen})
+    names = sorted({*judged, *seen}, key=lambda name: (not judged[name], name))
     rows = [
         {
             "name": name,
@@ -195,12 +195,14 @@ def model(manifest: Manifest, time: Timing) -> Section:
         key = MAIN_MEASURE[manifest.task]
         before, after = manifest.quality_float32[OVERALL][key], manifest.quality[OVERALL][key]
         rows.append(("cost of 8 bits", f"{MEASURES[key]} {before:.3f} before, {after:.3f} after"))
-    steps = (
+    steps = [
         ("prepare", time.prepare),
         ("network", time.network),
         ("assemble", time.assemble),
-        ("together", time.total),
-    )
+        ("an alpha", time.total),
+    ]
+    if manifest.task == "classify":
+        steps.append(("a probability", time.probability))
     return {
         "file": rows,
         "time": [(name, f"{value:.1f} ms") for name, value in steps],
