@@ -27,7 +27,7 @@ COPY LICENSE ./
 COPY models models
 USER 10001:10001
 EXPOSE 8000
-HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --start-interval=1s CMD ["python", "-I", "-S", "-c", "\
+HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --start-interval=1s CMD ["python", "-I", "-S", "-c", "\
 import http.client, os, sys; \
 server = http.client.HTTPConnection('127.0.0.1', int(os.environ['CUTOUT_PORT']), timeout=2); \
 server.request('GET', '/readyz'); \

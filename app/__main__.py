@@ -24,6 +24,15 @@ class Supervisor(Multiprocess):
             listening.close()
         super().terminate_all()
 
+    def keep_subprocess_alive(self) -> None:
+        """Replace workers whose process has ended, no others.
+
+        uvicorn also kills one that is silent for five seconds. Where cores are short, that is every worker that still
+        imports, for ever; and it heeds no signal while it waits.
+        """
+        if not all(worker.process.is_alive() for worker in self.processes):
+            super().keep_subprocess_alive()
+
 
 def main() -> None:
     settings = read_settings()

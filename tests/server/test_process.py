@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import multiprocessing
 import os
 import signal
 import socket
@@ -14,7 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
+from uvicorn.supervisors.multiprocess import Process
 
+from app.__main__ import Supervisor
 from tests.bundles import write_bundles
 from tests.pictures import decoded, disc, encoded
 
@@ -96,6 +100,30 @@ def test_a_worker_that_is_killed_is_replaced(service: Service) -> None:
     os.kill(first, signal.SIGKILL)
     eventually(lambda: service.worker_id() != first and service.get("/readyz")[0] == 200)
     assert service.post("/mask", encoded(disc()))[0] == 200
+
+
+def test_it_can_be_stopped_while_it_starts(tmp_path: Path) -> None:
+    starting = Service(write_bundles(tmp_path / "models"))
+    eventually(lambda: starting.worker_id() > 0)
+    starting.process.send_signal(signal.SIGTERM)
+    assert starting.process.wait(PATIENCE) == 0
+
+
+def test_a_worker_that_is_slow_to_answer_is_let_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    supervisor = Supervisor(uvicorn.Config("none"), sockets=[])
+    worker = Process(supervisor.config, [])
+    worker.process = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(PATIENCE,))
+    worker.start()
+    try:
+        supervisor.processes = [worker]
+        supervisor.config.timeout_worker_healthcheck = 0
+        supervisor.keep_subprocess_alive()
+        assert supervisor.processes == [worker]
+        assert worker.process.is_alive()
+    finally:
+        worker.kill()
+        worker.join()
 
 
 def test_what_can_t_be_served_stops_the_start_with_one_clear_line(tmp_path: Path) -> None:
