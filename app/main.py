@@ -21,9 +21,11 @@ from app.inference.registry import Registry, load_all
 from app.metrics import Metrics
 from app.remover import Remover
 from app.settings import Settings
-from app.workers import Workers
+from app.workers import Room, Workers
 
 Build = Callable[[Settings], Sequence[Predictor]]
+
+PIXELS_A_THREAD = 16_000_000  # what cameras make: such pictures never wait for one another
 
 log = logging.getLogger("cutout")
 
@@ -60,7 +62,7 @@ def create_app(settings: Settings, build: Build = load_bundles, fetcher: UrlFetc
     app.state.settings = settings
     app.state.registry = Registry(settings.default_model)
     app.state.remover = Remover(app.state.registry, settings.max_pixels)
-    app.state.workers = Workers(threads(settings), settings.queue)
+    app.state.workers = Workers(threads(settings), settings.queue, Room(pixels(settings), settings.max_pixels))
     app.state.fetcher = fetcher or _fetcher(settings)
     app.state.metrics = Metrics()
     app.state.metrics.places.set(app.state.workers.permits)
@@ -102,3 +104,8 @@ def _fetcher(settings: Settings) -> UrlFetcher | None:
 def threads(settings: Settings) -> int:
     """Pictures worked on at once in this process: cores = workers x threads x intra-op threads."""
     return settings.threads or max(1, usable_cores() // (settings.workers * settings.intra_op_threads))
+
+
+def pixels(settings: Settings) -> int:
+    """Pixels worked on at once in this process."""
+    return settings.pixels_at_once or max(settings.max_pixels, PIXELS_A_THREAD * threads(settings))

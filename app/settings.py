@@ -39,6 +39,12 @@ class Settings(BaseSettings):
         description="what runs the networks, separated by commas, first choice first: `cpu`, `cuda`, `tensorrt`, "
         "`openvino`, `migraphx`; one that is not there stops the start",
     )
+    pixels_at_once: int | None = Field(
+        None,
+        ge=64,
+        description="pixels worked on at once in a process, and with them its memory; others wait. "
+        "The largest picture or 16 million a thread, whichever is more, when unset",
+    )
     queue: int = Field(16, ge=0, description="requests that may wait beyond those worked on; more get 429")
     deadline_seconds: float = Field(30, gt=0, description="time for one request, upload included; then 504")
     head_seconds: float = Field(10, gt=0, description="time for a request's headers to arrive; then cut off")

@@ -1,28 +1,78 @@
 """Who may work, and where: a permit taken before the first await, then a thread of our own.
 
-Two limits. *Admitted* requests hold a permit, from before their body is read until their answer is sent; there are
-`threads + queue` permits, and whoever finds none gets 429 at once. Of the admitted, `threads` are worked on at a time.
+Three limits. *Admitted* requests hold a permit, from before their body is read until their answer is sent; there are
+`threads + queue` permits, and whoever finds none gets 429 at once. Of the admitted, `threads` are worked on at a time,
+and only as many of those as have together no more pixels than there is room for.
 """
 
 import asyncio
 import functools
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
 from app.clock import Clock
-from app.errors import Overloaded, TooSlow
+from app.errors import CutoutError, Overloaded, TooSlow
+from app.imaging.header import sniff
 
 T = TypeVar("T")
+CHECK_SECONDS = 0.1  # how often work that waits for room looks whether anybody still waits for it
+
+
+class Room:
+    """Room for so many pixels at once, and with it for so much memory. First come, first served.
+
+    A picture's pixels are those of its header. One that is refused for more than `largest` takes no room, and neither
+    does a file that is no picture; one with more pixels than there is room for has it for itself.
+    """
+
+    def __init__(self, pixels: int, largest: int) -> None:
+        self.pixels, self.largest = pixels, largest
+        self._free, self._line, self._changed = pixels, deque[object](), threading.Condition()
+
+    @contextmanager
+    def hold(self, uploads: tuple[bytes, ...], clock: Clock) -> Iterator[None]:
+        """Wait for room for all of these uploads, and keep it. Raises TooSlow or Abandoned when that takes too long."""
+        wanted = min(self.pixels, sum(map(self._weight, uploads)))
+        self._take(wanted, clock)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += wanted
+                self._changed.notify_all()
+
+    def _take(self, wanted: int, clock: Clock) -> None:
+        place = object()
+        with self._changed:
+            self._line.append(place)
+            try:
+                while self._line[0] is not place or self._free < wanted:
+                    clock.check()
+                    self._changed.wait(CHECK_SECONDS)
+                self._free -= wanted
+            finally:
+                self._line.remove(place)
+                self._changed.notify_all()
+
+    def _weight(self, upload: bytes) -> int:
+        try:
+            header = sniff(upload)
+        except CutoutError:
+            return 0
+        pixels = header.width * header.height
+        return pixels if pixels <= self.largest else 0
 
 
 class Workers:
     """Threads for the work on pictures, apart from AnyIO's pool, which uploads share."""
 
-    def __init__(self, threads: int, queue: int) -> None:
-        self.threads, self.permits = threads, threads + queue
+    def __init__(self, threads: int, queue: int, room: Room) -> None:
+        self.threads, self.permits, self.room = threads, threads + queue, room
         self.admitted = 0
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="picture")
 
@@ -37,13 +87,13 @@ class Workers:
         finally:
             self.admitted -= 1
 
-    async def run(self, work: Callable[[Clock], T], clock: Clock) -> T:
-        """`work(clock)` in a thread; its wait is the stage `queue`.
+    async def run(self, work: Callable[[Clock], T], clock: Clock, *uploads: bytes) -> T:
+        """`work(clock)` in a thread, once there is room for the uploads that it decodes; its wait is the stage `queue`.
 
         Raises TooSlow once the clock's deadline has passed. Work that has not started is dropped then; work in a
         thread can't be interrupted and ends before its next stage. Its thread is not given to anybody else meanwhile.
         """
-        future = self._pool.submit(_timed, work, clock, time.perf_counter())
+        future = self._pool.submit(self._in_turn, work, clock, uploads, time.perf_counter())
         try:
             return await asyncio.wait_for(asyncio.wrap_future(future), clock.remaining())
         except TimeoutError:
@@ -55,7 +105,7 @@ class Workers:
         """Let the threads finish what they work on."""
         await asyncio.get_running_loop().run_in_executor(None, functools.partial(self._pool.shutdown, wait=True))
 
-
-def _timed(work: Callable[[Clock], T], clock: Clock, submitted: float) -> T:
-    clock.add("queue", time.perf_counter() - submitted)
-    return work(clock)
+    def _in_turn(self, work: Callable[[Clock], T], clock: Clock, uploads: tuple[bytes, ...], submitted: float) -> T:
+        with self.room.hold(uploads, clock):
+            clock.add("queue", time.perf_counter() - submitted)
+            return work(clock)

@@ -3,17 +3,21 @@
 import asyncio
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
 from app.clock import Clock
 from app.cores import usable_cores
 from app.errors import Abandoned, Overloaded, TooSlow
-from app.workers import Workers
+from app.workers import Room, Workers
+from tests.pictures import disc, encoded
+
+ROOM = Room(pixels=10_000, largest=10_000)
 
 
 def test_a_burst_gets_as_many_places_as_there_are() -> None:
-    workers = Workers(threads=2, queue=1)
+    workers = Workers(threads=2, queue=1, room=ROOM)
     with workers.admit(), workers.admit(), workers.admit(), pytest.raises(Overloaded), workers.admit():
         pass
     assert workers.admitted == 0
@@ -31,7 +35,7 @@ def test_work_past_its_deadline_is_answered_and_then_dropped() -> None:
             reached.append("second")
 
     async def scenario() -> None:
-        workers, clock = Workers(threads=1, queue=0), Clock()
+        workers, clock = Workers(threads=1, queue=0, room=ROOM), Clock()
         running = asyncio.ensure_future(workers.run(work, clock))
         await asyncio.to_thread(started.wait, 10)
         with pytest.raises(TooSlow):
@@ -44,6 +48,52 @@ def test_work_past_its_deadline_is_answered_and_then_dropped() -> None:
 
     asyncio.run(scenario())
     assert not reached
+
+
+def test_pictures_wait_for_room_in_the_order_in_which_they_came() -> None:
+    small, large = encoded(disc(60, 50)), encoded(disc(100, 90))  # 3,000 and 9,000 pixels
+    done: list[str] = []
+    entered = {name: threading.Event() for name in ("first", "large", "last")}
+    leave = {name: threading.Event() for name in entered}
+
+    def work(name: str) -> Callable[[Clock], None]:
+        def wait(clock: Clock) -> None:
+            entered[name].set()
+            assert leave[name].wait(10)
+            done.append(name)
+
+        return wait
+
+    async def scenario() -> None:
+        workers, clocks = Workers(threads=3, queue=0, room=ROOM), [Clock(), Clock(), Clock()]
+        running = [asyncio.ensure_future(workers.run(work("first"), clocks[0], small))]
+        await asyncio.to_thread(entered["first"].wait, 10)
+        running.append(asyncio.ensure_future(workers.run(work("large"), clocks[1], large, small)))  # more than there is
+        assert not await asyncio.to_thread(entered["large"].wait, 0.05)
+        running.append(asyncio.ensure_future(workers.run(work("last"), clocks[2], small)))
+        leave["last"].set()
+        assert not await asyncio.to_thread(entered["last"].wait, 0.05)  # there is room, but it is not its turn
+        leave["first"].set()
+        await asyncio.to_thread(entered["large"].wait, 10)
+        assert not await asyncio.to_thread(entered["last"].wait, 0.05)
+        leave["large"].set()
+        await asyncio.gather(*running)
+        assert clocks[2].seconds["queue"] > 0.05
+        await workers.close()
+
+    asyncio.run(scenario())
+    assert done == ["first", "large", "last"]
+
+
+def test_whoever_waits_for_room_in_vain_goes_and_what_is_refused_takes_none() -> None:
+    room, patient = Room(pixels=10_000, largest=9_000), Clock()
+    with room.hold((encoded(disc(100, 90)),), patient):
+        with room.hold((b"no picture", encoded(disc(100, 100))), patient):
+            pass
+        with pytest.raises(TooSlow), room.hold((encoded(disc(60, 50)),), Clock(time.monotonic() + 0.01)):
+            pass
+    with room.hold((encoded(disc(100, 90)),), patient):
+        pass
 
 
 def test_a_clock_stops_work_that_nobody_waits_for() -> None:

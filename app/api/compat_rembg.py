@@ -160,10 +160,10 @@ async def _remove(
     model, threshold = asked.model if known else None, 0.5 if asked.ppm else None
     if asked.om:
         mask = MaskOptions(model=model, threshold=threshold)
-        written = await workers.run(lambda clock: remover.mask(upload, mask, clock), clock)
+        written = await workers.run(lambda clock: remover.mask(upload, mask, clock), clock, upload)
     else:
         background = None if asked.bgc is None else _hex_color(asked.bgc)
         options = CutoutOptions(model=model, threshold=threshold, background=background)
-        written = await workers.run(lambda clock: remover.cut_out(upload, options, clock), clock)
+        written = await workers.run(lambda clock: remover.cut_out(upload, options, clock), clock, upload)
     ignored = [name for name in ("model", *NOT_HERE) if name in given and not (name == "model" and known)]
     return name_without_effect(picture_response(written, clock), ignored)

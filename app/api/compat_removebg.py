@@ -210,7 +210,9 @@ async def removebg(
         upload = await _load(_only_source(fields), fields, fetcher, clock)
         background = _background_picture(fields)
         behind = await _load(background, fields, fetcher, clock) if background else None
-        written = await workers.run(lambda clock: remover.cut_out(upload, asked.options, clock, behind), clock)
+        written = await workers.run(
+            lambda clock: remover.cut_out(upload, asked.options, clock, behind), clock, upload, behind or b""
+        )
     except Refusal as refusal:
         return problem_response(request, 400, refusal.code, refusal.detail)
     if not written.subject.found:

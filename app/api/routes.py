@@ -40,7 +40,7 @@ async def predict(
 ) -> Response:
     """Tell whether a picture shows foreground: the classifier's probability, and its label at the threshold."""
     upload = await form.file.read()
-    score = await workers.run(lambda clock: remover.score(upload, clock, form.model, form.subject), clock)
+    score = await workers.run(lambda clock: remover.score(upload, clock, form.model, form.subject), clock, upload)
     return Response(
         prediction(score, clock).model_dump_json(exclude_none=not form.subject),
         media_type="application/json",
@@ -54,7 +54,7 @@ async def mask(
 ) -> Response:
     """The alpha as an 8-bit grey PNG as large as the upright upload: 255 foreground, 0 background."""
     upload, options = await form.file.read(), MaskOptions(**form.model_dump(include=set(MaskOptions.model_fields)))
-    written = await workers.run(lambda clock: remover.mask(upload, options, clock), clock)
+    written = await workers.run(lambda clock: remover.mask(upload, options, clock), clock, upload)
     return picture_response(written, clock)
 
 
@@ -70,7 +70,9 @@ async def cutout(
     """The picture without its background: straight alpha as PNG or WebP, or on a colour or picture."""
     upload, options = await form.file.read(), CutoutOptions(**form.model_dump(include=set(CutoutOptions.model_fields)))
     behind = await form.background_image.read() if form.background_image is not None else None
-    written = await workers.run(lambda clock: remover.cut_out(upload, options, clock, behind), clock)
+    written = await workers.run(
+        lambda clock: remover.cut_out(upload, options, clock, behind), clock, upload, behind or b""
+    )
     return picture_response(written, clock)
 
 
