@@ -41,6 +41,7 @@ def train(
     keep: Annotated[
         Path | None, typer.Option(help="with --from: a folder of general pictures to train on too, so as not to forget")
     ] = None,
+    no_report: Annotated[bool, typer.Option("--no-report", help="no report.html in the run's folder")] = False,
     overrides: Overrides = [],  # noqa: B006 - typer reads the default, nothing writes to it
 ) -> None:
     """Train a network on a folder of pictures with masks; the run's folder gets a report."""
@@ -53,8 +54,9 @@ def train(
     loaded = load_config(config, overrides, origin.config if origin else None)
     keras_file = origin.keras_file if origin else None
     folder = out or Path("runs") / loaded.name
-    print(run(loaded, data, folder, resume, keras_file, keep))
-    write_run_report(folder, data)
+    print(run(loaded, data, folder, resume, keras_file, keep, live_report=not no_report))
+    if not no_report:
+        write_run_report(folder, data)
 
 
 class Split(StrEnum):

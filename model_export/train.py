@@ -35,11 +35,14 @@ def train(
     resume: bool = False,
     start: Path | None = None,
     keep: Path | None = None,
+    live_report: bool = False,
 ) -> Path:
     """Train and return the path of the best model. Ctrl-C and SIGTERM end the run and keep it.
 
     `start` is a saved network of the same shape to go on with; `keep` is a folder of general pictures to train on
     beside those in `root`, so that what the network knew stays (rehearsal: Robins, Connection Science 7, 1995).
+    With `live_report` a page in `out` shows how far the run has come.
+
     Raises DataError for unusable pictures, and for a run that is there already and was not asked to go on.
     """
     _refuse_overwriting(out, resume)
@@ -66,7 +69,8 @@ def train(
     elif start:
         take_weights(model, start)
         checkpoint.judge_start(model)
-    callbacks = [callback for callback in (average, checkpoint, LiveReport(out)) if callback]
+    live = LiveReport(out) if live_report else None
+    callbacks = [callback for callback in (average, checkpoint, live) if callback]
     try:
         with signals_interrupt():
             _fit(model, batches, sizes, done, callbacks)

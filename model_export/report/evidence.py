@@ -85,14 +85,11 @@ class Evidence:
         kept = sorted(self._telling.get((label, right), []), reverse=True)
         return [part for _, _, part in kept]
 
-    def best(self, count: int) -> list[PictureScore]:
-        return spread_over_sets(sorted(self.pictures, key=lambda picture: picture.rank), count)
-
-    def worst(self, count: int) -> list[PictureScore]:
-        """The worst first; none that is also among the best."""
-        best = {picture.pair for picture in self.best(count)}
-        ranked = sorted(self.pictures, key=lambda picture: picture.rank, reverse=True)
-        return spread_over_sets([picture for picture in ranked if picture.pair not in best], count)
+    def best_and_worst(self, best: int, worst: int) -> tuple[list[PictureScore], list[PictureScore]]:
+        """So many of the best, best first, and of the others so many of the worst, worst first."""
+        ranked = sorted(self.pictures, key=lambda picture: picture.rank)
+        first = spread_over_sets(ranked, best)
+        return first, spread_over_sets([picture for picture in reversed(ranked) if picture not in first], worst)
 
     def _keep(self, part: TellingPart, right: bool) -> None:
         """At most one part of a picture, and the surest of all pictures."""

@@ -109,7 +109,7 @@ def quality_plots(counts: Sequence[tuple[str, ScoreCounts]], threshold: float | 
 
 def pictures(predictor: Predictor, evidence: Evidence, result: Result) -> Section:
     """The best and the worst pictures as overlays; each is run once more, so that none had to be kept."""
-    best, worst = evidence.best(BEST), evidence.worst(WORST)
+    best, worst = evidence.best_and_worst(BEST, WORST)
     what = "the share of its parts that were told right" if "parts" in result else "IoU"
     text = (
         f"Ranked by {what}, at most two of a set. The picture; the picture with the true mask; the alpha that the "

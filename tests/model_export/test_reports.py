@@ -1,0 +1,149 @@
+"""Whole reports, of bundles for which bright is foreground: right figures, one file, and never in the way."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from app.errors import DataError
+from model_export.__main__ import cli
+from model_export.config import load_config
+from model_export.data import Pair, find_pairs
+from model_export.report.write import common_pairs, write_progress, write_run_report
+from tests.bundles import write_bundle, write_bundles
+
+VOID = {"meta", "link", "img", "br", "path", "use"}
+
+
+class Document(HTMLParser):
+    """What a page refers to and holds; fails on tags that don't nest."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.references: list[str] = []
+        self.ids: list[str] = []
+        self.open: list[str] = []
+        self.headings: list[str] = []
+        self.feed(page)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.references += [value or "" for name, value in attrs if name in {"src", "href", "srcset", "data", "action"}]
+        self.ids += [value or "" for name, value in attrs if name == "id"]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] == "h2":
+            self.headings.append(data)
+
+
+def call(*arguments: object) -> Result:
+    result = CliRunner().invoke(cli, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result
+
+
+@pytest.fixture(scope="module")
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_bundles(tmp_path_factory.mktemp("models"))
+
+
+@pytest.mark.parametrize("name", ["classifier", "segmenter"])
+def test_an_evaluation_writes_one_file_that_needs_no_other(
+    bundles: Path, pictures: Path, tmp_path: Path, name: str
+) -> None:
+    out = tmp_path / "new" / "folder" / "out.html"
+    result = json.loads(call("evaluate", "--bundle", bundles / name, "--data", pictures, "--report", out).stdout)
+    page = out.read_text()
+    document = Document(page)
+    assert all(reference.startswith(("data:", "#")) for reference in document.references)
+    assert not re.search(r"url\((?!#)|@import|<script|https?:(?!//www\.w3\.org/)", page)
+    assert len(set(document.ids)) == len(document.ids)
+    assert {reference[1:] for reference in document.references if reference.startswith("#")} <= set(document.ids)
+    wanted = ["Quality", "Set by set", "Pictures", "Data", "Model and speed"]
+    assert document.headings == [*wanted[:3], *(["What it looks at"] if name == "classifier" else []), *wanted[3:]]
+    main = "balanced_accuracy" if name == "classifier" else "iou"
+    assert page.count(f"{result[main]:.3f}") >= 2
+    assert f"{result['pictures']} pictures" in page
+    assert page.count('alt="truth"') == 16
+    assert len(page) < 2_000_000
+
+
+def test_without_a_report_the_figures_are_the_same(bundles: Path, pictures: Path, tmp_path: Path) -> None:
+    common = ["evaluate", "--bundle", bundles / "classifier", "--data", pictures]
+    plain = call(*common, "--no-report").stdout
+    assert json.loads(plain) == json.loads(call(*common, "--report", tmp_path / "out.html").stdout)
+
+
+def test_a_page_that_can_not_be_written_costs_no_figures(bundles: Path, pictures: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    out = tmp_path / "file" / "out.html"
+    result = call("evaluate", "--bundle", bundles / "segmenter", "--data", pictures, "--report", out)
+    assert json.loads(result.stdout)["pictures"] == 18
+    assert result.stderr.splitlines()[-1].startswith(f"warning: no report {out}: ")
+
+
+def test_a_run_that_can_not_be_reported_is_only_warned_of(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run_report(tmp_path, pictures)
+    assert re.search(r"warning: no report of .*; the run itself is complete: DataError: ", capsys.readouterr().err)
+    (tmp_path / "history.jsonl").write_text('{"epoch": 1, "score": 0.5}\n')
+    write_progress(tmp_path)
+    assert re.search(r"warning: no report of .*: DataError: .*config\.json", capsys.readouterr().err)
+
+
+def test_a_run_in_progress_has_a_page_that_loads_itself_anew(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(load_config("classifier", ["training.epochs=90"]).model_dump_json())
+    lines = [
+        {"epoch": 0, "seconds": 0.0, "score": 0.4},
+        {"epoch": 1, "seconds": 60.0, "loss": 0.7, "rate": 1e-3, "score": 0.625, "val_loss": 0.65},
+    ]
+    (tmp_path / "history.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    write_progress(tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    document = Document(page)
+    assert document.headings == ["Learning curves", "Configuration"]
+    assert '<meta http-equiv="refresh"' in page
+    assert "Epoch 1 of 90" in page
+    assert "0.625" in page
+    with (tmp_path / "history.jsonl").open("a") as history:
+        history.write('{"epoch": 2, "seconds": 120.0, "loss": 0.6, "rate": 0.001}\n')
+    write_progress(tmp_path)
+    assert (tmp_path / "report.html").read_text() == page, "no look at the validation split, no new page"
+
+
+def test_bundles_are_compared_on_the_same_pictures(bundles: Path, pictures: Path, tmp_path: Path) -> None:
+    other = write_bundle(tmp_path / "other", "segment")
+    out = tmp_path / "compare.html"
+    models = [bundles / "segmenter", other, bundles / "classifier"]
+    call("report", *models, "--data", pictures, "--out", out, "--split", "all")
+    page = out.read_text()
+    document = Document(page)
+    assert all(reference.startswith(("data:", "#")) for reference in document.references)
+    assert document.headings == ["Quality", "Set by set", "Where they differ most", "Models and speed"]
+    for name in ("segmenter", "other", "classifier"):
+        assert f'<th class="number">{name}</th>' in page
+    assert "18 pictures of" in page
+    assert "segmenter 0, other 0, classifier 0" in page or 'class="number bar best"' in page
+
+
+def test_only_pictures_that_none_trained_on_count(pictures: Path) -> None:
+    pairs = find_pairs(pictures)
+    grouped = [Pair(pair.set, pair.stem, "clip", pair.image_path, pair.mask_path) for pair in pairs]
+    assert common_pairs([pairs[:6], grouped[4:]]) == pairs[4:6]
+    with pytest.raises(DataError, match="no picture in common"):
+        common_pairs([pairs[:3], grouped[3:]])
