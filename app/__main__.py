@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
+from app import metrics
 from app.api.connection import http_protocol
 from app.logs import log_config
 from app.settings import Settings
@@ -30,7 +31,10 @@ class Supervisor(Multiprocess):
         uvicorn also kills one that is silent for five seconds. Where cores are short, that is every worker that still
         imports, for ever; and it heeds no signal while it waits.
         """
-        if not all(worker.process.is_alive() for worker in self.processes):
+        ended = [worker.pid for worker in self.processes if not worker.process.is_alive()]
+        for pid in ended:
+            metrics.forget(pid)
+        if ended:
             super().keep_subprocess_alive()
 
 
@@ -50,8 +54,9 @@ def main() -> None:
         timeout_keep_alive=settings.keep_alive_seconds,
         timeout_graceful_shutdown=round(settings.drain_seconds),
     )
-    supervisor = Supervisor(config, sockets=[config.bind_socket()])
-    supervisor.run()
+    with metrics.shared(several=settings.metrics and settings.workers > 1):
+        supervisor = Supervisor(config, sockets=[config.bind_socket()])
+        supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
         raise SystemExit(STARTUP_FAILURE)
 

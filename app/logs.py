@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pythonjsonlogger.core import RESERVED_ATTRS
+
 
 def log_config(level: str, form: str) -> dict[str, Any]:
     """A `logging` configuration: JSON lines or plain text, to standard error. Headers and forms never get into it."""
@@ -11,6 +13,7 @@ def log_config(level: str, form: str) -> dict[str, Any]:
         "()": "pythonjsonlogger.json.JsonFormatter",
         "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
         "rename_fields": fields,
+        "reserved_attrs": [*RESERVED_ATTRS, "color_message"],  # uvicorn's, for terminals
     }
     return {
         "version": 1,

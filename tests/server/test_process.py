@@ -92,6 +92,7 @@ def test_it_serves_pictures_and_leaves_with_success(service: Service) -> None:
     service.process.send_signal(signal.SIGTERM)
     assert service.process.wait(PATIENCE) == 0
     lines = [json.loads(line) for line in service.log.read_text().splitlines()]
+    assert not any("color_message" in line for line in lines)
     assert any(line.get("path") == "/cutout" and line["status"] == 200 for line in lines)
 
 
@@ -126,11 +127,38 @@ def test_a_worker_that_is_slow_to_answer_is_let_be(monkeypatch: pytest.MonkeyPat
         worker.join()
 
 
+def test_several_workers_tell_one_sum_that_outlives_them(tmp_path: Path) -> None:
+    running = Service(write_bundles(tmp_path / "models"), workers="2", threads="1", queue="3")
+
+    def value(name: str) -> float:
+        lines = running.get("/metrics")[1].decode().splitlines()
+        return sum(float(line.split()[-1]) for line in lines if line.startswith(name))
+
+    try:
+        eventually(lambda: running.get("/readyz")[0] == 200)
+        eventually(lambda: value("cutout_places") == 8)
+        for _ in range(12):
+            assert running.post("/mask", encoded(disc()))[0] == 200
+        answered = 'cutout_requests_total{route="/mask",status="200"}'
+        assert value(answered) == value("cutout_upload_bytes_count") == 12
+        os.kill(running.worker_id(), signal.SIGKILL)
+        eventually(lambda: value("cutout_places") == 4)
+        eventually(lambda: value("cutout_places") == 8)
+        assert value(answered) == 12
+        assert value("cutout_in_flight") == 0
+    finally:
+        running.process.terminate()
+        assert running.process.wait(PATIENCE) == 0
+
+
 def test_what_can_t_be_served_stops_the_start_with_one_clear_line(tmp_path: Path) -> None:
     broken = Service(tmp_path / "nothing")
     assert broken.process.wait(PATIENCE) == 3
     assert "no bundle found" in broken.log.read_text()
     assert "Traceback" not in broken.log.read_text()
+    elsewhere = Service(write_bundles(tmp_path / "models"), providers="openvino,cpu")
+    assert elsewhere.process.wait(PATIENCE) == 3
+    assert "no openvino in this onnxruntime, only cpu" in elsewhere.log.read_text()
     unreadable = Service(tmp_path / "nothing", queue="many")
     assert unreadable.process.wait(PATIENCE) == 2
     assert "CUTOUT_QUEUE" in unreadable.log.read_text()
