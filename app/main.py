@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from uvicorn.config import STARTUP_FAILURE
 
 from app import __version__
-from app.api import auth, compat_rembg, compat_removebg, docs, health, models, page, problems, protect, routes
+from app.api import auth, compat_rembg, compat_removebg, docs, health, models, page, problems, protect, routes, schema
 from app.api.fetch import UrlFetcher
 from app.api.observe import Observe
 from app.api.rates import RateLimit
@@ -79,6 +79,7 @@ def create_app(settings: Settings, build: Build = load_bundles, fetcher: UrlFetc
         app.include_router(health.metrics_router)
     if settings.docs:
         app.include_router(docs.router)
+    schema.install(app)
     app.mount("/assets", page.assets(), name="assets")
     return app
 

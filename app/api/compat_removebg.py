@@ -21,7 +21,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from app.api.auth import RequireKey
+from app.api.auth import KEY_HEADER, RequireKey
 from app.api.compat import WITHOUT_EFFECT_HEADER, fetch, name_without_effect
 from app.api.deps import ClockDep, FetcherDep, RemoverDep, WorkersDep, workers_of
 from app.api.fetch import UrlFetcher
@@ -146,7 +146,15 @@ def _schema(model: type[BaseModel]) -> dict[str, Any]:
     return {"schema": model.model_json_schema()}
 
 
-BODY = {
+REQUEST = {
+    "parameters": [
+        {
+            "name": KEY_HEADER,
+            "in": "header",
+            "description": "the server's key, where it asks for one",
+            "schema": {"type": "string"},
+        }
+    ],
     "requestBody": {
         "required": True,
         "content": {
@@ -154,7 +162,7 @@ BODY = {
             "application/x-www-form-urlencoded": _schema(RemoveBgJson),
             "application/json": _schema(RemoveBgJson),
         },
-    }
+    },
 }
 ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"model": RemoveBgErrors, "description": "A field or the picture can't be used"},
@@ -199,7 +207,7 @@ uploads = APIRouter(route_class=RemoveBgRoute)
 account = APIRouter(route_class=_Errors)
 
 
-@uploads.post("/removebg", operation_id="removebg", response_class=Response, responses=RESULT, openapi_extra=BODY)
+@uploads.post("/removebg", operation_id="removebg", response_class=Response, responses=RESULT, openapi_extra=REQUEST)
 async def removebg(
     request: Request, fetcher: FetcherDep, remover: RemoverDep, workers: WorkersDep, clock: ClockDep
 ) -> Response:

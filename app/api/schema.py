@@ -1,0 +1,56 @@
+"""The OpenAPI schema that clients are generated from: as FastAPI has it, less what is never sent, all types named."""
+
+import json
+from typing import Any
+
+from fastapi import FastAPI
+
+from app.api.problems import ProblemResponse
+
+AUTOMATIC = ("HTTPValidationError", "ValidationError")  # FastAPI's own errors, which are problems here
+JSON = "application/json"
+
+Node = dict[str, Any]
+
+
+def install(app: FastAPI) -> None:
+    """Make `app.openapi()` give the exact schema, made once."""
+    reckon = app.openapi
+
+    def openapi() -> Node:
+        if app.openapi_schema is None:
+            app.openapi_schema = exact(reckon())
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI documents it
+
+
+def exact(schema: Node) -> Node:
+    """The schema with exactly the errors that are sent, and no type without a name of its own; changed in place."""
+    components: Node = schema["components"]["schemas"]
+    for methods in schema["paths"].values():
+        for operation in methods.values():
+            _drop_what_is_never_sent(operation["responses"])
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                _name(content, components)
+    for name in AUTOMATIC:
+        components.pop(name, None)
+    assert not any(f'/{name}"' in json.dumps(schema) for name in AUTOMATIC)
+    return schema
+
+
+def _drop_what_is_never_sent(responses: Node) -> None:
+    for status, response in list(responses.items()):
+        content = response.get("content", {})
+        if content.get(JSON, {}).get("schema", {}).get("$ref", "").endswith(f"/{AUTOMATIC[0]}"):
+            del responses[status]
+        elif ProblemResponse.media_type in content:
+            content.pop(JSON, None)
+
+
+def _name(content: Node, components: Node) -> None:
+    """A body that is described in place becomes a component under its title."""
+    body = content["schema"]
+    if "$ref" not in body:
+        components[body["title"]] = body
+        content["schema"] = {"$ref": f"#/components/schemas/{body['title']}"}
