@@ -10,10 +10,11 @@ import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Literal
+from typing import Literal, TypeVar
 
 from app.errors import EmptyPicture, UndecodablePicture, UnsupportedFormat
 
+T = TypeVar("T")
 FileFormat = Literal["jpeg", "png", "webp", "gif", "bmp", "tiff", "avif"]
 
 MAX_PARTS = 50_000  # chunks, segments, boxes or tags looked at; no real file comes near, a hostile one costs 20 ms
@@ -65,12 +66,20 @@ def sniff(data: bytes) -> Header:
     raise UnsupportedFormat("not a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF picture")
 
 
+def _bounded(parts: Iterator[T]) -> Iterator[T]:
+    """The parts. Raises ValueError where they are more than MAX_PARTS: decoders would go on, and warn of each."""
+    for number, part in enumerate(parts):
+        if number == MAX_PARTS:
+            raise ValueError("too many parts")
+        yield part
+
+
 # ---- JPEG
 
 
 def _read_jpeg(data: bytes) -> Header:
     orientation = 0
-    for marker, start, end in islice(_jpeg_segments(data), MAX_PARTS):
+    for marker, start, end in _bounded(_jpeg_segments(data)):
         if marker == 0xE1 and not orientation and data.startswith(b"Exif\0\0", start):
             orientation = _exif_orientation(data[start + 6 : end])
         elif marker in FRAMES:
@@ -110,7 +119,11 @@ def _has_too_many_scans(data: bytes, position: int) -> bool:
 def _read_png(data: bytes) -> Header:
     width, height, depth, color = struct.unpack_from(">IIBB", data, 16)
     orientation, has_alpha, gray_key = 1, color in (4, 6), None
-    for kind, start, end in islice(_chunks(data, 8, ">I4s", 4), MAX_PARTS):
+    for kind, start, end in _bounded(_chunks(data, 8, ">I4s", 4)):
+        if end > len(data):  # OpenCV would allocate what a chunk announces, up to 2 GB, before it looks for it
+            raise ValueError("a chunk that is cut off")
+        if kind == b"IEND":
+            break
         if kind == b"eXIf":
             orientation = _exif_orientation(data[start:end])
         elif kind == b"tRNS":
@@ -135,7 +148,7 @@ def _chunks(data: bytes, position: int, layout: str, trailer: int) -> Iterator[t
 
 
 def _read_webp(data: bytes) -> Header:
-    chunks = list(islice(_chunks(data, 12, "<4sI", 0), MAX_PARTS))
+    chunks = list(_bounded(_chunks(data, 12, "<4sI", 0)))
     kind, start, _ = chunks[0]
     if kind == b"VP8X":
         width, height = (1 + int.from_bytes(data[start + at : start + at + 3], "little") for at in (4, 7))
@@ -213,7 +226,7 @@ def _read_avif(data: bytes) -> Header:
     meta = _box(data, b"meta", 0, len(data))
     inside = (meta[0] + 4, meta[1])
     properties = _box(data, b"iprp", *inside)
-    container = list(islice(_boxes(data, *_box(data, b"ipco", *properties)), MAX_PARTS))
+    container = list(_bounded(_boxes(data, *_box(data, b"ipco", *properties))))
     primary = _primary_item(data, _box(data, b"pitm", *inside)[0])
     own = [container[index - 1] for index in _associated(data, _box(data, b"ipma", *properties), primary) if index]
     width, height = next(struct.unpack_from(">II", data, start + 4) for kind, start, _ in own if kind == b"ispe")
@@ -242,7 +255,7 @@ def _boxes(data: bytes, position: int, end: int) -> Iterator[tuple[bytes, int, i
 
 def _box(data: bytes, wanted: bytes, position: int, end: int) -> tuple[int, int]:
     """Start and end of the first box of a kind. Raises ValueError where there is none."""
-    for kind, start, stop in islice(_boxes(data, position, end), MAX_PARTS):
+    for kind, start, stop in _bounded(_boxes(data, position, end)):
         if kind == wanted:
             return start, stop
     raise ValueError("a box is missing")

@@ -11,7 +11,7 @@ from PIL import Image as Pillow
 
 from app.errors import ClientError, PictureTooLarge, UndecodablePicture, UnsupportedFormat
 from app.imaging import codec
-from app.imaging.header import MAX_SCANS, sniff
+from app.imaging.header import MAX_PARTS, MAX_SCANS, sniff
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 
@@ -81,6 +81,20 @@ def test_a_png_of_nothing_but_a_header_can_claim_any_size() -> None:
     png = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sIIBBBBBI", 13, b"IHDR", 20_000, 20_000, 8, 6, 0, 0, 0, 0)
     with pytest.raises(PictureTooLarge):
         codec.decode(png, max_pixels=50_000_000)
+
+
+def test_a_chunk_that_announces_gigabytes_costs_nothing() -> None:
+    png = FILES["PNG"]
+    assert sniff(png).width == 40
+    with pytest.raises(UndecodablePicture):
+        sniff(png[:33] + struct.pack(">I4s", (1 << 31) - 1, b"tEXt") + png[33:])
+
+
+def test_more_chunks_than_any_picture_has_are_refused() -> None:
+    png, empty = FILES["PNG"], struct.pack(">I4sI", 0, b"teST", 0)
+    assert sniff(png[:33] + 100 * empty + png[33:]).width == 40
+    with pytest.raises(UndecodablePicture):
+        sniff(png[:33] + MAX_PARTS * empty + png[33:])
 
 
 def test_a_progressive_jpeg_of_endless_scans_is_refused() -> None:
