@@ -1,63 +1,41 @@
-"""Pictures with foreground masks: found, checked, loaded, and split so that no test picture was ever trained on.
+"""Pictures with foreground masks: loaded in pairs, and split so that no test picture was ever trained on.
 
-A data folder holds sets side by side, each with `images/` and `masks/` matched by stem:
-
-    DIR/<set>/images/x.jpg + DIR/<set>/masks/x.png        (or DIR/images + DIR/masks: one set, named after DIR)
-
-A mask is one 8-bit channel, 255 = foreground, as large as its picture.
+`model_export/pairs.py` finds them, `model_export/pictures.py` reads their files; the rest of training asks here.
 """
 
 import hashlib
-import re
+import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import Literal
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
 from app.errors import DataError
-from app.imaging.preprocess import Image
+from app.imaging.preprocess import Image, resize
+from model_export.pairs import Pair, find_pairs
+from model_export.pictures import Mask, load_cutout, load_image, load_mask, load_sized
 
-Mask = NDArray[np.uint8]
+__all__ = [
+    "SPLITS",
+    "Mask",
+    "Pair",
+    "Split",
+    "find_pairs",
+    "fingerprint",
+    "load_cutout",
+    "load_image",
+    "load_pair",
+    "select",
+    "select_some",
+    "split_of",
+    "split_of_key",
+]
+
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "test", "validation")
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 VALIDATION_PERCENT = 7
 TEST_PERCENT = 8
-
-
-@dataclass(frozen=True, order=True)
-class Pair:
-    """One picture and its mask. `group` names what must stay on one side of a split: the picture, or its clip."""
-
-    set: str
-    stem: str
-    group: str
-    image_path: Path
-    mask_path: Path
-
-
-def find_pairs(root: Path, sets: Sequence[str] | None = None, clips: Mapping[str, str] | None = None) -> list[Pair]:
-    """All pairs below `root`, sorted by set and stem.
-
-    `clips` maps a set to a regular expression whose first group names the clip in a stem, so that all the frames of
-    one clip share a side of the split. Raises DataError where a folder or a mask is missing.
-    """
-    if not root.is_dir():
-        raise DataError(f"{root}: no such folder of training pictures")
-    folders = [root] if (root / "images").is_dir() else sorted(path.parent for path in root.glob("*/images"))
-    if sets is not None:
-        _refuse_unknown(root, sets, folders)
-        folders = [folder for folder in folders if folder.name in sets]
-    pairs = [pair for folder in folders for pair in _pairs_of(folder, (clips or {}).get(folder.name))]
-    if not pairs:
-        raise DataError(f"{root}: no pictures found; expected {root}/<set>/images/x.jpg with <set>/masks/x.png")
-    return pairs
 
 
 def split_of(pair: Pair) -> Split:
@@ -103,40 +81,26 @@ def fingerprint(pairs: Sequence[Pair]) -> str:
     for pair in sorted(pairs):
         digest.update(f"{pair.set}/{pair.stem}\0".encode())
         digest.update(pair.image_path.read_bytes())
-        digest.update(pair.mask_path.read_bytes())
+        shapes = json.dumps(asdict(pair.shapes)).encode() if pair.shapes else pair.mask_path.read_bytes()
+        digest.update(shapes)
     return digest.hexdigest()
 
 
-def load_image(path: Path) -> Image:
-    """An image (H, W, 3) uint8 RGB. Raises DataError naming the file if it can't be read."""
-    bgr = _decode(path, cv2.IMREAD_COLOR)
-    return np.ascontiguousarray(bgr[:, :, ::-1])
+def load_pair(pair: Pair, least: int | None = None) -> tuple[Image, Mask]:
+    """The picture (H, W, 3) and its mask (H, W), both of the same size: reduced where far above `least` pixels a side.
 
-
-def load_mask(path: Path) -> Mask:
-    """A mask (H, W) uint8 in 0..255. Raises DataError naming the file if it can't be read."""
-    return _decode(path, cv2.IMREAD_GRAYSCALE)
-
-
-def load_pair(pair: Pair) -> tuple[Image, Mask]:
-    """The picture (H, W, 3) and its mask (H, W). Raises DataError where the mask is empty or of another size."""
-    image, mask = load_image(pair.image_path), load_mask(pair.mask_path)
-    if mask.shape != image.shape[:2]:
+    Raises DataError where the mask is empty or of another size than its picture.
+    """
+    image, size = load_sized(pair.image_path, least)
+    mask = load_mask(pair)
+    if mask.shape != size:
         raise DataError(
             f"{pair.mask_path}: the mask is {mask.shape[1]}x{mask.shape[0]} pixels, "
-            f"its picture {image.shape[1]}x{image.shape[0]}; save the mask at the picture's size"
+            f"its picture {size[1]}x{size[0]}; save the mask at the picture's size"
         )
     if not mask.any():
         raise DataError(f"{pair.mask_path}: the mask is empty; remove the pair or draw the foreground white (255)")
-    return image, mask
-
-
-def load_cutout(path: Path) -> NDArray[np.uint8]:
-    """A cut-out (H, W, 4) uint8 RGBA. Raises DataError if it can't be read or has no transparency."""
-    bgra = _decode(path, cv2.IMREAD_UNCHANGED)
-    if bgra.ndim != 3 or bgra.shape[2] != 4:
-        raise DataError(f"{path}: a cut-out needs an alpha channel")
-    return np.ascontiguousarray(bgra[:, :, [2, 1, 0, 3]])
+    return image, resize(mask, image.shape[1], image.shape[0])
 
 
 def _key(pair: Pair) -> str:
@@ -145,34 +109,3 @@ def _key(pair: Pair) -> str:
 
 def _hash(key: str) -> int:
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big")
-
-
-def _pairs_of(folder: Path, clip: str | None) -> list[Pair]:
-    masks = {path.stem: path for path in sorted((folder / "masks").glob("*")) if path.suffix.lower() in IMAGE_SUFFIXES}
-    pairs = []
-    for path in sorted((folder / "images").glob("*")):
-        if path.suffix.lower() not in IMAGE_SUFFIXES:
-            continue
-        if path.stem not in masks:
-            raise DataError(f"{path}: no mask; expected {folder / 'masks' / path.stem}.png")
-        pairs.append(Pair(folder.name, path.stem, _group(path.stem, clip), path, masks[path.stem]))
-    return pairs
-
-
-def _group(stem: str, clip: str | None) -> str:
-    match = re.fullmatch(clip, stem) if clip else None
-    return match.group(1) if match else stem
-
-
-def _decode(path: Path, flags: int) -> NDArray[np.uint8]:
-    data = np.fromfile(path, np.uint8)
-    pixels = cv2.imdecode(data, flags) if data.size else None
-    if pixels is None:
-        raise DataError(f"{path}: not a readable picture; replace or remove it")
-    return np.asarray(pixels, np.uint8)
-
-
-def _refuse_unknown(root: Path, sets: Sequence[str], folders: Sequence[Path]) -> None:
-    missing = sorted(set(sets) - {folder.name for folder in folders})
-    if missing:
-        raise DataError(f"{root}: no such set: {', '.join(missing)}")

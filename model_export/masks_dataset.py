@@ -31,9 +31,9 @@ class Scenery:
     def __init__(self, root: Path, longest: int) -> None:
         paths = sorted((root / "cutouts").glob("*/*.webp")) + sorted((root / "cutouts").glob("*/*.png"))
         training = [path for path in paths if split_of_key(f"{path.parent.name}/{path.stem}") == "train"]
-        self.cutouts = [load_cutout(path) for path in training]
+        self.cutouts = [limit_size(load_cutout(path), longest) for path in training]
         found = sorted(path for path in (root / "backgrounds").glob("*/*") if path.suffix in BACKGROUND_SUFFIXES)
-        self.backgrounds = [limit_size(load_image(path), longest) for path in found]
+        self.backgrounds = [limit_size(load_image(path, longest), longest) for path in found]
         rendered = np.array([path.parent.name == RENDERED_SET for path in training])
         self.odds = _share(rendered, MOST_RENDERED)
 
@@ -104,7 +104,7 @@ def load_samples(pairs: Sequence[Pair], spec: PreprocessSpec) -> list[Sample]:
         raise DataError(f"training needs fit = 'stretch', not {spec.fit!r}")
     samples = []
     for pair in track(pairs, "loading pictures"):
-        image, mask = load_pair(pair)
+        image, mask = load_pair(pair, spec.size)
         canvas, placement = fit(image, spec)
         samples.append((canvas, resize(mask, placement.width, placement.height)))
     return samples

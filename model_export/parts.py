@@ -87,7 +87,7 @@ def foreground_counts(mask: Mask, side: int) -> NDArray[np.int32]:
 
 def load_picture(pair: Pair, sizes: Sequence[float], spec: PreprocessSpec) -> Picture:
     """A picture and its mask, reduced. Raises DataError naming a file that is unusable."""
-    image, mask = load_pair(pair)
+    image, mask = load_pair(pair, round(spec.size / min(sizes)))
     return Picture(pair, reduce_for_parts(image, sizes, spec), reduce_for_parts(mask, sizes, spec))
 
 
