@@ -3,7 +3,7 @@
 Runs in a worker thread; knows nothing of HTTP. Each line below is a stage of `Clock`, and so of `Server-Timing`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -59,7 +59,10 @@ class Score:
 
 @dataclass(frozen=True)
 class Written:
-    """A finished picture file, and the size of the upright upload it was made from."""
+    """A finished picture file, the size of the upright upload it was made from, and which part of that it shows.
+
+    `crop` is in the upload's pixels and may reach beyond it; None where the whole picture is shown.
+    """
 
     data: bytes
     media_type: str
@@ -69,6 +72,7 @@ class Written:
     upload_height: int
     subject: Subject
     manifest: Manifest
+    crop: Box | None = None
 
 
 class Remover:
@@ -120,12 +124,14 @@ class Remover:
             subject = describe(alpha, picture)
             pixels = compose.cutout(picture.image, alpha, picture.alpha)
             pixels = compose.resize_cutout(pixels, *size(picture.width, picture.height))
-            pixels = compose.limit_size(arranged(pixels, options), options.size)
+            box = arrange.crop_box(pixels, parse_margins(options.margin)) if options.crop else None
+            crop = None if box is None else _in_upload(box, pixels, picture)
+            pixels = compose.limit_size(arranged(pixels, box, options), options.size)
         canvas = pixels.shape[1], pixels.shape[0]
         behind = None if background is None else self._decode(background, clock, lambda width, height: canvas)
         with clock.stage("postprocess"):
             pixels = dress(pixels, options, behind)
-        return _write(pixels, options.format, picture, subject, predictor.manifest, clock)
+        return replace(_write(pixels, options.format, picture, subject, predictor.manifest, clock), crop=crop)
 
     def _decode(self, upload: bytes, clock: Clock, least: Sizing) -> Picture:
         """Upright; a JPEG with arrays no larger than is needed to have `least`."""
@@ -182,16 +188,22 @@ def answer_size(width: int, height: int, options: CutoutOptions) -> tuple[int, i
 def describe(alpha: NDArray[np.uint8], picture: Picture) -> Subject:
     """What an alpha (h, w) uint8 says: found or not, coverage in [0, 1], bounding box in the upload's pixels."""
     box = alphas.bounding_box(alpha)
-    if box is not None and alpha.shape != (picture.height, picture.width):
-        across, down = picture.width / alpha.shape[1], picture.height / alpha.shape[0]
-        box = round(box[0] * across), round(box[1] * down), round(box[2] * across), round(box[3] * down)
-    return Subject(alphas.subject_found(alpha), alphas.coverage(alpha), None if box is None else Box(*box))
+    where = None if box is None else _in_upload(box, alpha, picture)
+    return Subject(alphas.subject_found(alpha), alphas.coverage(alpha), where)
 
 
-def arranged(cutout: NDArray[np.uint8], options: CutoutOptions) -> NDArray[np.uint8]:
-    """A cut-out (H, W, 4) with its subject cropped, scaled and placed as asked for."""
-    if options.crop:
-        cutout = arrange.crop(cutout, parse_margins(options.margin))
+def _in_upload(box: tuple[int, int, int, int], pixels: NDArray[np.uint8], picture: Picture) -> Box:
+    """A box (left, top, width, height) in an array (h, w, ...) of the whole picture, in the upload's pixels."""
+    across, down = picture.width / pixels.shape[1], picture.height / pixels.shape[0]
+    return Box(round(box[0] * across), round(box[1] * down), round(box[2] * across), round(box[3] * down))
+
+
+def arranged(
+    cutout: NDArray[np.uint8], box: tuple[int, int, int, int] | None, options: CutoutOptions
+) -> NDArray[np.uint8]:
+    """A cut-out (H, W, 4) cropped to a box, its subject scaled and placed as asked for."""
+    if box is not None:
+        cutout = arrange.crop(cutout, box)
     position = options.position or ("original" if options.scale is None else "center")
     return arrange.place(cutout, options.scale, parse_position(position))
 

@@ -23,6 +23,11 @@ ANSWER_HEADERS = {
         "description": "left,top,width,height of the foreground, pixels of the upright upload; absent where none",
         "schema": {"type": "string"},
     },
+    "X-Crop-Box": {
+        "description": "left,top,width,height of the crop, pixels of the upright upload, which it may reach beyond; "
+        "absent where nothing was cropped",
+        "schema": {"type": "string"},
+    },
     "X-Model": {"description": "name/version of the model", "schema": {"type": "string"}},
     "Server-Timing": {"description": "milliseconds by stage", "schema": {"type": "string"}},
 }
@@ -99,6 +104,7 @@ def picture_response(written: Written, clock: Clock) -> Response:
         "X-Model": f"{written.manifest.name}/{written.manifest.version}",
         "Server-Timing": clock.server_timing(),
     }
-    if box is not None:
-        headers["X-Bounding-Box"] = f"{box.left},{box.top},{box.width},{box.height}"
+    for name, place in (("X-Bounding-Box", box), ("X-Crop-Box", written.crop)):
+        if place is not None:
+            headers[name] = f"{place.left},{place.top},{place.width},{place.height}"
     return Response(written.data, media_type=written.media_type, headers=headers)

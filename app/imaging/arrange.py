@@ -44,15 +44,22 @@ def only_in(alpha: Matte, box: tuple[int, int, int, int], width: int, height: in
     return whole
 
 
-def crop(pixels: Cutout, margins: Margins) -> Cutout:
-    """The part around the subject with exactly that room, transparent where the picture ends; itself where empty."""
+def crop_box(pixels: Cutout, margins: Margins) -> tuple[int, int, int, int] | None:
+    """(left, top, width, height) of the subject with that room around it, which may reach beyond the picture; or None
+    for no subject."""
     box = visible_box(pixels)
     if box is None:
-        return pixels
+        return None
     left, top, width, height = box
     above, right, below, before = margins.around(width, height)
-    canvas = np.zeros((height + above + below, width + before + right, 4), np.uint8)
-    _paste(canvas, pixels, before - left, above - top)
+    return left - before, top - above, width + before + right, height + above + below
+
+
+def crop(pixels: Cutout, box: tuple[int, int, int, int]) -> Cutout:
+    """The part in a box (left, top, width, height), transparent where the picture ends."""
+    left, top, width, height = box
+    canvas = np.zeros((height, width, 4), np.uint8)
+    _paste(canvas, pixels, -left, -top)
     return canvas
 
 

@@ -57,6 +57,22 @@ def test_a_picture_without_a_subject_says_so(client: TestClient) -> None:
     assert not decoded(answer.content)[:, :, 3].any()
 
 
+def test_a_crop_says_which_part_of_the_upload_it_shows(client: TestClient) -> None:
+    upload = {"file": encoded(disc(96, 64))}
+    whole = client.post("/cutout", files=upload)
+    assert "x-crop-box" not in whole.headers
+    cropped = client.post("/cutout", files=upload, data={"crop": "true", "margin": "20px 0 0 6px"})
+    left, top, width, height = map(int, cropped.headers["x-crop-box"].split(","))
+    assert decoded(cropped.content).shape == (height, width, 4)
+    assert top < 0 < left
+    shown = decoded(whole.content)[: top + height, left : left + width]
+    assert np.array_equal(decoded(cropped.content)[-top:], shown)
+    small = client.post("/cutout", files=upload, data={"crop": "true", "margin": "20px 0 0 6px", "size": "20"})
+    assert small.headers["x-crop-box"] == cropped.headers["x-crop-box"]
+    few = client.post("/cutout", files=upload, data={"crop": "true", "megapixels": "0.0016"})
+    assert np.abs(np.subtract(list(map(int, few.headers["x-crop-box"].split(","))), (32, 16, 33, 33))).max() <= 6
+
+
 def test_options_change_the_answer_as_they_say(client: TestClient) -> None:
     upload = {"file": encoded(disc(96, 64))}
     red = decoded(client.post("/cutout", files=upload, data={"background": "#f00"}).content)

@@ -8,6 +8,7 @@ from base64 import b64encode
 from contextlib import ExitStack
 from pathlib import Path
 
+import httpx2
 import numpy as np
 import pytest
 from fastapi import FastAPI
@@ -147,8 +148,14 @@ def test_a_crop_shows_the_same_place_before_and_after(page: Page, picture: Path)
         for place in ("#original", "#after", "#frame")
     )
     assert abs(after["width"] - whole["width"]) < 1
-    assert abs((before["left"] + before["width"] / 2) - (whole["left"] + whole["width"] / 2)) < 0.04 * whole["width"]
-    assert before["width"] > 1.4 * whole["width"]
+    answer = httpx2.post(
+        f"{page.url}cutout", files={"file": picture.read_bytes()}, data={"crop": "true", "margin": "0.25"}
+    )
+    left, top, width, height = map(int, answer.headers["x-crop-box"].split(","))
+    assert abs(before["width"] - whole["width"] * 96 / width) < 1
+    assert abs(before["height"] - whole["height"] * 64 / height) < 1
+    assert abs(whole["left"] - before["left"] - whole["width"] * left / width) < 1
+    assert abs(whole["top"] - before["top"] - whole["height"] * top / height) < 1
 
 
 def test_problems_are_told_in_words_one_by_one(page: Page, picture: Path, tmp_path: Path) -> None:

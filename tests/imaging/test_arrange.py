@@ -71,7 +71,10 @@ def test_a_picture_with_transparency_keeps_it_when_made_smaller() -> None:
     ],
 )
 def test_a_crop_has_exactly_the_room_asked_for(margin: str, shape: tuple[int, int], corner: tuple[int, int]) -> None:
-    cropped = arrange.crop(block(100, 80, (70, 2, 20, 10)), parse_margins(margin))
+    picture = block(100, 80, (70, 2, 20, 10))
+    box = arrange.crop_box(picture, parse_margins(margin))
+    assert box == (70 - corner[1], 2 - corner[0], shape[1], shape[0])
+    cropped = arrange.crop(picture, box)
     assert cropped.shape[:2] == shape
     rows, columns = np.nonzero(cropped[:, :, 3])
     assert (rows.min(), columns.min()) == corner
@@ -101,7 +104,7 @@ def test_the_subject_is_scaled_and_placed_on_the_same_canvas(
 
 def test_nothing_happens_to_an_empty_cutout() -> None:
     empty = np.zeros((8, 9, 4), np.uint8)
-    assert arrange.crop(empty, parse_margins("5px")) is empty
+    assert arrange.crop_box(empty, parse_margins("5px")) is None
     assert arrange.place(empty, 0.5, (0.0, 0.0)) is empty
 
 

@@ -113,7 +113,7 @@ function nextJob() {
 
 async function cutOut(picture) {
   const calls = (picture.calls = new AbortController());
-  const { isMask, margin, extension, endpoint } = options;
+  const { isMask, extension, endpoint } = options;
   const began = performance.now();
   update(picture, { status: "sending", sent: 0 });
   try {
@@ -125,7 +125,7 @@ async function cutOut(picture) {
     const took = performance.now() - began;
     await picture.accept(answer.blob, { isMask, extension, took, found: answer.header("X-Subject-Found") !== "false" });
     await picture.looked;
-    picture.result.region = regionOf(picture, picture.result, answer.header("X-Bounding-Box"), margin);
+    picture.result.region = regionOf(picture, answer.header("X-Crop-Box"));
     if (!calls.signal.aborted) finish(picture);
   } catch (error) {
     if (!calls.signal.aborted) fail(picture, error);

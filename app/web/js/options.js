@@ -51,11 +51,6 @@ export class Options {
     return format === "jpeg" ? "jpg" : format;
   }
 
-  get margin() {
-    const { crop, margin } = this.inputs;
-    return crop.checked && !this.isMask ? Number(margin.value) : null;
-  }
-
   get size() {
     const { size, custom } = this.inputs;
     if (size.value !== CUSTOM) return size.value;

@@ -71,18 +71,11 @@ export class Stage {
   }
 }
 
-/**
- * Where the result lies in the upright original, in its pixels. Of a crop the server tells the subject's box, not the
- * crop itself, which counts faint edges too and may reach beyond the picture: it has the box's middle and its own size.
- */
-export function regionOf(picture, result, box, margin) {
-  if (margin === null || !box) return whole(picture);
-  const [left, top, width, height] = box.split(",").map(Number);
-  const expected = width + 2 * margin * Math.max(width, height);
-  const shrunk = expected / result.width;
-  const scale = Math.abs(shrunk - 1) < 0.1 ? 1 : shrunk;
-  const size = { width: result.width * scale, height: result.height * scale };
-  return { left: left + (width - size.width) / 2, top: top + (height - size.height) / 2, ...size };
+/** Where the result lies in the upright original, in its pixels; a crop may reach beyond it. */
+export function regionOf(picture, cropBox) {
+  if (!cropBox) return whole(picture);
+  const [left, top, width, height] = cropBox.split(",").map(Number);
+  return { left, top, width, height };
 }
 
 function whole({ width, height }) {
