@@ -24,19 +24,19 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::FutureWarning"),
 ]
 
-BRIEF = settings(
-    "training.epochs=1",
-    "training.decay_epochs=0",
-    "training.batch_size=4",
-    "training.samples_per_epoch=8",
-)
+BRIEF = [
+    "--no-report",
+    *settings("training.epochs=1", "training.decay_epochs=0", "training.batch_size=4", "training.samples_per_epoch=8"),
+]
 
 
 @pytest.fixture(scope="module")
 def shipped(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small segmenter's bundle."""
     folder = tmp_path_factory.mktemp("shipped")
-    run("train", "segmenter", "--data", pictures, "--out", folder / "run", *settings(*SMALL["segmenter"]))
+    run(
+        "train", "segmenter", "--data", pictures, "--out", folder / "run", *settings(*SMALL["segmenter"]), "--no-report"
+    )
     run("export", "--run", folder / "run", "--data", pictures, "--out", folder / "bundle", "--float32")
     return folder / "bundle"
 
@@ -114,7 +114,7 @@ def test_what_cannot_be_started_from_is_named(shipped: Path, own: Path, tmp_path
 
 def test_a_run_that_no_longer_improves_ends(pictures: Path, tmp_path: Path) -> None:
     still = settings("training.epochs=9", "training.patience=2", "training.learning_rate=1e-12")
-    run("train", "classifier-defaults", "--data", pictures, "--out", tmp_path, *still)
+    run("train", "classifier-defaults", "--data", pictures, "--out", tmp_path, *still, "--no-report")
     assert [entry["epoch"] for entry in history(tmp_path)] == [1, 2, 3]
     assert json.loads((tmp_path / "state.json").read_text())["best_epoch"] == 1
 
@@ -141,7 +141,7 @@ def test_a_stopped_run_keeps_its_best_and_goes_on(pictures: Path, tmp_path: Path
     assert (process.returncode, "stopped; the best model so far is" in rest) == (0, True)
     keras.models.load_model(tmp_path / "model.keras")
     done = json.loads((tmp_path / "state.json").read_text())["epochs_done"]
-    run("train", *options, "--resume", *settings(f"training.epochs={done + 1}"))
+    run("train", *options, "--no-report", "--resume", *settings(f"training.epochs={done + 1}"))
     assert history(tmp_path)[-1]["epoch"] == done + 1
 
 

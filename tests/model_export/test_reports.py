@@ -78,7 +78,7 @@ def test_an_evaluation_writes_one_file_that_needs_no_other(
     main = "balanced_accuracy" if name == "classifier" else "iou"
     assert page.count(f"{result[main]:.3f}") >= 2
     assert f"{result['pictures']} pictures" in page
-    assert page.count('alt="truth"') == 16
+    assert page.count('alt="truth"') == min(16, result["pictures"])
     assert len(page) < 2_000_000
 
 

@@ -16,6 +16,7 @@ from app.inference.manifest import Manifest, read_manifest
 from app.inference.onnx_predictor import load_predictor
 from app.inference.predictor import Predictor
 from model_export.__main__ import cli
+from model_export.card import CARD, card
 from tests.model_export.conftest import draw_pair
 
 # TensorFlow and tf2onnx warn about themselves; there is nothing to mend here.
@@ -102,6 +103,33 @@ def test_the_manifest_tells_all(bundle: Path) -> None:
         assert manifest.quality_float32 is not None
 
 
+def test_a_run_ends_with_a_report_and_its_bundle_keeps_what_it_began_with(
+    trained: Path, bundle: Path, pictures: Path, tmp_path: Path
+) -> None:
+    page = (trained / "report.html").read_text()
+    for text in ("training run", "Learning curves", "Set by set", "in float32 through onnxruntime", "Configuration"):
+        assert text in page
+    assert ("What it looks at" in page) == (trained.name == "classifier")
+    assert "refresh" not in page
+    training = read_manifest(bundle).training
+    assert training is not None
+    start = json.loads((trained / "provenance.json").read_text())
+    assert start == {key: getattr(training, key) for key in ("code_version", "fingerprint", "libraries")}
+    assert {"python", "keras", "onnxruntime"} <= set(training.libraries)
+    assert training.exported_by
+    assert (bundle / "history.jsonl").read_bytes() == (trained / "history.jsonl").read_bytes()
+    assert (bundle / CARD).read_text() == card(read_manifest(bundle))
+    (tmp_path / "run").mkdir()
+    for name in ("config.json", "model.keras"):
+        (tmp_path / "run" / name).write_bytes((trained / name).read_bytes())
+    (tmp_path / "run" / "provenance.json").write_text(json.dumps({**start, "code_version": "older"}))
+    run("export", "--run", tmp_path / "run", "--data", pictures, "--out", tmp_path / "bundle", "--float32")
+    again = read_manifest(tmp_path / "bundle").training
+    assert again is not None
+    assert again.code_version == "older"
+    assert "code `older`, exported by" in (tmp_path / "bundle" / CARD).read_text()
+
+
 def test_the_saved_network_opens_in_plain_keras_and_exports_again(
     trained: Path, bundle: Path, pictures: Path, tmp_path: Path
 ) -> None:
@@ -129,6 +157,7 @@ def test_the_saved_network_opens_in_plain_keras_and_exports_again(
 
 def test_evaluate_prints_one_json_object(bundle: Path, pictures: Path) -> None:
     command = [sys.executable, "-m", "model_export", "evaluate", "--bundle", str(bundle), "--data", str(pictures)]
+    command += ["--report", str(bundle.parent / f"{bundle.name}.html")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     result = json.loads(done.stdout)
     assert (result["pictures"], set(result["sets"])) == (18, {"discs"})
@@ -141,7 +170,7 @@ def test_evaluate_prints_one_json_object(bundle: Path, pictures: Path) -> None:
 
 
 def test_evaluate_on_the_test_split_repeats_the_manifest(bundle: Path, pictures: Path) -> None:
-    result = json.loads(run("evaluate", "--bundle", bundle, "--data", pictures, "--split", "test"))
+    result = json.loads(run("evaluate", "--bundle", bundle, "--data", pictures, "--split", "test", "--no-report"))
     quality = read_manifest(bundle).quality["overall"]
     assert {name: result[name] for name in quality} == pytest.approx(quality, abs=1e-4)
 
@@ -177,6 +206,7 @@ def history(out: Path) -> list[dict[str, float]]:
 
 def test_a_resumed_run_goes_on_as_if_it_had_not_stopped(pictures: Path, tmp_path: Path) -> None:
     common = ["--data", pictures, *settings(*SMALL["classifier"], "training.warmup_epochs=0", "network.dropout=0.0")]
+    common.append("--no-report")
     run("train", "classifier", "--out", tmp_path / "straight", *common, *settings("training.epochs=2"))
     run("train", "classifier", "--out", tmp_path / "halted", *common)
     run("train", "classifier", "--out", tmp_path / "halted", "--resume", *common, *settings("training.epochs=2"))
