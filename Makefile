@@ -64,6 +64,7 @@ lock: $(VENV)/.dev ## write requirements/ anew from pyproject.toml (UPGRADE=--up
 	$(LOCK) --extra export --extra tune -c requirements/dev.txt -o requirements/export.txt
 	$(LOCK) -c requirements/dev.txt -o requirements/server.txt
 	$(LOCK) --extra gpu --no-emit-package onnxruntime -c requirements/dev.txt -o requirements/gpu.txt
+	$(LOCK) --extra otel -c requirements/dev.txt -o requirements/otel.txt
 	$(LOCK) --extra ray -c requirements/dev.txt -o requirements/ray.txt
 
 .PHONY: clean

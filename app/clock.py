@@ -11,12 +11,14 @@ from app.errors import Abandoned, TooSlow
 class Clock:
     """Times the stages of one request. Each stage is also where work that nobody waits for any more stops.
 
-    `deadline` is a `time.monotonic()` moment, or None for no limit. `pixels` is the size of the decoded upload.
+    `deadline` is a `time.monotonic()` moment, or None for no limit. `pixels` is the size of the decoded upload. `spans`
+    are the stages one by one: name, start and end in nanoseconds since 1970.
     """
 
     def __init__(self, deadline: float | None = None) -> None:
         self.deadline = deadline
         self.seconds: dict[str, float] = {}
+        self.spans: list[tuple[str, int, int]] = []
         self.pixels = 0
         self._abandoned = threading.Event()
 
@@ -31,7 +33,10 @@ class Clock:
             self.add(name, time.perf_counter() - started)
 
     def add(self, name: str, seconds: float) -> None:
+        """Note a stage that ends now."""
         self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+        now = time.time_ns()
+        self.spans.append((name, now - round(1e9 * seconds), now))
 
     def abandon(self) -> None:
         """Called when the client has gone: the work stops before its next stage."""

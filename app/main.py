@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 import cv2
 from fastapi import FastAPI
@@ -14,6 +16,7 @@ from app.api import auth, compat_rembg, compat_removebg, docs, health, models, p
 from app.api.fetch import UrlFetcher
 from app.api.observe import Observe
 from app.api.rates import RateLimit
+from app.api.traces import provider_from_environment, telemetry
 from app.cores import usable_cores
 from app.errors import CutoutError
 from app.inference.predictor import Predictor
@@ -22,6 +25,9 @@ from app.metrics import Metrics
 from app.remover import Remover
 from app.settings import Settings
 from app.workers import Room, Workers
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
 
 Build = Callable[[Settings], Sequence[Predictor]]
 
@@ -40,21 +46,30 @@ def load_bundles(settings: Settings) -> list[Predictor]:
     )
 
 
-def create_app(settings: Settings, build: Build = load_bundles, fetcher: UrlFetcher | None = None) -> FastAPI:
+def create_app(
+    settings: Settings,
+    build: Build = load_bundles,
+    fetcher: UrlFetcher | None = None,
+    traces: "TracerProvider | None" = None,
+) -> FastAPI:
     """The service. `build` makes the predictors to serve, once, before the first request is answered; `fetcher` gets
-    pictures that callers name by URL: where it is absent, one by the settings, and none unless they allow it."""
+    pictures that callers name by URL: where it is absent, one by the settings, and none unless they allow it. `traces`
+    takes spans of requests, and is shut down with the service."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.registry.use(await asyncio.to_thread(build, settings))
         yield
         await app.state.workers.close()
+        if traces is not None:
+            await asyncio.to_thread(traces.shutdown)
 
     app = FastAPI(
         title="cutout",
         summary="Background removal that you train, own and serve yourself.",
         version=__version__,
         lifespan=lifespan,
+        telemetry=telemetry(traces),
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json" if settings.docs else None,
@@ -68,7 +83,7 @@ def create_app(settings: Settings, build: Build = load_bundles, fetcher: UrlFetc
     app.state.metrics.places.set(app.state.workers.permits)
     app.state.rates = None if settings.requests_per_minute is None else RateLimit(settings.requests_per_minute)
     protect.check_hosts(app, settings)
-    app.add_middleware(Observe, metrics=app.state.metrics)
+    app.add_middleware(Observe, metrics=app.state.metrics, traces=traces)
     protect.protect_answers(app, settings)
     problems.install(app)
     for router in (page.router, models.router, health.router):
@@ -93,7 +108,7 @@ def from_environment() -> FastAPI:
     except CutoutError as error:
         log.critical(error.detail)
         raise SystemExit(STARTUP_FAILURE) from None  # the supervisor stops then, instead of starting another worker
-    return create_app(settings, lambda _: predictors)
+    return create_app(settings, lambda _: predictors, traces=provider_from_environment(os.environ))
 
 
 def _fetcher(settings: Settings) -> UrlFetcher | None:

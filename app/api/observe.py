@@ -4,17 +4,20 @@ import logging
 import re
 import time
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.problems import unexpected
+from app.api.traces import QUIET, record_stages, trace_id
 from app.metrics import Metrics
 
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
+
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-QUIET = frozenset({"/livez", "/readyz", "/metrics"})
 
 log = logging.getLogger("cutout.access")
 
@@ -22,15 +25,15 @@ log = logging.getLogger("cutout.access")
 class Observe:
     """ASGI middleware. A request id that the client sent is kept where it is harmless, else a new one is made."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self.app, self.metrics = app, metrics
+    def __init__(self, app: ASGIApp, metrics: Metrics, traces: "TracerProvider | None") -> None:
+        self.app, self.metrics, self.traces = app, metrics, traces
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         request_id = _request_id(Headers(scope=scope))
-        scope.setdefault("state", {})["request_id"] = request_id
+        scope.setdefault("state", {}).update(request_id=request_id, trace_id=trace_id())
         started, status = time.perf_counter(), 500
 
         async def send_with_id(message: Message) -> None:
@@ -38,6 +41,8 @@ class Observe:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 MutableHeaders(scope=message)["x-request-id"] = request_id
+                if self.traces is not None:
+                    record_stages(scope, self.traces)  # now, as the request's span ends with the answer
             await send(message)
 
         try:
@@ -88,8 +93,7 @@ def _fields(scope: Scope, status: int, seconds: float, stages: dict[str, float])
         "ms": round(1000 * seconds, 2),
         "stages_ms": {name: round(1000 * taken, 2) for name, taken in stages.items()},
     }
-    if state.get("key") is not None:
-        fields["key"] = state["key"]
+    fields |= {name: state[name] for name in ("key", "trace_id") if state.get(name) is not None}
     return {**fields, "code": state["problem"]} if "problem" in state else fields
 
 
