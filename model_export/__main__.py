@@ -59,6 +59,32 @@ def train(
         write_run_report(folder, data)
 
 
+data_cli = typer.Typer(no_args_is_help=True, help="Look at training pictures.")
+cli.add_typer(data_cli, name="data")
+
+
+@data_cli.command()
+def check(
+    folder: Annotated[Path, typer.Argument(help="a folder of pictures with masks; docs/training.md has the layouts")],
+    sheet: Annotated[
+        Path | None, typer.Option(help="where the contact sheet goes; runs/check/<folder>.png when absent")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object instead of text")] = False,
+) -> None:
+    """Tell what a folder holds and what is wrong with it; exit code 1 where training would stop."""
+    from model_export.check import check as run
+    from model_export.check_report import as_text, write_sheet
+
+    report = run(folder)
+    path = sheet or Path("runs") / "check" / f"{folder.resolve().name}.png"
+    write_sheet(report.looks, path)
+    if as_json:
+        print(json.dumps({**report.as_json(), "contact_sheet": str(path)}, indent=2))
+    else:
+        print(f"{as_text(report)}\ncontact sheet: {path}")
+    raise typer.Exit(0 if report.ok else 1)
+
+
 class Split(StrEnum):
     TEST = "test"
     ALL = "all"

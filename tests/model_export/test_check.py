@@ -1,0 +1,151 @@
+"""`data check`: each fault is found and named, sound data gives none, and the exit code tells."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from model_export.__main__ import cli
+from model_export.check import is_inverted
+from model_export.data import split_of_key
+from model_export.duplicates import fingerprint_of
+from tests.model_export.conftest import draw_pair, write_pair
+
+
+def stem_on(side: str, start: int = 0) -> str:
+    return next(f"cup{n}" for n in range(start, 999) if split_of_key(f"mugs/cup{n}") == side)
+
+
+def scene(seed: int) -> np.ndarray:
+    """A smooth random picture (96, 128, 3): unlike any other."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (6, 8, 3)).astype(np.uint8)
+    return np.asarray(cv2.resize(coarse, (128, 96), interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def disc() -> np.ndarray:
+    return np.asarray(cv2.circle(np.zeros((96, 128), np.uint8), (64, 48), 30, 255, -1), np.uint8)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for number in range(24):
+        write_pair(tmp_path / "mugs", f"cup{number}", scene(number), disc())
+    return tmp_path
+
+
+def check(root: Path) -> tuple[int, dict[str, Any]]:
+    sheet = root.parent / f"{root.name}.png"
+    result = CliRunner().invoke(cli, ["data", "check", str(root), "--json", "--sheet", str(sheet)])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.output
+    return result.exit_code, json.loads(result.stdout)
+
+
+def test_sound_data_is_ready(root: Path) -> None:
+    code, report = check(root)
+    assert (code, report["ok"], report["errors"], report["warnings"]) == (0, True, [], [])
+    assert report["near_duplicates_across_the_split"] == []
+    mugs = report["sets"]["mugs"]
+    assert mugs["pictures"] == mugs["train"] + mugs["validation"] + mugs["test"] == 24
+    assert mugs["width"] == {"least": 128, "median": 128, "most": 128}
+    assert mugs["foreground"]["median"] == pytest.approx(np.pi * 30**2 / (96 * 128), abs=0.01)
+    sheet = cv2.imread(report["contact_sheet"])
+    assert sheet is not None
+    assert len(np.unique(sheet.reshape(-1, 3), axis=0)) > 1000
+
+
+def spoil(root: Path, fault: str) -> None:
+    mask, image = root / "mugs/masks/cup5.png", root / "mugs/images/cup5.jpg"
+    masks = {
+        "empty": disc() * 0,
+        "ones": disc() // 255,
+        "other size": disc()[:, :64],
+        "full": disc() * 0 + 255,
+        "inverted": 255 - disc(),
+        "gray": disc() // 255 * 150,
+        "speck": np.pad(np.full((3, 3), 255, np.uint8), ((0, 93), (0, 125))),
+    }
+    if fault in masks:
+        cv2.imwrite(str(mask), masks[fault])
+    elif fault == "no mask":
+        mask.unlink()
+    elif fault == "cut off":
+        image.write_bytes(image.read_bytes()[:200])
+    elif fault == "no picture":
+        image.unlink()
+    elif fault == "tiny":
+        write_pair(root / "mugs", "cup5", *(pixels[:40, :40] for pixels in draw_pair(0)))
+
+
+@pytest.mark.parametrize(
+    ("fault", "file", "words", "stops"),
+    [
+        ("empty", "masks/cup5.png", "the mask is empty", True),
+        ("ones", "masks/cup5.png", "brightest value is 1", True),
+        ("other size", "masks/cup5.png", "the mask is 64x96 pixels", True),
+        ("no mask", "images/cup5.jpg", "no mask; expected", True),
+        ("cut off", "images/cup5.jpg", "not a readable picture", True),
+        ("no picture", "masks/cup5.png", "a mask without a picture", False),
+        ("full", "masks/cup5.png", "100% of it is foreground", False),
+        ("inverted", "masks/cup5.png", "the mask looks inverted", False),
+        ("gray", "masks/cup5.png", "neither black nor white", False),
+        ("speck", "masks/cup5.png", "only 0.07% of it is foreground", False),
+        ("tiny", "masks/cup5.png", "only 40x40 pixels", False),
+    ],
+)
+def test_a_fault_is_named_with_its_file(root: Path, fault: str, file: str, words: str, stops: bool) -> None:
+    spoil(root, fault)
+    code, report = check(root)
+    found = report["errors"] if stops else report["warnings"]
+    assert [finding["file"] for finding in found] == [f"{root}/mugs/{file}"]
+    assert words in found[0]["problem"]
+    assert (code, report["ok"]) == (int(stops), not stops)
+    assert not report["warnings" if stops else "errors"]
+
+
+def test_all_that_is_missing_is_told_at_once(root: Path) -> None:
+    for number in (1, 2, 3):
+        (root / f"mugs/masks/cup{number}.png").unlink()
+    assert len(check(root)[1]["errors"]) == 3
+
+
+def test_copies_on_both_sides_of_the_split_are_told(root: Path) -> None:
+    train, test = stem_on("train", 100), stem_on("test", 100)
+    picture, mask = scene(77), disc()
+    write_pair(root / "mugs", train, picture, mask)
+    smaller = np.asarray(cv2.resize(picture[2:-2, 2:-2], (100, 80), interpolation=cv2.INTER_AREA), np.uint8)
+    small_mask = np.asarray(cv2.resize(mask, (100, 80)), np.uint8)
+    write_pair(root / "mugs", test, np.clip(smaller * 1.05, 0, 255).astype(np.uint8), small_mask)
+    write_pair(root / "mugs", stem_on("train", 300), picture, mask)
+    twins = check(root)[1]["near_duplicates_across_the_split"]
+    assert {(Path(twin["first"]).stem, Path(twin["second"]).stem) for twin in twins} == {
+        (test, train) if test < train else (train, test),
+        tuple(sorted((test, stem_on("train", 300)))),
+    }
+
+
+def test_pictures_of_one_outline_and_other_colors_are_no_copies() -> None:
+    red, blue = (np.full((96, 128, 3), 255, np.uint8) for _ in range(2))
+    red[disc() > 0], blue[disc() > 0] = (200, 0, 0), (0, 0, 200)
+    difference = fingerprint_of(red)[8:].astype(int) - fingerprint_of(blue)[8:]
+    assert np.abs(difference).mean() > 14
+
+
+def test_a_subject_that_touches_the_frame_is_not_inverted() -> None:
+    person = np.zeros((90, 60), np.uint8)
+    person[20:, 10:50] = 255
+    assert not is_inverted(person)
+    assert not is_inverted(person * 0 + 255)
+    assert is_inverted(255 - disc())
+
+
+def test_the_text_names_the_remedy_and_ends_with_the_verdict(root: Path) -> None:
+    spoil(root, "empty")
+    result = CliRunner().invoke(cli, ["data", "check", str(root), "--sheet", str(root.parent / "sheet.png")])
+    assert result.exit_code == 1
+    assert "error: training would stop (1):" in result.stdout
+    assert "masks/cup5.png: the mask is empty; remove the pair" in result.stdout
+    assert "1 error: mend or remove this file" in result.stdout
