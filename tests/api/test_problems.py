@@ -70,7 +70,9 @@ def test_a_missing_file_and_a_broken_form_are_told_apart(client: TestClient) -> 
 
 def test_unknown_paths_and_methods_are_problems_too(client: TestClient) -> None:
     assert client.get("/nothing").json()["code"] == "not_found"
-    assert client.get("/cutout").json()["code"] == "method_not_allowed"
+    answer = client.get("/cutout")
+    assert (answer.json()["code"], answer.headers["allow"]) == ("method_not_allowed", "POST")
+    assert client.put("/api/remove").headers["allow"] == "GET, POST"
 
 
 def test_the_body_is_capped_while_it_streams(client: TestClient) -> None:
