@@ -205,6 +205,39 @@ def card(bundles: Annotated[list[Path], typer.Argument(help="bundles' folders")]
         print(write_card(read_manifest(bundle), bundle))
 
 
+@cli.command()
+def tune(
+    config: Annotated[str, typer.Argument(help="a .toml file, or a name from model_export/configs")],
+    data: Data,
+    space: Annotated[Path, typer.Option(help="TOML: the config's entries with lists or ranges; see docs/tuning.md")],
+    out: Annotated[Path | None, typer.Option(help="the study's folder; runs/tune-<name> when absent")] = None,
+    sampler: Annotated[str, typer.Option(help="grid, random or tpe (Bayesian)")] = "tpe",
+    trials: Annotated[int | None, typer.Option(min=1, help="in all; 20, or all of a grid, when absent")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="trainings at once; they share the cores")] = 1,
+    resume: Annotated[bool, typer.Option("--resume", help="go on with the study in --out")] = False,
+    prune: Annotated[bool, typer.Option(help="stop trials that fall behind the median")] = True,
+    storage: Annotated[
+        str | None, typer.Option(help="a database's URL, to share a study; study.db when absent")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="of the search, not of the trainings")] = 0,
+    overrides: Overrides = [],  # noqa: B006 - typer reads the default, nothing writes to it
+) -> None:
+    """Search config entries for the best score on the validation split; ends with the config to train with."""
+    from model_export.config import load_config
+    from model_export.tuning.space import read_space
+    from model_export.tuning.study import Sampler, Tuning
+    from model_export.tuning.study import tune as run
+
+    if sampler not in list(Sampler):
+        raise DataError(f"no sampler {sampler!r}; there are {', '.join(Sampler)}")
+    search = Tuning(
+        config, tuple(overrides), read_space(space), data, Sampler(sampler), trials, jobs, prune, storage, seed
+    )
+    best = run(search, out or Path("runs") / f"tune-{load_config(config, overrides).name}", resume)
+    print(best.read_text())
+    print(f"# python -m model_export train {best} --data {data}")
+
+
 def _trained(
     run: Path | None, keras: Path | None, config: str | None, overrides: list[str]
 ) -> tuple[Path, "TrainConfig"]:

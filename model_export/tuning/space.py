@@ -1,0 +1,114 @@
+"""What to search: a TOML file of the config's own shape, with a list or a range in the place of each value.
+
+[training]
+learning_rate = { low = 1e-4, high = 1e-2, log = true }     # a range
+optimizer = ["adam", "sgd"]                                 # a choice
+
+[network]
+dropout = { low = 0.0, high = 0.5, step = 0.1 }             # a range in steps: what a grid needs
+"""
+
+import json
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+
+from app.errors import DataError
+
+RANGE_KEYS = {"low", "high", "step", "log"}
+LARGEST_GRID = 10_000
+
+Values = dict[str, Any]
+"""Config entry -> value: a number, or for a choice its text in TOML's notation."""
+
+
+@dataclass(frozen=True)
+class Space:
+    """Config entry, `section.key` -> what values it may take."""
+
+    entries: Mapping[str, BaseDistribution]
+
+    def grid(self) -> list[Values]:
+        """Every combination. Raises DataError where an entry is a range without steps."""
+        axes = {key: _points(key, distribution) for key, distribution in self.entries.items()}
+        combinations = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
+        if len(combinations) > LARGEST_GRID:
+            raise DataError(f"a grid of {len(combinations)} combinations is too large; try --sampler random or tpe")
+        return combinations
+
+    def ends(self) -> Iterator[Values]:
+        """One entry at a time at each end of its range, or at each of its choices: what has to be valid."""
+        for key, distribution in self.entries.items():
+            if isinstance(distribution, CategoricalDistribution):
+                yield from ({key: choice} for choice in distribution.choices)
+            elif isinstance(distribution, FloatDistribution | IntDistribution):
+                yield from ({key: distribution.low}, {key: distribution.high})
+
+
+def read_space(path: Path) -> Space:
+    """Read a space. Raises DataError naming the file and the entry for anything that is neither a list nor a range."""
+    try:
+        values = tomllib.loads(path.read_text())
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise DataError(f"{path}: not a readable TOML file: {error}") from error
+    try:
+        entries = dict(_entries(values, ""))
+    except ValueError as error:
+        raise DataError(f"{path}: {error}") from error
+    if not entries:
+        raise DataError(f"{path}: nothing to search")
+    return Space(entries)
+
+
+def overrides(values: Values) -> list[str]:
+    """The same as `section.key=value`, as `--set` takes them."""
+    return [f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in values.items()]
+
+
+def _entries(table: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, BaseDistribution]]:
+    for key, value in table.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, list):
+            yield name, _choice(name, value)
+        elif isinstance(value, dict) and {"low", "high"} <= set(value):
+            yield name, _range(name, value)
+        elif isinstance(value, dict):
+            yield from _entries(value, f"{name}.")
+        else:
+            raise ValueError(f"{name}: expected a list of values or {{ low = ..., high = ... }}; --set fixes a value")
+
+
+def _choice(name: str, values: list[Any]) -> BaseDistribution:
+    labels = [value if isinstance(value, str) else json.dumps(value) for value in values]
+    if not labels or len(set(labels)) != len(labels):
+        raise ValueError(f"{name}: a choice needs values, each once")
+    return CategoricalDistribution(labels)
+
+
+def _range(name: str, table: Mapping[str, Any]) -> BaseDistribution:
+    unknown = set(table) - RANGE_KEYS
+    if unknown:
+        raise ValueError(f"{name}: unknown: {', '.join(sorted(unknown))}; a range has {', '.join(sorted(RANGE_KEYS))}")
+    low, high, step, log = table["low"], table["high"], table.get("step"), table.get("log", False)
+    try:
+        if all(type(value) is int for value in (low, high, 1 if step is None else step)):
+            return IntDistribution(low, high, log=log, step=1 if step is None else step)
+        return FloatDistribution(float(low), float(high), log=log, step=step)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name}: {error}") from error
+
+
+def _points(key: str, distribution: BaseDistribution) -> list[Any]:
+    if isinstance(distribution, CategoricalDistribution):
+        return list(distribution.choices)
+    if isinstance(distribution, IntDistribution):
+        return list(range(distribution.low, distribution.high + 1, distribution.step))
+    if isinstance(distribution, FloatDistribution) and distribution.step:
+        count = round((distribution.high - distribution.low) / distribution.step) + 1
+        return [round(distribution.low + number * distribution.step, 12) for number in range(count)]
+    raise DataError(f"{key}: a grid needs a list of values, or a range with a step")
