@@ -29,9 +29,19 @@ class DataConfig(_Strict):
     source_size: int | None = Field(
         None, ge=32, description="segmenter: side at which pictures are kept for augmentation; the canvas when absent"
     )
-    parts_per_picture: int = Field(8, ge=2, description="classifier: parts cut from each picture, half of each class")
+    parts_per_picture: int = Field(8, ge=2, description="classifier: parts cut from each picture, of both classes")
     part_sizes: tuple[float, ...] = Field((0.2, 0.35, 0.5), description="classifier: side, share of the shorter side")
     redraw_parts: bool = Field(False, description="classifier: cut new parts each epoch")
+    foreground_share: float = Field(
+        0.5,
+        gt=0,
+        lt=1,
+        description="classifier: share of foreground among the parts; 0.5 cuts them in pairs of one size",
+    )
+    resample: Literal["none", "over", "under"] = Field(
+        "none", description="classifier: repeat parts of the rare class, or leave out some of the common one, till even"
+    )
+    augment_only_rare: bool = Field(False, description="classifier: [augment] changes parts of the rare class alone")
 
 
 class CnnConfig(_Strict):
@@ -85,6 +95,9 @@ class TrainingConfig(_Strict):
     frozen_levels: int = Field(0, ge=0, description="segmenter: the first encoder levels, which keep their weights")
     deep_supervision: bool = Field(True, description="segmenter: train the coarser alphas too, which are not served")
     keep_share: float = Field(0.3, ge=0, lt=1, description="share of the samples that come from the folder of `--keep`")
+    class_weights: Literal["none", "balanced"] | tuple[float, float] = Field(
+        "none", description="classifier: weights in the loss, of background and foreground; balanced: by 1 / frequency"
+    )
     dtype_policy: Literal["float32", "mixed_bfloat16"] = "float32"
     seed: int = 0
 

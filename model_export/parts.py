@@ -69,6 +69,20 @@ def draw_parts(mask: Mask, sizes: Sequence[float], pairs: int, rng: Generator) -
     return [positions.draw(label, rng) for positions in chosen for label in (1, 0)]
 
 
+def draw_unevenly(mask: Mask, sizes: Sequence[float], count: int, share: float, rng: Generator) -> list[Part]:
+    """`count` parts, that share of them foreground but at least one of each class; none where `draw_parts` finds none.
+
+    Classes as unlike in number as in the pictures of a real task: not in pairs, though each size is drawn alike.
+    """
+    drawable = [positions for positions in (_Positions(mask, size) for size in sizes) if positions.has_both_labels]
+    if not drawable:
+        return []
+    foreground = min(max(1, round(count * share)), count - 1)
+    labels = [1] * foreground + [0] * (count - foreground)
+    chosen = rng.integers(len(drawable), size=count)
+    return [drawable[index].draw(label, rng) for index, label in zip(chosen, labels, strict=True)]
+
+
 def part_seed(pair: Pair, seed: int, epoch: int = 0) -> Generator:
     """The random numbers for the parts of one picture in one epoch."""
     name = hashlib.sha256(f"{pair.set}/{pair.stem}".encode()).digest()[:8]

@@ -65,3 +65,52 @@ def test_new_parts_each_epoch_where_asked_for(pictures: Path, redraw: bool) -> N
 def test_a_set_with_twice_the_weight_gives_twice_the_parts(pictures: Path) -> None:
     weighted = PartBatches(find_pairs(pictures), config("data.weights.discs=2.0"))
     assert len(weighted.parts) == 18 * 8
+
+
+def labels_of(batches: PartBatches) -> list[int]:
+    return [batches.parts[place][1].label for place in batches.order]
+
+
+UNEVEN = ("data.parts_per_picture=10", "data.foreground_share=0.1")
+
+
+@pytest.mark.parametrize(
+    ("resample", "expected"), [("none", (18 * 9, 18)), ("over", (18 * 9, 18 * 9)), ("under", (18, 18))]
+)
+def test_resampling_evens_out_the_classes(pictures: Path, resample: str, expected: tuple[int, int]) -> None:
+    batches = PartBatches(find_pairs(pictures), config(*UNEVEN, f"data.resample={resample}"))
+    labels = labels_of(batches)
+    assert (labels.count(0), labels.count(1)) == expected
+    assert batches.steps((64, 8)) == max(1, sum(expected) // 8)
+    rare = [place for place in batches.order if batches.parts[place][1].label == 1]
+    assert set(rare) == {place for place, (_, part) in enumerate(batches.parts) if part.label == 1}
+    before = set(batches.order)
+    batches.on_epoch_end()
+    assert (set(batches.order) != before) == (resample == "under")
+
+
+def test_the_rare_class_may_be_the_background(pictures: Path) -> None:
+    batches = PartBatches(find_pairs(pictures), config(UNEVEN[0], "data.foreground_share=0.9", "data.resample=under"))
+    assert labels_of(batches).count(0) == labels_of(batches).count(1) == 18
+
+
+@pytest.mark.parametrize(
+    ("weights", "expected"), [("balanced", [180 / (2 * 162), 180 / (2 * 18)]), ("[0.5, 3.0]", [0.5, 3.0])]
+)
+def test_class_weights_come_with_each_sample(pictures: Path, weights: str, expected: list[float]) -> None:
+    batches = PartBatches(find_pairs(pictures), config(*UNEVEN, f"training.class_weights={weights}"))
+    batch = batches[0]
+    assert len(batch) == 3
+    _, y, w = batch
+    np.testing.assert_allclose(w, np.array(expected)[y[:, 0].astype(int)], rtol=1e-6)
+
+
+def test_augmentation_can_be_for_the_rare_class_alone(pictures: Path) -> None:
+    pairs, changed = find_pairs(pictures), []
+    plain = PartBatches(pairs, config(*UNEVEN).model_copy(update={"augment": None}))
+    rare = PartBatches(pairs, config(*UNEVEN, "data.augment_only_rare=true", "augment.rotate=1"))
+    for index in range(len(plain)):
+        x, y, other = plain[index][0], plain[index][1], rare[index][0]
+        changed += [(int(label), bool((one != two).any())) for one, two, label in zip(x, other, y[:, 0], strict=True)]
+    assert {label for label, differs in changed if differs} == {1}
+    assert all(differs for label, differs in changed if label == 1)
