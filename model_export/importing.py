@@ -24,7 +24,6 @@ from model_export.card import write_card
 from model_export.golden_picture import golden_picture, golden_png
 from model_export.import_spec import ImportSpec
 from model_export.run_folder import replace
-from model_export.run_folder import replace
 
 FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16)
 QUANTISED = {"QuantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "ConvInteger", "MatMulInteger"}

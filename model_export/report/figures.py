@@ -168,6 +168,7 @@ def _learning_curve(history: History, name: str, lines: Sequence[Line]) -> str |
 
 
 def new_axes(across: str, up: str, unit: bool = False) -> Axes:
+    """Empty axes in the page's style; with `unit` both reach from 0 to 1."""
     """Empty axes in the reports' style, named across and up; `unit`: both run from 0 to 1."""
     with mpl.rc_context(STYLE):
         axes: Axes = Figure(figsize=SIZE, dpi=72, layout="constrained").subplots()
