@@ -3,14 +3,19 @@
 They stand in README.md and docs/ between `<!-- table: NAME -->` and `<!-- /table -->`. A test holds them in step.
 """
 
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from app.api.connection import HEAD_BYTES, PIPELINED
+from app.api.rates import MOST_CALLERS
 from app.api.schemas import CutoutForm, MaskForm, PredictForm
+from app.api.uploads import MAX_PARTS, MAX_TEXT_PART
+from app.metrics import Metrics
 from app.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -18,12 +23,40 @@ FILES = ("README.md", "README.zh-CN.md", "docs/*.md", "deploy/*/README.md")
 PATTERN = re.compile(r"(<!-- table: ([\w-]+) -->\n)(.*?)(<!-- /table -->)", re.DOTALL)
 
 
-def settings_table() -> str:
+LIMITS = (
+    *("max_upload_bytes", "max_pixels", "pixels_at_once", "threads", "queue", "connections", "head_seconds"),
+    *("upload_seconds", "min_bytes_per_second", "deadline_seconds", "send_seconds", "keep_alive_seconds"),
+    *("drain_seconds", "requests_per_minute", "url_seconds", "url_redirects"),
+)
+FIXED = {
+    "bytes of a request's head; then 400": HEAD_BYTES,
+    "requests sent ahead on one connection; then 400": PIPELINED,
+    "fields and files of a form, each; then 400": MAX_PARTS,
+    "bytes of a form's field that is no file; then 400": MAX_TEXT_PART,
+    "pixels that OpenCV decodes, whatever the settings": int(os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"]),
+    "callers whose rates are remembered": MOST_CALLERS,
+}
+
+
+def settings_table(names: Iterable[str] = Settings.model_fields) -> str:
     rows = [
-        f"| `CUTOUT_{name.upper()}` | {_default(field)} | {field.description} |"
-        for name, field in Settings.model_fields.items()
+        f"| `CUTOUT_{name.upper()}` | {_default(Settings.model_fields[name])} "
+        f"| {Settings.model_fields[name].description} |"
+        for name in names
     ]
     return "\n".join(["| variable | default | what |", "|---|---|---|", *rows]) + "\n"
+
+
+def limits_table() -> str:
+    return settings_table(LIMITS) + "".join(f"| fixed | `{value}` | {what} |\n" for what, value in FIXED.items())
+
+
+def metrics_table() -> str:
+    rows = []
+    for metric in Metrics().registry.collect():
+        suffix = {"counter": "_total", "histogram": "_bucket, _sum, _count"}.get(metric.type, "")
+        rows.append(f"| `{metric.name}{suffix}` | {metric.type} | {metric.documentation} |")
+    return "\n".join(["| metric | kind | what |", "|---|---|---|", *rows]) + "\n"
 
 
 def options_table(form: type[BaseModel]) -> str:
@@ -33,6 +66,8 @@ def options_table(form: type[BaseModel]) -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "settings": settings_table,
+    "limits": limits_table,
+    "metrics": metrics_table,
     "predict-options": lambda: options_table(PredictForm),
     "mask-options": lambda: options_table(MaskForm),
     "cutout-options": lambda: options_table(CutoutForm),
