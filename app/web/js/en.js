@@ -115,6 +115,7 @@ export default {
   "problem.malformed_request": "The server could not read what was sent.",
   "problem.slow_upload": "Sending took too long. Please check the connection and try again.",
   "problem.overloaded": "The server is very busy. Please try again in a minute.",
+  "problem.rate_limited": "Too many pictures in a short time. Please try again in a minute.",
   "problem.not_ready": "The server is still starting. Please try again in a minute.",
   "problem.too_slow": "This took longer than the server allows. A smaller picture may work.",
   "problem.internal_error": "Something went wrong on the server. Its log says what.",
