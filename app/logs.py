@@ -1,5 +1,10 @@
 """Where log lines go, and in which form."""
 
+import faulthandler
+import logging
+import os
+import sys
+from pathlib import Path
 from typing import Any
 
 from pythonjsonlogger.core import RESERVED_ATTRS
@@ -23,3 +28,19 @@ def log_config(level: str, form: str) -> dict[str, Any]:
         "root": {"handlers": ["default"], "level": level.upper()},
         "loggers": {"httpx": {"level": "WARNING"}},
     }
+
+
+def hush_decoders() -> None:
+    """Keep standard error for Python's own: libpng and libjpeg write to descriptor 2 what a picture makes them say.
+
+    That is a line for each bad chunk, of which one upload can hold a million. A crash still tells where it came from.
+    """
+    sys.stderr.flush()
+    kept = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    sys.stderr = kept
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setStream(kept)
+    faulthandler.enable(kept)

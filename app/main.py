@@ -21,6 +21,7 @@ from app.cores import usable_cores
 from app.errors import CutoutError
 from app.inference.predictor import Predictor
 from app.inference.registry import Registry, load_all
+from app.logs import hush_decoders
 from app.metrics import Metrics
 from app.remover import Remover
 from app.settings import Settings
@@ -101,6 +102,7 @@ def create_app(
 
 def from_environment() -> FastAPI:
     """The service by its environment: what each worker process runs. A bundle that can't be served ends it."""
+    hush_decoders()
     cv2.setNumThreads(1)  # a picture has one thread; OpenCV's own pool would fight the others for the cores
     settings = Settings()
     try:

@@ -103,6 +103,17 @@ def test_a_worker_that_is_killed_is_replaced(service: Service) -> None:
     assert service.post("/mask", encoded(disc()))[0] == 200
 
 
+def test_what_decoders_say_stays_out_of_the_log_and_crashes_do_not(service: Service) -> None:
+    png = encoded(disc())
+    chunk_with_a_wrong_checksum = b"\0\0\0\4gAMA" + bytes(8)
+    assert service.post("/cutout", png[:33] + 100 * chunk_with_a_wrong_checksum + png[33:])[0] == 200
+    assert service.post("/cutout", encoded(disc(), ".jpg")[:-9])[0] == 422
+    lines = [json.loads(line) for line in service.log.read_text().splitlines()]
+    assert [line["status"] for line in lines if line.get("path") == "/cutout"] == [200, 422]
+    os.kill(service.worker_id(), signal.SIGSEGV)
+    eventually(lambda: "Fatal Python error: Segmentation fault" in service.log.read_text())
+
+
 def test_it_can_be_stopped_while_it_starts(tmp_path: Path) -> None:
     starting = Service(write_bundles(tmp_path / "models"))
     eventually(lambda: starting.worker_id() > 0)
