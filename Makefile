@@ -8,13 +8,16 @@ PIP  := $(BIN)/python -m pip --disable-pip-version-check install -qq --require-h
 PYTHON ?= $(shell for python in python3.11 python3 python; do \
 	$$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$python && break; done)
 
-LOCK = $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links \
-	--custom-compile-command "make lock" --python-version 3.11 --python-platform x86_64-manylinux_2_28 $(UPGRADE) pyproject.toml
+COMPILE = $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links \
+	--custom-compile-command "make lock" --python-version 3.11 --python-platform x86_64-manylinux_2_28 $(UPGRADE)
+LOCK = $(COMPILE) pyproject.toml
 
 # onnxruntime's official builds report to their maker unless told not to
 export ORT_DISABLE_TELEMETRY ?= 1
 export CUTOUT_HOST ?= 127.0.0.1
 export CUTOUT_PORT ?= 8000
+
+NODE_MODULES = tests/sdk/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
 
@@ -32,7 +35,7 @@ serve-gpu: ## the same on an NVIDIA GPU, in an environment of its own (.venv-gpu
 	CUTOUT_PROVIDERS="$${CUTOUT_PROVIDERS:-cuda,cpu}" exec .venv-gpu/bin/python -m app
 
 .PHONY: test
-test: lint ## install everything; lint, types, import contracts and all tests
+test: lint $(VENV)/.sdk $(NODE_MODULES) ## install everything; lint, types, import contracts and all tests
 	$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: fuzz
@@ -66,6 +69,7 @@ lock: $(VENV)/.dev ## write requirements/ anew from pyproject.toml (UPGRADE=--up
 	$(LOCK) --extra gpu --no-emit-package onnxruntime -c requirements/dev.txt -o requirements/gpu.txt
 	$(LOCK) --extra otel -c requirements/dev.txt -o requirements/otel.txt
 	$(LOCK) --extra ray -c requirements/dev.txt -o requirements/ray.txt
+	$(COMPILE) requirements/sdk.in -o requirements/sdk.txt
 
 .PHONY: clean
 clean: ## remove the virtual environment and all caches
@@ -77,6 +81,17 @@ $(VENV)/.created:
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 found; say where it is: make PYTHON=/path/to/python3.11 …" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
+
+# A generator of clients, which the tests use, and what its clients need: apart, as it wants an older typer.
+$(VENV)/.sdk: requirements/sdk.txt $(VENV)/.created
+	@echo "installing $<"
+	@$(BIN)/python -m venv --without-pip $(VENV)/sdk
+	@$(BIN)/python -m pip --disable-pip-version-check --python $(VENV)/sdk/bin/python install -qq --require-hashes -r $<
+	@touch $@
+
+# The same for TypeScript, where there is npm; its test is skipped elsewhere.
+$(NODE_MODULES): tests/sdk/package-lock.json
+	@if command -v npm >/dev/null; then echo "installing $<"; npm ci --prefix tests/sdk --ignore-scripts --no-audit --no-fund --loglevel=error; fi
 
 $(VENV)/.%: requirements/%.txt $(VENV)/.created
 	@echo "installing $<"

@@ -33,6 +33,7 @@ def exact(schema: Node) -> Node:
             _drop_what_is_never_sent(operation["responses"])
             for content in operation.get("requestBody", {}).get("content", {}).values():
                 _name(content, components)
+    _say_binary(components)
     for name in AUTOMATIC:
         components.pop(name, None)
     assert not any(f'/{name}"' in json.dumps(schema) for name in AUTOMATIC)
@@ -54,3 +55,15 @@ def _name(content: Node, components: Node) -> None:
     if "$ref" not in body:
         components[body["title"]] = body
         content["schema"] = {"$ref": f"#/components/schemas/{body['title']}"}
+
+
+def _say_binary(node: object) -> None:
+    """Files in the older words too (OpenAPI 3.0), which are the ones that generators of clients know."""
+    if isinstance(node, dict):
+        if "contentMediaType" in node:
+            node["format"] = "binary"
+        for value in node.values():
+            _say_binary(value)
+    elif isinstance(node, list):
+        for value in node:
+            _say_binary(value)
