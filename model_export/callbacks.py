@@ -67,6 +67,8 @@ class Checkpoint(keras.callbacks.Callback):
         self.judge, self.average, self.every, self.patience = judge, average, every, patience
         self.best, self.best_epoch = -math.inf, 0
         self.seconds, self.epochs_done = 0.0, 0
+        self.start: list[Any] = []
+        self.blend = 1.0
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._started = time.monotonic()
@@ -80,6 +82,13 @@ class Checkpoint(keras.callbacks.Callback):
         if self.patience and scores and epoch + 1 - self.best_epoch >= self.patience:
             print(f"no better score in {self.patience} epochs; the best was epoch {self.best_epoch}")
             self.model.stop_training = True
+
+    def start_from(self, weights: list[Any], blend: float) -> None:
+        """From now on judge and keep `blend` of what is learned on the way from `weights`, not all of it.
+
+        Halfway between two networks lies one that knows both (WiSE-FT, Wortsman et al., arXiv 2109.01903).
+        """
+        self.start, self.blend = weights, blend
 
     def judge_start(self, model: Any) -> None:
         """Score and keep what fine-tuning starts from, as epoch 0: a run never ends with less."""
@@ -102,7 +111,10 @@ class Checkpoint(keras.callbacks.Callback):
         self._save_state(self.epochs_done)
 
     def _validate(self, epoch: int) -> Scores:
-        self.reference.set_weights(self.average.weights if self.average else self.model.get_weights())
+        learned = self.average.weights if self.average else self.model.get_weights()
+        if self.start:
+            learned = [old + self.blend * (new - old) for old, new in zip(self.start, learned, strict=True)]
+        self.reference.set_weights(learned)
         scores = self.judge(self.served)
         if scores["score"] > self.best:
             self.best, self.best_epoch = scores["score"], epoch + 1

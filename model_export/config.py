@@ -94,6 +94,9 @@ class TrainingConfig(_Strict):
     average: float = Field(0.0, ge=0, lt=1, description="weight averaging (EMA): share kept per step; 0 = off")
     frozen_levels: int = Field(0, ge=0, description="segmenter: the first encoder levels, which keep their weights")
     deep_supervision: bool = Field(True, description="segmenter: train the coarser alphas too, which are not served")
+    blend: float = Field(
+        1.0, gt=0, le=1, description="fine-tuning: how far to go from the old weights towards the learned ones"
+    )
     keep_share: float = Field(0.3, ge=0, lt=1, description="share of the samples that come from the folder of `--keep`")
     class_weights: Literal["none", "balanced"] | tuple[float, float] = Field(
         "none", description="classifier: weights in the loss, of background and foreground; balanced: by 1 / frequency"

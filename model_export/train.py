@@ -63,12 +63,13 @@ def train(
         out, reference, served, judge, average, config.training.validate_every, config.training.patience
     )
     model.optimizer.build(model.trainable_variables)
-    done = 0
-    if resume and (out / STATE).is_file():
-        done = checkpoint.resume(model)
-    elif start:
+    resumed = resume and (out / STATE).is_file()
+    if start:
         take_weights(model, start)
-        checkpoint.judge_start(model)
+        checkpoint.start_from(model.get_weights(), config.training.blend)
+        if not resumed:
+            checkpoint.judge_start(model)
+    done = checkpoint.resume(model) if resumed else 0
     live = LiveReport(out) if live_report else None
     callbacks = [callback for callback in (average, checkpoint, live) if callback]
     try:

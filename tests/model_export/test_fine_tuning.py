@@ -13,6 +13,7 @@ import pytest
 
 from app.errors import DataError
 from app.inference.manifest import read_manifest
+from model_export.callbacks import Checkpoint
 from model_export.config import load_config, read_run_config
 from model_export.start import find_origin
 from model_export.train import signals_interrupt
@@ -71,6 +72,18 @@ def test_frozen_levels_stay_and_the_others_learn(shipped: Path, own: Path, tmp_p
     changed = {name for name, old in started.items() if not all(map(np.array_equal, last[name], old))}
     assert {"down2", "down2_norm", "decode0", "alpha0_logits"} <= changed
     assert not [name for name in changed if name.startswith(("down0", "down1", "encode0", "encode1"))]
+
+
+def test_what_is_kept_lies_on_the_way_to_what_was_learned(tmp_path: Path) -> None:
+    model, served = (keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]) for _ in range(2))
+    model.compile("sgd", "mse")
+    checkpoint = Checkpoint(tmp_path, served, served, lambda _: {"score": 1.0}, None)
+    start = model.get_weights()
+    checkpoint.start_from(start, blend=0.25)
+    model.fit(np.ones((8, 2)), np.ones((8, 1)), callbacks=[checkpoint], verbose=0)
+    for kept, old, learned in zip(served.get_weights(), start, model.get_weights(), strict=True):
+        assert not np.allclose(learned, old)
+        assert np.allclose(kept, 0.75 * old + 0.25 * learned)
 
 
 def test_the_bundle_tells_what_it_started_from_and_what_was_kept(
@@ -152,7 +165,7 @@ def test_rates_that_do_not_fit_the_epochs_are_refused() -> None:
 
 def test_a_run_of_an_older_version_is_read(tmp_path: Path) -> None:
     config = load_config("segmenter")
-    new = ("patience", "frozen_levels", "deep_supervision", "keep_share")
+    new = ("patience", "blend", "frozen_levels", "deep_supervision", "keep_share")
     values = config.model_dump(mode="json", exclude={"start": True, "training": set(new), "network": {"l2"}})
     (tmp_path / "config.json").write_text(json.dumps(values))
     assert read_run_config(tmp_path) == config
