@@ -1,0 +1,57 @@
+"""The same FastAPI app as a Ray Serve deployment: `serve run deploy/ray/serve.yaml`, from the repository's root.
+
+Nothing of the service is written anew here: Ray starts the app in each replica, counts the requests it has under way,
+and adds, replaces and removes replicas.
+"""
+
+from typing import Any
+
+import cv2
+import ray
+from fastapi import FastAPI
+from ray import serve
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.errors import NotReady
+from app.main import create_app
+from app.settings import Settings
+
+
+def build() -> FastAPI:
+    """The app of one replica. It works on as many pictures at once as Ray gave it whole cores, and on one at least."""
+    cv2.setNumThreads(1)  # a picture has one thread; OpenCV's own pool would fight the others for the cores
+    settings = Settings()
+    cores = ray.get_runtime_context().get_assigned_resources().get("CPU", 1.0)
+    threads = settings.threads or max(1, int(cores) // settings.intra_op_threads)
+    app = create_app(settings.model_copy(update={"threads": threads}))
+    app.add_middleware(WholeBytes)
+    return app
+
+
+class WholeBytes:
+    """ASGI middleware. Answers are views of their encoder's memory: uvicorn sends views as they are, Ray pickles."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_bytes(message: Message) -> None:
+            if "body" in message:
+                message["body"] = bytes(message["body"])
+            await send(message)
+
+        await self.app(scope, receive, send_bytes)
+
+
+@serve.ingress(build)
+class Cutout:
+    """A replica. Ray asks for its health, and replaces it where the answer is an error or none."""
+
+    app: Any
+
+    async def check_health(self) -> None:
+        if not self.app.state.registry.ready:
+            raise NotReady("the models are still being loaded")
+
+
+app = serve.deployment(Cutout).bind()
