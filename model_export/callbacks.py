@@ -130,7 +130,7 @@ class Checkpoint(keras.callbacks.Callback):
         if self.average and (self.out / AVERAGE).is_file():
             with np.load(self.out / AVERAGE) as arrays:
                 self.average.weights = [arrays[f"arr_{number}"] for number in range(len(arrays))]
-            self.average.updates = state["updates"]
+            self.average.updates, self.average.steps = state["updates"], state.get("steps", 0)
         self.epochs_done = int(state["epochs_done"])
         self.best_epoch = state.get("best_epoch", self.epochs_done)
         return self.epochs_done
@@ -158,5 +158,6 @@ class Checkpoint(keras.callbacks.Callback):
             "best_epoch": self.best_epoch,
             "seconds": self.seconds,
             "updates": updates,
+            "steps": self.average.steps if self.average else 0,
         }
         replace(self.out / STATE, lambda path: path.write_text(json.dumps(state)))  # last, so that it means complete
