@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import optuna
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FormatStrFormatter, LogLocator, MaxNLocator, NullFormatter
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import FrozenTrial, TrialState
 
@@ -71,7 +71,7 @@ def _history(scored: list[FrozenTrial]) -> dict[str, str]:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return {
         "title": "History",
-        "svg": to_svg(axes, legend="lower right"),
+        "svg": to_svg(axes, legend="best"),
         "caption": "Pruned trials at their last score.",
     }
 
@@ -98,6 +98,9 @@ def _entry(name: str, scored: list[FrozenTrial], best: FrozenTrial) -> dict[str,
         places = {}
         if getattr(distribution, "log", False):
             axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+            axes.xaxis.set_major_formatter(FormatStrFormatter("%g"))
+            axes.xaxis.set_minor_formatter(NullFormatter())
     points = [(places.get(t.params[name], t.params[name]), t) for t in scored if name in t.params]
     _scatter(axes, points)
     axes.scatter(
