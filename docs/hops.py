@@ -1,0 +1,60 @@
+"""`python -m docs.hops`: the pictures of docs/how-it-works.md, one for each hop, made by the shipped segmenter."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from app.imaging import alpha as alphas
+from app.imaging import codec, compose
+from app.imaging.preprocess import fit, resize
+from app.inference.onnx_predictor import load_predictor
+from app.settings import SHIPPED_MODELS
+
+ROOT = Path(__file__).parent.parent
+PHOTOGRAPH = ROOT / "tests" / "data" / "photographs" / "cat.jpg"
+IMAGES = ROOT / "docs" / "images"
+GREEN = np.array((0, 132, 80, 255), np.uint8)
+CLOSE_UP = (slice(0, 110), slice(290, 451))  # an ear and a cheek against the old background
+ENLARGED = 2
+
+
+def main() -> None:
+    predictor = load_predictor(SHIPPED_MODELS / "segmenter")
+    image = codec.decode(PHOTOGRAPH.read_bytes(), 1_000_000).image
+    canvas, _ = fit(image, predictor.manifest.preprocess)
+    prepared = predictor.prepare(image)
+    coarse = predictor.assemble(prepared, predictor.predict(prepared))
+    stretched = alphas.to_size(coarse, image.shape[1], image.shape[0])
+    refined = alphas.refine(coarse, image)
+    cutout = compose.cutout(image, refined)
+    raw = np.dstack([image, refined])
+    write("1-upload", image)
+    write("2-canvas", canvas)
+    write("3-alpha", np.asarray(255 * coarse, np.uint8))
+    write("4-refined", side_by_side(close_up(stretched), close_up(refined)))
+    on_green = [close_up(compose.on_color(pixels, GREEN)) for pixels in (raw, cutout)]
+    write("5-colours", side_by_side(*on_green))
+    write("6-cutout", compose.on_color(cutout, GREEN))
+
+
+def close_up(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    part = picture[CLOSE_UP]
+    return resize(np.ascontiguousarray(part), ENLARGED * part.shape[1], ENLARGED * part.shape[0])
+
+
+def side_by_side(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    gap = np.full((left.shape[0], 8, *left.shape[2:]), 255, np.uint8)
+    return np.hstack([left, gap, right])
+
+
+def write(name: str, picture: NDArray[np.uint8]) -> None:
+    target = IMAGES / f"hop-{name}.jpg"
+    pixels = picture if picture.ndim == 2 else picture[:, :, ::-1]
+    cv2.imwrite(str(target), pixels, [cv2.IMWRITE_JPEG_QUALITY, 85])
+    print(target.relative_to(ROOT))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""Commands in the documents: `cutout …` has what they use, `curl …` is answered as they say."""
+
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import typer
+
+from app.cli.main import cli
+from app.settings import Settings
+from docs.tables import ROOT, documents
+from tests.live import live
+
+FENCE = re.compile(r"```sh\n(.*?)```", re.DOTALL)
+PHOTOGRAPHS = ROOT / "tests" / "data" / "photographs"
+
+
+def commands(document: Path, program: str) -> list[list[str]]:
+    """The words of each line of a document that calls a program, up to a pipe."""
+    lines = "\n".join(FENCE.findall(document.read_text())).replace("\\\n", " ").splitlines()
+    found = [re.search(rf"(?:^|[|=\s]){program} (.*)$", line.partition("  #")[0]) for line in lines]
+    return [shlex.split(match[1]) for match in found if match]
+
+
+@pytest.mark.parametrize("document", documents(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_cutout_has_the_commands_and_options_shown(document: Path) -> None:
+    group = typer.main.get_command(cli)
+    assert isinstance(group, typer.core.TyperGroup)
+    for name, *words in commands(document, r"(?<!-t )(?<!image: )cutout"):
+        if name in group.commands:
+            options = {option for parameter in group.commands[name].params for option in parameter.opts}
+            assert {word for word in words if word.startswith("--")} <= options | {"--help"}, (name, words)
+
+
+def test_the_documents_show_the_command_line() -> None:
+    shown = {words[0] for document in documents() for words in commands(document, "cutout")}
+    assert {"remove", "batch", "predict", "models", "serve"} <= shown
+
+
+def test_every_call_of_the_api_by_example_is_answered(tmp_path: Path) -> None:
+    folder = shutil.copytree(PHOTOGRAPHS, tmp_path / "photographs")
+    calls = commands(ROOT / "docs" / "api.md", "curl")
+    assert len(calls) > 10
+    with live(Settings(threads=1)) as (address, _):
+        for words in calls:
+            call = [word.replace("http://127.0.0.1:8000", address) for word in words]
+            done = subprocess.run(
+                ["curl", "-sS", "-w", "%{stderr}%{http_code}", *call], cwd=folder, capture_output=True
+            )
+            assert done.stderr.decode() == ("415" if "file=@README.md" in words else "200"), words
+            if "-o" in words:
+                assert (folder / words[words.index("-o") + 1]).stat().st_size > 100
