@@ -29,6 +29,7 @@ def test_commands_exist(document: Path) -> None:
     commands = "\n".join(FENCE.findall(document.read_text()))
     assert set(re.findall(r"\bmake ([a-z-]+)", commands)) <= targets
     exported = {command.name or command.callback.__name__ for command in cli.registered_commands if command.callback}
+    exported |= {str(group.name) for group in cli.registered_groups}
     assert set(re.findall(r"-m model_export ([a-z]+)", commands)) <= exported
     for module in re.findall(r"-m ((?:app|benchmarks|docs)[\w.]*)", commands):
         path = ROOT / module.replace(".", "/")
