@@ -4,17 +4,21 @@ The supervisor holds the listening socket and decodes nothing. A worker that die
 within a second or two; what connects meanwhile waits in the socket's backlog.
 """
 
+import logging
 import sys
 
 import uvicorn
 from pydantic import ValidationError
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors.multiprocess import Process
 
 from app import metrics
 from app.api.connection import http_protocol
 from app.logs import log_config
 from app.settings import Settings
+
+log = logging.getLogger("cutout")
 
 
 class Supervisor(Multiprocess):
@@ -31,11 +35,18 @@ class Supervisor(Multiprocess):
         uvicorn also kills one that is silent for five seconds. Where cores are short, that is every worker that still
         imports, for ever; and it heeds no signal while it waits.
         """
-        ended = [worker.pid for worker in self.processes if not worker.process.is_alive()]
-        for pid in ended:
-            metrics.forget(pid)
-        if ended:
-            super().keep_subprocess_alive()
+        for place, worker in enumerate(self.processes):
+            if worker.process.is_alive():
+                continue
+            worker.kill()  # closes its pipes
+            metrics.forget(worker.pid)
+            if worker.exitcode == STARTUP_FAILURE:
+                self.should_exit.set()
+            if self.should_exit.is_set():
+                return
+            log.warning("worker %s ended with %s and is replaced", worker.pid, worker.exitcode)
+            self.processes[place] = Process(self.config, self.sockets)
+            self.processes[place].start()
 
 
 def main() -> None:

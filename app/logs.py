@@ -26,7 +26,7 @@ def log_config(level: str, form: str) -> dict[str, Any]:
         "formatters": {"default": structured if form == "json" else text},
         "handlers": {"default": {"class": "logging.StreamHandler", "formatter": "default"}},
         "root": {"handlers": ["default"], "level": level.upper()},
-        "loggers": {"httpx": {"level": "WARNING"}},
+        "loggers": {"httpx": {"level": "WARNING"}, "python_multipart": {"level": "ERROR"}},
     }
 
 

@@ -125,6 +125,9 @@ class Connection(HttpToolsProtocol):
             self._answer_ends = None
         super().resume_writing()
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """Nothing: whoever asks for a WebSocket gets a plain answer, and shall not fill the log."""
+
     def _count(self, size: int) -> None:
         self._head_bytes += size
         if self._head_bytes > HEAD_BYTES:

@@ -1,5 +1,6 @@
 """Every request seen from outside: its id in and out, its line in the log, its counts in the metrics."""
 
+import asyncio
 import logging
 import re
 import time
@@ -10,7 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.problems import unexpected
+from app.api.problems import leaving, unexpected
 from app.api.traces import QUIET, record_stages, trace_id
 from app.metrics import Metrics
 
@@ -60,6 +61,9 @@ class Observe:
 
         try:
             await self.app(scope, receive, send_noting_the_start)
+        except asyncio.CancelledError:
+            if not started:
+                await leaving(Request(scope))(scope, receive, send)
         except Exception:  # a fault of ours, whatever it is: the log has it, the client gets a 500
             log.exception("fault", extra={"request_id": scope["state"]["request_id"], "path": scope["path"]})
             if started:

@@ -150,6 +150,11 @@ def unexpected(request: Request) -> Response:
     return problem_response(request, 500, "internal_error", "the server failed; its log says why")
 
 
+def leaving(request: Request) -> Response:
+    """What a client is told whose request was not done when the time to finish was over."""
+    return problem_response(request, 503, "shutting_down", "this server is going away; send the request again")
+
+
 def _title(status: int) -> str:
     try:
         return http.HTTPStatus(status).phrase

@@ -138,6 +138,23 @@ def test_a_worker_that_is_slow_to_answer_is_let_be(monkeypatch: pytest.MonkeyPat
         worker.join()
 
 
+def test_whoever_is_not_done_when_the_time_to_finish_is_over_is_told_to_try_again(tmp_path: Path) -> None:
+    running = Service(write_bundles(tmp_path / "models"), drain_seconds="0")
+    head = b"POST /mask HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\nExpect: 100-continue\r\n\r\n"
+    try:
+        eventually(lambda: running.get("/readyz")[0] == 200)
+        with socket.create_connection(("127.0.0.1", running.port), PATIENCE) as unfinished:
+            unfinished.sendall(head)
+            assert b"100 Continue" in unfinished.recv(65536)  # it is admitted, and its body is waited for
+            running.process.send_signal(signal.SIGTERM)
+            answer = unfinished.makefile("rb").read()
+        assert answer.startswith(b"HTTP/1.1 503")
+        assert b'"shutting_down"' in answer
+    finally:
+        running.process.terminate()
+        assert running.process.wait(PATIENCE) == 0
+
+
 def test_several_workers_tell_one_sum_that_outlives_them(tmp_path: Path) -> None:
     running = Service(write_bundles(tmp_path / "models"), workers="2", threads="1", queue="3")
 
