@@ -3,11 +3,11 @@
 import importlib.util
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -16,7 +16,7 @@ from rich.table import Table
 
 from app import __version__
 from app.cli import batch as batches
-from app.cli import files
+from app.cli import cluster, files
 from app.cli.client import ServerEngine
 from app.cli.engine import Engine, LocalEngine
 from app.cli.manifest import Journal, Record
@@ -24,6 +24,7 @@ from app.cli.options import takes, takes_settings
 from app.cores import usable_cores
 from app.errors import CutoutError, InvalidOption, OutputRefused
 from app.options import CutoutOptions, Format, PredictOptions
+from app.settings import Settings
 
 FORMATS = {".png": Format.png, ".webp": Format.webp, ".jpg": Format.jpeg, ".jpeg": Format.jpeg, ".zip": Format.zip}
 REFUSED, FAILED, INTERRUPTED = 2, 1, 130
@@ -100,7 +101,9 @@ def predict(options: PredictOptions, picture: Picture, server: Server = None, ap
 @takes(CutoutOptions)
 def batch(
     options: CutoutOptions,
-    source: Annotated[Path, typer.Argument(metavar="IN", exists=True, file_okay=False, help="folder of pictures")],
+    source: Annotated[
+        Path, typer.Argument(metavar="IN", exists=True, file_okay=False, resolve_path=True, help="folder of pictures")
+    ],
     target: Annotated[Path, typer.Argument(metavar="OUT", file_okay=False, help="folder of cut-outs and manifest")],
     background_image: Background = None,
     jobs: Annotated[
@@ -109,6 +112,10 @@ def batch(
     parquet: Annotated[
         bool, typer.Option("--parquet", help="write the manifest as Parquet too (needs the extra `batch`)")
     ] = False,
+    engine_name: Annotated[
+        Literal["local", "ray"],
+        typer.Option("--engine", help="work in this process, or on the Ray cluster of RAY_ADDRESS (extra `ray`)"),
+    ] = "local",
     force: Annotated[bool, typer.Option("--force", help="start anew, overwriting what is in OUT")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="no progress, no summary")] = False,
     server: Server = None,
@@ -118,17 +125,14 @@ def batch(
 
     Ends with 0 when every picture is done, 1 when some failed (they are tried again next time), 130 when interrupted.
     """
-    if target.resolve() == source.resolve():
-        raise OutputRefused("IN and OUT are the same folder")
-    if parquet:
-        _require_pyarrow()
+    _refuse_batch(source, target, parquet, server, engine_name)
     job = batches.Job(source, options, background_image.read_bytes() if background_image else None)
     paths = batches.find_pictures(source, target)
     stems = batches.output_stems(paths)
     with _engine(server, api_key) as engine, batches.output_folder(target, job.description(engine), force) as journal:
         journal.forget_failures_outside(paths)
         missing = batches.to_do(journal, source, target, paths)
-        work = batches.run(engine, job, target, journal, stems, missing, jobs or usable_cores())
+        work = _work(engine_name, engine, job, target, journal, stems, missing, jobs)
         tried, interrupted, began = 0, False, time.monotonic()
         try:
             with _terminated_as_interrupted(), _progress(len(missing), quiet) as advance, closing(work):
@@ -187,6 +191,32 @@ def _format_of(output: Path) -> Format:
         return FORMATS[output.suffix.lower()]
     except KeyError:
         raise InvalidOption(f"{output}: the name ends in none of {', '.join(FORMATS)}; say --format") from None
+
+
+def _work(
+    name: str,
+    engine: Engine,
+    job: batches.Job,
+    target: Path,
+    journal: Journal,
+    stems: Mapping[str, str],
+    paths: list[str],
+    jobs: int | None,
+) -> Generator[Record]:
+    """The records of `paths` as they are done: here, or on a Ray cluster as large as it is."""
+    if name == "ray":
+        return cluster.run(Settings(), job, target.resolve(), journal, stems, paths, jobs)
+    return batches.run(engine, job, target, journal, stems, paths, jobs or usable_cores())
+
+
+def _refuse_batch(source: Path, target: Path, parquet: bool, server: str | None, engine: str) -> None:
+    """Say no before any work is done."""
+    if target.resolve() == source.resolve():
+        raise OutputRefused("IN and OUT are the same folder")
+    if parquet:
+        _require_pyarrow()
+    if server and engine == "ray":
+        raise InvalidOption("--engine ray and --server exclude each other")
 
 
 def _require_pyarrow() -> None:

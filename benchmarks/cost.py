@@ -1,0 +1,61 @@
+"""What a picture costs the whole server: CPU of all its processes, bytes in and out. The base of docs/scaling.md.
+
+    python -m benchmarks.cost
+
+About a minute. CPU time, not time on the clock: a busy machine raises it by its caches alone.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.load import closed_loop, run, statuses, upload
+from benchmarks.pictures import SIZES, photographs
+from benchmarks.servers import Server, cutout_server
+
+PHOTOGRAPHS = Path("tests/data/photographs")
+ROUTES: dict[str, tuple[str, dict[str, str]]] = {
+    "cut-out, PNG": ("/cutout", {}),
+    "cut-out, JPEG on white": ("/cutout", {"format": "jpeg"}),
+    "cut-out of 1000 pixels, PNG": ("/cutout", {"size": "1000"}),
+    "mask": ("/mask", {}),
+    "score": ("/predict", {}),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", type=Path, default=Path("models"))
+    parser.add_argument("--count", type=int, default=24, help="requests for each figure")
+    options = parser.parse_args()
+    pictures = {
+        "photographs of tests/data": [path.read_bytes() for path in sorted(PHOTOGRAPHS.glob("*.jpg"))],
+        **{name: photographs(*size, count=3, folder=PHOTOGRAPHS) for name, size in SIZES.items()},
+    }
+    with cutout_server(options.models, threads="1") as server:
+        for name, files in pictures.items():
+            for route in ROUTES:
+                print(json.dumps({"picture": name, "answer": route, **cost(server, route, files, options.count)}))
+
+
+def cost(server: Server, route: str, files: Sequence[bytes], count: int) -> dict[str, object]:
+    """CPU and bytes of one request, and how many pictures a core works through in an hour."""
+    path, fields = ROUTES[route]
+    requests = [upload(path, file, **fields) for file in files]
+    run(closed_loop(server.port, requests, 1, seconds=1e9, count=len(files)))
+    before = server.cpu_seconds
+    load = run(closed_loop(server.port, requests, 1, seconds=1e9, count=count))
+    seconds = (server.cpu_seconds - before) / count
+    if set(statuses(load.exchanges)) != {"200"}:
+        raise SystemExit(f"{route}: {statuses(load.exchanges)}")
+    return {
+        "cpu_ms": round(1000 * seconds, 1),
+        "pictures_per_core_hour": round(3600 / seconds),
+        "kb_in": round(sum(map(len, requests)) / len(requests) / 1000),
+        "kb_out": round(sum(exchange.length for exchange in load.exchanges) / count / 1000),
+    }
+
+
+if __name__ == "__main__":
+    main()
