@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,8 @@ from model_export.report.curves import ScoreCounts
 
 LEVELS = 256
 MOST_PER_SET = 2  # pictures of one set among the best, and among the worst: a gallery of one kind tells little
-TELLING = 4  # parts kept of each kind
+TELLING = 4  # parts shown of each kind
+TELLING_KEPT = 40  # the surest, to choose from
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,9 @@ class TellingPart:
     x: Tensor
     label: int
     probability: float
+
+
+Scored = TypeVar("Scored", PictureScore, TellingPart)
 
 
 @dataclass
@@ -81,9 +86,9 @@ class Evidence:
         return ScoreCounts(np.arange(LEVELS) / (LEVELS - 1), self._levels[0], self._levels[1])
 
     def telling(self, label: int, right: bool) -> list[TellingPart]:
-        """The parts of that label that were told right, or wrong, with the most certainty; the surest first."""
+        """The four parts of that label told right, or wrong, most surely; at most two of a set if others are there."""
         kept = sorted(self._telling.get((label, right), []), reverse=True)
-        return [part for _, _, part in kept]
+        return spread_over_sets([part for _, _, part in kept], TELLING)
 
     def best_and_worst(self, best: int, worst: int) -> tuple[list[PictureScore], list[PictureScore]]:
         """So many of the best, best first, and of the others so many of the worst, worst first."""
@@ -101,11 +106,11 @@ class Evidence:
         for rival in rivals:
             kept.remove(rival)
         kept.append((sureness, next(self._order), part))
-        if len(kept) > TELLING:
+        if len(kept) > TELLING_KEPT:
             kept.remove(min(kept))
 
 
-def spread_over_sets(ranked: Sequence[PictureScore], count: int) -> list[PictureScore]:
+def spread_over_sets(ranked: Sequence[Scored], count: int) -> list[Scored]:
     """The first `count` with at most two of a set; filled up in order where there are too few sets."""
     seen: Counter[str] = Counter()
     chosen = []
@@ -113,6 +118,7 @@ def spread_over_sets(ranked: Sequence[PictureScore], count: int) -> list[Picture
         if seen[picture.pair.set] < MOST_PER_SET:
             seen[picture.pair.set] += 1
             chosen.append(picture)
-    rest = [picture for picture in ranked if picture not in chosen]
-    kept = (chosen + rest)[:count]
-    return sorted(kept, key=ranked.index)
+    places = {id(picture): place for place, picture in enumerate(ranked)}
+    taken = {id(picture) for picture in chosen}
+    rest = [picture for picture in ranked if id(picture) not in taken]
+    return sorted((chosen + rest)[:count], key=lambda picture: places[id(picture)])
