@@ -46,6 +46,8 @@ def train(
     Raises DataError for unusable pictures, and for a run that is there already and was not asked to go on.
     """
     _refuse_overwriting(out, resume)
+    if keep and config.start is None:
+        raise DataError("--keep is for fine-tuning: it goes with --from; put all pictures into --data otherwise")
     keras.utils.set_random_seed(config.training.seed)
     pairs = find_pairs(root, config.data.sets, config.data.clips)
     kept = KeptPictures(keep, config) if keep else None

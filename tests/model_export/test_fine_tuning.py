@@ -158,6 +158,11 @@ def test_a_stopped_run_keeps_its_best_and_goes_on(pictures: Path, tmp_path: Path
     assert history(tmp_path)[-1]["epoch"] == done + 1
 
 
+def test_keeping_needs_something_to_keep(pictures: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="--keep is for fine-tuning: it goes with --from"):
+        run("train", "classifier", "--data", pictures, "--keep", pictures, "--out", tmp_path)
+
+
 def test_rates_that_do_not_fit_the_epochs_are_refused() -> None:
     with pytest.raises(DataError, match=r"decay_epochs 10 don't fit into epochs 3"):
         load_config("segmenter", ["training.epochs=3"])
