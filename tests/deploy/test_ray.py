@@ -14,6 +14,8 @@ CONFIG = yaml.safe_load((ROOT / "deploy" / "ray" / "serve.yaml").read_text())
 (APPLICATION,) = CONFIG["applications"]
 (DEPLOYMENT,) = APPLICATION["deployments"]
 
+pytestmark = pytest.mark.filterwarnings("default")  # Ray's own
+
 
 def test_every_setting_is_one_of_the_servers() -> None:
     assert set(APPLICATION["runtime_env"]["env_vars"]) <= {f"CUTOUT_{name.upper()}" for name in Settings.model_fields}
