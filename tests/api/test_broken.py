@@ -11,7 +11,12 @@ from tests import broken
 from tests.pictures import decoded
 from tests.stand_ins import bright_predictors
 
-CALLS: tuple[tuple[str, dict[str, str]], ...] = (("/cutout", {}), ("/predict", {"subject": "true"}), ("/mask", {"refine": "false"}), ("/cutout", {"size": "9"}))
+CALLS: tuple[tuple[str, dict[str, str]], ...] = (
+    ("/cutout", {}),
+    ("/predict", {"subject": "true"}),
+    ("/mask", {"refine": "false"}),
+    ("/cutout", {"size": "9"}),
+)
 REFUSALS = {
     (413, "picture_too_large"),
     (413, "upload_too_large"),
