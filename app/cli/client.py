@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from app import errors
 from app.api.schemas import ModelList, Prediction
 from app.cli.engine import Cutout
-from app.errors import CutoutError, InvalidUrl, Overloaded, Unreachable
+from app.errors import CutoutError, InvalidUrl, Overloaded, RateLimited, Unreachable
 from app.inference.manifest import Manifest
 from app.options import CutoutOptions
 
@@ -139,7 +139,8 @@ def _problem(status: int, content: bytes, url: str) -> CutoutError:
     """The error that a problem (RFC 9457) names, of the class that it has here."""
     try:
         problem = json.loads(content)
-        return _by_code(CutoutError)[problem["code"]](problem["detail"])
+        kind, detail = _by_code(CutoutError)[problem["code"]], str(problem["detail"])
+        return RateLimited(detail, 1) if issubclass(kind, RateLimited) else kind(detail)
     except (ValueError, KeyError, TypeError):
         return Unreachable(f"{url} answered {status}, and not as a cutout server does")
 

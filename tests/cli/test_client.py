@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from app.cli.client import ServerEngine
-from app.errors import InvalidUrl, Overloaded, Unauthorized, UnknownModel, Unreachable
+from app.errors import InvalidUrl, Overloaded, RateLimited, Unauthorized, UnknownModel, Unreachable
 from app.inference.manifest import Manifest
 from app.options import CutoutOptions
 from app.settings import Settings
@@ -66,6 +66,14 @@ def test_a_server_that_stays_busy_is_given_up_and_a_closed_engine_waits_no_longe
             engine.stop()
             with pytest.raises(Overloaded, match="places"):
                 engine.models()
+
+
+def test_a_limit_for_one_caller_has_its_own_name() -> None:
+    limited = BUSY.replace(b"overloaded", b"rate_limited")
+    with answering((429, limited)) as address, closing(ServerEngine(address)) as engine:
+        engine.stop()
+        with pytest.raises(RateLimited):
+            engine.models()
 
 
 def test_what_is_no_cutout_server_is_said_to_be_none() -> None:
