@@ -1,4 +1,4 @@
-"""The float32 form of a bundle that ships quantised, made from the `.keras` beside it."""
+"""The float32 form of a bundle that ships quantised, at any canvas, made from the `.keras` beside it."""
 
 import hashlib
 from pathlib import Path
@@ -9,11 +9,11 @@ from app.inference.manifest import MANIFEST, Manifest, read_manifest
 from app.inference.onnx_predictor import load_predictor
 
 
-def float32_bundle(shipped: Path, folder: Path) -> Path:
-    """A bundle with the same weights in float32: `shipped` itself where it has them, else a new one in `folder`."""
+def float32_bundle(shipped: Path, folder: Path, size: int) -> Path:
+    """A bundle in `folder` with the same weights in float32, for a canvas of `size` x `size`: convolutions fit any."""
     manifest = read_manifest(shipped)
-    if manifest.model.precision == "float32":
-        return shipped
+    spec = manifest.preprocess.model_copy(update={"size": size})
+    manifest = manifest.model_copy(update={"preprocess": spec})
     bundle = folder / manifest.name
     bundle.mkdir(parents=True)
     _convert(shipped, manifest, bundle / manifest.model.file)
@@ -36,4 +36,5 @@ def _convert(shipped: Path, manifest: Manifest, path: Path) -> None:
     if manifest.training is None:
         raise SystemExit(f"{shipped}: its manifest doesn't say how it was trained")
     config = TrainConfig.model_validate(manifest.training.config)
+    config = config.model_copy(update={"preprocess": manifest.preprocess})
     to_onnx(load_network(shipped / "model.keras", config), config, path, {})

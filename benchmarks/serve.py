@@ -6,7 +6,7 @@
 
 Everything runs on one machine in the same minutes: the contenders take turns within each round. Two modes:
 
-- same network: the float32 network in all three; no refinement of edges, no alpha matting.
+- same network: the float32 network at 320 x 320 in all three; no refinement of edges, no alpha matting.
 - as shipped: the bundle as it is in `models/`, edges refined; beside rembg as above.
 
 Expected on two cores: throughput at saturation at least 0.92 of the bare pipeline; with the same network at least
@@ -92,7 +92,7 @@ class Contender:
 
 @dataclass(frozen=True)
 class Bundles:
-    """The segmenter as shipped and as float32, each in a folder of bundles; the same one where it is shipped so."""
+    """The segmenter as shipped, and as float32 at the canvas that rembg feeds; each in a folder of bundles."""
 
     shipped: Path
     float32: Path
@@ -207,7 +207,7 @@ def _bundles(models: Path, work: Path) -> Bundles:
     segmenters = [bundle for bundle in find_bundles(models) if read_manifest(bundle).task == "segment"]
     if not segmenters:
         raise SystemExit(f"{models}: no segmenter in it")
-    return Bundles(segmenters[0], float32_bundle(segmenters[0], work / "float32"))
+    return Bundles(segmenters[0], float32_bundle(segmenters[0], work / "float32", peer.SIZE))
 
 
 def _network(bundles: Bundles) -> dict[str, Any]:
