@@ -19,7 +19,7 @@ from model_export.data import find_pairs, select_some
 from model_export.start import find_origin
 from model_export.tasks import MaskTask
 
-PLAIN = "new pictures alone"
+PLAIN = "default"
 EVERY = 2
 COLORS = {"new": "#c2185b", "general": "#455a64"}
 
