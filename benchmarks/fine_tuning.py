@@ -61,7 +61,7 @@ def draw(curves: dict[str, list[Point]], out: Path) -> None:
     axes.minorticks_off()
     axes.set(xlabel="pictures of the new kind", ylabel="IoU on pictures kept aside")
     axes.grid(visible=True, alpha=0.3)
-    axes.legend(fontsize=8)
+    figure.legend(loc="outside lower center", ncols=len(curves), fontsize=8)
     figure.savefig(out, dpi=110)
 
 
