@@ -42,8 +42,9 @@ class DeeplySupervised(keras.Model):
         labels = ops.cast(y, "float32") * (1.0 / 255.0)
         alphas = y_pred if isinstance(y_pred, (list, tuple)) else [y_pred]
         total = sum(self.losses, 0.0)  # penalties on weights
-        for alpha, weight in zip(alphas, (1.0, *COARSE_WEIGHTS)[: len(alphas)], strict=True):
-            step = labels.shape[1] // alpha.shape[1] if labels.shape[1] else 1
-            coarse = ops.average_pool(labels, step, step) if step > 1 else labels
+        for level, (alpha, weight) in enumerate(zip(alphas, (1.0, *COARSE_WEIGHTS)[: len(alphas)], strict=True)):
+            # Known by construction: where the resolution grows, Keras traces the step with sizes left open.
+            stride = 2 ** (level + 1) if level else 1
+            coarse = ops.average_pool(labels, stride, stride) if level else labels
             total += weight * ops.mean(structure_loss(coarse[..., :1], coarse[..., 1:], alpha))
         return total
