@@ -34,7 +34,7 @@ def write(path: Path, data: bytes) -> None:
 
 def write_whole(path: Path, data: bytes) -> None:
     """Beside its place, then moved there: whoever looks sees the old file or the whole new one. Raises OSError."""
-    part = path.with_name(f".{path.name}.part")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")  # a killed run's workers may still be writing theirs
     try:
         part.write_bytes(data)
         os.replace(part, path)  # noqa: PTH105 - the atomic one, by its name
