@@ -65,6 +65,7 @@ class EncoderDecoderConfig(_Strict):
     decoder: tuple[int, ...] = Field((16, 32, 48, 64, 96), description="channels of each decoder level")
     dropout: float = Field(0.0, ge=0, lt=1, description="spatial dropout at the deepest level")
     l2: float = Field(0.0, ge=0, description="penalty on squared weights, added to the loss")
+    mirror: bool = Field(False, description="serve the mean of the answers to a picture and to its mirror image")
 
     @model_validator(mode="after")
     def _levels_agree(self) -> "EncoderDecoderConfig":

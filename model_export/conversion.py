@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from app.errors import BundleError, DataError
 from app.imaging.preprocess import Tensor
-from model_export.config import CnnConfig, TrainConfig
-from model_export.networks import inference_model
+from model_export.config import CnnConfig, EncoderDecoderConfig, TrainConfig
+from model_export.networks import inference_model, with_mirror
 from model_export.train import build_for_serving
 
 OPSET = 18  # the newest that tf2onnx writes
@@ -49,6 +49,12 @@ def load_network(path: Path, config: TrainConfig) -> Any:
     except ValueError as error:
         raise DataError(f"{path}: its weights don't fit the network of config {config.name!r}: {error}") from error
     return network
+
+
+def served_form(network: Any, config: TrainConfig) -> Any:
+    """What is converted: the network, or its mean with its answer to the mirror image where the config says so."""
+    mirrored = isinstance(config.network, EncoderDecoderConfig) and config.network.mirror
+    return with_mirror(network) if mirrored else network
 
 
 def to_onnx(network: Any, config: TrainConfig, path: Path, metadata: dict[str, str]) -> None:

@@ -32,6 +32,7 @@ from model_export.conversion import (
     load_network,
     metadata_of,
     parity,
+    served_form,
     task_of,
     to_onnx,
 )
@@ -109,9 +110,10 @@ def convert(job: Export, pairs: Sequence[Pair], folder: Path) -> Converted:
     terms = weights_license(record, job.licenses, config.start)
     network = load_network(job.keras_file, config)
     folder.mkdir()
-    to_onnx(network, config, folder / "model.onnx", metadata_of(config, job.version, terms))
+    served = served_form(network, config)
+    to_onnx(served, config, folder / "model.onnx", metadata_of(config, job.version, terms))
     x = _samples(select_some(pairs, "test"), config)
-    difference = parity(network, folder / "model.onnx", x)
+    difference = parity(served, folder / "model.onnx", x)
     manifest = Manifest(
         name=config.name,
         version=job.version,

@@ -117,6 +117,17 @@ def freeze(model: keras.Model, levels: int) -> None:
             layer.trainable = False
 
 
+def with_mirror(model: keras.Model) -> keras.Model:
+    """The same network asked twice, about a picture and its mirror image: the mean of both alphas.
+
+    What a network says of one side it should say of the other; where it doesn't, the mean errs less (test-time
+    augmentation, as in Krizhevsky et al., NeurIPS 2012).
+    """
+    image = keras.Input(model.input_shape[1:], name="image")
+    mirrored = model(image[:, :, ::-1])[:, :, ::-1]
+    return keras.Model(image, layers.Average(name="alpha")([model(image), mirrored]), name=model.name)
+
+
 def _alpha_head(features: Any, name: str, enlarge: bool) -> Any:
     logits = layers.Conv2D(1, 3, padding="same", dtype="float32", name=f"{name}_logits")(features)
     if enlarge:
