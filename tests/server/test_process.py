@@ -108,6 +108,7 @@ def test_what_decoders_say_stays_out_of_the_log_and_crashes_do_not(service: Serv
     chunk_with_a_wrong_checksum = b"\0\0\0\4gAMA" + bytes(8)
     assert service.post("/cutout", png[:33] + 100 * chunk_with_a_wrong_checksum + png[33:])[0] == 200
     assert service.post("/cutout", encoded(disc(), ".jpg")[:-9])[0] == 422
+    eventually(lambda: '"status": 422' in service.log.read_text())  # written after the answer is sent
     lines = [json.loads(line) for line in service.log.read_text().splitlines()]
     assert [line["status"] for line in lines if line.get("path") == "/cutout"] == [200, 422]
     os.kill(service.worker_id(), signal.SIGSEGV)
