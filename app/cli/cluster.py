@@ -40,7 +40,7 @@ def run(
     try:
         import ray
     except ImportError:
-        raise InvalidOption("--engine ray needs Ray: pip install 'cutout[ray]'") from None
+        raise InvalidOption("--engine ray needs Ray: pip install '.[ray]'") from None
     ray.init(ignore_reinit_error=True, log_to_driver=False)
     ray.data.DataContext.get_current().enable_progress_bars = False
     items = [{"item": json.dumps([path, stems[path]])} for path in paths]

@@ -221,7 +221,7 @@ def _refuse_batch(source: Path, target: Path, parquet: bool, server: str | None,
 
 def _require_pyarrow() -> None:
     if importlib.util.find_spec("pyarrow") is None:
-        raise InvalidOption("--parquet needs pyarrow: pip install 'cutout[batch]'")
+        raise InvalidOption("--parquet needs pyarrow: pip install '.[batch]'")
 
 
 @contextmanager
