@@ -9,16 +9,26 @@ from typing import Any
 
 from pythonjsonlogger.core import RESERVED_ATTRS
 
+KNOWN = frozenset({*RESERVED_ATTRS, "color_message"})  # the second is uvicorn's, for terminals
+
+
+class TextFormatter(logging.Formatter):
+    """A line for people: time, level, logger, message, and every field of the JSON form as key=value."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        fields = (f"{key}={value}" for key, value in vars(record).items() if key not in KNOWN)
+        return " ".join([super().formatMessage(record), *fields])
+
 
 def log_config(level: str, form: str) -> dict[str, Any]:
     """A `logging` configuration: JSON lines or plain text, to standard error. Headers and forms never get into it."""
-    text = {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}
+    text = {"()": TextFormatter, "format": "%(asctime)s %(levelname)s %(name)s %(message)s"}
     fields = {"asctime": "time", "levelname": "level", "name": "logger"}
     structured = {
         "()": "pythonjsonlogger.json.JsonFormatter",
         "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
         "rename_fields": fields,
-        "reserved_attrs": [*RESERVED_ATTRS, "color_message"],  # uvicorn's, for terminals
+        "reserved_attrs": sorted(KNOWN),
     }
     return {
         "version": 1,
