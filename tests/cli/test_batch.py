@@ -19,7 +19,9 @@ from tests.cli.conftest import Cutout
 from tests.pictures import decoded, disc, encoded
 from tests.server.test_process import PATIENCE, eventually
 
-COMMAND = [sys.executable, "-c", "from app.cli.main import main; main()", "batch"]
+# SIGINT as in a terminal: jobs that a script starts with & are born deaf to it
+AWAKE = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+COMMAND = [sys.executable, "-c", AWAKE + "from app.cli.main import main; main()", "batch"]
 
 
 def manifest(folder: Path) -> list[dict[str, Any]]:
