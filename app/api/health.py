@@ -9,6 +9,9 @@ from app.api.problems import documented
 from app.api.schemas import Health
 from app.errors import NotReady
 
+PROBES = frozenset({"/livez", "/readyz", "/metrics"})
+"""What machines ask every few seconds."""
+
 router = APIRouter(tags=["health"])
 metrics_router = APIRouter(tags=["health"])
 

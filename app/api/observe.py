@@ -11,8 +11,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.health import PROBES
 from app.api.problems import leaving, unexpected
-from app.api.traces import QUIET, record_stages, trace_id
+from app.api.traces import record_stages, trace_id
 from app.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -35,40 +36,28 @@ class Observe:
             return
         request_id = _request_id(Headers(scope=scope))
         scope.setdefault("state", {}).update(request_id=request_id, trace_id=trace_id())
-        started, status = time.perf_counter(), 500
+        started, status = time.perf_counter(), 0
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 MutableHeaders(scope=message)["x-request-id"] = request_id
-                if self.traces is not None:
-                    record_stages(scope, self.traces)  # now, as the request's span ends with the answer
+                record_stages(scope, self.traces)  # now, as the request's span ends with the answer
             await send(message)
 
         try:
-            await self._answer(scope, receive, send_with_id)
-        finally:
-            self._record(scope, status, time.perf_counter() - started)
-
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started = False
-
-        async def send_noting_the_start(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
-        try:
-            await self.app(scope, receive, send_noting_the_start)
+            await self.app(scope, receive, send_with_id)
         except asyncio.CancelledError:
-            if not started:
-                await leaving(Request(scope))(scope, receive, send)
+            if not status:  # the answer has not begun
+                await leaving(Request(scope))(scope, receive, send_with_id)
         except Exception:  # a fault of ours, whatever it is: the log has it, the client gets a 500
-            log.exception("fault", extra={"request_id": scope["state"]["request_id"], "path": scope["path"]})
-            if started:
+            log.exception("fault", extra={"request_id": request_id, "path": scope["path"]})
+            if status:
                 raise
-            await unexpected(Request(scope))(scope, receive, send)
+            await unexpected(Request(scope))(scope, receive, send_with_id)
+        finally:
+            self._record(scope, status or 500, time.perf_counter() - started)
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "other")
@@ -83,7 +72,7 @@ class Observe:
             self.metrics.pixels.observe(clock.pixels)
         if code is not None:
             self.metrics.rejected.labels(code).inc()
-        if scope["path"] not in QUIET and log.isEnabledFor(logging.INFO):
+        if scope["path"] not in PROBES and log.isEnabledFor(logging.INFO):
             log.info("request", extra=_fields(scope, status, seconds, stages))
 
 

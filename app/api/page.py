@@ -26,9 +26,8 @@ PAGE_POLICY = f"{DOCS_POLICY}; require-trusted-types-for 'script'"  # Swagger UI
 
 ABOUT_DOCS = re.compile(r"\s*<(\w+) [^>]*data-docs\b[^>]*>.*?</\1>", re.DOTALL)
 
+# Beside what every answer has (`app.api.protect`).
 PROTECTION = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Cache-Control": "no-cache",  # ask whether it changed, so that no page meets the scripts of another version
 }

@@ -7,6 +7,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.health import PROBES
 from app.api.problems import problem_response
 from app.settings import Settings
 
@@ -20,8 +21,6 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-PROBES = frozenset({"/livez", "/readyz", "/metrics"})
-"""An orchestrator asks these by the address of the container, which no list of names has."""
 
 
 def check_hosts(app: FastAPI, settings: Settings) -> None:
@@ -62,7 +61,8 @@ class SafeHeaders:
 
 class TrustedHosts:
     """ASGI middleware: 421 for a `Host` that is none of ours, so that no name that somebody else points here (DNS
-    rebinding) and no cache in front can be used against callers. `*.example.com` stands for every name below."""
+    rebinding) and no cache in front can be used against callers. `*.example.com` stands for every name below. Probes
+    are exempt: an orchestrator asks them by the address of the container, which no list of names has."""
 
     def __init__(self, app: ASGIApp, hosts: Sequence[str]) -> None:
         self.app = app

@@ -13,12 +13,13 @@ from fastapi.telemetry import TelemetryConfig
 from opentelemetry import trace
 from starlette.types import Scope
 
+from app.api.health import PROBES
+
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 NAME = "cutout"
-QUIET = frozenset({"/livez", "/readyz", "/metrics"})
 
 log = logging.getLogger(NAME)
 
@@ -50,7 +51,7 @@ def telemetry(provider: "TracerProvider | None") -> TelemetryConfig:
     """What FastAPI does of its own: spans of requests, where there is somebody to take them, and nothing else."""
     config = TelemetryConfig(tracing=provider is not None, metrics=False, logs=False, operation_spans=False)
     config["auto_configure"] = False
-    config["exclude"] = lambda scope: scope.get("path") in QUIET
+    config["exclude"] = lambda scope: scope.get("path") in PROBES
     if provider is not None:
         config["tracer_provider"] = provider
     return config
@@ -62,10 +63,10 @@ def trace_id() -> str | None:
     return f"{context.trace_id:032x}" if context.is_valid else None
 
 
-def record_stages(scope: Scope, provider: "TracerProvider") -> None:
+def record_stages(scope: Scope, provider: "TracerProvider | None") -> None:
     """Add what `Observe` noted to the span of the request, and below it a span for each stage."""
     span, state = trace.get_current_span(), scope["state"]
-    if not span.is_recording():
+    if provider is None or not span.is_recording():
         return
     span.set_attribute("cutout.request_id", state["request_id"])
     if scope.get("query_string"):
