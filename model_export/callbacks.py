@@ -10,8 +10,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from app.atomic import replace
 from app.errors import DataError
-from model_export.run_folder import HISTORY, MODEL, replace
+from model_export.run_folder import HISTORY, MODEL
 
 Scores = dict[str, float]
 

@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from app.atomic import replace
 from app.inference.manifest import Manifest, TrainingRecord
 from model_export.evaluate import OVERALL
-from model_export.run_folder import replace
 
 CARD = "README.md"
 WEAK = 3  # sets named as the weakest

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import onnx
 
+from app.atomic import replace
 from app.errors import BundleError
 from app.imaging.preprocess import Tensor, preprocess
 from app.inference.golden import golden_answer
@@ -43,7 +44,7 @@ from model_export.parts import judged_parts, load_picture
 from model_export.progress import track
 from model_export.provenance import Licenses, training_record, weights_license
 from model_export.quantize import quantize
-from model_export.run_folder import HISTORY, MODEL, replace
+from model_export.run_folder import HISTORY, MODEL
 
 PARITY_PICTURES = 32
 CALIBRATION_PICTURES = 128

@@ -16,6 +16,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto
 
+from app.atomic import replace
 from app.errors import BundleError
 from app.inference.golden import check_golden, golden_answer
 from app.inference.manifest import MANIFEST, NAME_PATTERN, Golden, Manifest, ModelFile, OutputSpec
@@ -23,7 +24,6 @@ from app.inference.onnx_predictor import foreground_plane, load_predictor
 from model_export.card import write_card
 from model_export.golden_picture import golden_picture, golden_png
 from model_export.import_spec import ImportSpec
-from model_export.run_folder import replace
 
 FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16)
 QUANTISED = {"QuantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "ConvInteger", "MatMulInteger"}

@@ -12,11 +12,12 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from app.atomic import replace
 from app.errors import DataError
 from app.inference.manifest import DataSet, TrainingRecord
 from model_export.config import LICENSES, Start, TrainConfig
 from model_export.data import Pair, fingerprint, select
-from model_export.run_folder import PROVENANCE, replace
+from model_export.run_folder import PROVENANCE
 
 LIBRARIES = (
     "tensorflow-cpu",

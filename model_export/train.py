@@ -13,6 +13,7 @@ from typing import Any
 
 import keras
 
+from app.atomic import replace
 from app.errors import DataError
 from model_export.callbacks import STATE, Checkpoint, WeightAverage
 from model_export.config import RUN_CONFIG, CnnConfig, TrainConfig
@@ -22,7 +23,7 @@ from model_export.losses import DeeplySupervised
 from model_export.networks import build_cnn, build_encoder_decoder, dtype_policy, freeze, inference_model
 from model_export.provenance import record_start
 from model_export.report.live import LiveReport
-from model_export.run_folder import HISTORY, MODEL, replace
+from model_export.run_folder import HISTORY, MODEL
 from model_export.schedule import build_optimizer
 from model_export.start import take_weights
 from model_export.tasks import Judge, MaskTask, PartTask, Task

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
+from app.atomic import replace
 from app.cli.engine import Engine
-from app.cli.files import write_whole
 from app.cli.manifest import JOURNAL, Journal, Record
 from app.errors import CutoutError, OutputRefused, Unreachable
 from app.options import CutoutOptions
@@ -142,7 +142,7 @@ def process(engine: Engine, job: Job, folder: Path, path: str, stem: str) -> Rec
         cutout = engine.cut_out(picture, job.options, job.background)
         output = stem + (SUFFIXES.get(cutout.media_type) or mimetypes.guess_extension(cutout.media_type) or "")
         (folder / output).parent.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / output, cutout.data)
+        replace(folder / output, lambda part: part.write_bytes(cutout.data))
     except Unreachable:
         raise
     except CutoutError as error:

@@ -1,9 +1,9 @@
-"""Pictures in and out: files, standard input and output; a file is there whole or not at all."""
+"""Pictures in and out: files, standard input and output."""
 
-import os
 import sys
 from pathlib import Path
 
+from app.atomic import replace
 from app.errors import OutputRefused
 
 STANDARD = Path("-")
@@ -29,14 +29,4 @@ def write(path: Path, data: bytes) -> None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     else:
-        write_whole(path, data)
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Beside its place, then moved there: whoever looks sees the old file or the whole new one. Raises OSError."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")  # a killed run's workers may still be writing theirs
-    try:
-        part.write_bytes(data)
-        os.replace(part, path)  # noqa: PTH105 - the atomic one, by its name
-    finally:
-        part.unlink(missing_ok=True)
+        replace(path, lambda part: part.write_bytes(data))

@@ -1,12 +1,10 @@
 """`cutout`: remove backgrounds from files and folders, ask for a score, list models, serve."""
 
 import importlib.util
-import signal
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Literal
 
 import typer
@@ -23,6 +21,7 @@ from app.cli.manifest import Journal, Record
 from app.cli.options import takes, takes_settings
 from app.cores import usable_cores
 from app.errors import CutoutError, InvalidOption, OutputRefused
+from app.interrupts import terminated_as_interrupted
 from app.options import CutoutOptions, Format, PredictOptions
 from app.settings import Settings
 
@@ -135,7 +134,7 @@ def batch(
         work = _work(engine_name, engine, job, target, journal, stems, missing, jobs)
         tried, interrupted, began = 0, False, time.monotonic()
         try:
-            with _terminated_as_interrupted(), _progress(len(missing), quiet) as advance, closing(work):
+            with terminated_as_interrupted(), _progress(len(missing), quiet) as advance, closing(work):
                 for record in work:
                     tried += 1
                     advance(record)
@@ -240,20 +239,6 @@ def _progress(total: int, quiet: bool) -> Iterator[Callable[[Record], None]]:
             progress.update(bar, advance=1, state=state)
 
         yield advance
-
-
-@contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """SIGTERM ends a batch as Ctrl-C does: what is being written is finished, the rest is left for the next run."""
-
-    def interrupt(_signal: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _summarize(journal: Journal, paths: list[str], tried: int, seconds: float, quiet: bool) -> int:

@@ -1,13 +1,12 @@
 """The manifest of a batch: one record a picture. Every engine writes these fields, under these names."""
 
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TextIO
 
-from app.cli.files import write_whole
+from app.atomic import replace
 
 JOURNAL = "manifest.jsonl"
 PARQUET = "manifest.parquet"
@@ -66,7 +65,8 @@ class Journal:
 
     def compact(self) -> None:
         """One line a picture, in the order of the paths."""
-        write_whole(self.path, "".join(_line(self.records[path]) for path in sorted(self.records)).encode())
+        text = "".join(_line(self.records[path]) for path in sorted(self.records))
+        replace(self.path, lambda part: part.write_text(text))
 
     def write_parquet(self) -> None:
         """`manifest.parquet` beside it. Raises ImportError without pyarrow, which the extra `batch` has."""
@@ -77,10 +77,8 @@ class Journal:
         types |= dict.fromkeys(("probability", "coverage"), pa.float64())
         schema = pa.schema([(field.name, types.get(field.name, pa.string())) for field in fields(Record)])
         rows = [_printable(asdict(self.records[path])) for path in sorted(self.records)]
-        place = self.path.with_name(PARQUET)
-        part = place.with_name(f".{PARQUET}.part")
-        parquet.write_table(pa.Table.from_pylist(rows, schema), part)
-        os.replace(part, place)  # noqa: PTH105 - the atomic one, by its name
+        table = pa.Table.from_pylist(rows, schema)
+        replace(self.path.with_name(PARQUET), lambda part: parquet.write_table(table, part))
 
 
 def _read(path: Path) -> Iterable[Record]:

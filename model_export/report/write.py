@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from app.atomic import replace
 from app.errors import DataError
 from model_export.config import TrainConfig, read_run_config
 from model_export.data import Pair, load_image
@@ -17,7 +18,7 @@ from model_export.report.history import History, read_history
 from model_export.report.page import render
 from model_export.report.subject import Subject, load_subject
 from model_export.report.timing import measure_time
-from model_export.run_folder import REPORT, replace
+from model_export.run_folder import REPORT
 
 REFRESH_SECONDS = 60
 

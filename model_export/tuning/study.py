@@ -6,12 +6,10 @@ trial is done `best.toml` and `study.html`. The test split is never looked at.
 
 import json
 import os
-import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -21,9 +19,10 @@ import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 from tqdm import tqdm
 
+from app.atomic import replace
 from app.errors import DataError
+from app.interrupts import terminated_as_interrupted
 from model_export.config import TrainConfig, load_config
-from model_export.run_folder import replace
 from model_export.tuning.space import Space, Values, overrides
 from model_export.tuning.trial import Training, to_toml
 
@@ -75,7 +74,7 @@ def tune(job: Tuning, out: Path, resume: bool = False, start: Start = Training) 
     study = _open(job, out, resume)
     wanted = _wanted(job, study)
     try:
-        with _terminable():
+        with terminated_as_interrupted():
             _Runner(job, study, out, wanted, start).run()
     except KeyboardInterrupt:
         print(f"stopped; --resume goes on with the study in {out}")
@@ -262,13 +261,3 @@ def _abandoned(trial: FrozenTrial) -> bool:
     """Whether the process that ran it, on this machine, has gone."""
     host, _, pid = str(trial.user_attrs.get("process", "")).rpartition(":")
     return host in ("", socket.gethostname()) and not Path(f"/proc/{pid or 0}").exists()
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM stops as Ctrl-C does: no training is left behind."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
