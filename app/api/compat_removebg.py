@@ -203,8 +203,11 @@ RESULT: dict[int | str, dict[str, Any]] = {
     **ERRORS,
 }
 
-uploads = APIRouter(route_class=RemoveBgRoute)
-account = APIRouter(route_class=_Errors)
+# The prefix stands here and not at `router`: a route doesn't know those of routers around its own, and the metrics are
+# labelled by what it knows.
+PREFIX = "/v1.0"
+uploads = APIRouter(prefix=PREFIX, route_class=RemoveBgRoute)
+account = APIRouter(prefix=PREFIX, route_class=_Errors)
 
 
 @uploads.post("/removebg", operation_id="removebg", response_class=Response, responses=RESULT, openapi_extra=REQUEST)
@@ -243,7 +246,7 @@ async def show_account() -> Response:
     return JSONResponse(Account(data=AccountData(attributes=attributes)).model_dump())
 
 
-router = APIRouter(tags=["compatible with remove.bg"], prefix="/v1.0")
+router = APIRouter(tags=["compatible with remove.bg"])
 router.include_router(uploads)
 router.include_router(account)
 
