@@ -102,7 +102,7 @@ class CutoutOptions(MaskOptions):
     megapixels: Annotated[
         float | None, Field(gt=0, le=1000, description="most megapixels of the answer before a crop; never enlarges")
     ] = None
-    crop: Annotated[bool, Field(description="crop to the subject")] = False
+    crop: Annotated[bool, Field(description="crop to the subject: to `X-Bounding-Box`, and `margin` around it")] = False
     margin: Annotated[
         str,
         Field(

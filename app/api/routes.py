@@ -20,7 +20,8 @@ ANSWER_HEADERS = {
     "X-Subject-Found": {"description": "true where the mask finds a subject", "schema": {"type": "boolean"}},
     "X-Coverage": {"description": "share of the picture that is foreground, 0 to 1", "schema": {"type": "number"}},
     "X-Bounding-Box": {
-        "description": "left,top,width,height of the foreground, pixels of the upright upload; absent where none",
+        "description": "left,top,width,height of the subject, pixels of the upright upload; absent where none. Faint veils "
+        "and specks are left out of it",
         "schema": {"type": "string"},
     },
     "X-Crop-Box": {

@@ -42,7 +42,9 @@ class Subject(BaseModel):
 
     found: bool
     coverage: float = Field(description="share of the picture that is foreground, 0 to 1", examples=[0.31])
-    box: Box | None = Field(description="smallest rectangle around the foreground, pixels")
+    box: Box | None = Field(
+        description="rectangle around the subject, pixels; faint veils and specks are left out of it"
+    )
 
     @classmethod
     def of(cls, subject: remover.Subject) -> "Subject":

@@ -15,6 +15,10 @@ CERTAIN = 0.06  # an alpha this near to 0 or 1, all around a cell, is taken as 0
 LONGEST_RESTORED = 4096  # pixels; a picture a thousand times as wide as high would otherwise ask for gigabytes
 REACH = 2 * RADIUS + 2  # cells; what lies further from an edge has no part in its refinement
 SOLID = 128  # from this alpha on a pixel is foreground
+SOFT = 26  # from this alpha on (10 %) a pixel next to the foreground is its soft edge: hair, fur, a blur of motion
+SOFT_REACH = 0.02  # how far that goes, share of the foreground's longer side; what reaches further is a veil
+SPECK = 0.01  # share of the largest piece of foreground; smaller ones don't count
+SAMPLED = 384  # pixels a side that pieces are looked for in: networks don't see finer, and it takes a millisecond less
 SMALLEST_SUBJECT = 0.001  # share of the picture
 
 
@@ -111,9 +115,42 @@ def coverage(alpha: Matte) -> float:
 
 
 def bounding_box(alpha: Matte) -> tuple[int, int, int, int] | None:
-    """(left, top, width, height) of alpha >= 128, or None where there is none."""
-    left, top, width, height = cv2.boundingRect(np.asarray(alpha >= SOLID, np.uint8))
-    return (left, top, width, height) if width else None
+    """(left, top, width, height) of the subject, or None where there is none: what a crop keeps.
+
+    That is the foreground (alpha >= 128) less pieces under 1 % of the largest, and its soft edge: alpha >= 26 no further
+    from the foreground's box than 2 % of its longer side.
+    """
+    solid = _without_specks(alpha)
+    if solid is None:
+        return None
+    left, top, right, bottom = solid
+    reach = round(SOFT_REACH * max(right - left, bottom - top))
+    left, top = max(0, left - reach), max(0, top - reach)
+    column, row, width, height = cv2.boundingRect(_at_least(SOFT, alpha[top : bottom + reach, left : right + reach]))
+    return left + column, top + row, width, height
+
+
+def _without_specks(alpha: Matte) -> tuple[int, int, int, int] | None:
+    """(left, top, right, bottom) of the foreground's larger pieces, to the pixel where `alpha` is small, else rounded
+    up; or None for none."""
+    side = -(-max(alpha.shape) // SAMPLED)
+    samples = _at_least(SOLID, alpha[::side, ::side])
+    _, _, stats, _ = cv2.connectedComponentsWithStats(samples, ltype=cv2.CV_16U)
+    pieces = stats[1:]  # the first is the background
+    if not len(pieces):
+        left, top, width, height = cv2.boundingRect(_at_least(SOLID, alpha))
+        return (left, top, left + width, top + height) if width else None
+    areas = pieces[:, cv2.CC_STAT_AREA]
+    pieces = pieces[areas >= SPECK * areas.max()]
+    corners = pieces[:, :2], pieces[:, :2] + pieces[:, 2:4]
+    (left, top), (right, bottom) = corners[0].min(axis=0).tolist(), corners[1].max(axis=0).tolist()
+    spare = side - 1  # a piece may begin that many pixels before the first sample that hits it
+    return max(0, left * side - spare), max(0, top * side - spare), right * side, bottom * side
+
+
+def _at_least(level: int, alpha: Matte) -> NDArray[np.uint8]:
+    """1 where the alpha reaches that level, else 0."""
+    return (alpha >= level).view(np.uint8)
 
 
 def subject_found(alpha: Matte) -> bool:

@@ -8,13 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.geometry import Margins
-from app.imaging.alpha import Matte
+from app.imaging.alpha import Matte, bounding_box
 from app.imaging.codec import Picture
 from app.imaging.compose import Cutout, resize_cutout
 from app.imaging.preprocess import resize
-
-VISIBLE = 13
-"""From this alpha on (5 %) a pixel counts as part of the subject when its edges are looked for."""
 
 
 def fitting_size(width: int, height: int, megapixels: float | None) -> tuple[int, int]:
@@ -47,7 +44,7 @@ def only_in(alpha: Matte, box: tuple[int, int, int, int], width: int, height: in
 def crop_box(pixels: Cutout, margins: Margins) -> tuple[int, int, int, int] | None:
     """(left, top, width, height) of the subject with that room around it, which may reach beyond the picture; or None
     for no subject."""
-    box = visible_box(pixels)
+    box = subject_box(pixels)
     if box is None:
         return None
     left, top, width, height = box
@@ -68,7 +65,7 @@ def place(pixels: Cutout, scale: float | None, position: tuple[float, float] | N
 
     `position` is the share of the free room at the subject's left and above it; None keeps the subject where it is.
     """
-    box = visible_box(pixels)
+    box = subject_box(pixels)
     if box is None or (scale is None and position is None):
         return pixels
     left, top, width, height = box
@@ -87,10 +84,9 @@ def place(pixels: Cutout, scale: float | None, position: tuple[float, float] | N
     return canvas
 
 
-def visible_box(pixels: Cutout) -> tuple[int, int, int, int] | None:
-    """(left, top, width, height) of what can be seen of a cut-out (H, W, 4), or None for nothing."""
-    left, top, width, height = cv2.boundingRect(np.asarray(pixels[:, :, 3] >= VISIBLE, np.uint8))
-    return (left, top, width, height) if width else None
+def subject_box(pixels: Cutout) -> tuple[int, int, int, int] | None:
+    """(left, top, width, height) of the subject of a cut-out (H, W, 4), or None for none."""
+    return bounding_box(np.asarray(cv2.extractChannel(pixels, 3), np.uint8))
 
 
 def _paste(canvas: NDArray[np.uint8], pixels: NDArray[np.uint8], left: int, top: int) -> None:

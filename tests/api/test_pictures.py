@@ -61,6 +61,8 @@ def test_a_crop_says_which_part_of_the_upload_it_shows(client: TestClient) -> No
     upload = {"file": encoded(disc(96, 64))}
     whole = client.post("/cutout", files=upload)
     assert "x-crop-box" not in whole.headers
+    bare = client.post("/cutout", files=upload, data={"crop": "true"})
+    assert bare.headers["x-crop-box"] == bare.headers["x-bounding-box"] == whole.headers["x-bounding-box"]
     cropped = client.post("/cutout", files=upload, data={"crop": "true", "margin": "20px 0 0 6px"})
     left, top, width, height = map(int, cropped.headers["x-crop-box"].split(","))
     assert decoded(cropped.content).shape == (height, width, 4)

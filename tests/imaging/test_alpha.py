@@ -113,10 +113,38 @@ def test_measures_of_an_alpha() -> None:
     assert not alphas.subject_found(alpha)
     assert alphas.bounding_box(alpha) is None
     alpha[20:60, 30:80] = 255
-    alpha[60, 30] = 127
+    alpha[60, 30] = 25
     assert alphas.subject_found(alpha)
     assert alphas.bounding_box(alpha) == (30, 20, 50, 40)
-    assert alphas.coverage(alpha) == pytest.approx((2000 + 127 / 255) / 20_000)
+    assert alphas.coverage(alpha) == pytest.approx((2000 + 25 / 255) / 20_000)
+
+
+@given(
+    size=st.tuples(st.integers(50, 1500), st.integers(50, 1500)),
+    veil=st.integers(0, 25),
+    wisp=st.integers(26, 255),
+    speck=st.integers(0, 255),
+)
+def test_the_bounding_box_has_the_soft_edge_but_neither_veils_nor_specks(
+    size: tuple[int, int], veil: int, wisp: int, speck: int
+) -> None:
+    height, width = size
+    alpha = np.full((height, width), veil, np.uint8)
+    top, left, tall, wide = height // 3, width // 4, height // 2, width // 3
+    alpha[top : top + tall, left : left + wide] = 255
+    reach = round(0.02 * max(tall, wide))
+    alpha[top - reach, left] = wisp
+    alpha[-max(1, height // 50) :, -max(1, width // 50) :] = speck
+    assert alphas.bounding_box(alpha) == (left, top - reach, wide, tall + reach)
+
+
+def test_pieces_of_a_subject_are_all_in_its_box_however_thin() -> None:
+    group = np.zeros((3000, 4000), np.uint8)
+    group[1000:2000, 500:1000] = group[2500:2620, 3000:3120] = 255
+    assert alphas.bounding_box(group) == (500, 1000, 2620, 1620)
+    line = np.zeros((3000, 4000), np.uint8)
+    line[1001, 7:3990] = 255  # between the rows that are looked at
+    assert alphas.bounding_box(line) == (7, 1001, 3983, 1)
 
 
 @given(st.integers(0, 255), st.floats(0, 1))

@@ -97,7 +97,7 @@ def test_the_subject_is_scaled_and_placed_on_the_same_canvas(
 ) -> None:
     placed = arrange.place(block(100, 80, (10, 20, 20, 10)), scale, position)
     assert placed.shape == (80, 100, 4)
-    found = arrange.visible_box(placed)
+    found = arrange.subject_box(placed)
     assert found is not None
     assert np.abs(np.subtract(found, box)).max() <= 1
 
@@ -113,7 +113,7 @@ def test_a_subject_never_leaves_its_canvas(width: int, height: int, scale: float
     canvas = block(max(width, 7), max(height, 5), (0, 0, min(width, 7), min(height, 5)))
     placed = arrange.place(canvas, scale, (x, y))
     assert placed.shape == canvas.shape
-    assert arrange.visible_box(placed) is not None
+    assert arrange.subject_box(placed) is not None
 
 
 def test_a_zip_holds_colour_and_alpha_and_puts_together_again() -> None:
