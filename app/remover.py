@@ -84,19 +84,18 @@ class Remover:
     def score(self, upload: bytes, clock: Clock, model: str | None = None, subject: bool = False) -> Score:
         """The probability that a picture shows foreground; with `subject`, also what a mask says of it."""
         predictor = self.registry.for_scores(model)
-        if not subject:
-            picture = self._decode(upload, clock, decoded_for(predictor.score_size))
-            with clock.stage("inference"):
-                probability = predictor.probability(picture.image)
-            return Score(probability, picture.width, picture.height, predictor.manifest, None)
-        masker = self.registry.for_masks(None)
-        picture = self._decode(upload, clock, decoded_for(predictor.score_size, masker.mask_size))
-        coarse = self._coarse_alpha(picture.image, masker, clock)
+        picture = self._decode(upload, clock, decoded_for(predictor.score_size))
+        coarse = found = None
+        if subject:
+            masker = self.registry.for_masks(None)
+            looked_at = self._no_smaller(picture, upload, clock, decoded_for(masker.mask_size))
+            alpha = self._coarse_alpha(looked_at.image, masker, clock)
+            coarse = alpha if masker is predictor else None
+            with clock.stage("postprocess"):
+                height, width = looked_at.image.shape[:2]
+                found = describe(alphas.to_size(alpha, width, height), looked_at)
         with clock.stage("inference"):
-            probability = predictor.probability(picture.image, coarse if masker is predictor else None)
-        with clock.stage("postprocess"):
-            height, width = picture.image.shape[:2]
-            found = describe(alphas.to_size(coarse, width, height), picture)
+            probability = predictor.probability(picture.image, coarse)
         return Score(probability, picture.width, picture.height, predictor.manifest, found)
 
     def mask(self, upload: bytes, options: MaskOptions, clock: Clock) -> Written:
@@ -139,6 +138,16 @@ class Remover:
             picture = codec.decode(upload, self.max_pixels, least)
             clock.pixels += picture.width * picture.height
             return picture
+
+    def _no_smaller(self, picture: Picture, upload: bytes, clock: Clock, least: Sizing) -> Picture:
+        """The same, decoded anew where its arrays are smaller than `least`: what one network sees of a picture must not
+        depend on what another one needs."""
+        height, width = picture.image.shape[:2]
+        across, down = least(picture.width, picture.height)
+        if width >= across and height >= down:
+            return picture
+        with clock.stage("decode"):
+            return codec.decode(upload, self.max_pixels, least)
 
     def _decode_at(self, upload: bytes, clock: Clock, size: Sizing) -> Picture:
         """With arrays of exactly that size."""

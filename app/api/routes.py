@@ -20,8 +20,8 @@ ANSWER_HEADERS = {
     "X-Subject-Found": {"description": "true where the mask finds a subject", "schema": {"type": "boolean"}},
     "X-Coverage": {"description": "share of the picture that is foreground, 0 to 1", "schema": {"type": "number"}},
     "X-Bounding-Box": {
-        "description": "left,top,width,height of the subject, pixels of the upright upload; absent where none. Faint veils "
-        "and specks are left out of it",
+        "description": "left,top,width,height of the subject, without faint veils and specks, pixels of the upright "
+        "upload; absent where none",
         "schema": {"type": "string"},
     },
     "X-Crop-Box": {

@@ -42,9 +42,7 @@ class Subject(BaseModel):
 
     found: bool
     coverage: float = Field(description="share of the picture that is foreground, 0 to 1", examples=[0.31])
-    box: Box | None = Field(
-        description="rectangle around the subject, pixels; faint veils and specks are left out of it"
-    )
+    box: Box | None = Field(description="rectangle around the subject, without faint veils and specks, pixels")
 
     @classmethod
     def of(cls, subject: remover.Subject) -> "Subject":

@@ -117,8 +117,8 @@ def coverage(alpha: Matte) -> float:
 def bounding_box(alpha: Matte) -> tuple[int, int, int, int] | None:
     """(left, top, width, height) of the subject, or None where there is none: what a crop keeps.
 
-    That is the foreground (alpha >= 128) less pieces under 1 % of the largest, and its soft edge: alpha >= 26 no further
-    from the foreground's box than 2 % of its longer side.
+    That is the foreground (alpha >= 128) less pieces under 1 % of the largest, and its soft edge: alpha >= 26 no
+    further from the foreground's box than 2 % of its longer side.
     """
     solid = _without_specks(alpha)
     if solid is None:

@@ -11,13 +11,12 @@ OVERSAMPLED = 2
 """From twice the network's own size on, a JPEG reduced by its DCT changes an alpha by less than quantisation does."""
 
 
-def decoded_for(*looks: Sizing) -> Sizing:
-    """The least size to decode at where nothing but what networks see at theirs (`looks`) is asked for."""
+def decoded_for(look: Sizing) -> Sizing:
+    """The least size to decode at where nothing but what a network sees at its own (`look`) is asked for."""
 
     def size(width: int, height: int) -> tuple[int, int]:
-        seen = [look(width, height) for look in looks]
-        least = OVERSAMPLED * max(across for across, _ in seen), OVERSAMPLED * max(down for _, down in seen)
-        return min(width, least[0]), min(height, least[1])
+        across, down = look(width, height)
+        return min(width, OVERSAMPLED * across), min(height, OVERSAMPLED * down)
 
     return size
 

@@ -137,6 +137,24 @@ def test_the_answer_s_size_does_not_depend_on_the_format(client: TestClient, suf
         assert decoded(answer.content).shape[:2] == expected
 
 
+class Finer(BrightPredictor):
+    """Its masks need more of a JPEG than scores do."""
+
+    def mask_size(self, width: int, height: int) -> tuple[int, int]:
+        return width, height
+
+
+def test_a_probability_does_not_depend_on_what_else_is_asked_for() -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (400, 600, 3), np.uint8)
+    predictors = [BrightPredictor("classifier", "classify"), Finer("segmenter")]
+    with TestClient(create_app(Settings(), lambda _: predictors)) as client:
+        alone, subject = (
+            client.post("/predict", files={"file": encoded(noise, ".jpg")}, data=asked).json()["probability"]
+            for asked in ({}, {"subject": "true"})
+        )
+    assert alone == subject
+
+
 class Watching(BrightPredictor):
     """Remembers the sizes of the pictures it was run on."""
 
