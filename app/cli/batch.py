@@ -1,25 +1,23 @@
 """A folder of pictures, in parallel, to a folder of cut-outs and a manifest. What is done is not done again.
 
-The folder of cut-outs belongs to one job: `batch.json` says which, and is locked while a process works on it. A picture
-is done when its output is there whole and its record in the manifest; whatever kills the process, the next run of the
-same command goes on from there.
+The folder of cut-outs belongs to one job: `batch.json` says which. On this machine it is locked while a process works
+on it. A picture is done when its output is there whole and its record in the manifest; whatever kills the process, the
+next run of the same command goes on from there.
 """
 
-import fcntl
 import hashlib
 import json
 import mimetypes
-import os
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
-from app.atomic import replace
 from app.cli.engine import Engine
+from app.cli.folders import File, Folder
 from app.cli.manifest import JOURNAL, Journal, Record
 from app.errors import CutoutError, OutputRefused, Unreachable
 from app.options import CutoutOptions
@@ -33,14 +31,14 @@ SUFFIXES = {"image/jpeg": ".jpg", "image/webp": ".webp", "application/zip": ".zi
 class Job:
     """What to make of which pictures. Two runs with equal descriptions may share a folder of cut-outs."""
 
-    source: Path
+    source: Folder
     options: CutoutOptions
     background: bytes | None = None
 
     def description(self, engine: Engine) -> dict[str, object]:
         model = engine.mask_model(self.options.model)
         return {
-            "source": str(self.source.resolve()),
+            "source": self.source.address,
             "options": self.options.model_dump(mode="json", exclude={"model"}),
             "background_image": None if self.background is None else hashlib.sha256(self.background).hexdigest(),
             "model": {"name": model.name, "version": model.version, "sha256": model.model.sha256},
@@ -48,47 +46,27 @@ class Job:
 
 
 @contextmanager
-def output_folder(folder: Path, description: Mapping[str, object], force: bool) -> Iterator[Journal]:
+def output_folder(folder: Folder, description: Mapping[str, object], force: bool) -> Iterator[Journal]:
     """The folder of a job, made where it isn't there, locked, with its journal; `force` starts the job anew.
 
     Raises OutputRefused where another process works there, or what is there is another job's or nobody's.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    if not force and not (folder / JOB).exists() and any(folder.iterdir()):
-        raise OutputRefused(f"{folder} is not empty; --force writes there all the same")
-    with (folder / JOB).open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise OutputRefused(f"another batch is writing to {folder}") from None
-        file.seek(0)
-        before = file.read()
-        if force or not before:
-            (folder / JOURNAL).unlink(missing_ok=True)
-            file.truncate(0)
-            file.write(json.dumps(description, indent=2) + "\n")
-            file.flush()
+    if not force and _job_of(folder) is None and _files(folder):
+        raise OutputRefused(f"{folder.address} is not empty; --force writes there all the same")
+    with folder.locked():
+        before = _job_of(folder)
+        if force or before is None:
+            folder.log(JOURNAL).rewrite("")
+            folder.write(JOB, (json.dumps(description, indent=2) + "\n").encode())
         else:
             _check_same(folder, before, description)
         with closing(Journal(folder)) as journal:
             yield journal
 
 
-def find_pictures(source: Path, leave_out: Path) -> list[str]:
-    """The pictures below a folder, by the ends of their names, as paths with slashes; nothing hidden, no links to
-    folders, nothing in `leave_out`."""
-    found: list[str] = []
-    for folder, folders, names in os.walk(source):
-        folders[:] = [
-            name for name in folders if name[0] != "." and (Path(folder) / name).resolve() != leave_out.resolve()
-        ]
-        relative = Path(folder).relative_to(source)
-        found += [
-            (relative / name).as_posix()
-            for name in names
-            if name[0] != "." and os.path.splitext(name)[1].lower() in PICTURES  # noqa: PTH122 - no object for each
-        ]
-    return sorted(found)
+def find_pictures(paths: Iterable[str]) -> list[str]:
+    """Those of `paths` that are pictures, by the ends of their names."""
+    return sorted(path for path in paths if PurePosixPath(path).suffix.lower() in PICTURES)
 
 
 def output_stems(paths: Iterable[str]) -> dict[str, str]:
@@ -103,13 +81,14 @@ def output_stems(paths: Iterable[str]) -> dict[str, str]:
     return stems
 
 
-def to_do(journal: Journal, source: Path, folder: Path, paths: Iterable[str]) -> list[str]:
-    """Those of `paths` whose output is missing, failed, or older than a picture that has changed since."""
-    return [path for path in paths if not _is_done(journal.records.get(path), source / path, folder)]
+def to_do(journal: Journal, pictures: Mapping[str, File], folder: Folder, paths: Iterable[str]) -> list[str]:
+    """Those of `paths` whose output in `folder` is missing, failed, or older than a picture that has changed since."""
+    outputs = _files(folder)
+    return [path for path in paths if not _is_done(journal.records.get(path), pictures[path], outputs)]
 
 
 def run(
-    engine: Engine, job: Job, folder: Path, journal: Journal, stems: Mapping[str, str], paths: list[str], jobs: int
+    engine: Engine, job: Job, folder: Folder, journal: Journal, stems: Mapping[str, str], paths: list[str], jobs: int
 ) -> Generator[Record]:
     """Work through `paths`, `jobs` at a time; each record is in the journal when it comes out.
 
@@ -132,17 +111,16 @@ def run(
         pool.shutdown(cancel_futures=True)
 
 
-def process(engine: Engine, job: Job, folder: Path, path: str, stem: str) -> Record:
+def process(engine: Engine, job: Job, folder: Folder, path: str, stem: str) -> Record:
     """One picture: read, scored, cut out, written. Its failure is its record. Raises Unreachable."""
     record = Record(path)
     try:
-        picture = (job.source / path).read_bytes()
+        picture = job.source.read(path)
         record = Record(path, hashlib.sha256(picture).hexdigest(), len(picture))
         prediction = engine.predict(picture)
         cutout = engine.cut_out(picture, job.options, job.background)
         output = stem + (SUFFIXES.get(cutout.media_type) or mimetypes.guess_extension(cutout.media_type) or "")
-        (folder / output).parent.mkdir(parents=True, exist_ok=True)
-        replace(folder / output, lambda part: part.write_bytes(cutout.data))
+        folder.write(output, cutout.data)
     except Unreachable:
         raise
     except CutoutError as error:
@@ -168,27 +146,39 @@ def _failed(record: Record, error: str) -> Record:
     return Record(record.path, record.sha256, record.bytes, error=error)
 
 
-def _is_done(record: Record | None, picture: Path, folder: Path) -> bool:
+def _is_done(record: Record | None, picture: File, outputs: Mapping[str, File]) -> bool:
     if record is None or record.error is not None or record.output is None:
         return False
+    output = outputs.get(record.output)
+    return output is not None and picture.size == record.bytes and picture.mtime_ns <= output.mtime_ns
+
+
+def _files(folder: Folder) -> dict[str, File]:
     try:
-        now, output = picture.stat(), (folder / record.output).stat()
-    except OSError:
-        return False
-    return now.st_size == record.bytes and now.st_mtime_ns <= output.st_mtime_ns
+        return folder.files()
+    except FileNotFoundError:
+        return {}
+
+
+def _job_of(folder: Folder) -> str | None:
+    """The text of its `batch.json`."""
+    try:
+        return folder.read(JOB).decode(errors="replace")
+    except FileNotFoundError:
+        return None
 
 
 def _without_suffix(path: str) -> str:
     return str(PurePosixPath(path).with_suffix(""))
 
 
-def _check_same(folder: Path, before: str, description: Mapping[str, object]) -> None:
+def _check_same(folder: Folder, before: str, description: Mapping[str, object]) -> None:
     try:
         job = json.loads(before)
         differing = [name for name in description if job.get(name) != description[name]]
     except (ValueError, AttributeError):
-        raise OutputRefused(f"{folder / JOB} can't be read; --force starts anew") from None
+        raise OutputRefused(f"{folder.address}/{JOB} can't be read; --force starts anew") from None
     if differing:
         raise OutputRefused(
-            f"{folder} holds another job, with other {', '.join(differing)}; take another folder, or --force"
+            f"{folder.address} holds another job, with other {', '.join(differing)}; take another folder, or --force"
         )

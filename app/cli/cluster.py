@@ -2,16 +2,16 @@
 
 Ray schedules, restarts and tries again; what is done is written down here, by the one process that holds the journal.
 Work that is done twice, because its actor died before it could say so, writes the same bytes to the same place. IN and
-OUT are folders that every machine of the cluster has under the same path.
+OUT are buckets, or folders that every machine of the cluster has under the same path.
 """
 
 import json
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import asdict
-from pathlib import Path
 
 from app.cli.batch import Job, process
 from app.cli.engine import LocalEngine
+from app.cli.folders import Folder
 from app.cli.manifest import Journal, Record
 from app.errors import InvalidOption
 from app.settings import Settings
@@ -24,7 +24,7 @@ TRIES = 5
 def run(
     settings: Settings,
     job: Job,
-    folder: Path,
+    folder: Folder,
     journal: Journal,
     stems: Mapping[str, str],
     paths: list[str],
@@ -61,7 +61,7 @@ def run(
 class _Actor:
     """Text in and out, since Arrow takes no names that are not UTF-8 and makes floats of integers that may be None."""
 
-    def __init__(self, settings: Settings, job: Job, folder: Path) -> None:
+    def __init__(self, settings: Settings, job: Job, folder: Folder) -> None:
         self._engine, self._job, self._folder = LocalEngine(settings), job, folder
 
     def __call__(self, batch: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:

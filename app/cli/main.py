@@ -14,7 +14,7 @@ from rich.table import Table
 
 from app import __version__
 from app.cli import batch as batches
-from app.cli import cluster, files
+from app.cli import cluster, files, folders
 from app.cli.client import ServerEngine
 from app.cli.engine import Engine, LocalEngine
 from app.cli.manifest import Journal, Record
@@ -100,10 +100,8 @@ def predict(options: PredictOptions, picture: Picture, server: Server = None, ap
 @takes(CutoutOptions)
 def batch(
     options: CutoutOptions,
-    source: Annotated[
-        Path, typer.Argument(metavar="IN", exists=True, file_okay=False, resolve_path=True, help="folder of pictures")
-    ],
-    target: Annotated[Path, typer.Argument(metavar="OUT", file_okay=False, help="folder of cut-outs and manifest")],
+    source: Annotated[str, typer.Argument(metavar="IN", help="folder of pictures, or the address of one in a bucket")],
+    target: Annotated[str, typer.Argument(metavar="OUT", help="folder of cut-outs and manifest, here or in a bucket")],
     background_image: Background = None,
     jobs: Annotated[
         int | None, typer.Option("--jobs", "-j", min=1, max=256, help="pictures at a time; the cores when absent")
@@ -124,14 +122,16 @@ def batch(
 
     Ends with 0 when every picture is done, 1 when some failed (they are tried again next time), 130 when interrupted.
     """
-    _refuse_batch(source, target, parquet, server, engine_name)
-    job = batches.Job(source, options, background_image.read_bytes() if background_image else None)
-    paths = batches.find_pictures(source, target)
+    pictures, out = folders.open_folder(source), folders.open_folder(target)
+    _refuse_batch(pictures, out, parquet, server, engine_name)
+    job = batches.Job(pictures, options, background_image.read_bytes() if background_image else None)
+    found = _files_in(pictures, out)
+    paths = batches.find_pictures(found)
     stems = batches.output_stems(paths)
-    with _engine(server, api_key) as engine, batches.output_folder(target, job.description(engine), force) as journal:
+    with _engine(server, api_key) as engine, batches.output_folder(out, job.description(engine), force) as journal:
         journal.forget_failures_outside(paths)
-        missing = batches.to_do(journal, source, target, paths)
-        work = _work(engine_name, engine, job, target, journal, stems, missing, jobs)
+        missing = batches.to_do(journal, found, out, paths)
+        work = _work(engine_name, engine, job, out, journal, stems, missing, jobs)
         tried, interrupted, began = 0, False, time.monotonic()
         try:
             with terminated_as_interrupted(), _progress(len(missing), quiet) as advance, closing(work):
@@ -196,7 +196,7 @@ def _work(
     name: str,
     engine: Engine,
     job: batches.Job,
-    target: Path,
+    target: folders.Folder,
     journal: Journal,
     stems: Mapping[str, str],
     paths: list[str],
@@ -204,13 +204,22 @@ def _work(
 ) -> Generator[Record]:
     """The records of `paths` as they are done: here, or on a Ray cluster as large as it is."""
     if name == "ray":
-        return cluster.run(Settings(), job, target.resolve(), journal, stems, paths, jobs)
+        return cluster.run(Settings(), job, target, journal, stems, paths, jobs)
     return batches.run(engine, job, target, journal, stems, paths, jobs or usable_cores())
 
 
-def _refuse_batch(source: Path, target: Path, parquet: bool, server: str | None, engine: str) -> None:
+def _files_in(source: folders.Folder, target: folders.Folder) -> dict[str, folders.File]:
+    try:
+        return source.files(leave_out=target)
+    except FileNotFoundError:
+        raise InvalidOption(f"{source.address}: no such folder") from None
+
+
+def _refuse_batch(
+    source: folders.Folder, target: folders.Folder, parquet: bool, server: str | None, engine: str
+) -> None:
     """Say no before any work is done."""
-    if target.resolve() == source.resolve():
+    if target.address == source.address:
         raise OutputRefused("IN and OUT are the same folder")
     if parquet:
         _require_pyarrow()
@@ -252,6 +261,6 @@ def _summarize(journal: Journal, paths: list[str], tried: int, seconds: float, q
             notes.print(f"... and {len(failures) - SHOWN_FAILURES} more")
         rate = f", {tried} in {seconds:.1f} s" if tried else ""
         notes.print(
-            f"{len(records) - len(failures)} of {len(paths)} done, {len(failures)} failed{rate}: {journal.path}"
+            f"{len(records) - len(failures)} of {len(paths)} done, {len(failures)} failed{rate}: {journal.address}"
         )
     return len(failures)

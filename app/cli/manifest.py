@@ -3,10 +3,8 @@
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
-from typing import TextIO
 
-from app.atomic import replace
+from app.cli.folders import Folder
 
 JOURNAL = "manifest.jsonl"
 PARQUET = "manifest.parquet"
@@ -38,19 +36,18 @@ class Record:
 class Journal:
     """`manifest.jsonl` while a batch runs: a line for each picture as it is done; the last line of a path counts."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Folder) -> None:
         """Reads what is there; a line that was cut off, as by a killed process, counts as not written."""
-        self.path = folder / JOURNAL
-        self.records = {record.path: record for record in _read(self.path)}
-        self._file: TextIO | None = None
+        self.address = f"{folder.address}/{JOURNAL}"
+        self._folder, self._log = folder, folder.log(JOURNAL)
+        self.records = {record.path: record for record in _read(self._log.lines())}
+        self._compact = False
 
     def add(self, record: Record) -> None:
-        if self._file is None:
+        if not self._compact:
             self.compact()
-            self._file = self.path.open("a")
         self.records[record.path] = record
-        self._file.write(_line(record))
-        self._file.flush()
+        self._log.append(_line(record))
 
     def forget_failures_outside(self, paths: Iterable[str]) -> None:
         """What failed and is there no longer is no failure. What was done stays on record."""
@@ -58,15 +55,12 @@ class Journal:
         self.records = {path: item for path, item in self.records.items() if item.error is None or path in there}
 
     def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
         self.compact()
 
     def compact(self) -> None:
         """One line a picture, in the order of the paths."""
-        text = "".join(_line(self.records[path]) for path in sorted(self.records))
-        replace(self.path, lambda part: part.write_text(text))
+        self._log.rewrite("".join(_line(self.records[path]) for path in sorted(self.records)))
+        self._compact = True
 
     def write_parquet(self) -> None:
         """`manifest.parquet` beside it. Raises ImportError without pyarrow, which the extra `batch` has."""
@@ -78,18 +72,16 @@ class Journal:
         schema = pa.schema([(field.name, types.get(field.name, pa.string())) for field in fields(Record)])
         rows = [_printable(asdict(self.records[path])) for path in sorted(self.records)]
         table = pa.Table.from_pylist(rows, schema)
-        replace(self.path.with_name(PARQUET), lambda part: parquet.write_table(table, part))
+        parquet.write_table(table, whole := pa.BufferOutputStream())
+        self._folder.write(PARQUET, whole.getvalue().to_pybytes())
 
 
-def _read(path: Path) -> Iterable[Record]:
-    if not path.exists():
-        return
-    with path.open() as lines:
-        for line in lines:
-            try:
-                yield Record(**json.loads(line))
-            except (ValueError, TypeError):
-                continue
+def _read(lines: Iterable[str]) -> Iterable[Record]:
+    for line in lines:
+        try:
+            yield Record(**json.loads(line))
+        except (ValueError, TypeError):
+            continue
 
 
 def _line(record: Record) -> str:

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.cli.batch import output_folder, output_stems
+from app.cli.folders import LocalFolder
 from app.errors import OutputRefused
 from tests.cli.conftest import Cutout
 from tests.pictures import decoded, disc, encoded
@@ -34,7 +35,7 @@ def outputs(folder: Path) -> dict[str, bytes]:
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in files
-        if path.name not in ("batch.json", "manifest.jsonl", "manifest.parquet")
+        if path.name not in (".lock", "batch.json", "manifest.jsonl", "manifest.parquet")
     }
 
 
@@ -130,9 +131,9 @@ def test_another_job_needs_another_folder(cutout: Cutout, pictures: Path, tmp_pa
 
 def test_two_processes_never_share_a_folder(tmp_path: Path) -> None:
     with (
-        output_folder(tmp_path, {}, force=False),
+        output_folder(LocalFolder(tmp_path), {}, force=False),
         pytest.raises(OutputRefused, match="another batch"),
-        output_folder(tmp_path, {}, force=True),
+        output_folder(LocalFolder(tmp_path), {}, force=True),
     ):
         pass
 
