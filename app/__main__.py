@@ -4,7 +4,9 @@ The supervisor holds the listening socket and decodes nothing. A worker that die
 within a second or two; what connects meanwhile waits in the socket's backlog.
 """
 
+import errno
 import logging
+import socket
 import sys
 
 import uvicorn
@@ -15,10 +17,13 @@ from uvicorn.supervisors.multiprocess import Process
 
 from app import metrics
 from app.api.connection import http_protocol
+from app.explain import explain
 from app.logs import log_config
 from app.settings import Settings
 
 log = logging.getLogger("cutout")
+
+BACKLOG = 2048
 
 
 class Supervisor(Multiprocess):
@@ -51,13 +56,12 @@ class Supervisor(Multiprocess):
 
 def main() -> None:
     settings = read_settings()
+    listening = listen(settings.host, settings.port)
     config = uvicorn.Config(
         "app.main:from_environment",
         factory=True,
         http=http_protocol(settings),
         ws="none",
-        host=settings.host,
-        port=settings.port,
         workers=settings.workers,
         log_config=log_config(settings.log_level, settings.log_format),
         access_log=False,
@@ -65,11 +69,39 @@ def main() -> None:
         timeout_keep_alive=settings.keep_alive_seconds,
         timeout_graceful_shutdown=round(settings.drain_seconds),
     )
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    log.info("listening on http://%s:%d (Ctrl-C stops)", host, listening.getsockname()[1])
     with metrics.shared(several=settings.metrics and settings.workers > 1):
-        supervisor = Supervisor(config, sockets=[config.bind_socket()])
+        supervisor = Supervisor(config, sockets=[listening])
         supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
         raise SystemExit(STARTUP_FAILURE)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens there; who connects before a worker serves waits. Ends the process with 3 and a line."""
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen(BACKLOG)
+    except OSError as error:
+        listening.close()
+        print(f"cutout: {_why_not_there(error, host, port)}", file=sys.stderr)
+        raise SystemExit(STARTUP_FAILURE) from None
+    listening.set_inheritable(True)
+    return listening
+
+
+def _why_not_there(error: OSError, host: str, port: int) -> str:
+    another_port = "choose another with --port or CUTOUT_PORT"
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} is in use on {host}; {another_port}"
+    if error.errno == errno.EACCES:
+        return f"port {port} needs rights that this process has not; {another_port}"
+    if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
+        return f"{host} is no address of this machine; choose another with --host or CUTOUT_HOST"
+    return f"can't listen on port {port} of {host}: {error.strerror}"
 
 
 def read_settings() -> Settings:
@@ -78,7 +110,8 @@ def read_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         for item in error.errors():
-            print(f"CUTOUT_{'_'.join(map(str, item['loc'])).upper()}: {item['msg']}", file=sys.stderr)
+            name = str(item["loc"][0])
+            print(f"CUTOUT_{name.upper()}: {explain(item)}", file=sys.stderr)
         raise SystemExit(2) from None
 
 

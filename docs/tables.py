@@ -15,6 +15,7 @@ from app.api.connection import HEAD_BYTES, PIPELINED
 from app.api.rates import MOST_CALLERS
 from app.api.schemas import CutoutForm, MaskForm, PredictForm
 from app.api.uploads import MAX_PARTS, MAX_TEXT_PART
+from app.explain import choices
 from app.metrics import Metrics
 from app.settings import Settings
 
@@ -84,6 +85,7 @@ def documents() -> list[Path]:
 
 
 def _default(field: FieldInfo) -> str:
+    """With what else can be chosen, where that can be counted and the description does not tell."""
     if field.is_required():
         return "required"
     value = field.default
@@ -91,7 +93,11 @@ def _default(field: FieldInfo) -> str:
         return "–"
     if isinstance(value, tuple):
         value = ",".join(value)
-    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+    shown = f"`{str(value).lower() if isinstance(value, bool) else value}`"
+    others = [f"`{word}`" for word in choices(field.annotation) if word != value]
+    if not others or all(word in str(field.description) for word in others):
+        return shown
+    return f"{shown}, or {', '.join(others)}"
 
 
 if __name__ == "__main__":

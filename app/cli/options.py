@@ -4,16 +4,20 @@ import functools
 import inspect
 import os
 from collections.abc import Callable, Iterable
-from typing import Annotated, Any, TypeVar
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import typer
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
+from app.explain import choices, explain
 from app.settings import Settings
 
 Command = Callable[..., None]
 Options = TypeVar("Options", bound=BaseModel)
+METAVARS = {bool: "true|false", int: "INTEGER", float: "NUMBER", Path: "PATH"}
 SECRET = {"api_keys"}  # a command line can be read by everybody on the machine
 
 
@@ -33,13 +37,17 @@ def takes(model: type[BaseModel]) -> Callable[[Command], Command]:
 
 
 def takes_settings(command: Command) -> Command:
-    """The command gets every setting that is no secret as an option; what is chosen goes into the environment."""
+    """The command gets every setting that is no secret as an option; what is chosen goes into the environment.
+
+    Ends with 2 and the option's name where one can't be read; what the environment alone says is not looked at.
+    """
     names = [name for name in Settings.model_fields if name not in SECRET]
 
     def choose(**given: Any) -> None:
-        for name in names:
-            if (value := given.pop(name)) is not None:
-                os.environ[_variable(name)] = value
+        chosen = {name: value for name in names if (value := given.pop(name)) is not None}
+        typed = {name for name, value in chosen.items() if os.environ.get(_variable(name)) != value}
+        os.environ.update({_variable(name): value for name, value in chosen.items()})
+        _check_settings(typed)
         command(**given)
 
     return _with_parameters(choose, command, [_setting(name, Settings.model_fields[name]) for name in names])
@@ -50,13 +58,21 @@ def checked(model: type[Options], chosen: dict[str, Any]) -> Options:
     try:
         return model(**chosen)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0]) if first["loc"] else ""
-        unreadable = first["type"] == "string_pattern_mismatch"  # its message is a regular expression
-        message = (
-            f"{first['input']!r}; expected: {model.model_fields[name].description}" if unreadable else first["msg"]
-        )
-        raise typer.BadParameter(message, param_hint="--" + name.replace("_", "-")) from None
+        raise _bad_option(model, error.errors()[0]) from None
+
+
+def _check_settings(typed: set[str]) -> None:
+    try:
+        Settings()
+    except ValidationError as error:
+        for item in error.errors():
+            if item["loc"][0] in typed:
+                raise _bad_option(Settings, item) from None
+
+
+def _bad_option(model: type[BaseModel], item: ErrorDetails) -> typer.BadParameter:
+    name = str(item["loc"][0])
+    return typer.BadParameter(explain(item, model.model_fields[name].description), param_hint=f"'{_flag(name)}'")
 
 
 def _with_parameters(choose: Command, command: Command, added: Iterable[inspect.Parameter]) -> Command:
@@ -69,10 +85,21 @@ def _with_parameters(choose: Command, command: Command, added: Iterable[inspect.
 
 
 def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
-    """An option that is None unless given, so that the default stays the model's."""
+    """An option that is None unless given, so that the default stays the model's; flags apart, text that it reads."""
     default = False if field.default is None else _shown(field.default)
-    option = typer.Option(help=field.description, show_default=default)
-    kind: Any = Annotated[field.annotation | None, option]  # type: ignore[operator]
+    if field.annotation is bool:
+        kind: Any = Annotated[bool | None, typer.Option(help=field.description, show_default=default)]
+    else:
+        words = choices(field.annotation)
+        kind = Annotated[
+            str | None,
+            typer.Option(
+                help=field.description,
+                show_default=default,
+                metavar=_metavar(field),
+                autocompletion=lambda incomplete: [word for word in words if word.startswith(incomplete)],
+            ),
+        ]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
 
 
@@ -80,13 +107,28 @@ def _setting(name: str, field: FieldInfo) -> inspect.Parameter:
     """As text: `Settings` reads it, exactly as it reads the environment."""
     unset = field.default_factory is not None or field.default in (None, ())
     default = False if unset else _shown(field.default)
-    option = typer.Option(help=field.description, show_default=default, envvar=_variable(name), metavar="VALUE")
+    option = typer.Option(help=field.description, show_default=default, envvar=_variable(name), metavar=_metavar(field))
     kind: Any = Annotated[str | None, option]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
 
 
+def _metavar(field: FieldInfo) -> str:
+    """`a|b` for what can be counted, else the kind of value."""
+    words = choices(field.annotation)
+    several = "" if get_origin(field.annotation) is not tuple else "[,...]"
+    kinds = get_args(field.annotation) or (field.annotation,)
+    kind = next((name for known, name in METAVARS.items() if known in kinds), "TEXT")
+    return ("|".join(words) or kind) + several
+
+
 def _shown(default: object) -> str:
+    if isinstance(default, tuple):
+        return ",".join(default)
     return str(default).lower() if isinstance(default, bool) else str(default)
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
 
 
 def _variable(name: str) -> str:

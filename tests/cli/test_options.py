@@ -1,6 +1,7 @@
 """One definition: what the HTTP API takes, the command line takes, under the same names and limits."""
 
 import os
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -74,13 +75,22 @@ def test_commands_have_the_names_and_texts_of_the_definition(command: str, model
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("--size", "0"), ("--margin", "99%"), ("--background", "blurple"), ("--format", "tiff")]
+    ("option", "value", "why"),
+    [
+        ("--size", "0", "'0' is out of range: it must be at least 1"),
+        ("--size", "big", "'big' is not a whole number"),
+        ("--threshold", "1.5", "'1.5' is out of range: it must be at most 1"),
+        ("--margin", "99%", "'99%'; expected: room around a cropped subject"),
+        ("--background", "blurple", "'blurple' is not a colour; write it as #rrggbb, or by its CSS name"),
+        ("--format", "tiff", "'tiff' is none of 'png', 'webp', 'jpeg', 'zip' or 'auto'"),
+    ],
 )
-def test_what_the_api_refuses_ends_with_2_and_the_option_s_name(cutout: Cutout, option: str, value: str) -> None:
+def test_what_the_api_refuses_ends_with_2_and_the_option_s_name(
+    cutout: Cutout, option: str, value: str, why: str
+) -> None:
     done = cutout("remove", "in.png", "out.png", option, value)
     assert done.code == 2
-    assert option in done.err
-    assert "Traceback" not in done.err
+    assert f"Invalid value for '{option}': {why}" in done.err
 
 
 def test_settings_are_read_from_options_as_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,11 +105,48 @@ def test_settings_are_read_from_options_as_from_the_environment(monkeypatch: pyt
     }
 
 
-def test_a_setting_that_can_t_be_read_stops_the_start(cutout: Cutout, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "environ", dict(os.environ))
-    done = cutout("serve", "--port", "many")
+@pytest.mark.parametrize(
+    ("words", "environment", "named"),
+    [
+        (("--port", "many"), {}, "'--port': 'many' is not a whole number"),
+        (("--port", "70000"), {}, "'--port': '70000' is out of range: it must be at most 65535"),
+        (("--log-level", "loud"), {}, "'--log-level': 'loud' is none of 'debug', 'info', 'warning' or 'error'"),
+        (("--docs", "perhaps"), {"CUTOUT_PORT": "9"}, "'--docs': 'perhaps' is neither true nor false"),
+        ((), {"CUTOUT_PORT": "many"}, "CUTOUT_PORT: 'many' is not a whole number"),
+    ],
+)
+def test_a_setting_that_can_t_be_read_is_named_as_it_was_given(
+    cutout: Cutout, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], environment: dict[str, str], named: str
+) -> None:
+    monkeypatch.setattr(os, "environ", {**os.environ, **environment})
+    done = cutout("serve", *words)
     assert done.code == 2
-    assert "CUTOUT_PORT" in done.err
+    assert done.err.endswith(f"{named}\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--port", "{port}"), "cutout: port {port} is in use on 127.0.0.1; choose another with --port or CUTOUT_PORT"),
+        (
+            ("--host", "192.0.2.1"),
+            "cutout: 192.0.2.1 is no address of this machine; choose another with --host or CUTO",
+        ),
+        (
+            ("--host", "no.invalid"),
+            "cutout: no.invalid is no address of this machine; choose another with --host or CU",
+        ),
+    ],
+)
+def test_an_address_that_can_t_be_had_ends_with_3_and_a_line(
+    cutout: Cutout, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], said: str
+) -> None:
+    monkeypatch.setattr(os, "environ", {**os.environ, "CUTOUT_MODELS": "not looked at"})
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = cutout("serve", *(word.format(port=port) for word in words))
+    assert (done.code, done.out, done.err.count("\n")) == (3, b"", 1)
+    assert done.err.startswith(said.format(port=port))
 
 
 def test_no_key_is_ever_an_option_of_the_server() -> None:

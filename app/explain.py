@@ -1,0 +1,58 @@
+"""Options and settings in words for whoever types them: what can be chosen, and what pydantic finds wrong."""
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, Literal, get_args, get_origin
+
+LONGEST = 80
+BOUNDS = {
+    "greater_than_equal": ("ge", "at least"),
+    "greater_than": ("gt", "more than"),
+    "less_than_equal": ("le", "at most"),
+    "less_than": ("lt", "less than"),
+}
+KINDS = {
+    "int_parsing": "is not a whole number",
+    "int_from_float": "is not a whole number",
+    "int_parsing_size": "is out of range",
+    "float_parsing": "is not a number",
+    "bool_parsing": "is neither true nor false",
+}
+
+
+def explain(item: Mapping[str, Any], description: str | None = None) -> str:
+    """An item of `ValidationError.errors()` as a clause that begins with what was given, cut where it is long.
+
+    `description`, the field's own, says what is expected where pydantic would show a regular expression.
+    """
+    kind, context, given = item["type"], item.get("ctx", {}), _short(item["input"])
+    if kind == "value_error":
+        return str(context["error"])
+    if kind in BOUNDS:
+        name, relation = BOUNDS[kind]
+        return f"{given!r} is out of range: it must be {relation} {_number(context[name])}"
+    if kind == "too_short":
+        return "nothing is named"
+    if kind in ("enum", "literal_error"):
+        return f"{given!r} is none of {context['expected']}"
+    if kind == "string_pattern_mismatch" and description:
+        return f"{given!r}; expected: {description}"
+    return f"{given!r} {KINDS[kind]}" if kind in KINDS else str(item["msg"])
+
+
+def choices(annotation: Any) -> tuple[str, ...]:
+    """The values that a field of this type can have, or each item of it, where they can be counted; else none."""
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return tuple(str(member.value) for member in annotation)
+    if get_origin(annotation) is Literal:
+        return tuple(map(str, get_args(annotation)))
+    return next(filter(None, map(choices, get_args(annotation))), ())
+
+
+def _short(given: object) -> str:
+    text = str(given)
+    return text if len(text) <= LONGEST else text[:LONGEST] + "..."
+
+
+def _number(bound: float) -> str:
+    return str(int(bound) if bound == int(bound) else bound)
