@@ -1,18 +1,16 @@
 """`python -m model_export …`: train, evaluate and export the networks that the server runs."""
 
 import json
-import os
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import cv2
 import typer
 
 from app.errors import CutoutError, DataError
+from model_export.words import reason
 
 if TYPE_CHECKING:
     from model_export.config import TrainConfig
@@ -46,12 +44,15 @@ def train(
 ) -> None:
     """Train a network on a folder of pictures with masks; the run's folder gets a report."""
     from model_export.config import load_config
-    from model_export.report.write import write_run_report
+    from model_export.quiet import import_tensorflow
     from model_export.start import find_origin
-    from model_export.train import train as run
 
     origin = find_origin(start) if start else None
     loaded = load_config(config, overrides, origin.config if origin else None)
+    import_tensorflow()
+    from model_export.report.write import write_run_report
+    from model_export.train import train as run
+
     keras_file = origin.keras_file if origin else None
     folder = out or Path("runs") / loaded.name
     print(run(loaded, data, folder, resume, keras_file, keep, live_report=not no_report))
@@ -155,12 +156,15 @@ def export(
     overrides: Overrides = [],  # noqa: B006 - typer reads the default, nothing writes to it
 ) -> None:
     """Convert a trained network to ONNX, check it against Keras, and write a bundle that the server loads."""
-    from model_export.export import Export
-    from model_export.export import export as run_export
     from model_export.provenance import read_licenses
+    from model_export.quiet import import_tensorflow
 
     keras_file, loaded = _trained(run, keras, config, overrides)
     terms = read_licenses(licenses) if licenses else read_licenses()
+    import_tensorflow()
+    from model_export.export import Export
+    from model_export.export import export as run_export
+
     manifest = run_export(Export(keras_file, loaded, data, terms, version, quantized=not float32), out)
     summary = {"bundle": str(out), "model": manifest.model.model_dump(), "quality": manifest.quality["overall"]}
     print(json.dumps(summary, indent=2))
@@ -256,8 +260,16 @@ def main() -> None:
     try:
         cli()
     except CutoutError as error:
-        print(f"error: {error.detail}", file=sys.stderr)
-        raise SystemExit(1) from None
+        _fail(error.detail)
+    except OSError as error:
+        _fail(f"{error.filename}: {reason(error)}" if error.filename else reason(error))
+    except ModuleNotFoundError as error:
+        _fail(f"{error.name} is not installed; `make export-env` brings all that model_export needs")
+
+
+def _fail(text: str) -> NoReturn:
+    print(f"error: {text}", file=sys.stderr)
+    raise SystemExit(1) from None
 
 
 if __name__ == "__main__":

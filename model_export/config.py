@@ -5,17 +5,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from app.errors import DataError
 from app.imaging.preprocess import PreprocessSpec
 from app.inference.manifest import DataSet
 from model_export.augment import AugmentConfig
+from model_export.config_errors import in_words
+from model_export.words import reason
 
 CONFIGS = Path(__file__).parent / "configs"
 RUN_CONFIG = "config.json"
 LICENSES = CONFIGS / "licenses.toml"
 INHERITED_DATA = ("clips", "source_size", "part_sizes")
+RATES = ("warmup_epochs", "decay_epochs")
 
 
 class _Strict(BaseModel):
@@ -86,7 +89,7 @@ class TrainingConfig(_Strict):
     weight_decay: float = Field(0.0, ge=0)
     warmup_epochs: float = Field(0.0, ge=0)
     decay_epochs: float = Field(0.0, ge=0, description="the last epochs, in which the rate falls to 0 (half a cosine)")
-    epochs: int = Field(10, ge=1)
+    epochs: int = Field(10, ge=1, validate_default=True)
     batch_size: int = Field(32, ge=1)
     sizes: tuple[SizeStep, ...] = Field((), description="segmenter: growing resolution; the canvas size when absent")
     samples_per_epoch: int | None = Field(None, ge=1, description="all training samples when absent")
@@ -105,14 +108,18 @@ class TrainingConfig(_Strict):
     dtype_policy: Literal["float32", "mixed_bfloat16"] = "float32"
     seed: int = 0
 
-    @model_validator(mode="after")
-    def _rates_fit_the_epochs(self) -> "TrainingConfig":
-        if self.warmup_epochs + self.decay_epochs > self.epochs:
+    @field_validator("epochs")
+    @classmethod
+    def _rates_fit_the_epochs(cls, epochs: int, info: ValidationInfo) -> int:
+        warmup, decay = (float(info.data.get(key, 0)) for key in RATES)
+        if warmup + decay > epochs:
+            room = max(0.0, epochs - warmup)
+            also = "" if warmup <= epochs else " --set training.warmup_epochs=0"
             raise ValueError(
-                f"warmup_epochs {self.warmup_epochs:g} and decay_epochs {self.decay_epochs:g} don't fit into "
-                f"epochs {self.epochs}: train for longer or shorten them"
+                f"warmup_epochs {warmup:g} and decay_epochs {decay:g} are more than {epochs} together; train for "
+                f"longer, or add --set training.decay_epochs={room:g}{also}"
             )
-        return self
+        return epochs
 
 
 class Start(_Strict):
@@ -139,8 +146,9 @@ class TrainConfig(_Strict):
 def load_config(name_or_path: str, overrides: Sequence[str] = (), base: TrainConfig | None = None) -> TrainConfig:
     """Read a config by path, or by name from `configs/`; `overrides` are `section.key=value` in TOML's notation.
 
-    `base` is what the config goes on from: it gives the network and its input where the file names none. Raises
-    DataError naming the file and the key for anything unknown or out of range.
+    `base` is what the config goes on from: it gives the network and its input where the file names none. Where an
+    override leaves fewer epochs than warm-up and decay take, both shrink by as much as the epochs did. Raises DataError
+    naming the file and each key that is unknown or out of range.
     """
     path = Path(name_or_path) if name_or_path.endswith(".toml") else CONFIGS / f"{name_or_path}.toml"
     if not path.is_file():
@@ -152,19 +160,27 @@ def load_config(name_or_path: str, overrides: Sequence[str] = (), base: TrainCon
             _inherit(values, base)
         elif "network" not in values:
             raise DataError(f"{path}: names no network; give --from BUNDLE, whose network it goes on with")
-        for text in overrides:
-            override(values, text)
+        before = values.get("training", {}).get("epochs", TrainingConfig().epochs)
+        keys = [override(values, text) for text in overrides]
+        if "training.epochs" in keys and not any(f"training.{rate}" in keys for rate in RATES):
+            _shorten_rates(values["training"], before)
         return TrainConfig.model_validate(values)
-    except (tomllib.TOMLDecodeError, ValidationError) as error:
-        raise DataError(f"{path}: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise DataError(f"{path}: not TOML: {error}") from error
+    except ValidationError as error:
+        raise DataError(f"{path}{' with --set' if overrides else ''}:\n{in_words(error, TrainConfig)}") from error
 
 
 def read_run_config(run: Path) -> TrainConfig:
     """The config that a run's folder was made with. Raises DataError if there is none."""
     try:
         return TrainConfig.model_validate_json((run / RUN_CONFIG).read_bytes())
-    except (OSError, ValidationError) as error:
-        raise DataError(f"{run / RUN_CONFIG}: not the config of a training run: {error}") from error
+    except OSError as error:
+        raise DataError(f"{run / RUN_CONFIG}: {reason(error)}; give the folder of a training run") from error
+    except ValidationError as error:
+        raise DataError(
+            f"{run / RUN_CONFIG}: not the config of a training run:\n{in_words(error, TrainConfig)}"
+        ) from error
 
 
 def _inherit(values: dict[str, Any], base: TrainConfig) -> None:
@@ -177,8 +193,17 @@ def _inherit(values: dict[str, Any], base: TrainConfig) -> None:
         data.setdefault(key, inherited["data"][key])
 
 
-def override(values: dict[str, Any], text: str) -> None:
-    """Set one entry of nested tables from `section.key=value` in TOML's notation; a bare word is text."""
+def _shorten_rates(training: dict[str, Any], before: Any) -> None:
+    """Warm-up and decay by as much as the epochs, `before` so many, where they no longer fit into them."""
+    epochs, rates = training["epochs"], {key: training[key] for key in RATES if key in training}
+    if not all(isinstance(value, int | float) for value in (epochs, before, *rates.values())):
+        return  # what is no number is told with the other errors
+    if 0 < epochs < before and sum(rates.values()) > epochs:
+        training.update({key: value * epochs / before for key, value in rates.items()})
+
+
+def override(values: dict[str, Any], text: str) -> str:
+    """Set one entry of nested tables from `section.key=value` in TOML's notation; a bare word is text. Its key."""
     key, separator, value = text.partition("=")
     if not separator:
         raise DataError(f"{text}: an override reads section.key=value")
@@ -189,4 +214,7 @@ def override(values: dict[str, Any], text: str) -> None:
     *sections, last = key.strip().split(".")
     for section in sections:
         values = values.setdefault(section, {})
+        if not isinstance(values, dict):
+            raise DataError(f"{text}: {section} is an entry, not a section with entries of its own")
     values[last] = parsed
+    return key.strip()

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from app.errors import DataError
 from app.imaging.preprocess import PreprocessSpec
 from model_export.config import override
+from model_export.config_errors import in_words
+from model_export.words import reason
 
 PRESETS = Path(__file__).parent / "presets.toml"
 NOT_STATED = "Not stated at import. Weights have terms of their own: clear them before any use."
@@ -51,7 +53,7 @@ def read_spec(preset: str | None, file: Path | None, overrides: Sequence[str] = 
             override(values, text)
         return ImportSpec.model_validate(values)
     except ValidationError as error:
-        raise DataError(f"{file or preset}: {error}") from error
+        raise DataError(f"{file or preset}:\n{in_words(error, ImportSpec)}") from error
 
 
 def preset_names() -> list[str]:
@@ -73,7 +75,9 @@ def _presets() -> dict[str, dict[str, Any]]:
 def _read(file: Path) -> dict[str, Any]:
     try:
         values = json.loads(file.read_text()) if file.suffix == ".json" else tomllib.loads(file.read_text())
-    except (OSError, ValueError) as error:  # both decoders' errors are ValueErrors
+    except OSError as error:
+        raise DataError(f"{file}: {reason(error)}") from error
+    except ValueError as error:  # both decoders'
         raise DataError(f"{file}: not a readable TOML or JSON file: {error}") from error
     if not isinstance(values, dict):
         raise DataError(f"{file}: expected a table at the top")

@@ -24,6 +24,7 @@ from app.inference.onnx_predictor import foreground_plane, load_predictor
 from model_export.card import write_card
 from model_export.golden_picture import golden_picture, golden_png
 from model_export.import_spec import ImportSpec
+from model_export.words import reason
 
 FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16)
 QUANTISED = {"QuantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "ConvInteger", "MatMulInteger"}
@@ -66,6 +67,8 @@ def import_onnx(job: Import, out: Path) -> Manifest:
 def _load(file: Path) -> onnx.ModelProto:
     try:
         model = onnx.load(file)
+    except OSError as error:
+        raise BundleError(f"{file}: {reason(error)}") from error
     except Exception as error:  # protobuf's, onnx's and the system's share no base class
         raise BundleError(f"{file}: not a readable ONNX file: {error}") from error
     if not model.graph.output:

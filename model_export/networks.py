@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import keras
 from keras import layers
 
+from app.errors import DataError
 from app.imaging.preprocess import PreprocessSpec
 from model_export.config import CnnConfig, EncoderDecoderConfig
 
@@ -107,6 +109,18 @@ def inference_model(model: keras.Model) -> keras.Model:
     """The part that serves: the same layers, only the first output."""
     outputs = model.outputs
     return model if len(outputs) == 1 else keras.Model(model.inputs[0], outputs[0], name=model.name)
+
+
+def take_weights(model: keras.Model, keras_file: Path) -> None:
+    """Put the weights of a saved network into `model`; alphas that are not served keep their fresh ones.
+
+    Raises DataError where they don't fit.
+    """
+    try:
+        saved = keras.models.load_model(keras_file, compile=False)
+        inference_model(model).set_weights(inference_model(saved).get_weights())
+    except (ValueError, TypeError, OSError, KeyError) as error:
+        raise DataError(f"{keras_file}: its weights don't fit the config's network: {error}") from error
 
 
 def freeze(model: keras.Model, levels: int) -> None:

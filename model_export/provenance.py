@@ -18,6 +18,7 @@ from app.inference.manifest import DataSet, TrainingRecord
 from model_export.config import LICENSES, Start, TrainConfig
 from model_export.data import Pair, fingerprint, select
 from model_export.run_folder import PROVENANCE
+from model_export.words import reason
 
 LIBRARIES = (
     "tensorflow-cpu",
@@ -46,7 +47,9 @@ def read_licenses(path: Path = LICENSES) -> Licenses:
     try:
         values = tomllib.loads(path.read_text())
         return Licenses(str(values["weights"]), {str(name): str(terms) for name, terms in values["sets"].items()})
-    except (OSError, tomllib.TOMLDecodeError, KeyError, AttributeError) as error:
+    except OSError as error:
+        raise DataError(f"{path}: {reason(error)}") from error
+    except (tomllib.TOMLDecodeError, KeyError, AttributeError) as error:
         raise DataError(f"{path}: expected weights = '...' and a [sets] table of name = 'terms': {error}") from error
 
 

@@ -1,18 +1,16 @@
-"""Fine-tuning: what `train --from` starts from, and how a new network takes its weights."""
+"""Fine-tuning: what `train --from` starts from."""
 
 import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import keras
 from pydantic import ValidationError
 
 from app.errors import DataError
 from app.inference.manifest import MANIFEST, DataSet, Manifest
 from model_export.config import RUN_CONFIG, Start, TrainConfig, read_run_config
-from model_export.networks import inference_model
+from model_export.config_errors import in_words
 from model_export.run_folder import MODEL
 
 OWN_TERMS = "trained with this code; the terms of its pictures apply"
@@ -50,18 +48,6 @@ def find_origin(path: Path) -> Origin:
     return Origin(keras_file, config.model_copy(update={"start": start.model_copy(update={"sets": start.sets + seen})}))
 
 
-def take_weights(model: Any, keras_file: Path) -> None:
-    """Put the weights of a saved network into `model`; alphas that are not served keep their fresh ones.
-
-    Raises DataError where they don't fit.
-    """
-    try:
-        saved = keras.models.load_model(keras_file, compile=False)
-        inference_model(model).set_weights(inference_model(saved).get_weights())
-    except (ValueError, TypeError, OSError, KeyError) as error:
-        raise DataError(f"{keras_file}: its weights don't fit the config's network: {error}") from error
-
-
 def _of_bundle(path: Path, keras_file: Path) -> tuple[TrainConfig, Start]:
     try:
         manifest = Manifest.model_validate_json(path.read_bytes())
@@ -69,7 +55,7 @@ def _of_bundle(path: Path, keras_file: Path) -> tuple[TrainConfig, Start]:
             raise DataError(f"{path}: this network was not trained here; only one that was can be gone on with")
         config = TrainConfig.model_validate_json(json.dumps(manifest.training.config))
     except ValidationError as error:
-        raise DataError(f"{path}: not a bundle of this version: {error}") from error
+        raise DataError(f"{path}: not a bundle of this version:\n{in_words(error, Manifest)}") from error
     sets = tuple(
         DataSet(name=f"{manifest.name}/{entry.name}", pictures=entry.pictures, license=entry.license)
         for entry in manifest.training.sets

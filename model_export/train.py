@@ -20,12 +20,18 @@ from model_export.config import RUN_CONFIG, CnnConfig, TrainConfig
 from model_export.data import Pair, find_pairs, select_some
 from model_export.keep import KeptPictures
 from model_export.losses import DeeplySupervised
-from model_export.networks import build_cnn, build_encoder_decoder, dtype_policy, freeze, inference_model
+from model_export.networks import (
+    build_cnn,
+    build_encoder_decoder,
+    dtype_policy,
+    freeze,
+    inference_model,
+    take_weights,
+)
 from model_export.provenance import record_start
 from model_export.report.live import LiveReport
 from model_export.run_folder import HISTORY, MODEL
 from model_export.schedule import build_optimizer
-from model_export.start import take_weights
 from model_export.tasks import Judge, MaskTask, PartTask, Task
 
 

@@ -41,6 +41,9 @@ def load_subject(folder: Path, root: Path, threads: int = 1) -> Subject:
 
 
 def _converted(run: Path, root: Path, threads: int) -> Predictor:
+    from model_export.quiet import import_tensorflow
+
+    import_tensorflow()
     from model_export.data import find_pairs
     from model_export.export import Export, convert
     from model_export.provenance import read_licenses

@@ -19,6 +19,7 @@ from typing import Any
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from app.errors import DataError
+from model_export.words import reason
 
 RANGE_KEYS = {"low", "high", "step", "log"}
 LARGEST_GRID = 10_000
@@ -54,7 +55,9 @@ def read_space(path: Path) -> Space:
     """Read a space. Raises DataError naming the file and the entry for anything that is neither a list nor a range."""
     try:
         values = tomllib.loads(path.read_text())
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except OSError as error:
+        raise DataError(f"{path}: {reason(error)}") from error
+    except tomllib.TOMLDecodeError as error:
         raise DataError(f"{path}: not a readable TOML file: {error}") from error
     try:
         entries = dict(_entries(values, ""))

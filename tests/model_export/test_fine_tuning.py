@@ -177,11 +177,6 @@ def test_keeping_needs_something_to_keep(pictures: Path, tmp_path: Path) -> None
         run("train", "classifier", "--data", pictures, "--keep", pictures, "--out", tmp_path)
 
 
-def test_rates_that_do_not_fit_the_epochs_are_refused() -> None:
-    with pytest.raises(DataError, match=r"decay_epochs 10 don't fit into epochs 3"):
-        load_config("segmenter", ["training.epochs=3"])
-
-
 def test_a_run_of_an_older_version_is_read(tmp_path: Path) -> None:
     config = load_config("segmenter")
     new = ("patience", "blend", "frozen_levels", "deep_supervision", "keep_share")
