@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from app import errors
+from app.api.fields import invalid_fields
 
 RETRY_AFTER_SECONDS = 1
 _HEADERS = {
@@ -48,7 +49,7 @@ STATUS: dict[type[errors.CutoutError], int] = {
 
 class InvalidField(BaseModel):
     field: str = Field(examples=["margin"])
-    message: str = Field(examples=["Input should be less than or equal to 1"])
+    message: str = Field(examples=["'2' is out of range: it must be at most 1"])
 
 
 class Problem(BaseModel):
@@ -116,10 +117,7 @@ def _domain_error(request: Request, error: Exception) -> Response:
 
 def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    fields = [
-        InvalidField(field=".".join(str(part) for part in item["loc"][1:]) or "body", message=item["msg"])
-        for item in error.errors()
-    ]
+    fields = [InvalidField(field=name, message=why) for name, why in invalid_fields(error, request)]
     missing = all(item["type"] == "missing" for item in error.errors())
     code = "missing_field" if missing else "invalid_option"
     return problem_response(request, 422, code, "; ".join(f"{item.field}: {item.message}" for item in fields), fields)

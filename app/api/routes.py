@@ -8,12 +8,12 @@ from starlette.responses import Response
 from app.api.deps import ClockDep, RemoverDep, WorkersDep
 from app.api.problems import documented
 from app.api.schemas import CutoutForm, MaskForm, ModelId, PredictForm, Prediction, Size, Subject
-from app.api.uploads import UploadRoute
+from app.api.uploads import StrictRoute
 from app.clock import Clock
 from app.options import CutoutOptions, MaskOptions
 from app.remover import Score, Written
 
-router = APIRouter(route_class=UploadRoute, tags=["pictures"])
+router = APIRouter(route_class=StrictRoute, tags=["pictures"])
 PROBLEMS = documented(400, 401, 408, 413, 415, 422, 429, 503, 504)
 MULTIPART = Form(media_type="multipart/form-data")
 ANSWER_HEADERS = {

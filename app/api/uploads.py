@@ -3,11 +3,13 @@
 import asyncio
 import ipaddress
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
 from fastapi import Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.datastructures import FormData, Headers
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -24,6 +26,7 @@ from app.settings import Settings
 
 MAX_TEXT_PART = 1024 * 1024
 MAX_PARTS = 100
+_SENT = "sent {} times; it is taken once"
 
 
 class UploadRoute(APIRoute):
@@ -56,11 +59,39 @@ class UploadRoute(APIRoute):
             request.app.state.metrics.upload_bytes.observe(upload.received)
             upload.state.clock = clock
             try:
+                self.check(upload, await upload.form())
                 return await _unless_gone(handler(upload), request.receive, clock)
             finally:
                 await (await upload.form()).close()
 
         return read_then_handle
+
+    def check(self, request: "_Upload", form: FormData) -> None:
+        """Raises MalformedRequest or RequestValidationError for what FastAPI would pass over without a word."""
+
+
+class StrictRoute(UploadRoute):
+    """A route that refuses what it does not understand: bodies that are no form, options in the address, and whatever
+    comes twice."""
+
+    def check(self, request: "_Upload", form: FormData) -> None:
+        if request.received and not form:
+            raise MalformedRequest(
+                "the body is no form; send multipart/form-data with the picture as its part `file`, "
+                "as curl -F file=@picture.jpg does"
+            )
+        strays = [
+            {"type": "extra_forbidden", "loc": ("query", name), "input": value}
+            for name, value in request.query_params.items()
+        ]
+        times = Counter(name for name, _ in form.multi_items())
+        repeated = [
+            {"type": "value_error", "loc": ("body", name), "input": form[name], "ctx": {"error": _SENT.format(count)}}
+            for name, count in times.items()
+            if count > 1
+        ]
+        if strays or repeated:
+            raise RequestValidationError([*strays, *repeated])
 
 
 class _Upload(Request):
@@ -95,7 +126,8 @@ class _Upload(Request):
             parser.spool_max_size = max_bytes + 1  # in memory: the cap bounds it, and the disk may be read-only
             return await parser.parse()
         self._body = b"".join([chunk async for chunk in stream])
-        if kind == "application/x-www-form-urlencoded":
+        # curl gives that name to whatever --data-binary sends, and a picture holds a NUL as no form does.
+        if kind == "application/x-www-form-urlencoded" and b"\0" not in self._body:
             # In a thread: undoing the % signs of a large body would hold up everybody else for a second.
             return await asyncio.to_thread(_parse_urlencoded, self._body, max_text_part)
         return FormData()

@@ -54,6 +54,8 @@ class Header:
 
 def sniff(data: bytes) -> Header:
     """The header of a picture file, by its content. Raises UnsupportedFormat or UndecodablePicture, nothing else."""
+    if not data:
+        raise UnsupportedFormat("the file is empty")
     for is_of_format, read in _READERS:
         if is_of_format(data):
             try:

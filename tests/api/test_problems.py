@@ -3,6 +3,7 @@
 import struct
 import zlib
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ def huge_png() -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunks
 
 
+PICTURE = encoded(disc())
 BAD = {
     "text": (b"this is no picture", 415, "unsupported_format"),
     "empty": (b"", 415, "unsupported_format"),
@@ -58,6 +60,43 @@ def test_options_out_of_range_are_named(client: TestClient, data: dict[str, str]
     answer = client.post("/cutout", files={"file": encoded(disc())}, data=data)
     assert (answer.status_code, answer.json()["code"]) == (422, code)
     assert next(iter(data)) in answer.text or next(iter(data.values())) in answer.text
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"data": {"margin": "wide"}}, "margin: 'wide'; expected: room around a cropped subject"),
+        ({"data": {"roi": "1 2"}}, "roi: '1 2'; expected: region of interest, x1 y1 x2 y2"),
+        ({"data": {"background": "bluish"}}, "background: 'bluish' is not a colour; write it as #rrggbb"),
+        ({"data": {"size": "0"}}, "out of range: it must be at least 1"),
+        ({"data": {"treshold": "0.5"}}, "treshold: /cutout has no such option; did you mean threshold?"),
+        ({"data": {"x": "1"}}, "x: /cutout has no such option; it has model, refine"),
+        ({"params": {"fromat": "webp"}}, "fromat: /cutout has no such option; did you mean format?"),
+        ({"params": {"format": "webp"}}, "format: send it as a field of the form, not in the address"),
+        ({"data": {"size": ["9", "8"]}}, "size: sent 2 times; it is taken once"),
+        ({"files": [("file", PICTURE)] * 2}, "file: sent 2 times; it is taken once"),
+        ({"files": {"file": (None, "cat.jpg")}}, "file: 'cat.jpg' is a text, not a file; with curl, an @ sends"),
+        ({"files": {"image": PICTURE}}, "image: /cutout has no such file; it has file, background_image"),
+    ],
+)
+def test_whoever_asks_wrongly_is_told_what_to_do(client: TestClient, asked: dict[str, Any], told: str) -> None:
+    answer = client.post("/cutout", **{"files": {"file": PICTURE}, **asked})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_option")
+    assert told in answer.json()["detail"]
+    assert "Value error" not in answer.text
+    assert r"\d" not in answer.text
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "image/png", "application/json"])
+def test_a_body_that_is_no_form_is_told_how_to_send_one(client: TestClient, kind: str) -> None:
+    answer = client.post("/cutout", content=PICTURE, headers={"content-type": kind})
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed_request")
+    assert "multipart/form-data" in answer.json()["detail"]
+    assert "-F file=@" in answer.json()["detail"]
+
+
+def test_an_empty_file_is_called_empty(client: TestClient) -> None:
+    assert client.post("/mask", files={"file": ("x.jpg", b"")}).json()["detail"] == "the file is empty"
 
 
 def test_a_missing_file_and_a_broken_form_are_told_apart(client: TestClient) -> None:
