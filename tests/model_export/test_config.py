@@ -71,12 +71,10 @@ def test_a_decay_that_was_asked_for_is_not_changed_but_refused() -> None:
 def test_the_command_line_tells_errors_alone(tmp_path: Path) -> None:
     """No traceback, no system's error number, nothing of TensorFlow's."""
     command = [sys.executable, "-m", "model_export"]
+    export = ["export", "--run", str(tmp_path), "--data", "x", "--out", str(tmp_path / "bundle")]
     for arguments, words in (
         (["train", "classifier", "--data", "x", "--set", "training.epochs=0"], "training.epochs: 0 is out of range"),
-        (
-            ["export", "--run", str(tmp_path), "--data", "x", "--out", str(tmp_path / "y")],
-            "config.json: no such file or folder; give",
-        ),
+        (export, "config.json: no such file or folder; give the folder of a training run"),
         (["train", "classifier", "--data", str(tmp_path / "x")], "x: no such folder of training pictures"),
     ):
         done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
