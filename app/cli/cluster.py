@@ -17,8 +17,8 @@ from app.errors import InvalidOption
 from app.settings import Settings
 
 PICTURES_A_TASK = 16
-TRIES = 5
-"""of a task whose actor died; a picture that kills every actor must not be tried for ever"""
+TRIES = 3
+"""of a picture by itself, after two with others: it may be what kills the processes that read it"""
 
 
 def run(
@@ -31,9 +31,9 @@ def run(
     jobs: int | None,
 ) -> Generator[Record]:
     """As `batch.run`, by at most `jobs` actors of one core each, or as many as the cluster has cores. RAY_ADDRESS says
-    which cluster; without it, one is started here.
+    which cluster; without it, one is started here. A picture that no actor outlives ends as a failure.
 
-    Raises InvalidOption without Ray, which the extra `ray` has, and Ray's own errors where a task failed too often.
+    Raises InvalidOption without Ray, which the extra `ray` has, and Ray's own errors where actors can't even start.
     """
     if not paths:
         return
@@ -42,20 +42,47 @@ def run(
     except ImportError:
         raise InvalidOption("--engine ray needs Ray: pip install '.[ray]'") from None
     ray.init(ignore_reinit_error=True, log_to_driver=False)
-    ray.data.DataContext.get_current().enable_progress_bars = False
-    items = [{"item": json.dumps([path, stems[path]])} for path in paths]
-    done = ray.data.from_items(items, override_num_blocks=-(-len(items) // PICTURES_A_TASK)).map_batches(
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.max_errored_blocks = -1  # a task that is lost is seen by its pictures, which have no record
+    work = {path: json.dumps([path, stems[path]]) for path in paths}
+    for together, tries in (PICTURES_A_TASK, 2), (1, TRIES):
+        for record in _records(settings, job, folder, list(work.values()), together, tries, jobs):
+            del work[record.path]
+            journal.add(record)
+            yield record
+        if not work:
+            return
+    died = f"worker_died: so did each of the {TRIES} that had this picture alone"
+    for path in work:
+        journal.add(record := Record(path, error=died))
+        yield record
+
+
+def _records(
+    settings: Settings, job: Job, folder: Folder, items: list[str], together: int, tries: int, jobs: int | None
+) -> Generator[Record]:
+    """Of those `items` whose task, of `together` of them, an actor lived to end in as many `tries`."""
+    import ray
+
+    done = ray.data.from_items(
+        [{"item": item} for item in items], override_num_blocks=-(-len(items) // together)
+    ).map_batches(
         _Actor,
         fn_constructor_args=(settings, job, folder),
-        batch_size=PICTURES_A_TASK,
-        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=jobs or int(ray.cluster_resources()["CPU"])),
+        batch_size=together,
+        compute=ray.data.ActorPoolStrategy(
+            min_size=1,
+            max_size=jobs or int(ray.cluster_resources()["CPU"]),
+            # what waits behind a picture that kills an actor would be blamed with it
+            max_tasks_in_flight_per_actor=1 if together == 1 else None,
+        ),
         num_cpus=1,
-        max_task_retries=TRIES,
+        max_task_retries=tries - 1,
     )
     for batch in done.iter_batches(batch_size=None, prefetch_batches=0):
         for line in batch["record"]:
-            journal.add(record := Record(**json.loads(line)))
-            yield record
+            yield Record(**json.loads(line))
 
 
 class _Actor:

@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.server.test_process import eventually
 
 ACCESS = {"AWS_ACCESS_KEY_ID": "me", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "us-east-1"}
@@ -92,7 +90,6 @@ def _answers(port: int) -> bool:
         return True
 
 
-def use(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As an operator would say where the store is and who they are."""
-    for name, value in {**ACCESS, "AWS_ENDPOINT_URL": store.endpoint, "AWS_EC2_METADATA_DISABLED": "true"}.items():
-        monkeypatch.setenv(name, value)
+def access(store: Store) -> dict[str, str]:
+    """Where the store is and who we are, as an operator would say it in the environment."""
+    return {**ACCESS, "AWS_ENDPOINT_URL": store.endpoint, "AWS_EC2_METADATA_DISABLED": "true"}

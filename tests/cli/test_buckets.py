@@ -12,7 +12,7 @@ import pytest
 
 from app.cli.folders import Bucket, BucketLog, File, open_folder
 from app.errors import InvalidOption
-from tests.cli.buckets import BUCKET, Store, serve, use
+from tests.cli.buckets import BUCKET, Store, access, serve
 from tests.cli.conftest import Cutout
 from tests.cli.test_batch import COMMAND, manifest, outputs, sha256
 from tests.pictures import decoded, disc, encoded
@@ -28,7 +28,8 @@ def server() -> Iterator[Store]:
 
 @pytest.fixture
 def store(server: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
-    use(server, monkeypatch)
+    for name, value in access(server).items():
+        monkeypatch.setenv(name, value)
     return server
 
 
