@@ -46,16 +46,15 @@ def test_stages_are_below_the_request_and_the_request_below_its_caller(
 ) -> None:
     headers = {"traceparent": f"00-{CALLER}-b7ad6b7169203331-01", "X-Request-ID": "abc"}
     with caplog.at_level(logging.INFO):
-        assert (
-            traced.post("/cutout?key=secret", files={"file": encoded(disc(96, 64))}, headers=headers).status_code == 200
-        )
+        answer = traced.post("/api/remove?key=secret", files={"file": encoded(disc(96, 64))}, headers=headers)
+        assert answer.status_code == 200
     found = spans(exporter)
-    request = found.pop("POST /cutout")
+    request = found.pop("POST /api/remove")
     assert {"receive", "queue", "decode", "preprocess", "inference", "postprocess", "encode"} == found.keys()
     assert request.context is not None
     assert f"{request.context.trace_id:032x}" == CALLER
     said = dict(request.attributes or {})
-    assert (said["http.route"], said["http.response.status_code"]) == ("/cutout", 200)
+    assert (said["http.route"], said["http.response.status_code"]) == ("/api/remove", 200)
     assert (said["cutout.pixels"], said["cutout.request_id"]) == (96 * 64, "abc")
     assert "secret" not in str(said)
     for stage in found.values():

@@ -164,17 +164,27 @@ def test_problems_are_told_in_words_one_by_one(page: Page, picture: Path, tmp_pa
     note.write_text("not a picture")
     broken.write_bytes(picture.read_bytes()[:120])
     huge.write_bytes(np.random.default_rng(0).bytes(500_000))
+    empty = tmp_path / "empty.png"
+    empty.touch()
     page.pick(note, broken, huge, picture)
     page.until(lambda: page.states() == ["failed", "failed", "failed", "done"])
     assert "not a picture that the server can read" in page.text("#why")
+    assert page.text("#detail") == ""  # the server's sentence would say the same again
+    assert not page.element("#download-all").is_displayed()
     assert page.elements(".tile .pick")[0].accessible_name == "note.png: Failed"
     page.elements(".tile .pick")[1].click()
     assert "damaged or incomplete" in page.text("#why")
     page.elements(".tile .pick")[2].click()
     assert "larger than this server takes" in page.text("#why")
     assert not page.element("#download").is_enabled()
+    assert "400000" in page.text("#detail")
     page.element("#away").click()
     assert len(page.states()) == 3
+    page.elements(".tile .pick")[0].click()
+    page.pick(empty, selector="#more")
+    page.until(lambda: page.states()[-1] == "failed")
+    assert page.text("#name") == "empty.png"  # who looks at a failure looks on to what comes after it
+    assert page.text("#why") == "The file is empty."
 
 
 def test_a_busy_server_is_asked_again_when_it_says(page: Page, picture: Path, service: tuple[str, FastAPI]) -> None:
@@ -296,9 +306,13 @@ def test_nothing_sticks_out_and_nothing_moves_where_that_is_not_wanted(page: Pag
     page.open()
     assert page.script("return document.getAnimations().length") == 0
     assert page.script("return document.documentElement.scrollWidth") <= width
-    page.pick(picture)
-    page.until_done(1)
+    page.pick(*[picture] * 5)
+    page.until_done(5)
     assert page.script("return document.documentElement.scrollWidth") <= width
+    label, strip = (
+        page.script("return arguments[0].getBoundingClientRect()", page.element(it)) for it in ("#clear", ".strip")
+    )
+    assert label["right"] <= strip["right"] + 1
     assert page.script("return getComputedStyle(document.body).backgroundColor") == "rgb(16, 17, 18)"
 
 

@@ -7,7 +7,7 @@
 export function curlCommand(url, fields, output, needsKey = false) {
   const parts = fields.map(([name, value]) => `-F ${shell(`${name}=${part(value)}`)}`);
   const key = needsKey ? ['-H "X-Api-Key: $CUTOUT_API_KEY"'] : [];
-  return [`curl --fail -o ${shell(path(output))}`, ...key, ...parts, shell(url)].join(" \\\n  ");
+  return ["curl --fail-with-body", `-o ${shell(path(output))}`, ...key, ...parts, shell(url)].join(" \\\n  ");
 }
 
 function part(value) {

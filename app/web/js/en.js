@@ -120,6 +120,8 @@ export default {
   "problem.too_slow": "This took longer than the server allows. A smaller picture may work.",
   "problem.internal_error": "Something went wrong on the server. Its log says what.",
   "problem.network": "The server can’t be reached. Is it running?",
+  "problem.empty_file": "The file is empty.",
+  "problem.empty_picture": "The picture has no width or no height.",
   "problem.unreadable_file": "The file can’t be read from this device any more.",
   "problem.other": "The server did not take this picture.",
 };

@@ -1,6 +1,6 @@
 /** READ FIRST: what the page does. Pictures come in, wait their turn, are cut out, are shown and saved. */
 
-import { hasKey, models, post, useKey } from "./api.js";
+import { hasKey, models, post, Problem, useKey } from "./api.js";
 import { curlCommand } from "./curl.js";
 import { Film } from "./film.js";
 import * as i18n from "./i18n.js";
@@ -13,6 +13,10 @@ import { regionOf, Stage } from "./stage.js";
 import { copy, save, saveAll } from "./takeaway.js";
 
 const AT_ONCE = 2; // requests: the server has other guests
+/** Problems that the page's own sentence says all of: the server's would only say it again, in English. */
+const SAY_ALL = new Set(
+  "unauthorized unsupported_format undecodable_picture empty_picture overloaded not_ready too_slow internal_error".split(" "),
+);
 const $ = (id) => document.getElementById(id);
 
 let pictures = [];
@@ -35,7 +39,7 @@ function take(files) {
   say(t("said.added", { count: added.length }));
   const first = !selected;
   for (const picture of added) lookAt(picture);
-  select(selected ?? added[0]);
+  select(!selected || selected.status === "failed" ? added[0] : selected);
   if (first) $("name").focus();
 }
 
@@ -86,7 +90,7 @@ function removeAll() {
 /** The picture that comes with the page. */
 async function takeExample() {
   const answer = await fetch("assets/example.jpg");
-  take([new File([await answer.blob()], "coffee.jpg", { type: "image/jpeg" })]);
+  take([new File([await answer.blob()], "cat.jpg", { type: "image/jpeg" })]);
 }
 
 // The work
@@ -117,6 +121,7 @@ async function cutOut(picture) {
   const began = performance.now();
   update(picture, { status: "sending", sent: 0 });
   try {
+    if (!picture.file.size) throw new Problem("empty_file");
     const answer = await post(endpoint, [["file", picture.file], ...options.fields()], {
       signal: calls.signal,
       onProgress: (sent) => update(picture, sent < 1 ? { status: "sending", sent } : { status: "working" }),
@@ -226,7 +231,7 @@ function showSelected() {
   if (parts && result && !insight?.map) texts.state = methodTexts(insight).verdict;
   stage.show(selected, { texts, map: parts ? insight?.map : undefined });
   $("why").textContent = problem ? reason(problem) : "";
-  $("detail").textContent = problem?.detail ?? "";
+  $("detail").textContent = problem && !SAY_ALL.has(problem.code) ? problem.detail : "";
   $("unlock").hidden = problem?.code !== "unauthorized";
   const note = noteOn(selected);
   $("note").textContent = note;
@@ -297,9 +302,10 @@ function done() {
 function showActions() {
   const busy = pictures.some(({ status }) => status !== "done" && status !== "failed");
   $("download").disabled = selected?.status !== "done";
-  $("download-all").hidden = pictures.length < 2;
-  $("download-all").disabled = busy || !done().length;
-  $("download-all").textContent = t("download.all", { count: done().length });
+  const usable = pictures.filter(({ status }) => status !== "failed").length;
+  $("download-all").hidden = usable < 2;
+  $("download-all").disabled = busy;
+  $("download-all").textContent = t("download.all", { count: usable });
 }
 
 function output(picture) {

@@ -120,6 +120,8 @@ export default {
   "problem.too_slow": "处理时间超过了服务器的上限，换小一点的图片也许可以。",
   "problem.internal_error": "服务器出错了，原因见服务器日志。",
   "problem.network": "无法连接服务器，它在运行吗？",
+  "problem.empty_file": "这个文件是空的。",
+  "problem.empty_picture": "图片的宽或高为零。",
   "problem.unreadable_file": "无法再从本机读取这个文件。",
   "problem.other": "服务器没有接受这张图片。",
 };
