@@ -1,9 +1,7 @@
 """Where the time of one request goes, and when it has run out."""
 
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
 from app.errors import Abandoned, TooSlow
 
@@ -12,38 +10,37 @@ class Clock:
     """Times the stages of one request. Each stage is also where work that nobody waits for any more stops.
 
     `deadline` is a `time.monotonic()` moment, or None for no limit. `pixels` is the size of the decoded upload. `spans`
-    are the stages one by one: name, start and end in nanoseconds since 1970.
+    are the stages one by one: name, start and end in nanoseconds of `time.perf_counter_ns()`.
     """
 
     def __init__(self, deadline: float | None = None) -> None:
         self.deadline = deadline
-        self.seconds: dict[str, float] = {}
         self.spans: list[tuple[str, int, int]] = []
         self.pixels = 0
-        self._abandoned = threading.Event()
+        self.abandoned = False
 
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
+    def stage(self, name: str) -> "Stage":
         """Add the time of the block to stage `name`. Raises TooSlow or Abandoned instead of starting it in vain."""
-        self.check()
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.add(name, time.perf_counter() - started)
+        return Stage(self, name)
 
-    def add(self, name: str, seconds: float) -> None:
+    def add(self, name: str, started: int) -> None:
         """Note a stage that ends now."""
-        self.seconds[name] = self.seconds.get(name, 0.0) + seconds
-        now = time.time_ns()
-        self.spans.append((name, now - round(1e9 * seconds), now))
+        self.spans.append((name, started, time.perf_counter_ns()))
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """The time of each stage so far, in the order in which they first ended."""
+        seconds: dict[str, float] = {}
+        for name, started, ended in self.spans.copy():  # a thread may still add to them
+            seconds[name] = seconds.get(name, 0.0) + 1e-9 * (ended - started)
+        return seconds
 
     def abandon(self) -> None:
         """Called when the client has gone: the work stops before its next stage."""
-        self._abandoned.set()
+        self.abandoned = True
 
     def check(self) -> None:
-        if self._abandoned.is_set():
+        if self.abandoned:
             raise Abandoned("the client has gone")
         if self.deadline is not None and time.monotonic() > self.deadline:
             raise TooSlow("the request took longer than this server allows")
@@ -55,3 +52,21 @@ class Clock:
     def server_timing(self) -> str:
         """The stages as a `Server-Timing` header, milliseconds (W3C Server Timing)."""
         return ", ".join(f"{name};dur={1000 * seconds:.2f}" for name, seconds in self.seconds.items())
+
+
+class Stage:
+    """The context manager of `Clock.stage`: a class, as it takes a fifth of the time of a generator."""
+
+    __slots__ = ("_clock", "_name", "_started")
+
+    def __init__(self, clock: Clock, name: str) -> None:
+        self._clock, self._name = clock, name
+
+    def __enter__(self) -> None:
+        self._clock.check()
+        self._started = time.perf_counter_ns()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._clock.add(self._name, self._started)

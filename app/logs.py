@@ -40,6 +40,15 @@ def log_config(level: str, form: str) -> dict[str, Any]:
     }
 
 
+def leave_out_unused() -> None:
+    """Spare every record what no line shows: who called, in which process, thread and task. A third of a line's time.
+
+    https://docs.python.org/3/howto/logging.html#optimization
+    """
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+
+
 def hush_decoders() -> None:
     """Keep standard error for Python's own: libpng and libjpeg write to descriptor 2 what a picture makes them say.
 

@@ -16,12 +16,13 @@ from app.api import auth, compat_rembg, compat_removebg, docs, health, models, p
 from app.api.fetch import UrlFetcher
 from app.api.observe import Observe
 from app.api.rates import RateLimit
+from app.api.services import Services
 from app.api.traces import provider_from_environment, telemetry
 from app.cores import usable_cores
 from app.errors import CutoutError
 from app.inference.predictor import Predictor
 from app.inference.registry import Registry, load_all
-from app.logs import hush_decoders
+from app.logs import hush_decoders, leave_out_unused
 from app.metrics import Metrics
 from app.remover import Remover
 from app.settings import Settings
@@ -57,11 +58,15 @@ def create_app(
     pictures that callers name by URL: where it is absent, one by the settings, and none unless they allow it. `traces`
     takes spans of requests, and is shut down with the service."""
 
+    registry, metrics = Registry(settings.default_model), Metrics()
+    workers = Workers(threads(settings), settings.queue, Room(pixels(settings), settings.max_pixels))
+    metrics.places.set(workers.permits)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.registry.use(await asyncio.to_thread(build, settings))
+        registry.use(await asyncio.to_thread(build, settings))
         yield
-        await app.state.workers.close()
+        await workers.close()
         if traces is not None:
             await asyncio.to_thread(traces.shutdown)
 
@@ -75,22 +80,23 @@ def create_app(
         redoc_url=None,
         openapi_url="/openapi.json" if settings.docs else None,
     )
-    app.state.settings = settings
-    app.state.registry = Registry(settings.default_model)
-    app.state.remover = Remover(app.state.registry, settings.max_pixels)
-    app.state.workers = Workers(threads(settings), settings.queue, Room(pixels(settings), settings.max_pixels))
-    app.state.fetcher = fetcher or _fetcher(settings)
-    app.state.metrics = Metrics()
-    app.state.metrics.places.set(app.state.workers.permits)
-    app.state.rates = None if settings.requests_per_minute is None else RateLimit(settings.requests_per_minute)
+    app.state.services = Services(
+        settings=settings,
+        registry=registry,
+        remover=Remover(registry, settings.max_pixels),
+        workers=workers,
+        fetcher=fetcher or _fetcher(settings),
+        metrics=metrics,
+        rates=None if settings.requests_per_minute is None else RateLimit(settings.requests_per_minute),
+    )
     protect.check_hosts(app, settings)
-    app.add_middleware(Observe, metrics=app.state.metrics, traces=traces)
+    app.add_middleware(Observe, metrics=metrics, traces=traces)
     protect.protect_answers(app, settings)
     problems.install(app)
+    for router in (routes.router, compat_rembg.router, compat_removebg.router):  # first, as they are looked up in turn
+        app.include_router(router, dependencies=auth.documented(settings))
     for router in (page.router, models.router, health.router):
         app.include_router(router)
-    for router in (routes.router, compat_rembg.router, compat_removebg.router):
-        app.include_router(router, dependencies=auth.documented(settings))
     if settings.metrics:
         app.include_router(health.metrics_router)
     if settings.docs:
@@ -103,6 +109,7 @@ def create_app(
 def from_environment() -> FastAPI:
     """The service by its environment: what each worker process runs. A bundle that can't be served ends it."""
     hush_decoders()
+    leave_out_unused()
     cv2.setNumThreads(1)  # a picture has one thread; OpenCV's own pool would fight the others for the cores
     settings = Settings()
     try:

@@ -93,7 +93,7 @@ class Workers:
         Raises TooSlow once the clock's deadline has passed. Work that has not started is dropped then; work in a
         thread can't be interrupted and ends before its next stage. Its thread is not given to anybody else meanwhile.
         """
-        future = self._pool.submit(self._in_turn, work, clock, uploads, time.perf_counter())
+        future = self._pool.submit(self._in_turn, work, clock, uploads, time.perf_counter_ns())
         try:
             return await asyncio.wait_for(asyncio.wrap_future(future), clock.remaining())
         except TimeoutError:
@@ -105,7 +105,7 @@ class Workers:
         """Let the threads finish what they work on."""
         await asyncio.get_running_loop().run_in_executor(None, functools.partial(self._pool.shutdown, wait=True))
 
-    def _in_turn(self, work: Callable[[Clock], T], clock: Clock, uploads: tuple[bytes, ...], submitted: float) -> T:
+    def _in_turn(self, work: Callable[[Clock], T], clock: Clock, uploads: tuple[bytes, ...], submitted: int) -> T:
         with self.room.hold(uploads, clock):
-            clock.add("queue", time.perf_counter() - submitted)
+            clock.add("queue", submitted)
             return work(clock)

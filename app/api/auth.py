@@ -9,7 +9,7 @@ from fastapi.security import APIKeyHeader, HTTPBearer
 from pydantic import SecretStr
 from starlette.datastructures import Headers
 
-from app.api.deps import settings_of
+from app.api.services import services_of
 from app.errors import Unauthorized
 from app.settings import Settings
 
@@ -45,7 +45,7 @@ def documented(settings: Settings) -> list[Dependency]:
 
 
 async def _require_key(request: Request) -> None:
-    check_key(request.headers, settings_of(request.app).api_keys)
+    check_key(request.headers, services_of(request.app).settings.api_keys)
 
 
 RequireKey = Depends(_require_key)

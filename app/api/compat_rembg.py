@@ -13,15 +13,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from app.api.compat import WITHOUT_EFFECT_HEADER, fetch, name_without_effect
-from app.api.deps import ClockDep, FetcherDep, RegistryDep, RemoverDep, WorkersDep
 from app.api.problems import InvalidField, Problem
 from app.api.routes import ANSWER_HEADERS, picture_response
+from app.api.services import clock_of, services_of
 from app.api.uploads import UploadRoute
-from app.clock import Clock
-from app.inference.registry import Registry
 from app.options import CutoutOptions, MaskOptions
-from app.remover import Remover
-from app.workers import Workers
 
 NOT_HERE = ("a", "af", "ab", "ae", "extras")  # edges always follow the picture here, and with no knobs to it
 
@@ -126,37 +122,28 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 
 @router.post("/remove", operation_id="rembgRemove", response_class=Response, responses=RESPONSES)
 async def remove_upload(
+    request: Request,
     form: Annotated[RembgForm, Form(media_type="multipart/form-data")],
     query: Annotated[RembgOptions, Query()],
-    remover: RemoverDep,
-    registry: RegistryDep,
-    workers: WorkersDep,
-    clock: ClockDep,
 ) -> Response:
     """Remove the background of an uploaded picture, by rembg's parameters."""
     given = {**query.model_dump(exclude_unset=True), **form.model_dump(exclude_unset=True, exclude={"file"})}
-    return await _remove(await form.file.read(), given, remover, registry, workers, clock)
+    return await _remove(request, await form.file.read(), given)
 
 
 @router.get("/remove", operation_id="rembgRemoveUrl", response_class=Response, responses=RESPONSES)
-async def remove_url(
-    query: Annotated[RembgUrl, Query()],
-    fetcher: FetcherDep,
-    remover: RemoverDep,
-    registry: RegistryDep,
-    workers: WorkersDep,
-    clock: ClockDep,
-) -> Response:
+async def remove_url(request: Request, query: Annotated[RembgUrl, Query()]) -> Response:
     """Remove the background of a picture on the web, by rembg's parameters. Off unless the operator allows URLs."""
     given = query.model_dump(exclude_unset=True, exclude={"url"})
-    return await _remove(await fetch(query.url, fetcher, clock), given, remover, registry, workers, clock)
+    upload = await fetch(query.url, services_of(request.app).fetcher, clock_of(request))
+    return await _remove(request, upload, given)
 
 
-async def _remove(
-    upload: bytes, given: dict[str, Any], remover: Remover, registry: Registry, workers: Workers, clock: Clock
-) -> Response:
+async def _remove(request: Request, upload: bytes, given: dict[str, Any]) -> Response:
+    services, clock = services_of(request.app), clock_of(request)
+    remover, workers = services.remover, services.workers
     asked = RembgOptions.model_validate(given)
-    known = asked.model in registry.names
+    known = asked.model in services.registry.names
     model, threshold = asked.model if known else None, 0.5 if asked.ppm else None
     if asked.om:
         mask = MaskOptions(model=model, threshold=threshold)

@@ -23,7 +23,6 @@ from starlette.responses import JSONResponse, Response
 
 from app.api.auth import KEY_HEADER, RequireKey
 from app.api.compat import WITHOUT_EFFECT_HEADER, fetch, name_without_effect
-from app.api.deps import ClockDep, FetcherDep, RemoverDep, WorkersDep, workers_of
 from app.api.fetch import UrlFetcher
 from app.api.problems import RETRY_AFTER_SECONDS, Problem, problem_response
 from app.api.removebg_schemas import (
@@ -38,6 +37,7 @@ from app.api.removebg_schemas import (
     RemoveBgResult,
 )
 from app.api.routes import ANSWER_HEADERS, picture_response
+from app.api.services import clock_of, services_of
 from app.api.uploads import UploadRoute
 from app.clock import Clock
 from app.errors import DownloadFailed, InvalidOption, InvalidUrl, MalformedRequest
@@ -134,7 +134,7 @@ class _Errors(APIRoute):
         item = {"title": TITLES.get(code, code.replace("_", " ").capitalize()), "code": code}
         if code != "auth_failed":
             item["detail"] = problem.detail
-        headers = _rate_limit(workers_of(request.app), refused=True) if status == 429 else {}
+        headers = _rate_limit(services_of(request.app).workers, refused=True) if status == 429 else {}
         return JSONResponse({"errors": [item]}, status, headers)
 
 
@@ -211,10 +211,10 @@ account = APIRouter(prefix=PREFIX, route_class=_Errors)
 
 
 @uploads.post("/removebg", operation_id="removebg", response_class=Response, responses=RESULT, openapi_extra=REQUEST)
-async def removebg(
-    request: Request, fetcher: FetcherDep, remover: RemoverDep, workers: WorkersDep, clock: ClockDep
-) -> Response:
+async def removebg(request: Request) -> Response:
     """Remove a picture's background, by remove.bg's fields."""
+    services, clock = services_of(request.app), clock_of(request)
+    fetcher, workers = services.fetcher, services.workers
     try:
         fields = await _fields(request)
         asked = native_options(fields)
@@ -222,7 +222,7 @@ async def removebg(
         background = _background_picture(fields)
         behind = await _load(background, fields, fetcher, clock) if background else None
         written = await workers.run(
-            lambda clock: remover.cut_out(upload, asked.options, clock, behind), clock, upload, behind or b""
+            lambda clock: services.remover.cut_out(upload, asked.options, clock, behind), clock, upload, behind or b""
         )
     except Refusal as refusal:
         return problem_response(request, 400, refusal.code, refusal.detail)

@@ -48,6 +48,36 @@ class TooMuch(Exception):
     """A head too large, or too many requests at once: the parser stops, and uvicorn answers 400 and closes."""
 
 
+class _OneWrite:
+    """A transport that keeps the head of an answer until its body follows, and hands over both at once.
+
+    uvicorn writes them apart: two calls of the system, two packets, and a reader that is woken twice.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport, self._head = transport, b""
+        self.is_closing, self.get_extra_info = transport.is_closing, transport.get_extra_info
+        self.pause_reading, self.resume_reading = transport.pause_reading, transport.resume_reading
+        self.abort, self.set_protocol = transport.abort, transport.set_protocol
+
+    def write(self, data: bytes | memoryview) -> None:
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.writelines((head, data))
+        elif isinstance(data, bytes) and data.startswith(b"HTTP/1.1 ") and not data.startswith(b"HTTP/1.1 1"):
+            self._head = data
+        else:
+            self._transport.write(data)
+
+    def flush(self) -> None:
+        if self._head:
+            self.write(b"")
+
+    def close(self) -> None:
+        self.flush()
+        self._transport.close()
+
+
 class Connection(HttpToolsProtocol):
     """uvicorn's, with a time limit for every moment in which it waits for the other side."""
 
@@ -62,7 +92,7 @@ class Connection(HttpToolsProtocol):
         self._body_complete = True
 
     def connection_made(self, transport: BaseTransport) -> None:
-        super().connection_made(cast(Transport, transport))
+        super().connection_made(cast(Transport, _OneWrite(cast(Transport, transport))))
         self._head.start(self._limits.head_seconds)
         if len(self.connections) > self._limits.connections:
             self._cut_off()
@@ -106,6 +136,7 @@ class Connection(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
+        cast(_OneWrite, self.transport).flush()  # the head of an answer to HEAD is all of it
         super().on_response_complete()
         if not self._body_complete:  # answered early: what is left of the body is read and thrown away for a while
             self._rest.start(self._limits.body_seconds)

@@ -4,9 +4,9 @@ from fastapi import APIRouter, Request
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from app.api.deps import RegistryDep
 from app.api.problems import documented
 from app.api.schemas import Health
+from app.api.services import services_of
 from app.errors import NotReady
 
 PROBES = frozenset({"/livez", "/readyz", "/metrics"})
@@ -23,9 +23,9 @@ async def livez() -> Response:
 
 
 @router.get("/readyz", operation_id="readyz", response_model=Health, responses=documented(503))
-async def readyz(registry: RegistryDep) -> Response:
+async def readyz(request: Request) -> Response:
     """Every model is loaded, checked against its golden sample, and warm."""
-    if not registry.ready:
+    if not services_of(request.app).registry.ready:
         raise NotReady("the models are still being loaded")
     return JSONResponse({"status": "ready"})
 
@@ -33,4 +33,4 @@ async def readyz(registry: RegistryDep) -> Response:
 @metrics_router.get("/metrics", operation_id="metrics", response_class=PlainTextResponse)
 async def metrics(request: Request) -> Response:
     """Counts and times for Prometheus."""
-    return Response(request.app.state.metrics.exposition(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+    return Response(services_of(request.app).metrics.exposition(), media_type=CONTENT_TYPE_PLAIN_0_0_4)

@@ -3,9 +3,9 @@
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
-from app.api.deps import RegistryDep
 from app.api.problems import documented, problem_response
 from app.api.schemas import ModelList
+from app.api.services import services_of
 from app.errors import UnknownModel
 from app.inference.manifest import Manifest
 
@@ -13,8 +13,9 @@ router = APIRouter(tags=["models"])
 
 
 @router.get("/models", operation_id="listModels", response_model=ModelList, responses=documented(503))
-async def list_models(registry: RegistryDep) -> JSONResponse:
+async def list_models(request: Request) -> JSONResponse:
     """Every loaded model with its manifest: preprocessing, training data and their terms, measured quality."""
+    registry = services_of(request.app).registry
     manifests = [predictor.manifest.model_dump(mode="json") for predictor in registry.all()]
     return JSONResponse(
         {
@@ -26,10 +27,10 @@ async def list_models(registry: RegistryDep) -> JSONResponse:
 
 
 @router.get("/models/{name}", operation_id="getModel", response_model=Manifest, responses=documented(404, 503))
-async def get_model(request: Request, name: str, registry: RegistryDep) -> Response:
+async def get_model(request: Request, name: str) -> Response:
     """One model's manifest."""
     try:
-        predictor = registry.get(name)
+        predictor = services_of(request.app).registry.get(name)
     except UnknownModel as error:
         return problem_response(request, 404, error.code, error.detail)
     return JSONResponse(predictor.manifest.model_dump(mode="json"))

@@ -7,7 +7,7 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -42,7 +42,7 @@ class Observe:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["x-request-id"] = request_id
+                message["headers"].append((b"x-request-id", request_id.encode()))
                 record_stages(scope, self.traces)  # now, as the request's span ends with the answer
             await send(message)
 
@@ -65,7 +65,7 @@ class Observe:
         self.metrics.seconds.labels(route).observe(seconds)
         state = scope["state"]
         clock, code = state.get("clock"), state.get("problem")
-        stages = dict(clock.seconds) if clock is not None else {}
+        stages = clock.seconds if clock is not None else {}
         for stage, taken in stages.items():
             self.metrics.stages.labels(stage).observe(taken)
         if clock is not None and clock.pixels:

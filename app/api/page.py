@@ -14,7 +14,7 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from app.api.deps import settings_of
+from app.api.services import services_of
 
 WEB = Path(__file__).parent.parent / "web"
 
@@ -37,7 +37,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.api_route("/", methods=["GET", "HEAD"])
 async def page(request: Request) -> Response:
-    if settings_of(request.app).docs:
+    if services_of(request.app).settings.docs:
         return html("index.html", PAGE_POLICY)
     return HTMLResponse(_without_docs(), headers={**PROTECTION, "Content-Security-Policy": PAGE_POLICY})
 

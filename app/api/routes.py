@@ -2,12 +2,12 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form
+from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
-from app.api.deps import ClockDep, RemoverDep, WorkersDep
 from app.api.problems import documented
 from app.api.schemas import CutoutForm, MaskForm, ModelId, PredictForm, Prediction, Size, Subject
+from app.api.services import clock_of, services_of
 from app.api.uploads import StrictRoute
 from app.clock import Clock
 from app.options import CutoutOptions, MaskOptions
@@ -41,12 +41,13 @@ def _pictures(*media_types: str) -> dict[int | str, dict[str, Any]]:
 
 
 @router.post("/predict", operation_id="predict", response_model=Prediction, responses=PROBLEMS)
-async def predict(
-    form: Annotated[PredictForm, MULTIPART], remover: RemoverDep, workers: WorkersDep, clock: ClockDep
-) -> Response:
+async def predict(request: Request, form: Annotated[PredictForm, MULTIPART]) -> Response:
     """Tell whether a picture shows foreground: the classifier's probability, and its label at the threshold."""
     upload = await form.file.read()
-    score = await workers.run(lambda clock: remover.score(upload, clock, form.model, form.subject), clock, upload)
+    services, clock = services_of(request.app), clock_of(request)
+    score = await services.workers.run(
+        lambda clock: services.remover.score(upload, clock, form.model, form.subject), clock, upload
+    )
     return Response(
         prediction(score, clock).model_dump_json(exclude_none=not form.subject),
         media_type="application/json",
@@ -55,12 +56,11 @@ async def predict(
 
 
 @router.post("/mask", operation_id="mask", response_class=Response, responses=_pictures("image/png"))
-async def mask(
-    form: Annotated[MaskForm, MULTIPART], remover: RemoverDep, workers: WorkersDep, clock: ClockDep
-) -> Response:
+async def mask(request: Request, form: Annotated[MaskForm, MULTIPART]) -> Response:
     """The alpha as an 8-bit grey PNG as large as the upright upload: 255 foreground, 0 background."""
     upload, options = await form.file.read(), MaskOptions(**form.model_dump(include=set(MaskOptions.model_fields)))
-    written = await workers.run(lambda clock: remover.mask(upload, options, clock), clock, upload)
+    services, clock = services_of(request.app), clock_of(request)
+    written = await services.workers.run(lambda clock: services.remover.mask(upload, options, clock), clock, upload)
     return picture_response(written, clock)
 
 
@@ -70,14 +70,13 @@ async def mask(
     response_class=Response,
     responses=_pictures("image/png", "image/webp", "image/jpeg", "application/zip"),
 )
-async def cutout(
-    form: Annotated[CutoutForm, MULTIPART], remover: RemoverDep, workers: WorkersDep, clock: ClockDep
-) -> Response:
+async def cutout(request: Request, form: Annotated[CutoutForm, MULTIPART]) -> Response:
     """The picture without its background: straight alpha as PNG or WebP, or on a colour or picture."""
     upload, options = await form.file.read(), CutoutOptions(**form.model_dump(include=set(CutoutOptions.model_fields)))
     behind = await form.background_image.read() if form.background_image is not None else None
-    written = await workers.run(
-        lambda clock: remover.cut_out(upload, options, clock, behind), clock, upload, behind or b""
+    services, clock = services_of(request.app), clock_of(request)
+    written = await services.workers.run(
+        lambda clock: services.remover.cut_out(upload, options, clock, behind), clock, upload, behind or b""
     )
     return picture_response(written, clock)
 

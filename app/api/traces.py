@@ -6,6 +6,7 @@ Nothing leaves this machine unless the operator set `OTEL_EXPORTER_OTLP_ENDPOINT
 """
 
 import logging
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -76,5 +77,6 @@ def record_stages(scope: Scope, provider: "TracerProvider | None") -> None:
     if (clock := state.get("clock")) is not None:
         span.set_attribute("cutout.pixels", clock.pixels)
         tracer = provider.get_tracer(NAME)
-        for name, started, ended in list(clock.spans):
-            tracer.start_span(name, start_time=started).end(ended)
+        epoch = time.time_ns() - time.perf_counter_ns()
+        for name, started, ended in clock.spans.copy():
+            tracer.start_span(name, start_time=epoch + started).end(epoch + ended)

@@ -19,7 +19,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from app.api.auth import check_key
 from app.api.connection import CHUNK, GRACE_SECONDS
-from app.api.deps import rates_of, settings_of, workers_of
+from app.api.services import services_of
 from app.clock import Clock
 from app.errors import Abandoned, MalformedRequest, SlowUpload, UploadTooLarge
 from app.settings import Settings
@@ -39,24 +39,24 @@ class UploadRoute(APIRoute):
     """Bytes that a part of a form which is no file may have; None: as many as the body."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        key = scope["state"]["key"] = check_key(Headers(scope=scope), settings_of(scope["app"]).api_keys)
-        rates = rates_of(scope["app"])
-        if rates is not None:
-            rates.check(f"key {key}" if key is not None else _address(scope))
-        in_flight = scope["app"].state.metrics.in_flight
-        with workers_of(scope["app"]).admit(), in_flight.track_inprogress():
+        services = services_of(scope["app"])
+        key = scope["state"]["key"] = check_key(Headers(scope=scope), services.settings.api_keys)
+        if services.rates is not None:
+            services.rates.check(f"key {key}" if key is not None else _address(scope))
+        with services.workers.admit(), services.metrics.in_flight.track_inprogress():
             await super().handle(scope, receive, _in_pieces(send))
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler, max_text_part = super().get_route_handler(), self.max_text_part
 
         async def read_then_handle(request: Request) -> Response:
-            settings = settings_of(request.app)
+            services = services_of(request.app)
+            settings = services.settings
             clock = Clock(time.monotonic() + settings.deadline_seconds)
             upload = _Upload(request.scope, request.receive)
             with clock.stage("receive"):
                 await upload.read(settings, max_text_part)
-            request.app.state.metrics.upload_bytes.observe(upload.received)
+            services.metrics.upload_bytes.observe(upload.received)
             upload.state.clock = clock
             try:
                 self.check(upload, await upload.form())
@@ -179,15 +179,24 @@ def _parse_urlencoded(body: bytes, max_text_part: int) -> FormData:
 
 async def _unless_gone(answer: Coroutine[Any, Any, Response], receive: Receive, clock: Clock) -> Response:
     """The answer, unless the client disconnects first: then its work is dropped and its place is free."""
-    work, gone = asyncio.ensure_future(answer), asyncio.ensure_future(_disconnected(receive))
+    work, gone = asyncio.current_task(), asyncio.ensure_future(_disconnected(receive))
+    assert work is not None
+
+    def drop(_: object) -> None:
+        if not clock.abandoned:  # else it is done, and this came too late to be taken back
+            work.cancel()
+
+    gone.add_done_callback(drop)
     try:
-        await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
-        if work.done():
-            return work.result()
-        raise Abandoned("the client has gone")
+        return await answer
+    except asyncio.CancelledError:
+        if gone.done():
+            work.uncancel()
+            raise Abandoned("the client has gone") from None
+        raise
     finally:
         clock.abandon()
-        work.cancel()
+        gone.remove_done_callback(drop)
         gone.cancel()
 
 

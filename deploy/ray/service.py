@@ -50,7 +50,7 @@ class Cutout:
     app: Any
 
     async def check_health(self) -> None:
-        if not self.app.state.registry.ready:
+        if not self.app.state.services.registry.ready:
             raise NotReady("the models are still being loaded")
 
 

@@ -162,8 +162,8 @@ def test_a_reader_that_does_not_read_holds_its_place_and_is_cut_off() -> None:
         lazy.connect(("127.0.0.1", port))
         lazy.sendall(multipart(noise))
         assert lazy.recv(9) == b"HTTP/1.1 "
-        assert app.state.workers.admitted == 1
-        eventually(lambda: app.state.workers.admitted == 0)
+        assert app.state.services.workers.admitted == 1
+        eventually(lambda: app.state.services.workers.admitted == 0)
 
 
 def test_large_answers_arrive_whole(port: int) -> None:

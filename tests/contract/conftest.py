@@ -41,7 +41,7 @@ async def fetching(fetcher: UrlFetcher | None) -> AsyncIterator[httpx2.AsyncClie
 
 @contextlib.contextmanager
 def every_place_taken(client: TestClient) -> Iterator[None]:
-    workers = client.app.state.workers  # type: ignore[attr-defined]
+    workers = client.app.state.services.workers  # type: ignore[attr-defined]
     with contextlib.ExitStack() as places:
         for _ in range(workers.permits):
             places.enter_context(workers.admit())

@@ -1,0 +1,42 @@
+"""What routes work with. `create_app` makes it once; asking for it costs a request nothing.
+
+No FastAPI dependencies: solving three of them takes a tenth of the time of a small `POST /predict`.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Request
+
+from app.api.fetch import UrlFetcher
+from app.api.rates import RateLimit
+from app.clock import Clock
+from app.inference.registry import Registry
+from app.metrics import Metrics
+from app.remover import Remover
+from app.settings import Settings
+from app.workers import Workers
+
+
+@dataclass(frozen=True)
+class Services:
+    """`fetcher` is None where the operator does not allow URLs, `rates` where there is no limit."""
+
+    settings: Settings
+    registry: Registry
+    remover: Remover
+    workers: Workers
+    fetcher: UrlFetcher | None
+    metrics: Metrics
+    rates: RateLimit | None
+
+
+def services_of(app: Any) -> Services:
+    services: Services = app.state.services
+    return services
+
+
+def clock_of(request: Request) -> Clock:
+    """The clock of a request to an `UploadRoute`."""
+    clock: Clock = request.state.clock
+    return clock
