@@ -166,6 +166,20 @@ def test_a_reader_that_does_not_read_holds_its_place_and_is_cut_off() -> None:
         eventually(lambda: app.state.services.workers.admitted == 0)
 
 
+def test_an_answer_of_a_head_alone_is_sent_and_the_next_one_too(port: int) -> None:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)) as connection:
+        for method, path, body in (("HEAD", "/favicon.ico", 0), ("GET", "/livez", 15), ("HEAD", "/", 0)):
+            connection.request(method, path)
+            answer = connection.getresponse()
+            assert len(answer.read()) == body
+
+
+def test_head_and_body_come_in_one_piece(port: int) -> None:
+    with closing(connected(port)) as connection:
+        connection.sendall(GET)
+        assert connection.recv(65536).endswith(b'{"status":"ok"}')
+
+
 def test_large_answers_arrive_whole(port: int) -> None:
     noise = encoded(np.random.default_rng(0).integers(0, 256, (600, 800, 3), np.uint8), ".png")
     for picture in (noise, encoded(disc())):
