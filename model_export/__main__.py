@@ -24,6 +24,8 @@ def options() -> None:
 
 
 Overrides = Annotated[list[str], typer.Option("--set", help="override a config entry: section.key=value (repeatable)")]
+Json = Annotated[bool, typer.Option("--json", help="print one JSON object instead of text")]
+Force = Annotated[bool, typer.Option("--force", help="replace a bundle of this version, or another, in --out")]
 Data = Annotated[Path, typer.Option(help="folder of sets: DIR/<set>/images/x.jpg with DIR/<set>/masks/x.png")]
 
 
@@ -70,7 +72,7 @@ def check(
     sheet: Annotated[
         Path | None, typer.Option(help="where the contact sheet goes; runs/check/<folder>.png when absent")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object instead of text")] = False,
+    as_json: Json = False,
 ) -> None:
     """Tell what a folder holds and what is wrong with it; exit code 1 where training would stop."""
     from model_export.check import check as run
@@ -153,21 +155,27 @@ def export(
     licenses: Annotated[Path | None, typer.Option(help="TOML: terms of the weights and of each set")] = None,
     version: Annotated[str, typer.Option(help="the bundle's version")] = "1.0.0",
     float32: Annotated[bool, typer.Option("--float32", help="do not quantise a segmenter")] = False,
+    force: Force = False,
+    as_json: Json = False,
     overrides: Overrides = [],  # noqa: B006 - typer reads the default, nothing writes to it
 ) -> None:
     """Convert a trained network to ONNX, check it against Keras, and write a bundle that the server loads."""
     from model_export.provenance import read_licenses
+    from model_export.publish import refuse_overwriting
     from model_export.quiet import import_tensorflow
 
     keras_file, loaded = _trained(run, keras, config, overrides)
     terms = read_licenses(licenses) if licenses else read_licenses()
+    if not force:
+        refuse_overwriting(out, loaded.name, version)
     import_tensorflow()
     from model_export.export import Export
     from model_export.export import export as run_export
+    from model_export.export_report import as_json as json_of
+    from model_export.export_report import as_text
 
-    manifest = run_export(Export(keras_file, loaded, data, terms, version, quantized=not float32), out)
-    summary = {"bundle": str(out), "model": manifest.model.model_dump(), "quality": manifest.quality["overall"]}
-    print(json.dumps(summary, indent=2))
+    exported = run_export(Export(keras_file, loaded, data, terms, version, quantized=not float32), out)
+    print(json.dumps(json_of(exported, out), indent=2) if as_json else as_text(exported, out))
 
 
 @cli.command("import")
@@ -181,15 +189,19 @@ def import_model(
     name: Annotated[str | None, typer.Option(help="the model's name; that of the folder when absent")] = None,
     license_text: Annotated[str | None, typer.Option("--license", help="the terms of the weights")] = None,
     version: Annotated[str, typer.Option(help="the bundle's version")] = "1.0.0",
+    force: Force = False,
     overrides: Overrides = [],  # noqa: B006 - typer reads the default, nothing writes to it
 ) -> None:
     """Wrap somebody else's ONNX file into a bundle that the server loads."""
     from model_export.import_spec import NOT_STATED, read_spec
     from model_export.importing import Import, import_onnx
+    from model_export.publish import refuse_overwriting
 
     loaded = read_spec(preset, spec, overrides)
     terms = license_text or loaded.license
     job = Import(file, loaded.model_copy(update={"license": terms}), name or out.resolve().name, version)
+    if not force:
+        refuse_overwriting(out, job.name, version)
     manifest = import_onnx(job, out)
     if terms == NOT_STATED:
         print(

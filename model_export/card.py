@@ -46,6 +46,7 @@ MEASURES = {
     "recall": "recall",
     "loss": "loss",
 }
+COUNTS = frozenset({"pictures", "parts"})
 MAIN_MEASURE = {"segment": "iou", "classify": "balanced_accuracy"}
 
 

@@ -3,13 +3,11 @@
 A bundle is a folder: `model.onnx`, `model.keras`, `history.jsonl`, its card `README.md` and, last, `manifest.json`.
 """
 
-import base64
+import dataclasses
 import hashlib
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,13 +15,9 @@ from typing import Any
 import numpy as np
 import onnx
 
-from app.atomic import replace
-from app.errors import BundleError
 from app.imaging.preprocess import Tensor, preprocess
-from app.inference.golden import golden_answer
-from app.inference.manifest import MANIFEST, Golden, Manifest, ModelFile, OutputSpec, Parity, PartsSpec
+from app.inference.manifest import MANIFEST, Manifest, ModelFile, OutputSpec, Parity, PartsSpec
 from app.inference.onnx_predictor import load_predictor
-from model_export.card import write_card
 from model_export.config import TrainConfig
 from model_export.conversion import (
     INPUT,
@@ -39,18 +33,18 @@ from model_export.conversion import (
 )
 from model_export.data import Pair, find_pairs, load_image, select_some
 from model_export.evaluate import OVERALL, Result, score_alphas, score_parts
-from model_export.golden_picture import golden_picture, golden_png
+from model_export.export_report import MOST_LOST, Exported, lost
+from model_export.golden_picture import answered_golden, unanswered_golden
 from model_export.parts import judged_parts, load_picture
 from model_export.progress import track
 from model_export.provenance import Licenses, training_record, weights_license
+from model_export.publish import publish
 from model_export.quantize import quantize
 from model_export.run_folder import HISTORY, MODEL
 
 PARITY_PICTURES = 32
 CALIBRATION_PICTURES = 128
 PART_STRIDE = 0.35  # as good as 0.25 at half the cost, LOG.md
-MOST_LOST = 0.005  # of max F: what quantisation may cost before float32 is shipped instead
-GOLDEN_TOLERANCE = {"float32": 1e-3, "uint8": 0.05}  # integer kernels differ a little between processors
 
 DESCRIPTIONS = {
     "classify": "Tells parts of a picture that show foreground from parts that show background: a small CNN on grey "
@@ -73,32 +67,35 @@ class Export:
 
 @dataclass(frozen=True)
 class Converted:
-    """A network as ONNX in float32, in a folder that holds `model.onnx` alone; the manifest has no quality yet."""
+    """A network as ONNX, `model.onnx` in `folder`; its manifest has no quality before it is measured."""
 
     manifest: Manifest
     network: Any
     folder: Path
 
 
-def export(job: Export, out: Path) -> Manifest:
-    """Convert, check, quantise, measure on the test split and write the bundle `out`; its manifest.
+def export(job: Export, out: Path) -> Exported:
+    """Convert, check, quantise, measure on the test split and write the bundle `out`.
 
-    Raises DataError for a network or pictures that don't fit, BundleError where Keras and onnxruntime disagree: then
-    nothing is written.
+    8 bits are taken where they cost less than 0.005 of max F. Raises DataError for a network or pictures that don't
+    fit, BundleError where Keras and onnxruntime disagree: then nothing is written.
     """
     pairs = find_pairs(job.root, job.config.data.sets, job.config.data.clips)
     test = select_some(pairs, "test")
     with TemporaryDirectory() as folder:
         work = Path(folder)
-        converted = convert(job, pairs, work / "float32")
-        manifest, chosen = _measure(converted.manifest, converted.folder, test), converted.folder
-        if job.quantized and manifest.task == "segment":
-            train = select_some(pairs, "train")
-            chosen, manifest = _quantize(manifest, chosen, work / "uint8", converted.network, train, test)
-        converted.network.save(work / MODEL)
+        bare = convert(job, pairs, work / "float32")
+        float32 = dataclasses.replace(bare, manifest=_measure(bare.manifest, bare.folder, test))
+        made = [float32]
+        if job.quantized and float32.manifest.task == "segment":
+            made.append(_quantize(float32, work / "uint8", select_some(pairs, "train"), test))
+        measured = tuple(each.manifest for each in made)
+        chosen = made[-1] if lost(measured) < MOST_LOST else float32
+        chosen.network.save(work / MODEL)
         history = job.keras_file.parent / HISTORY
-        _publish(chosen, [work / MODEL, *([history] if history.is_file() else [])], manifest, out)
-    return manifest
+        others = [work / MODEL, *([history] if history.is_file() else [])]
+        publish([chosen.folder / "model.onnx", *others], chosen.manifest, out)
+    return Exported(chosen.manifest, measured)
 
 
 def convert(job: Export, pairs: Sequence[Pair], folder: Path) -> Converted:
@@ -128,7 +125,7 @@ def convert(job: Export, pairs: Sequence[Pair], folder: Path) -> Converted:
         model=_model_file(folder, "float32", network),
         training=record,
         parity=Parity(samples=len(x), max_difference=difference, tolerance=PARITY_TOLERANCE),
-        golden=Golden(picture=base64.b64encode(golden_png()).decode(), expected=(0.0,), tolerance=1.0),
+        golden=unanswered_golden("float32"),
     )
     return Converted(manifest, network, folder)
 
@@ -138,28 +135,17 @@ def _measure(manifest: Manifest, folder: Path, test: Sequence[Pair]) -> Manifest
     (folder / MANIFEST).write_text(manifest.model_dump_json())
     predictor = load_predictor(folder)
     scores = score_parts(predictor, test) if manifest.task == "classify" else score_alphas(predictor, test)
-    golden = manifest.golden.model_copy(
-        update={
-            "expected": tuple(round(value, 6) for value in golden_answer(predictor, golden_picture())),
-            "tolerance": GOLDEN_TOLERANCE[manifest.model.precision],
-        }
-    )
-    return manifest.model_copy(update={"quality": _rounded(scores), "golden": golden})
+    return manifest.model_copy(update={"quality": _rounded(scores), "golden": answered_golden(predictor)})
 
 
-def _quantize(
-    manifest: Manifest, float32: Path, uint8: Path, network: Any, train: Sequence[Pair], test: Sequence[Pair]
-) -> tuple[Path, Manifest]:
-    """The quantised model and its manifest where max F drops by less than 0.005, else the float32 one's."""
-    uint8.mkdir()
-    quantize(float32 / "model.onnx", uint8 / "model.onnx", _calibration(train, manifest))
-    _copy_metadata(float32 / "model.onnx", uint8 / "model.onnx")
-    model = _model_file(uint8, "uint8", network)
-    quantized = _measure(manifest.model_copy(update={"model": model}), uint8, test)
-    lost = manifest.quality[OVERALL]["max_f"] - quantized.quality[OVERALL]["max_f"]
-    if lost >= MOST_LOST:
-        return float32, manifest
-    return uint8, quantized.model_copy(update={"quality_float32": manifest.quality})
+def _quantize(float32: Converted, folder: Path, train: Sequence[Pair], test: Sequence[Pair]) -> Converted:
+    """The same in 8 bits, in a new `folder`, its ranges from the pictures in `train`."""
+    folder.mkdir()
+    quantize(float32.folder / "model.onnx", folder / "model.onnx", _calibration(train, float32.manifest))
+    _copy_metadata(float32.folder / "model.onnx", folder / "model.onnx")
+    model = _model_file(folder, "uint8", float32.network)
+    manifest = float32.manifest.model_copy(update={"model": model, "quality_float32": float32.manifest.quality})
+    return Converted(_measure(manifest, folder, test), float32.network, folder)
 
 
 def _calibration(train: Sequence[Pair], manifest: Manifest) -> Iterator[Tensor]:
@@ -203,14 +189,3 @@ def _rounded(scores: dict[str, Result]) -> dict[str, dict[str, float]]:
         name: {key: round(float(value), 5) for key, value in result.items() if not isinstance(value, list)}
         for name, result in ordered.items()
     }
-
-
-def _publish(model_folder: Path, others: Sequence[Path], manifest: Manifest, out: Path) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    for source in (model_folder / "model.onnx", *others):
-        replace(out / source.name, partial(shutil.copyfile, source))
-    write_card(manifest, out)
-    text = manifest.model_dump_json(indent=2, exclude_none=True) + "\n"
-    replace(out / MANIFEST, lambda path: path.write_text(text))  # last, so that it means complete
-    if Manifest.model_validate_json(text) != manifest:
-        raise BundleError(f"{out / MANIFEST}: does not read back as written")

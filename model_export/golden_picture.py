@@ -1,11 +1,29 @@
 """The picture in every manifest by which a bundle checks itself: drawn here, so that it is nobody's photograph."""
 
+import base64
+
 import cv2
 import numpy as np
 
 from app.imaging.preprocess import Image
+from app.inference.golden import golden_answer
+from app.inference.manifest import Golden
+from app.inference.predictor import Predictor
 
 WIDTH, HEIGHT = 96, 72
+TOLERANCE = {"float32": 1e-3, "float16": 1e-2, "uint8": 0.05}  # kernels differ a little between processors
+
+
+def unanswered_golden(precision: str) -> Golden:
+    """The golden sample for a manifest whose network has not been asked yet."""
+    picture = base64.b64encode(golden_png()).decode()
+    return Golden(picture=picture, expected=(0.0,), tolerance=TOLERANCE[precision])
+
+
+def answered_golden(predictor: Predictor) -> Golden:
+    """The golden sample with what this network answers, as its manifest is to have it."""
+    expected = tuple(round(value, 6) for value in golden_answer(predictor, golden_picture()))
+    return unanswered_golden(predictor.manifest.model.precision).model_copy(update={"expected": expected})
 
 
 def golden_picture() -> Image:

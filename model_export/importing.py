@@ -1,6 +1,5 @@
 """Somebody else's ONNX file as a bundle: checked, tried on the golden picture, and described for the server."""
 
-import base64
 import hashlib
 import re
 import shutil
@@ -16,19 +15,17 @@ import numpy as np
 import onnx
 from onnx import TensorProto
 
-from app.atomic import replace
 from app.errors import BundleError
-from app.inference.golden import check_golden, golden_answer
-from app.inference.manifest import MANIFEST, NAME_PATTERN, Golden, Manifest, ModelFile, OutputSpec
+from app.inference.golden import check_golden
+from app.inference.manifest import MANIFEST, NAME_PATTERN, Manifest, ModelFile, OutputSpec
 from app.inference.onnx_predictor import foreground_plane, load_predictor
-from model_export.card import write_card
-from model_export.golden_picture import golden_picture, golden_png
+from model_export.golden_picture import answered_golden, golden_picture, unanswered_golden
 from model_export.import_spec import ImportSpec
+from model_export.publish import publish
 from model_export.words import reason
 
 FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16)
 QUANTISED = {"QuantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "ConvInteger", "MatMulInteger"}
-GOLDEN_TOLERANCE = {"float32": 1e-3, "float16": 1e-2, "uint8": 0.05}  # kernels differ a little between processors
 SLACK = 0.01  # how far outside [0, 1] rounding may take an alpha
 
 Precision = Literal["float32", "float16", "uint8"]
@@ -57,10 +54,11 @@ def import_onnx(job: Import, out: Path) -> Manifest:
         _copy(job.file, model, work / "model.onnx")
         draft = _describe(job, model, (work / "model.onnx").read_bytes())
         _check_range(_raw_answer(draft, work), job.spec)
-        manifest = _with_golden(draft, work)
+        (work / MANIFEST).write_text(draft.model_dump_json())
+        manifest = draft.model_copy(update={"golden": answered_golden(load_predictor(work))})
         (work / MANIFEST).write_text(manifest.model_dump_json())
         check_golden(load_predictor(work))
-        _publish(work / "model.onnx", manifest, out)
+        publish([work / "model.onnx"], manifest, out)
     return manifest
 
 
@@ -117,9 +115,7 @@ def _describe(job: Import, model: onnx.ModelProto, data: bytes) -> Manifest:
             dimensions=_dimensions(source, job),
             parameters=sum(prod(tensor.dims) for tensor in model.graph.initializer if tensor.data_type in FLOATS),
         ),
-        golden=Golden(
-            picture=base64.b64encode(golden_png()).decode(), expected=(0.0,), tolerance=GOLDEN_TOLERANCE[precision]
-        ),
+        golden=unanswered_golden(precision),
     )
 
 
@@ -210,13 +206,6 @@ def _check_range(values: Any, spec: ImportSpec) -> None:
         )
 
 
-def _with_golden(draft: Manifest, work: Path) -> Manifest:
-    (work / MANIFEST).write_text(draft.model_dump_json())
-    answer = golden_answer(load_predictor(work), golden_picture())
-    expected = tuple(round(value, 6) for value in answer)
-    return draft.model_copy(update={"golden": draft.golden.model_copy(update={"expected": expected})})
-
-
 def _precision(model: onnx.ModelProto) -> Precision:
     if any(node.op_type in QUANTISED for node in model.graph.node):
         return "uint8"
@@ -224,14 +213,6 @@ def _precision(model: onnx.ModelProto) -> Precision:
     singles = sum(prod(t.dims) for t in model.graph.initializer if t.data_type == TensorProto.FLOAT)
     half = model.graph.input[0].type.tensor_type.elem_type == TensorProto.FLOAT16 or halves > singles
     return "float16" if half else "float32"
-
-
-def _publish(model: Path, manifest: Manifest, out: Path) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    replace(out / "model.onnx", lambda path: shutil.copyfile(model, path))
-    write_card(manifest, out)
-    text = manifest.model_dump_json(indent=2, exclude_none=True) + "\n"
-    replace(out / MANIFEST, lambda path: path.write_text(text))  # last, so that it means complete
 
 
 def _shape(value: onnx.ValueInfoProto) -> tuple[int | str, ...]:

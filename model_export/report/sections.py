@@ -11,7 +11,7 @@ from app.imaging.alpha import to_size
 from app.imaging.preprocess import Tensor
 from app.inference.manifest import Manifest
 from app.inference.predictor import Predictor, Prepared
-from model_export.card import MAIN_MEASURE, MEASURES
+from model_export.card import COUNTS, MAIN_MEASURE, MEASURES
 from model_export.data import TEST_PERCENT, VALIDATION_PERCENT, Pair, load_pair
 from model_export.evaluate import OVERALL, Result
 from model_export.report import figures
@@ -26,7 +26,6 @@ Section = dict[str, Any]
 
 BEST, WORST = 6, 10
 LOWER_IS_BETTER = frozenset({"mae", "loss"})
-COUNTS = frozenset({"pictures", "parts"})
 KINDS = ("background", "foreground")
 LOOKS = (
     ("Foreground, rightly and surely", 1, True),
