@@ -31,6 +31,16 @@ def test_ray_sends_no_more_than_a_replica_admits() -> None:
     assert DEPLOYMENT["max_ongoing_requests"] <= cores + int(APPLICATION["runtime_env"]["env_vars"]["CUTOUT_QUEUE"])
 
 
+def test_ray_knows_every_word_of_the_configuration() -> None:
+    schema = pytest.importorskip("ray.serve.schema", reason="needs Ray, which the extra `ray` has")
+    from ray.serve.config import AutoscalingConfig
+
+    read = schema.ServeDeploySchema.model_validate(CONFIG)  # unknown words are passed over: what is left must be all
+    assert read.model_dump(mode="json", exclude_unset=True) == CONFIG
+    scaling = AutoscalingConfig(**DEPLOYMENT["autoscaling_config"])
+    assert scaling.model_dump(mode="json", exclude_unset=True) == DEPLOYMENT["autoscaling_config"]
+
+
 def test_the_import_path_leads_to_the_deployment() -> None:
     pytest.importorskip("ray", reason="needs Ray, which the extra `ray` has")
     module, _, name = APPLICATION["import_path"].partition(":")
