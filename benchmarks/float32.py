@@ -10,7 +10,11 @@ from app.inference.onnx_predictor import load_predictor
 
 
 def float32_bundle(shipped: Path, folder: Path, size: int) -> Path:
-    """A bundle in `folder` with the same weights in float32, for a canvas of `size` x `size`: convolutions fit any."""
+    """A bundle in `folder` with the same weights in float32, for a canvas of `size` x `size`: convolutions fit any.
+
+    The network is asked once, about the picture alone, also where the shipped form asks it about the mirror image too:
+    that is what other servers run it as.
+    """
     manifest = read_manifest(shipped)
     spec = manifest.preprocess.model_copy(update={"size": size})
     manifest = manifest.model_copy(update={"preprocess": spec})

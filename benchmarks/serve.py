@@ -36,6 +36,7 @@ from benchmarks.load import Exchange, ask, closed_loop, percentiles, run, status
 from benchmarks.pictures import SIZES, photographs
 from benchmarks.serve_report import write_report
 from benchmarks.servers import ROOT, Server, cutout_server
+from model_export.report.timing import processor
 
 RESULTS = ROOT / "benchmarks" / "results"
 CLIENTS = (1, 2, 4, 16)
@@ -222,18 +223,12 @@ def _network(bundles: Bundles) -> dict[str, Any]:
 
 def machine() -> dict[str, Any]:
     """What the figures were taken on."""
-    cpu = next((line.split(":", 1)[1].strip() for line in _cpuinfo() if line.startswith("model name")), "unknown")
     return {
-        "cpu": cpu,
+        "cpu": processor(),
         "cores": len(os.sched_getaffinity(0)),
         "python": platform.python_version(),
         "load_average_before": os.getloadavg()[0],
     }
-
-
-def _cpuinfo() -> Sequence[str]:
-    path = Path("/proc/cpuinfo")
-    return path.read_text().splitlines() if path.is_file() else []
 
 
 def _now() -> str:

@@ -13,8 +13,8 @@ from app.errors import DataError
 from app.imaging.preprocess import Image, resize
 from model_export.data import SPLITS, Mask, Pair, Split, load_pair, select
 from model_export.duplicates import Twins, fingerprint_of, twins
+from model_export.headers import read_header
 from model_export.pairs import scan
-from model_export.pictures import read_header
 from model_export.progress import track
 
 SMALL_PICTURE = 64  # pixels of the shorter side
@@ -146,9 +146,7 @@ def is_inverted(mask: Mask) -> bool:
 def _full_size(pair: Pair, image: Image) -> tuple[int, int]:
     """Width and height of the upright picture in the file, which may have been decoded reduced."""
     header = read_header(pair.image_path)
-    if header is None:
-        return image.shape[1], image.shape[0]
-    return (header.height, header.width) if header.orientation > 4 else (header.width, header.height)
+    return header.upright if header else (image.shape[1], image.shape[0])
 
 
 def _about_sets(root: Path, pairs: Sequence[Pair]) -> list[Finding]:

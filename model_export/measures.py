@@ -31,10 +31,8 @@ class MaskScore:
         predicted = inside + outside
         self.precision += np.where(predicted > 0, inside / np.maximum(predicted, 1), 1.0)
         self.recall += inside / max(int(truth.sum()), 1)
-        self.absolute_error += float(np.abs(alpha.astype(np.float32) / 255 - truth).mean())
-        chosen = alpha >= 128
-        united = int((chosen | truth).sum())
-        self.intersection_over_union += float((chosen & truth).sum() / united) if united else 1.0
+        self.absolute_error += mean_absolute_error(alpha, truth)
+        self.intersection_over_union += iou(alpha, truth)
         self.structure += s_measure(alpha, truth)
         self.pictures += 1
 
@@ -55,6 +53,18 @@ class MaskScore:
         precision, recall = self.precision / max(self.pictures, 1), self.recall / max(self.pictures, 1)
         weighted = BETA_SQUARED * precision + recall
         return float(np.max((1 + BETA_SQUARED) * precision * recall / np.maximum(weighted, 1e-9)))
+
+
+def iou(alpha: NDArray[np.uint8], truth: NDArray[np.bool_]) -> float:
+    """Intersection over union of alpha (H, W) uint8, foreground from 128 on, and truth (H, W); 1 if both are empty."""
+    chosen = alpha >= 128
+    united = int((chosen | truth).sum())
+    return float((chosen & truth).sum() / united) if united else 1.0
+
+
+def mean_absolute_error(alpha: NDArray[np.uint8], truth: NDArray[np.bool_]) -> float:
+    """How far alpha (H, W) uint8, 255 = foreground, is from truth (H, W) on the mean over the pixels, in [0, 1]."""
+    return float(np.abs(alpha.astype(np.float32) / 255 - truth).mean())
 
 
 def s_measure(alpha: NDArray[np.uint8], truth: NDArray[np.bool_]) -> float:

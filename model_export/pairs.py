@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from app.errors import CutoutError, DataError
-from app.imaging.header import sniff
+from app.errors import DataError
+from model_export.headers import read_header
 
 MaskForm = Literal["gray", "trimap", "labels", "alpha", "polygons"]
 
@@ -188,7 +188,8 @@ def _beside(folder: Path, file: Path, name: str) -> Path | None:
 def _cutouts(folder: Path) -> Found | None:
     for place in (folder, folder / "images"):
         files = _pictures(place)
-        if files and _has_alpha(files[0]):
+        header = read_header(files[0]) if files else None
+        if header is not None and header.has_alpha:
             return Found([Pair(_name(folder), path.stem, path.stem, path, path, "alpha") for path in files], [])
     return None
 
@@ -221,13 +222,6 @@ def _pictures(folder: Path, suffixes: Iterable[str] = IMAGE_SUFFIXES) -> list[Pa
 
 def _bare(stem: str) -> str:
     return re.sub(r"[_-]mask$", "", stem)
-
-
-def _has_alpha(path: Path) -> bool:
-    try:
-        return sniff(path.read_bytes()).has_alpha
-    except CutoutError:
-        return False
 
 
 def _name(folder: Path) -> str:

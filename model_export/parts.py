@@ -62,7 +62,7 @@ class Picture:
 
 def draw_parts(mask: Mask, sizes: Sequence[float], pairs: int, rng: Generator) -> list[Part]:
     """`pairs` pairs of a foreground and a background part of a mask (H, W) uint8, foreground first; or none at all."""
-    drawable = [positions for positions in (_Positions(mask, size) for size in sizes) if positions.has_both_labels]
+    drawable = _drawable(mask, sizes)
     if not drawable:
         return []
     chosen = [drawable[index] for index in rng.integers(len(drawable), size=pairs)]
@@ -74,7 +74,7 @@ def draw_unevenly(mask: Mask, sizes: Sequence[float], count: int, share: float, 
 
     Classes as unlike in number as in the pictures of a real task: not in pairs, though each size is drawn alike.
     """
-    drawable = [positions for positions in (_Positions(mask, size) for size in sizes) if positions.has_both_labels]
+    drawable = _drawable(mask, sizes)
     if not drawable:
         return []
     foreground = min(max(1, round(count * share)), count - 1)
@@ -119,6 +119,11 @@ def judged_parts(picture: Picture, sizes: Sequence[float], spec: PreprocessSpec)
     tensors = [normalize(fit(part.cut(picture.image), spec)[0], spec) for part in parts]
     x = np.concatenate(tensors) if tensors else np.zeros((0, *spec.tensor_shape), np.float32)
     return x, np.array([part.label for part in parts], np.int64)
+
+
+def _drawable(mask: Mask, sizes: Sequence[float]) -> list["_Positions"]:
+    """The sizes at which a mask has parts of both classes, with the places of each."""
+    return [positions for size in sizes if (positions := _Positions(mask, size)).has_both_labels]
 
 
 class _Positions:

@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import CutoutError, DataError
-from app.imaging.header import Header, sniff
+from app.errors import DataError
+from app.imaging.header import Header
 from app.imaging.preprocess import Image
+from model_export.headers import read_header
 from model_export.pairs import Pair, Shapes
 
 Mask = NDArray[np.uint8]
@@ -27,12 +28,22 @@ def load_image(path: Path, least: int | None = None) -> Image:
     With `least`, a JPEG whose sides are far longer is decoded at a half, a quarter or an eighth, so that a picture of
     a phone's 12 megapixels never stands in memory. Raises DataError naming the file if it can't be read.
     """
-    return _load(path, least)[0]
+    return load_sized(path, least)[0]
 
 
 def load_sized(path: Path, least: int | None = None) -> tuple[Image, tuple[int, int]]:
     """As `load_image`, and the (height, width) of the upright picture in the file."""
-    return _load(path, least)
+    header = read_header(path)
+    if header is not None and header.has_alpha:
+        image = _on_white(_decode(path, cv2.IMREAD_UNCHANGED))
+        return image, image.shape[:2]
+    factor = _factor(header, least)
+    bgr = _decode(path, REDUCED_COLOR[factor] if factor > 1 else cv2.IMREAD_COLOR)
+    image = np.ascontiguousarray(bgr[:, :, ::-1])
+    if factor == 1 or header is None:
+        return image, image.shape[:2]
+    width, height = header.upright
+    return image, (height, width)
 
 
 def load_mask(pair: Pair) -> Mask:
@@ -58,28 +69,6 @@ def load_cutout(path: Path) -> NDArray[np.uint8]:
     if bgra.ndim != 3 or bgra.shape[2] != 4:
         raise DataError(f"{path}: a cut-out needs an alpha channel")
     return np.ascontiguousarray(bgra[:, :, [2, 1, 0, 3]])
-
-
-def read_header(path: Path) -> Header | None:
-    """What a file says of itself, or None where it is of no format that has been read here."""
-    try:
-        return sniff(path.read_bytes())
-    except CutoutError:
-        return None
-
-
-def _load(path: Path, least: int | None) -> tuple[Image, tuple[int, int]]:
-    header = read_header(path)
-    if header is not None and header.has_alpha:
-        image = _on_white(_decode(path, cv2.IMREAD_UNCHANGED))
-        return image, image.shape[:2]
-    factor = _factor(header, least)
-    bgr = _decode(path, REDUCED_COLOR[factor] if factor > 1 else cv2.IMREAD_COLOR)
-    image = np.ascontiguousarray(bgr[:, :, ::-1])
-    if factor == 1 or header is None:
-        return image, image.shape[:2]
-    upright = (header.width, header.height) if header.orientation > 4 else (header.height, header.width)
-    return image, upright
 
 
 def _factor(header: Header | None, least: int | None) -> int:

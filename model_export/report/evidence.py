@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from app.imaging.alpha import Matte
 from app.imaging.preprocess import Tensor
 from model_export.data import Mask, Pair
+from model_export.measures import iou, mean_absolute_error
 from model_export.part_measures import Labels, Probabilities, cross_entropy
 from model_export.report.curves import ScoreCounts
 
@@ -70,11 +71,8 @@ class Evidence:
             self._keep(part, bool(right[place]))
 
     def alpha(self, pair: Pair, alpha: Matte, mask: Mask) -> None:
-        truth, chosen = mask >= 128, alpha >= 128
-        united = int((truth | chosen).sum())
-        overlap = int((truth & chosen).sum()) / united if united else 1.0
-        error = float(np.abs(alpha.astype(np.float32) / 255 - truth).mean())
-        self.pictures.append(PictureScore(pair, overlap, error))
+        truth = mask >= 128
+        self.pictures.append(PictureScore(pair, iou(alpha, truth), mean_absolute_error(alpha, truth)))
         for label, pixels in enumerate((~truth, truth)):
             self._levels[label] += np.bincount(alpha[pixels], minlength=LEVELS) / mask.size
 

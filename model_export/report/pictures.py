@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.imaging.alpha import Matte
-from app.imaging.preprocess import Image, resize
+from app.imaging.preprocess import Image
 from model_export.data import Mask
 
-LONGEST = 240  # pixels; shown at half that on fine screens
+LONGEST = 240  # pixels of the longer side; shown at half that on fine screens
 OUTLINE = (255, 0, 170)  # a colour that photographs seldom have
 FOR, AGAINST = (225, 85, 20), (40, 95, 215)
 FADED = 0.82
@@ -23,13 +23,6 @@ def data_uri(image: NDArray[np.uint8]) -> str:
     written, data = cv2.imencode(".webp", np.ascontiguousarray(bgr), [cv2.IMWRITE_WEBP_QUALITY, QUALITY])
     assert written
     return f"data:image/webp;base64,{base64.b64encode(data.tobytes()).decode()}"
-
-
-def thumbnail(image: NDArray[np.uint8], longest: int = LONGEST) -> NDArray[np.uint8]:
-    """The image reduced to that many pixels on its longer side; smaller ones as they are."""
-    height, width = image.shape[:2]
-    ratio = min(1.0, longest / max(height, width))
-    return resize(image, max(1, round(width * ratio)), max(1, round(height * ratio)))
 
 
 def faded(image: Image, mask: Mask) -> Image:

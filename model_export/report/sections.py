@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from app.imaging.alpha import to_size
+from app.imaging.compose import limit_size
 from app.imaging.preprocess import Tensor
 from app.inference.manifest import Manifest
 from app.inference.predictor import Predictor, Prepared
@@ -19,7 +20,7 @@ from model_export.report.curves import ScoreCounts, calibration, confusion_at, p
 from model_export.report.evidence import Evidence, PictureScore, TellingPart
 from model_export.report.history import History
 from model_export.report.occlusion import occlusion_map
-from model_export.report.pictures import data_uri, faded, heat, shown, thumbnail, with_outline
+from model_export.report.pictures import LONGEST, data_uri, faded, heat, shown, with_outline
 from model_export.report.timing import Timing
 
 Section = dict[str, Any]
@@ -124,7 +125,7 @@ def pictures(predictor: Predictor, evidence: Evidence, result: Result) -> Sectio
 def overlay_panels(pair: Pair, predictors: Iterable[tuple[str, Predictor]]) -> list[Section]:
     """The picture, its true mask, and the alpha of each predictor under its name."""
     image, mask = load_pair(pair)
-    small, small_mask = thumbnail(image), thumbnail(mask)
+    small, small_mask = limit_size(image, LONGEST), limit_size(mask, LONGEST)
     panels = [_panel("picture", data_uri(small)), _panel("truth", data_uri(faded(small, small_mask)))]
     for name, predictor in predictors:
         prepared = predictor.prepare(image)

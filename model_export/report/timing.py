@@ -68,10 +68,11 @@ def _steps(predictor: Predictor, image: Image, clock: Callable[[], float]) -> tu
 
 def machine() -> str:
     """The processor's name and the cores that this process may use."""
-    return f"{_processor()}, {len(os.sched_getaffinity(0))} cores"
+    return f"{processor()}, {len(os.sched_getaffinity(0))} cores"
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The processor's name, as Linux or else Python has it."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
