@@ -18,7 +18,7 @@ T = TypeVar("T")
 FileFormat = Literal["jpeg", "png", "webp", "gif", "bmp", "tiff", "avif"]
 
 MAX_PARTS = 50_000  # chunks, segments, boxes or tags looked at; no real file comes near, a hostile one costs 20 ms
-MAX_SCANS = 200  # of a progressive JPEG, which has about 10: each costs a pass over the picture, however few its bytes
+MAX_SCANS = 200  # of a JPEG; a progressive one has about 10. Each costs a pass over the picture, however few its bytes
 
 WIDTH, HEIGHT, ORIENTATION, TILE_WIDTH, TILE_HEIGHT, EXTRA_SAMPLES = 256, 257, 274, 322, 323, 338  # TIFF tags
 FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})  # JPEG's SOF markers
@@ -86,7 +86,8 @@ def _read_jpeg(data: bytes) -> Header:
             orientation = _exif_orientation(data[start + 6 : end])
         elif marker in FRAMES:
             height, width = struct.unpack_from(">HH", data, start + 1)
-            if marker not in (0xC0, 0xC1) and _has_too_many_scans(data, end):
+            interleaved = marker in (0xC0, 0xC1) and _first_scan_has(data[start + 5], data, end)
+            if not interleaved and _has_too_many_scans(data, end):
                 raise ValueError("too many scans")
             return Header("jpeg", width, height, orientation or 1)
     raise ValueError("no frame header")
@@ -108,10 +109,16 @@ def _jpeg_segments(data: bytes, position: int = 2) -> Iterator[tuple[int, int, i
             position = end
 
 
+def _first_scan_has(components: int, data: bytes, position: int) -> bool:
+    """Whether all of them are in it: then decoders take no other scan of a sequential JPEG."""
+    first = next((start for marker, start, _ in _bounded(_jpeg_segments(data, position)) if marker == 0xDA), None)
+    return first is not None and data[first] == components
+
+
 def _has_too_many_scans(data: bytes, position: int) -> bool:
     if data.count(b"\xff\xda", position) <= MAX_SCANS:  # a fast upper bound, which nearly every file passes
         return False
-    scans = (marker for marker, _, _ in _jpeg_segments(data, position) if marker == 0xDA)
+    scans = (marker for marker, _, _ in _bounded(_jpeg_segments(data, position)) if marker == 0xDA)
     return sum(1 for _ in islice(scans, MAX_SCANS + 1)) > MAX_SCANS
 
 

@@ -105,6 +105,17 @@ def test_a_progressive_jpeg_of_endless_scans_is_refused() -> None:
         codec.decode(data[:second] + data[first:second] * MAX_SCANS + data[second:], 10**6)
 
 
+def test_a_sequential_jpeg_of_endless_empty_scans_is_refused() -> None:
+    grey = file("JPEG", 64, 64, "L")
+    frame, scan = grey.index(b"\xff\xc0"), grey.index(b"\xff\xda")
+    planes = b"\xff\xc0" + struct.pack(">HBHHB", 17, 8, 64, 64, 3) + b"".join(bytes((c, 0x11, 0)) for c in (1, 2, 3))
+    color = grey[:frame] + planes + grey[frame + 13 : scan]
+    scans = [grey[scan : scan + 5] + bytes((c,)) + grey[scan + 6 : -2] for c in (1, 2, 3)]
+    assert codec.decode(color + b"".join(scans) + b"\xff\xd9", 10**6).width == 64
+    with pytest.raises(UndecodablePicture):
+        codec.decode(color + b"".join(scans) + MAX_SCANS * scans[0][:10] + b"\xff\xd9", 10**6)
+
+
 def test_a_tiff_with_tiles_far_larger_than_its_picture_is_refused() -> None:
     tags = [(256, 4, 1, 16), (257, 4, 1, 16), (322, 4, 1, 1 << 20), (323, 4, 1, 1 << 20)]
     tiff = b"II*\0" + struct.pack("<IH", 8, len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags)
