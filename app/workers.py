@@ -7,19 +7,26 @@ and only as many of those as have together no more pixels than there is room for
 
 import asyncio
 import functools
+import logging
+import os
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from app.clock import Clock
 from app.errors import CutoutError, Overloaded, TooSlow
 from app.imaging.header import sniff
 
+log = logging.getLogger("cutout")
+
 T = TypeVar("T")
+HUNG = 70  # exit status of a process with a thread that doesn't come back (EX_SOFTWARE of sysexits.h)
+PATIENCE = 60.0  # seconds that a thread has to come back once nobody waits for its work
 CHECK_SECONDS = 0.1  # how often work that waits for room looks whether anybody still waits for it
 
 
@@ -69,10 +76,15 @@ class Room:
 
 
 class Workers:
-    """Threads for the work on pictures, apart from AnyIO's pool, which uploads share."""
+    """Threads for the work on pictures, apart from AnyIO's pool, which uploads share.
 
-    def __init__(self, threads: int, queue: int, room: Room) -> None:
-        self.threads, self.permits, self.room = threads, threads + queue, room
+    Code that hangs, a decoder's say, would keep its thread for ever, and soon there were none left. So the process
+    ends with HUNG where a thread has not come back `patience` seconds after its work was given up: whoever started
+    the process starts another.
+    """
+
+    def __init__(self, threads: int, queue: int, room: Room, patience: float = PATIENCE) -> None:
+        self.threads, self.permits, self.room, self.patience = threads, threads + queue, room, patience
         self.admitted = 0
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="picture")
 
@@ -100,6 +112,8 @@ class Workers:
             raise TooSlow("the request took longer than this server allows") from None
         finally:
             clock.abandon()
+            if not future.done():
+                asyncio.get_running_loop().call_later(self.patience, _end_if_hung, weakref.ref(future))
 
     async def close(self) -> None:
         """Let the threads finish what they work on."""
@@ -109,3 +123,11 @@ class Workers:
         with self.room.hold(uploads, clock):
             clock.add("queue", submitted)
             return work(clock)
+
+
+def _end_if_hung(work: "weakref.ref[Future[Any]]") -> None:
+    """End the process unless that work is done. A weak reference: nothing that nobody waits for is kept for it."""
+    future = work()
+    if future is not None and not future.done():
+        log.critical("a picture has been worked on long after it was given up: this process ends, to be replaced")
+        os._exit(HUNG)

@@ -1,6 +1,8 @@
 """Admission and deadlines."""
 
 import asyncio
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -10,7 +12,7 @@ import pytest
 from app.clock import Clock
 from app.cores import usable_cores
 from app.errors import Abandoned, Overloaded, TooSlow
-from app.workers import Room, Workers
+from app.workers import HUNG, Room, Workers
 from tests.pictures import disc, encoded
 
 ROOM = Room(pixels=10_000, largest=10_000)
@@ -94,6 +96,32 @@ def test_whoever_waits_for_room_in_vain_goes_and_what_is_refused_takes_none() ->
             pass
     with room.hold((encoded(disc(100, 90)),), patient):
         pass
+
+
+HANGING = """
+import asyncio, threading, time
+from app.clock import Clock
+from app.errors import TooSlow
+from app.workers import Room, Workers
+
+async def serve(never: threading.Event) -> None:
+    workers = Workers(threads=1, queue=1, room=Room(1, 1), patience=0.2)
+    for work in (lambda clock: time.sleep(0.02), lambda clock: never.wait()):
+        try:
+            await workers.run(work, Clock(time.monotonic() + 0.01))
+        except TooSlow:
+            print("too slow", flush=True)
+        await asyncio.sleep(0.5)
+    print("still here")
+
+asyncio.run(serve(threading.Event()))
+"""
+
+
+def test_a_process_with_a_thread_that_never_comes_back_ends() -> None:
+    ended = subprocess.run([sys.executable, "-c", HANGING], capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout) == (HUNG, "too slow\ntoo slow\n")
+    assert "to be replaced" in ended.stderr
 
 
 def test_a_clock_stops_work_that_nobody_waits_for() -> None:
