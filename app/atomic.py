@@ -1,5 +1,6 @@
 """Files that are there whole or not at all."""
 
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -9,11 +10,17 @@ def replace(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` make a file beside `path`, then move it there: whoever looks sees the old file or the whole new one.
 
     The file in between is hidden, a process's own, since another may be writing its own of the same name, and ends as
-    `path` does, since some writers go by that. Raises what `write` raises, and OSError.
+    `path` does, since some writers go by that; its name is short, since that of `path` may be as long as names can be.
+    Raises what `write` raises, and OSError, which names `path`.
     """
-    part = path.with_name(f".{os.getpid()}-{path.name}")
+    digest = hashlib.blake2b(os.fsencode(path.name), digest_size=8).hexdigest()
+    part = path.with_name(f".{os.getpid()}-{digest}{path.suffix}")
     try:
         write(part)
         part.replace(path)
+    except OSError as error:
+        if error.errno is None or str(error.filename or part) != str(part):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         part.unlink(missing_ok=True)

@@ -21,6 +21,7 @@ CutoutError
 ├── TooSlow                       the deadline of the request has passed
 ├── Abandoned                     the client has gone; nobody waits for the answer
 ├── NotReady                      bundles are still being loaded or checked
+├── NoPictures                    a folder without a picture of a type that is read
 ├── OutputRefused                 a file or folder that must not be written to
 ├── Unreachable                   a server that does not answer, or not as this service does
 ├── ProviderMissing               an execution provider was asked for that onnxruntime does not have
@@ -125,6 +126,10 @@ class Abandoned(CutoutError):
 
 class NotReady(CutoutError):
     code = "not_ready"
+
+
+class NoPictures(CutoutError):
+    code = "no_pictures"
 
 
 class OutputRefused(CutoutError):

@@ -1,5 +1,6 @@
-"""Options and settings in words for whoever types them: what can be chosen, and what pydantic finds wrong."""
+"""Options, settings and files in words for whoever types them: what can be chosen, and what is wrong with what was."""
 
+import errno
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Literal, get_args, get_origin
@@ -47,6 +48,17 @@ def choices(annotation: Any) -> tuple[str, ...]:
     if get_origin(annotation) is Literal:
         return tuple(map(str, get_args(annotation)))
     return next(filter(None, map(choices, get_args(annotation))), ())
+
+
+def explain_os_error(error: OSError) -> str:
+    """What is the matter with which file, as half a sentence."""
+    name = error.filename if isinstance(error.filename, str) else str(error.filename or "")
+    if error.errno == errno.ENOENT:
+        return f"no such file: {name}"
+    if error.errno == errno.EISDIR:
+        return f"{name} is a folder"
+    reason = error.strerror or str(error)
+    return f"{name}: {reason[:1].lower()}{reason[1:]}".removeprefix(": ")
 
 
 def _short(given: object) -> str:

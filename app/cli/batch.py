@@ -20,6 +20,7 @@ from app.cli.engine import Engine
 from app.cli.folders import File, Folder
 from app.cli.manifest import JOURNAL, Journal, Record
 from app.errors import CutoutError, OutputRefused, Unreachable
+from app.explain import explain_os_error
 from app.options import CutoutOptions
 
 JOB = "batch.json"
@@ -65,8 +66,24 @@ def output_folder(folder: Folder, description: Mapping[str, object], force: bool
 
 
 def find_pictures(paths: Iterable[str]) -> list[str]:
-    """Those of `paths` that are pictures, by the ends of their names."""
-    return sorted(path for path in paths if PurePosixPath(path).suffix.lower() in PICTURES)
+    """Those of `paths` that are pictures, by the ends of their names; no cut-outs of another batch, below."""
+    paths = list(paths)
+    made = _folders_of_batches(paths)
+    return sorted(
+        path for path in paths if PurePosixPath(path).suffix.lower() in PICTURES and not path.startswith(made)
+    )
+
+
+def passed_over(paths: Iterable[str], pictures: Iterable[str]) -> Counter[str]:
+    """How many of which kind there are in `paths` that `find_pictures` did not find."""
+    others = sorted(set(paths).difference(pictures))
+    made = _folders_of_batches(others)
+    return Counter(
+        "cut-outs of another batch"
+        if path.startswith(made)
+        else PurePosixPath(path).suffix.lower() or "without a suffix"
+        for path in others
+    )
 
 
 def output_stems(paths: Iterable[str]) -> dict[str, str]:
@@ -126,7 +143,7 @@ def process(engine: Engine, job: Job, folder: Folder, path: str, stem: str) -> R
     except CutoutError as error:
         return _failed(record, f"{error.code}: {error.detail}")
     except OSError as error:
-        return _failed(record, f"file: {error.strerror}: {error.filename}")
+        return _failed(record, f"file: {explain_os_error(error)}")
     except Exception as error:  # a picture that nobody thought of must not end the work on all the others
         return _failed(record, f"internal_error: {type(error).__name__}: {error}")
     return Record(
@@ -166,6 +183,16 @@ def _job_of(folder: Folder) -> str | None:
         return folder.read(JOB).decode(errors="replace")
     except FileNotFoundError:
         return None
+
+
+def _folders_of_batches(paths: Iterable[str]) -> tuple[str, ...]:
+    """Those below, as the beginnings of paths: where there is what a batch says of itself."""
+    said = {JOB: set[str](), JOURNAL: set[str]()}
+    for path in paths:
+        folder, _, name = path.rpartition("/")
+        if folder and name in said:
+            said[name].add(f"{folder}/")
+    return tuple(said[JOB] & said[JOURNAL])
 
 
 def _without_suffix(path: str) -> str:

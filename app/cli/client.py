@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import ssl
 import threading
 import uuid
 from collections.abc import Mapping, Sequence
@@ -24,11 +25,9 @@ class ServerEngine:
 
     def __init__(self, url: str, key: str | None = None) -> None:
         """`url` is the server's address, with the path it is served under where there is one. Raises InvalidUrl."""
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise InvalidUrl(f"{url!r} is not an http or https address")
-        self._url, self._host, self._port, self._path = url, parts.hostname, parts.port, parts.path.rstrip("/")
-        self._kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        scheme, self._host, self._port, self._path = _address(url)
+        self._url = url
+        self._kind = http.client.HTTPSConnection if scheme == "https" else http.client.HTTPConnection
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._threads = threading.local()
         self._connections: list[http.client.HTTPConnection] = []
@@ -103,7 +102,31 @@ class ServerEngine:
             return _exchange(fresh, method, self._path + path, body, headers)
         except (OSError, http.client.HTTPException) as error:
             fresh.close()
-            raise Unreachable(f"no answer from {self._url}: {error}") from error
+            raise Unreachable(f"no answer from {self._url}: {_reason(error)}") from error
+
+
+def _address(url: str) -> tuple[str, str, int | None, str]:
+    """Scheme, host, port and path. Raises InvalidUrl."""
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https") and parts.hostname:
+            return parts.scheme, parts.hostname, parts.port, parts.path.rstrip("/")
+    except ValueError:  # a port that is no number, a bracket that is not closed
+        pass
+    raise InvalidUrl(f"{url!r} is no address of a server; write it as http://HOST:PORT")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return error.verify_message
+    if isinstance(error, ssl.SSLError):
+        return "what answers there does not speak TLS; is it http://?"
+    if isinstance(error, TimeoutError):
+        return f"nothing for {PATIENCE_SECONDS} s"
+    if isinstance(error, http.client.BadStatusLine) and not isinstance(error, http.client.RemoteDisconnected):
+        return "what answers there is no HTTP server"
+    text = getattr(error, "strerror", None) or str(error)
+    return text[:1].lower() + text[1:]
 
 
 def _exchange(

@@ -2,19 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import cv2
-
-from app.api.routes import prediction
-from app.api.schemas import Prediction
 from app.clock import Clock
-from app.inference.manifest import Manifest
-from app.inference.registry import Registry
-from app.main import load_bundles
 from app.options import CutoutOptions
-from app.remover import Remover
 from app.settings import Settings
+
+if TYPE_CHECKING:
+    from app.api.schemas import Prediction
+    from app.inference.manifest import Manifest
 
 
 @dataclass(frozen=True)
@@ -31,11 +27,11 @@ class Engine(Protocol):
 
     def cut_out(self, picture: bytes, options: CutoutOptions, background: bytes | None = None) -> Cutout: ...
 
-    def predict(self, picture: bytes, model: str | None = None, subject: bool = False) -> Prediction: ...
+    def predict(self, picture: bytes, model: str | None = None, subject: bool = False) -> "Prediction": ...
 
-    def models(self) -> Sequence[Manifest]: ...
+    def models(self) -> "Sequence[Manifest]": ...
 
-    def mask_model(self, name: str | None = None) -> Manifest:
+    def mask_model(self, name: str | None = None) -> "Manifest":
         """The model that `cut_out` uses when asked for `name`."""
         ...
 
@@ -49,9 +45,18 @@ class Engine(Protocol):
 
 
 class LocalEngine:
-    """The models of the settings, in this process. Raises BundleError where one can't be loaded."""
+    """The models of the settings, in this process. Raises BundleError where one can't be loaded.
+
+    What it takes is imported with the first one: the command line's help, and a server's clients, do without.
+    """
 
     def __init__(self, settings: Settings) -> None:
+        import cv2
+
+        from app.inference.registry import Registry
+        from app.main import load_bundles
+        from app.remover import Remover
+
         cv2.setNumThreads(1)  # as in the server: a picture has one thread
         self._registry = Registry(settings.default_model)
         self._registry.use(load_bundles(settings))
@@ -61,14 +66,16 @@ class LocalEngine:
         written = self._remover.cut_out(picture, options, Clock(), background)
         return Cutout(written.data, written.media_type, round(written.subject.coverage, 6))
 
-    def predict(self, picture: bytes, model: str | None = None, subject: bool = False) -> Prediction:
+    def predict(self, picture: bytes, model: str | None = None, subject: bool = False) -> "Prediction":
+        from app.api.routes import prediction
+
         clock = Clock()
         return prediction(self._remover.score(picture, clock, model, subject), clock)
 
-    def models(self) -> Sequence[Manifest]:
+    def models(self) -> "Sequence[Manifest]":
         return [predictor.manifest for predictor in self._registry.all()]
 
-    def mask_model(self, name: str | None = None) -> Manifest:
+    def mask_model(self, name: str | None = None) -> "Manifest":
         return self._registry.for_masks(name).manifest
 
     def stop(self) -> None:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import time
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -15,19 +16,20 @@ from rich.table import Table
 from app import __version__
 from app.cli import batch as batches
 from app.cli import cluster, files, folders
-from app.cli.client import ServerEngine
 from app.cli.engine import Engine, LocalEngine
 from app.cli.manifest import Journal, Record
-from app.cli.options import takes, takes_settings
+from app.cli.options import takes, takes_settings, whole_number
 from app.cores import usable_cores
-from app.errors import CutoutError, InvalidOption, OutputRefused
+from app.errors import CutoutError, InvalidOption, InvalidUrl, NoPictures, OutputRefused
+from app.explain import explain_os_error
 from app.interrupts import terminated_as_interrupted
-from app.options import CutoutOptions, Format, PredictOptions
+from app.options import CutoutOptions, PredictOptions
 from app.settings import Settings
 
-FORMATS = {".png": Format.png, ".webp": Format.webp, ".jpg": Format.jpeg, ".jpeg": Format.jpeg, ".zip": Format.zip}
 REFUSED, FAILED, INTERRUPTED = 2, 1, 130
+REFUSALS = (InvalidOption, InvalidUrl, NoPictures, OutputRefused)
 SHOWN_FAILURES = 10
+SHOWN_KINDS = 6
 
 cli = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None, help=__doc__)
 notes = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -52,9 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         cli(arguments, prog_name="cutout")
     except CutoutError as error:
         notes.print(f"cutout: {error.code}: {error.detail}", markup=False)
-        raise SystemExit(REFUSED if isinstance(error, OutputRefused | InvalidOption) else FAILED) from None
+        raise SystemExit(REFUSED if isinstance(error, REFUSALS) else FAILED) from None
     except OSError as error:
-        notes.print(f"cutout: {error.strerror}: {error.filename}", markup=False)
+        notes.print(f"cutout: {explain_os_error(error)}", markup=False)
         raise SystemExit(FAILED) from None
 
 
@@ -78,12 +80,12 @@ def remove(
     api_key: Key = None,
 ) -> None:
     """Remove the background of one picture."""
-    files.refuse_existing(output, force)
-    if "format" not in options.model_fields_set and output != files.STANDARD:
-        options = options.model_copy(update={"format": _format_of(output)})
-    behind = background_image.read_bytes() if background_image else None
+    files.check_output(output, force)
+    asked = options.format if "format" in options.model_fields_set else None
+    options = options.model_copy(update={"format": files.format_of(output, asked)})
+    behind = files.read_background(background_image) if background_image else None
     upload = files.read(picture)
-    with _engine(server, api_key) as engine:
+    with _engine(server, api_key) as engine, files.naming(picture):
         files.write(output, engine.cut_out(upload, options, behind).data)
 
 
@@ -91,8 +93,9 @@ def remove(
 @takes(PredictOptions)
 def predict(options: PredictOptions, picture: Picture, server: Server = None, api_key: Key = None) -> None:
     """Tell whether a picture shows foreground; the JSON of POST /predict on standard output."""
-    with _engine(server, api_key) as engine:
-        answer = engine.predict(files.read(picture), options.model, options.subject)
+    upload = files.read(picture)
+    with _engine(server, api_key) as engine, files.naming(picture):
+        answer = engine.predict(upload, options.model, options.subject)
     print(answer.model_dump_json(exclude_none=not options.subject, indent=2))
 
 
@@ -104,7 +107,13 @@ def batch(
     target: Annotated[str, typer.Argument(metavar="OUT", help="folder of cut-outs and manifest, here or in a bucket")],
     background_image: Background = None,
     jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", min=1, max=256, help="pictures at a time; the cores when absent")
+        int | None,
+        typer.Option(
+            *("--jobs", "-j"),
+            parser=whole_number(1, 256),
+            metavar="INTEGER",
+            help="pictures at a time; the cores when absent",
+        ),
     ] = None,
     parquet: Annotated[
         bool, typer.Option("--parquet", help="write the manifest as Parquet too (needs the extra `batch`)")
@@ -120,13 +129,18 @@ def batch(
 ) -> None:
     """Remove the backgrounds of a folder of pictures, recursively; run again, it goes on where it stopped.
 
-    Ends with 0 when every picture is done, 1 when some failed (they are tried again next time), 130 when interrupted.
+    Ends with 0 when every picture is done, 1 when some failed (they are tried again next time), 2 when nothing was
+    begun (no picture was found, or OUT is another job's), 130 when interrupted.
     """
+    _refuse_files(source, target)
     pictures, out = folders.open_folder(source), folders.open_folder(target)
     _refuse_batch(pictures, out, parquet, server, engine_name)
-    job = batches.Job(pictures, options, background_image.read_bytes() if background_image else None)
-    found = _files_in(pictures, out)
+    job = batches.Job(pictures, options, files.read_background(background_image) if background_image else None)
+    found = _files_in(source, pictures, out)
     paths = batches.find_pictures(found)
+    others = batches.passed_over(found, paths)
+    if not paths:
+        raise NoPictures(f"no picture in {source}" + (f"; {_passed_over(others)}" if others else ""))
     stems = batches.output_stems(paths)
     with _engine(server, api_key) as engine, batches.output_folder(out, job.description(engine), force) as journal:
         journal.forget_failures_outside(paths)
@@ -142,7 +156,7 @@ def batch(
             interrupted = True
         if parquet:
             journal.write_parquet()
-        failures = _summarize(journal, paths, tried, time.monotonic() - began, quiet)
+        failures = _summarize(journal, paths, tried, time.monotonic() - began, others, quiet)
     if interrupted:
         notes.print("interrupted; the same command goes on from here")
     raise typer.Exit(INTERRUPTED if interrupted else FAILED if failures else 0)
@@ -171,7 +185,11 @@ def models(
 @cli.command()
 @takes_settings
 def serve() -> None:
-    """Run the server. Every option is also read from the environment."""
+    """Run the server. Every option is also read from the environment.
+
+    Ends with 0 when told to stop, 2 for an option that can't be read, 3 for an address, a model or a provider that is
+    not to be had.
+    """
     from app.__main__ import main as run
 
     run()
@@ -179,17 +197,12 @@ def serve() -> None:
 
 def _engine(server: str | None, key: str | None) -> closing[Engine]:
     if server:
+        from app.cli.client import ServerEngine
+
         return closing(ServerEngine(server, key))
     from app.__main__ import read_settings
 
     return closing(LocalEngine(read_settings()))
-
-
-def _format_of(output: Path) -> Format:
-    try:
-        return FORMATS[output.suffix.lower()]
-    except KeyError:
-        raise InvalidOption(f"{output}: the name ends in none of {', '.join(FORMATS)}; say --format") from None
 
 
 def _work(
@@ -208,11 +221,17 @@ def _work(
     return batches.run(engine, job, target, journal, stems, paths, jobs or usable_cores())
 
 
-def _files_in(source: folders.Folder, target: folders.Folder) -> dict[str, folders.File]:
+def _files_in(given: str, source: folders.Folder, target: folders.Folder) -> dict[str, folders.File]:
     try:
         return source.files(leave_out=target)
     except FileNotFoundError:
-        raise InvalidOption(f"{source.address}: no such folder") from None
+        raise InvalidOption(f"no such folder: {given}") from None
+
+
+def _refuse_files(source: str, target: str) -> None:
+    for given in (source, target):
+        if Path(given).is_file():
+            raise InvalidOption(f"{given} is a file, not a folder; for one picture: cutout remove")
 
 
 def _refuse_batch(
@@ -250,7 +269,17 @@ def _progress(total: int, quiet: bool) -> Iterator[Callable[[Record], None]]:
         yield advance
 
 
-def _summarize(journal: Journal, paths: list[str], tried: int, seconds: float, quiet: bool) -> int:
+def _passed_over(others: Counter[str]) -> str:
+    """What of the folder is no picture, by the ends of the names."""
+    shown = others.most_common(SHOWN_KINDS)
+    rest = others.total() - sum(count for _, count in shown)
+    kinds = [f"{count} {kind}" for kind, count in shown] + ([f"{rest} others"] if rest else [])
+    return f"passed over: {', '.join(kinds)}"
+
+
+def _summarize(
+    journal: Journal, paths: list[str], tried: int, seconds: float, others: Counter[str], quiet: bool
+) -> int:
     """Say how it went, on standard error. Returns how many pictures have failed."""
     records = [journal.records[path] for path in paths if path in journal.records]
     failures = [record for record in records if record.error is not None]
@@ -263,4 +292,6 @@ def _summarize(journal: Journal, paths: list[str], tried: int, seconds: float, q
         notes.print(
             f"{len(records) - len(failures)} of {len(paths)} done, {len(failures)} failed{rate}: {journal.address}"
         )
+        if others:
+            notes.print(_passed_over(others), markup=False)
     return len(failures)

@@ -75,6 +75,17 @@ def _bad_option(model: type[BaseModel], item: ErrorDetails) -> typer.BadParamete
     return typer.BadParameter(explain(item, model.model_fields[name].description), param_hint=f"'{_flag(name)}'")
 
 
+def whole_number(least: int, most: int) -> Callable[[str], int]:
+    """A reader of an option's text. It raises typer.BadParameter."""
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or not least <= int(text) <= most:
+            raise typer.BadParameter(f"{text!r} is no whole number from {least} to {most}")
+        return int(text)
+
+    return read
+
+
 def _with_parameters(choose: Command, command: Command, added: Iterable[inspect.Parameter]) -> Command:
     signature = inspect.signature(command, eval_str=True)
     own = [parameter for name, parameter in signature.parameters.items() if name != "options"]

@@ -45,7 +45,7 @@ def sha256(data: bytes) -> str:
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
-    """Four pictures, two of one stem, and three files that are none."""
+    """Four pictures, two of one stem, and files that are none."""
     folder = tmp_path / "in"
     (folder / "deep" / "er").mkdir(parents=True)
     (folder / "a.png").write_bytes(encoded(disc(96, 64)))
@@ -54,6 +54,8 @@ def pictures(tmp_path: Path) -> Path:
     (folder / "deep" / "er" / "ü b.webp").write_bytes(encoded(disc(64, 96), ".webp"))
     (folder / "deep" / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
     (folder / "notes.txt").write_text("no picture")
+    for name in ("a.heic", "deep/b.HEIC", "deep/none"):
+        (folder / name).write_bytes(b"no picture that is read")
     (folder / ".hidden.png").write_bytes(encoded(disc()))
     return folder
 
@@ -64,6 +66,7 @@ def test_a_folder_becomes_cut_outs_and_a_manifest(cutout: Cutout, pictures: Path
     assert done.code == 1
     assert "deep/broken.jpg: undecodable_picture" in done.err
     assert "4 of 5 done, 1 failed" in done.err
+    assert "\npassed over: 2 .heic, 1 without a suffix, 1 .txt\n" in done.err
     made = outputs(out)
     assert made.keys() == {"a.png", "deep/b.jpg.png", "deep/b.PNG.png", "deep/er/ü b.png"}
     records = {record["path"]: record for record in manifest(out)}
@@ -117,6 +120,32 @@ def test_a_folder_that_is_somebody_s_is_left_alone(cutout: Cutout, pictures: Pat
     assert done.code == (1 if force else 2)
     assert (mine.read_bytes() == b"mine") is not force
     assert cutout("batch", pictures, pictures, "--force").code == 2
+
+
+def test_a_folder_without_pictures_is_no_success(cutout: Cutout, tmp_path: Path) -> None:
+    source, out = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    done = cutout("batch", source, out, "--quiet")
+    assert (done.code, done.err) == (2, f"cutout: no_pictures: no picture in {source}\n")
+    (source / "a.heic").touch()
+    done = cutout("batch", source, out)
+    assert (done.code, done.err) == (2, f"cutout: no_pictures: no picture in {source}; passed over: 1 .heic\n")
+    assert not out.exists()
+    assert "is a file, not a folder" in cutout("batch", source / "a.heic", out).err
+    assert "is a file, not a folder" in cutout("batch", source, source / "a.heic").err
+    assert cutout("batch", tmp_path / "none", out).err.endswith(f"no such folder: {tmp_path / 'none'}\n")
+
+
+def test_the_cut_outs_of_one_batch_are_no_pictures_for_the_next(cutout: Cutout, tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    (source / "a.png").write_bytes(encoded(disc()))
+    assert cutout("batch", source, source / "one").code == 0
+    done = cutout("batch", source, tmp_path / "two")
+    assert done.code == 0
+    assert outputs(tmp_path / "two").keys() == {"a.png"}
+    assert "passed over: 3 cut-outs of another batch" in done.err
+    assert cutout("batch", source / "one", tmp_path / "three").code == 0
 
 
 def test_another_job_needs_another_folder(cutout: Cutout, pictures: Path, tmp_path: Path) -> None:
