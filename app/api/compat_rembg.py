@@ -120,7 +120,13 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.post("/remove", operation_id="rembgRemove", response_class=Response, responses=RESPONSES)
+@router.post(
+    "/remove",
+    operation_id="rembgRemove",
+    summary="Remove the background of an upload",
+    response_class=Response,
+    responses=RESPONSES,
+)
 async def remove_upload(
     request: Request,
     form: Annotated[RembgForm, Form(media_type="multipart/form-data")],
@@ -131,7 +137,13 @@ async def remove_upload(
     return await _remove(request, await form.file.read(), given)
 
 
-@router.get("/remove", operation_id="rembgRemoveUrl", response_class=Response, responses=RESPONSES)
+@router.get(
+    "/remove",
+    operation_id="rembgRemoveUrl",
+    summary="Remove the background of a picture on the web",
+    response_class=Response,
+    responses=RESPONSES,
+)
 async def remove_url(request: Request, query: Annotated[RembgUrl, Query()]) -> Response:
     """Remove the background of a picture on the web, by rembg's parameters. Off unless the operator allows URLs."""
     given = query.model_dump(exclude_unset=True, exclude={"url"})

@@ -210,7 +210,14 @@ uploads = APIRouter(prefix=PREFIX, route_class=RemoveBgRoute)
 account = APIRouter(prefix=PREFIX, route_class=_Errors)
 
 
-@uploads.post("/removebg", operation_id="removebg", response_class=Response, responses=RESULT, openapi_extra=REQUEST)
+@uploads.post(
+    "/removebg",
+    operation_id="removebg",
+    summary="Remove the background",
+    response_class=Response,
+    responses=RESULT,
+    openapi_extra=REQUEST,
+)
 async def removebg(request: Request) -> Response:
     """Remove a picture's background, by remove.bg's fields."""
     services, clock = services_of(request.app), clock_of(request)
@@ -235,6 +242,7 @@ async def removebg(request: Request) -> Response:
 @account.get(
     "/account",
     operation_id="removebgAccount",
+    summary="A balance, for clients that look at it",
     response_model=Account,
     responses={403: ERRORS[403]},
     dependencies=[RequireKey],

@@ -16,13 +16,19 @@ router = APIRouter(tags=["health"])
 metrics_router = APIRouter(tags=["health"])
 
 
-@router.get("/livez", operation_id="livez", response_model=Health)
+@router.get("/livez", operation_id="livez", summary="Is the process alive?", response_model=Health)
 async def livez() -> Response:
     """The process is alive. Never waits for work in progress."""
     return JSONResponse({"status": "ok"})
 
 
-@router.get("/readyz", operation_id="readyz", response_model=Health, responses=documented(503))
+@router.get(
+    "/readyz",
+    operation_id="readyz",
+    summary="May it be sent requests?",
+    response_model=Health,
+    responses=documented(503),
+)
 async def readyz(request: Request) -> Response:
     """Every model is loaded, checked against its golden sample, and warm."""
     if not services_of(request.app).registry.ready:
@@ -30,7 +36,9 @@ async def readyz(request: Request) -> Response:
     return JSONResponse({"status": "ready"})
 
 
-@metrics_router.get("/metrics", operation_id="metrics", response_class=PlainTextResponse)
+@metrics_router.get(
+    "/metrics", operation_id="metrics", summary="Counts and times for Prometheus", response_class=PlainTextResponse
+)
 async def metrics(request: Request) -> Response:
     """Counts and times for Prometheus."""
     return Response(services_of(request.app).metrics.exposition(), media_type=CONTENT_TYPE_PLAIN_0_0_4)

@@ -12,7 +12,9 @@ from app.inference.manifest import Manifest
 router = APIRouter(tags=["models"])
 
 
-@router.get("/models", operation_id="listModels", response_model=ModelList, responses=documented(503))
+@router.get(
+    "/models", operation_id="listModels", summary="What is loaded", response_model=ModelList, responses=documented(503)
+)
 async def list_models(request: Request) -> JSONResponse:
     """Every loaded model with its manifest: preprocessing, training data and their terms, measured quality."""
     registry = services_of(request.app).registry
@@ -26,7 +28,13 @@ async def list_models(request: Request) -> JSONResponse:
     )
 
 
-@router.get("/models/{name}", operation_id="getModel", response_model=Manifest, responses=documented(404, 503))
+@router.get(
+    "/models/{name}",
+    operation_id="getModel",
+    summary="One model's manifest",
+    response_model=Manifest,
+    responses=documented(404, 503),
+)
 async def get_model(request: Request, name: str) -> Response:
     """One model's manifest."""
     try:

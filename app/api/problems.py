@@ -47,6 +47,23 @@ STATUS: dict[type[errors.CutoutError], int] = {
 }
 
 
+EXAMPLES = {
+    400: (
+        errors.MalformedRequest.code,
+        "the body is no form; send multipart/form-data with the picture as its part `file`",
+    ),
+    401: (errors.Unauthorized.code, "a key is needed, in the header X-Api-Key"),
+    404: (errors.UnknownModel.code, "no model 'nobody' is loaded"),
+    408: (errors.SlowUpload.code, "81920 bytes of the body arrived within 10 seconds"),
+    413: (errors.PictureTooLarge.code, "20000 x 20000 pixels; the most taken here is 50000000"),
+    415: (errors.UnsupportedFormat.code, "not a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF picture"),
+    422: (errors.UndecodablePicture.code, "the picture is broken or cut off"),
+    429: (errors.Overloaded.code, "all places are taken"),
+    503: (errors.NotReady.code, "the models are still being loaded"),
+    504: (errors.TooSlow.code, "the deadline has passed"),
+}
+
+
 class InvalidField(BaseModel):
     field: str = Field(examples=["margin"])
     message: str = Field(examples=["'2' is out of range: it must be at most 1"])
@@ -93,10 +110,23 @@ def _render(problem: Problem, request: Request) -> Response:
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The `responses` entry of a route for these problem statuses."""
-    schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
     return {
-        status: {"description": _title(status), "model": Problem, "content": {ProblemResponse.media_type: schema}}
+        status: {
+            "description": _title(status),
+            "model": Problem,
+            "content": {ProblemResponse.media_type: _like(status)},
+        }
         for status in statuses
+    }
+
+
+def _like(status: int) -> dict[str, Any]:
+    """The schema of a problem, and one of that status as an example."""
+    code, detail = EXAMPLES[status]
+    example = Problem(title=_title(status), status=status, code=code, detail=detail)
+    return {
+        "schema": {"$ref": "#/components/schemas/Problem"},
+        "example": example.model_dump(exclude_none=True),
     }
 
 

@@ -1,4 +1,4 @@
-"""`POST /predict`, `/mask`, `/cutout`: validated upload in, the remover's work in a thread, answer out."""
+"""`POST /cutout`, `/mask`, `/predict`: validated upload in, the remover's work in a thread, answer out."""
 
 from typing import Annotated, Any
 
@@ -40,33 +40,10 @@ def _pictures(*media_types: str) -> dict[int | str, dict[str, Any]]:
     return {200: {"description": "The finished picture", "content": content, "headers": ANSWER_HEADERS}, **PROBLEMS}
 
 
-@router.post("/predict", operation_id="predict", response_model=Prediction, responses=PROBLEMS)
-async def predict(request: Request, form: Annotated[PredictForm, MULTIPART]) -> Response:
-    """Tell whether a picture shows foreground: the classifier's probability, and its label at the threshold."""
-    upload = await form.file.read()
-    services, clock = services_of(request.app), clock_of(request)
-    score = await services.workers.run(
-        lambda clock: services.remover.score(upload, clock, form.model, form.subject), clock, upload
-    )
-    return Response(
-        prediction(score, clock).model_dump_json(exclude_none=not form.subject),
-        media_type="application/json",
-        headers={"Server-Timing": clock.server_timing()},
-    )
-
-
-@router.post("/mask", operation_id="mask", response_class=Response, responses=_pictures("image/png"))
-async def mask(request: Request, form: Annotated[MaskForm, MULTIPART]) -> Response:
-    """The alpha as an 8-bit grey PNG as large as the upright upload: 255 foreground, 0 background."""
-    upload, options = await form.file.read(), MaskOptions(**form.model_dump(include=set(MaskOptions.model_fields)))
-    services, clock = services_of(request.app), clock_of(request)
-    written = await services.workers.run(lambda clock: services.remover.mask(upload, options, clock), clock, upload)
-    return picture_response(written, clock)
-
-
 @router.post(
     "/cutout",
     operation_id="cutout",
+    summary="Remove the background",
     response_class=Response,
     responses=_pictures("image/png", "image/webp", "image/jpeg", "application/zip"),
 )
@@ -79,6 +56,34 @@ async def cutout(request: Request, form: Annotated[CutoutForm, MULTIPART]) -> Re
         lambda clock: services.remover.cut_out(upload, options, clock, behind), clock, upload, behind or b""
     )
     return picture_response(written, clock)
+
+
+@router.post(
+    "/mask", operation_id="mask", summary="The mask alone", response_class=Response, responses=_pictures("image/png")
+)
+async def mask(request: Request, form: Annotated[MaskForm, MULTIPART]) -> Response:
+    """The alpha as an 8-bit grey PNG as large as the upright upload: 255 foreground, 0 background."""
+    upload, options = await form.file.read(), MaskOptions(**form.model_dump(include=set(MaskOptions.model_fields)))
+    services, clock = services_of(request.app), clock_of(request)
+    written = await services.workers.run(lambda clock: services.remover.mask(upload, options, clock), clock, upload)
+    return picture_response(written, clock)
+
+
+@router.post(
+    "/predict", operation_id="predict", summary="Is there a subject?", response_model=Prediction, responses=PROBLEMS
+)
+async def predict(request: Request, form: Annotated[PredictForm, MULTIPART]) -> Response:
+    """Tell whether a picture shows foreground: the classifier's probability, and its label at the threshold."""
+    upload = await form.file.read()
+    services, clock = services_of(request.app), clock_of(request)
+    score = await services.workers.run(
+        lambda clock: services.remover.score(upload, clock, form.model, form.subject), clock, upload
+    )
+    return Response(
+        prediction(score, clock).model_dump_json(exclude_none=not form.subject),
+        media_type="application/json",
+        headers={"Server-Timing": clock.server_timing()},
+    )
 
 
 def prediction(score: Score, clock: Clock) -> Prediction:

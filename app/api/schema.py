@@ -9,6 +9,19 @@ from app.api.problems import ProblemResponse
 
 AUTOMATIC = ("HTTPValidationError", "ValidationError")  # FastAPI's own errors, which are problems here
 JSON = "application/json"
+MULTIPART = "multipart/form-data"
+ABOUT = (
+    "Send a picture as the part `file` of a form (`multipart/form-data`); every option is a field beside it. "
+    "Errors of the native calls are `application/problem+json` (RFC 9457): `code` is stable, `detail` is for people. "
+    "The page for people is [here](./)."
+)
+TAGS = {
+    "pictures": "What this service is for",
+    "models": "What is loaded: preprocessing, training data and their terms, measured quality",
+    "compatible with rembg": "For clients of rembg's server: change only the base URL",
+    "compatible with remove.bg": "For clients of remove.bg's API: change only the base URL",
+    "health": "For whoever runs this service",
+}
 
 Node = dict[str, Any]
 
@@ -33,6 +46,9 @@ def exact(schema: Node) -> Node:
             _drop_what_is_never_sent(operation["responses"])
             for content in operation.get("requestBody", {}).get("content", {}).values():
                 _name(content, components)
+            _required_first(operation, components)
+    schema["info"]["description"] = ABOUT
+    schema["tags"] = [{"name": name, "description": what} for name, what in TAGS.items()]
     _say_binary(components)
     for name in AUTOMATIC:
         components.pop(name, None)
@@ -55,6 +71,15 @@ def _name(content: Node, components: Node) -> None:
     if "$ref" not in body:
         components[body["title"]] = body
         content["schema"] = {"$ref": f"#/components/schemas/{body['title']}"}
+
+
+def _required_first(operation: Node, components: Node) -> None:
+    """The picture before the options, in forms that are shown to people."""
+    form = operation.get("requestBody", {}).get("content", {}).get(MULTIPART)
+    if form is not None:
+        body = components[form["schema"]["$ref"].rpartition("/")[2]]
+        required = body.get("required", [])
+        body["properties"] = dict(sorted(body["properties"].items(), key=lambda item: item[0] not in required))
 
 
 def _say_binary(node: object) -> None:

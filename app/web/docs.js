@@ -7,11 +7,20 @@ const startEmpty = {
   },
 };
 
+/** An empty field means the default, just as none does: nobody needs a switch for sending it. */
+const leaveOutEmpty = { wrapComponents: { ParameterIncludeEmpty: () => () => null } };
+
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const paint = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
+dark.addEventListener("change", paint);
+paint();
+
 window.ui = SwaggerUIBundle({
   url: "openapi.json",
   dom_id: "#swagger-ui",
   deepLinking: true,
+  defaultModelsExpandDepth: 0,
   tryItOutEnabled: true,
   validatorUrl: null,
-  plugins: [startEmpty],
+  plugins: [startEmpty, leaveOutEmpty],
 });

@@ -25,14 +25,27 @@ def test_operations_are_named_by_what_they_do() -> None:
         "rembgRemove", "rembgRemoveUrl", "removebg", "removebgAccount",
     }  # fmt: skip
     assert all(operation["description"] for _, operation in OPERATIONS)
+    automatic = {operation["operationId"]: operation["summary"].replace(" ", "").lower() for _, operation in OPERATIONS}
+    assert not [name for name, summary in automatic.items() if summary == name.lower()]
+
+
+def test_what_people_come_for_is_first() -> None:
+    assert SCHEMA["tags"][0]["name"] == "pictures"
+    assert {tag["name"] for tag in SCHEMA["tags"]} == {tag for _, operation in OPERATIONS for tag in operation["tags"]}
+    pictures = [operation["operationId"] for _, operation in OPERATIONS if operation["tags"] == ["pictures"]]
+    assert pictures == ["cutout", "mask", "predict"]
+    for form in ("CutoutForm", "MaskForm", "PredictForm"):
+        assert next(iter(SCHEMA["components"]["schemas"][form]["properties"])) == "file"
 
 
 @pytest.mark.parametrize("operation", NATIVE, ids=lambda operation: operation["operationId"])
 def test_native_errors_are_problems_and_nothing_else(operation: dict[str, Any]) -> None:
-    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     for status, response in operation["responses"].items():
         if status >= "400":
-            assert response["content"] == problem, status
+            assert response["content"].keys() == {"application/problem+json"}, status
+            problem = response["content"]["application/problem+json"]
+            assert problem["schema"] == {"$ref": "#/components/schemas/Problem"}, status
+            assert problem["example"]["status"] == int(status)
 
 
 def test_nothing_is_of_any_type_but_the_record_of_a_training() -> None:

@@ -319,9 +319,24 @@ def test_nothing_sticks_out_and_nothing_moves_where_that_is_not_wanted(page: Pag
 def test_api_docs_try_a_call_under_their_policy_with_no_internet(page: Page, picture: Path) -> None:
     page.open("docs")
     page.until(lambda: page.elements("#operations-pictures-cutout"))
+    assert page.elements(".models:not(.is-open)")
     page.click("#operations-pictures-cutout .opblock-summary-control")
     page.until(lambda: page.elements("[data-property-name=file] input"))
     page.pick(picture, selector="[data-property-name=file] input")
     page.click(".execute")
     page.until(lambda: page.elements(".live-responses-table img"))
     page.until(lambda: page.element(".live-responses-table img").get_property("naturalWidth") == 96)
+    assert "threshold" not in page.text(".curl-command")  # what is left empty is not sent
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1440])
+def test_api_docs_follow_the_reader_s_scheme_and_fit_a_phone(page: Page, scheme: str, width: int) -> None:
+    page.emulate(width, scheme=scheme)
+    page.open("docs")
+    page.until(lambda: page.elements("#operations-pictures-cutout"))
+    page.click("#operations-pictures-cutout .opblock-summary-control")
+    page.until(lambda: page.elements("[data-property-name=file] input"))
+    assert page.script("return document.documentElement.scrollWidth") <= width
+    red = page.script("return getComputedStyle(document.querySelector('.swagger-ui .info')).color.match(/\\d+/)[0]")
+    assert (int(red) > 128) == (scheme == "dark")
