@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.clock import Clock
+from app.errors import ClientError
 from app.geometry import parse_margins, parse_position, parse_region
 from app.imaging import alpha as alphas
 from app.imaging import arrange, codec, compose, pair
@@ -127,7 +128,7 @@ class Remover:
             crop = None if box is None else _in_upload(box, pixels, picture)
             pixels = compose.limit_size(arranged(pixels, box, options), options.size)
         canvas = pixels.shape[1], pixels.shape[0]
-        behind = None if background is None else self._decode(background, clock, lambda width, height: canvas)
+        behind = None if background is None else self._decode_background(background, clock, canvas)
         with clock.stage("postprocess"):
             pixels = dress(pixels, options, behind)
         return replace(_write(pixels, options.format, picture, subject, predictor.manifest, clock), crop=crop)
@@ -138,6 +139,12 @@ class Remover:
             picture = codec.decode(upload, self.max_pixels, least)
             clock.pixels += picture.width * picture.height
             return picture
+
+    def _decode_background(self, upload: bytes, clock: Clock, canvas: tuple[int, int]) -> Picture:
+        try:
+            return self._decode(upload, clock, lambda width, height: canvas)
+        except ClientError as error:
+            raise type(error)(f"the background picture: {error.detail}") from error
 
     def _no_smaller(self, picture: Picture, upload: bytes, clock: Clock, least: Sizing) -> Picture:
         """The same, decoded anew where its arrays are smaller than `least`: what one network sees of a picture must not

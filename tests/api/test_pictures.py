@@ -91,6 +91,12 @@ def test_options_change_the_answer_as_they_say(client: TestClient) -> None:
     assert decoded(jpeg.content)[2, 2].min() > 240
 
 
+def test_a_bad_background_picture_is_told_from_a_bad_picture(client: TestClient) -> None:
+    answer = client.post("/cutout", files={"file": encoded(disc()), "background_image": b"no picture"})
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_format")
+    assert answer.json()["detail"].startswith("the background picture: not a JPEG")
+
+
 def test_a_background_picture_shows_where_the_mask_is_empty(client: TestClient) -> None:
     behind = encoded(np.full((10, 10, 3), (0, 0, 250), np.uint8))
     answer = client.post("/cutout", files={"file": encoded(disc()), "background_image": behind})

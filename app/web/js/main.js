@@ -231,7 +231,7 @@ function showSelected() {
   if (parts && result && !insight?.map) texts.state = methodTexts(insight).verdict;
   stage.show(selected, { texts, map: parts ? insight?.map : undefined });
   $("why").textContent = problem ? reason(problem) : "";
-  $("detail").textContent = problem && !SAY_ALL.has(problem.code) ? problem.detail : "";
+  $("detail").textContent = problem && !sayAll(problem) ? problem.detail : "";
   $("unlock").hidden = problem?.code !== "unauthorized";
   const note = noteOn(selected);
   $("note").textContent = note;
@@ -277,6 +277,11 @@ function noteOn({ status, result, url }) {
 function reason(problem) {
   const key = `problem.${problem.code}`;
   return t(i18n.has(key) ? key : "problem.other");
+}
+
+/** Where two pictures were sent, only the server's sentence tells which one is meant. */
+function sayAll({ code }) {
+  return SAY_ALL.has(code) && !options.fields().some(([name]) => name === "background_image");
 }
 
 function view() {
