@@ -54,12 +54,15 @@ def train(
     import_tensorflow()
     from model_export.report.write import write_run_report
     from model_export.train import train as run
+    from model_export.train_report import next_step, scores
 
     keras_file = origin.keras_file if origin else None
     folder = out or Path("runs") / loaded.name
-    print(run(loaded, data, folder, resume, keras_file, keep, live_report=not no_report))
+    run(loaded, data, folder, resume, keras_file, keep, live_report=not no_report)
+    print(scores(folder))
     if not no_report:
         write_run_report(folder, data)
+    print(next_step(folder, data, loaded.name))
 
 
 data_cli = typer.Typer(no_args_is_help=True, help="Look at training pictures.")
@@ -98,8 +101,9 @@ def evaluate(
     bundle: Annotated[Path, typer.Option(help="a bundle's folder: model.onnx with manifest.json")],
     data: Data,
     split: Annotated[
-        Split, typer.Option(help="test: the pictures that training kept aside; all: every one")
-    ] = Split.ALL,
+        Split,
+        typer.Option(help="test: the pictures that training keeps aside; all: every one, for a bundle that saw none"),
+    ] = Split.TEST,
     alphas: Annotated[bool, typer.Option("--alphas", help="score a classifier's coarse alphas, not its parts")] = False,
     threads: Annotated[int, typer.Option(min=1, help="onnxruntime's threads")] = 1,
     report: Annotated[
@@ -111,12 +115,13 @@ def evaluate(
     from model_export.evaluate import evaluate as run
     from model_export.report.subject import load_subject
     from model_export.report.write import write_report
+    from model_export.run_folder import REPORTS
 
     if no_report:
         result = run(bundle, data, split.value, alphas, threads)
     else:
         subject = load_subject(bundle, data, threads)
-        out = report or Path("runs") / "reports" / f"{subject.manifest.name}-{split.value}.html"
+        out = report or REPORTS / f"{subject.manifest.name}-{split.value}.html"
         result = write_report(subject, data, out, split.value, alphas)
     print(json.dumps(result, indent=2))
 
@@ -125,7 +130,10 @@ def evaluate(
 def report(
     models: Annotated[list[Path], typer.Argument(help="bundles or training runs; several are compared")],
     data: Data,
-    out: Annotated[Path | None, typer.Option(help="the HTML file; report.html in the run, compare.html here")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="the HTML file; in the bundle or run when absent, of several in runs/reports"),
+    ] = None,
     split: Annotated[
         Split, typer.Option(help="test: pictures that none of them trained on; all: every one")
     ] = Split.TEST,
@@ -134,15 +142,14 @@ def report(
     """Write the report of a bundle or run, or one page that compares several on the same pictures."""
     from model_export.report.subject import load_subject
     from model_export.report.write import write_comparison, write_report
-    from model_export.run_folder import REPORT
+    from model_export.run_folder import REPORT, REPORTS
 
     subjects = [load_subject(model, data, threads) for model in models]
     if len(subjects) > 1:
-        write_comparison(subjects, data, out or Path("compare.html"), split.value)
+        names = "-and-".join(model.resolve().name for model in models)
+        write_comparison(subjects, data, out or REPORTS / f"{names}.html", split.value)
     else:
-        write_report(
-            subjects[0], data, out or (models[0] / REPORT if subjects[0].is_run else Path(REPORT)), split.value
-        )
+        write_report(subjects[0], data, out or models[0] / REPORT, split.value)
 
 
 @cli.command()

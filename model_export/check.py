@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from app.errors import DataError
 from app.imaging.preprocess import Image, resize
-from model_export.data import SPLITS, Mask, Pair, Split, load_pair, select
+from model_export.data import SPLITS, Mask, Pair, Split, few_judged, load_pair, select
 from model_export.duplicates import Twins, fingerprint_of, twins
 from model_export.headers import read_header
 from model_export.pairs import scan
@@ -21,7 +21,6 @@ SMALL_PICTURE = 64  # pixels of the shorter side
 LITTLE, MUCH = 0.005, 0.98  # share of foreground below and above which a mask is suspicious
 SOFT = 0.25  # share of the foreground that may lie between black and white: edges and hair, not a grey mask
 EDGE_COVERED, MIDDLE_BARE = 0.75, 0.5  # of an inverted mask the frame is foreground, the middle is not
-FEW = 20  # pictures: a validation split of one or two says little
 LOOKED_AT = 320  # pixels of the shorter side at which a large photograph is judged
 THUMBNAIL = 192
 SHOWN = 48  # pairs of the contact sheet
@@ -154,9 +153,8 @@ def _about_sets(root: Path, pairs: Sequence[Pair]) -> list[Finding]:
     if len(pairs) < 3:
         text = f"{len(pairs)} pictures are too few: three, one each to train, to validate and to test, are the least"
         findings.append(Finding(str(root), text, stops=True))
-    elif len(pairs) < FEW:
-        text = f"{len(pairs)} pictures: a score on so few says little; 50 are a good start"
-        findings.append(Finding(str(root), text, stops=False))
+    elif few := few_judged(pairs):
+        findings.append(Finding(str(root), few, stops=False))
     if pairs and all(pair.form == "alpha" for pair in pairs):
         text = "cut-outs without their pictures lie on white; put pictures to paste them on into backgrounds/"
         if not (root / "backgrounds").is_dir():

@@ -20,6 +20,7 @@ __all__ = [
     "Mask",
     "Pair",
     "Split",
+    "few_judged",
     "find_pairs",
     "fingerprint",
     "load_cutout",
@@ -36,6 +37,8 @@ SPLITS: tuple[Split, ...] = ("train", "test", "validation")
 
 VALIDATION_PERCENT = 7
 TEST_PERCENT = 8
+LEAST_SHARE = 10  # of small folders each of validation and test gets at least a tenth,
+ENOUGH_JUDGED = 10  # up to so many groups
 
 
 def split_of(pair: Pair) -> Split:
@@ -53,16 +56,31 @@ def split_of_key(key: str) -> Split:
 def select(pairs: Iterable[Pair], split: Split) -> list[Pair]:
     """The pairs of one side, in their order. `pairs` are all there are.
 
-    Where so few leave a side empty, it gets a group of the fullest one: three groups are enough for all sides.
+    By the hash alone a small folder may leave a side next to nothing. A side with less than its least, a tenth of the
+    groups and at most ten, gets groups of the fullest one; three groups are enough for all sides.
     """
     everything = list(pairs)
     sides = {_key(pair): split_of(pair) for pair in everything}
-    for empty in [side for side in SPLITS if side not in sides.values()]:
+    least = min(ENOUGH_JUDGED, max(1, len(sides) // LEAST_SHARE))
+    for side in SPLITS:
         counts = Counter(sides.values())
         fullest = max(SPLITS, key=counts.__getitem__)
-        if counts[fullest] > 1:
-            sides[min((key for key, side in sides.items() if side == fullest), key=_hash)] = empty
+        movable = sorted((key for key, now in sides.items() if now == fullest), key=_hash)
+        missing = max(0, min(least - counts[side], len(movable) - 1))
+        sides.update(dict.fromkeys(movable[:missing], side))
     return [pair for pair in everything if sides[_key(pair)] == split]
+
+
+def few_judged(pairs: Sequence[Pair]) -> str | None:
+    """What to say where so few pictures are kept aside that a score on them says little; `pairs` are all there are."""
+    validation, test = len(select(pairs, "validation")), len(select(pairs, "test"))
+    if min(validation, test) >= ENOUGH_JUDGED:
+        return None
+    return (
+        f"only {validation} of {len(pairs)} pictures validate and {test} test: scores on so few say little. From "
+        f"{LEAST_SHARE * ENOUGH_JUDGED} pictures on each has {ENOUGH_JUDGED}; or keep others in a folder of their own "
+        "for `evaluate --split all`"
+    )
 
 
 def select_some(pairs: Sequence[Pair], split: Split) -> list[Pair]:

@@ -36,7 +36,7 @@ class Watch(Protocol):
         ...
 
 
-def evaluate(bundle: Path, root: Path, which: Which = "all", alphas: bool = False, threads: int = 1) -> Result:
+def evaluate(bundle: Path, root: Path, which: Which = "test", alphas: bool = False, threads: int = 1) -> Result:
     """One JSON-ready object: what was evaluated, the measures over all pictures, and under `sets` those of each set.
 
     For a classifier loss, accuracy, balanced_accuracy, precision, recall, auc and confusion_matrix over labelled

@@ -5,6 +5,7 @@ A run's folder holds `config.json`, `history.jsonl` (a line an epoch), the check
 """
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from app.atomic import replace
 from app.errors import DataError
 from model_export.callbacks import STATE, Checkpoint, WeightAverage
 from model_export.config import RUN_CONFIG, CnnConfig, TrainConfig
-from model_export.data import Pair, find_pairs, select_some
+from model_export.data import SPLITS, Pair, few_judged, find_pairs, select, select_some
 from model_export.keep import KeptPictures
 from model_export.losses import DeeplySupervised
 from model_export.networks import (
@@ -57,6 +58,7 @@ def train(
         raise DataError("--keep is for fine-tuning: it goes with --from; put all pictures into --data otherwise")
     keras.utils.set_random_seed(config.training.seed)
     pairs = find_pairs(root, config.data.sets, config.data.clips)
+    _tell(config, pairs)
     kept = KeptPictures(keep, config) if keep else None
     _prepare(kept.told(config) if kept else config, out, resume)
     record_start(pairs, out, resume)
@@ -173,6 +175,18 @@ def _task_on(config: TrainConfig, root: Path, pairs: Sequence[Pair], kept: KeptP
     task = _task(kept.weighted(config, train))
     batches = task.batches([*train, *kept.train], root)
     return batches, kept.judged_too(task.judge(validation), task.judge(kept.validation))
+
+
+def _tell(config: TrainConfig, pairs: Sequence[Pair]) -> None:
+    """What is about to be done, and what is doubtful about it."""
+    train, test, validation = (len(select(pairs, side)) for side in SPLITS)
+    training = config.training
+    rate = f", the rate falling over the last {training.decay_epochs:g}" if training.decay_epochs else ""
+    print(f"{config.name}: {train} pictures to train on, {validation} to validate, {test} kept for the test")
+    print(f"{training.epochs} epochs{rate}")
+    few = few_judged(pairs)
+    if few:
+        print(f"warning: {few}", file=sys.stderr)
 
 
 def _refuse_overwriting(out: Path, resume: bool) -> None:

@@ -89,8 +89,12 @@ class Evidence:
         return spread_over_sets([part for _, _, part in kept], TELLING)
 
     def best_and_worst(self, best: int, worst: int) -> tuple[list[PictureScore], list[PictureScore]]:
-        """So many of the best, best first, and of the others so many of the worst, worst first."""
+        """So many of the best, best first, and of the others so many of the worst, worst first.
+
+        Of fewer pictures than both together each gets its share.
+        """
         ranked = sorted(self.pictures, key=lambda picture: picture.rank)
+        best = min(best, max(1, round(len(ranked) * best / (best + worst))))
         first = spread_over_sets(ranked, best)
         return first, spread_over_sets([picture for picture in reversed(ranked) if picture not in first], worst)
 

@@ -23,7 +23,7 @@ from model_export.run_folder import REPORT
 REFRESH_SECONDS = 60
 
 
-def write_report(subject: Subject, root: Path, out: Path, which: Which = "all", alphas: bool = False) -> Result:
+def write_report(subject: Subject, root: Path, out: Path, which: Which = "test", alphas: bool = False) -> Result:
     """Measure a bundle or run on the pictures of `root` and write its report; what `evaluate` gives.
 
     Raises DataError as `evaluate`. A page that can't be made is a warning: the measures are worth having by themselves.
@@ -33,7 +33,7 @@ def write_report(subject: Subject, root: Path, out: Path, which: Which = "all", 
     result = {"split": which, **measure(subject.predictor, pairs, alphas, evidence)}
     with only_a_warning(f"no report {out}"):
         _write(out, render("report.html", _contents(subject, result, evidence, root)))
-        print(f"report: {out}", file=sys.stderr)
+        _say_where(out)
     return result
 
 
@@ -72,6 +72,7 @@ def write_comparison(subjects: Sequence[Subject], root: Path, out: Path, which: 
     image = load_image(pairs[len(pairs) // 2].image_path)
     times = [measure_time(subject.predictor, image, subject.threads) for subject in subjects]
     _write(out, render("compare.html", comparison(subjects, results, evidence, times, root.name)))
+    _say_where(out)
     return results
 
 
@@ -150,6 +151,10 @@ def _typical(evidence: Evidence) -> Any:
     """A picture to take the time with: the one in the middle of the ranking."""
     ranked = sorted(evidence.pictures, key=lambda picture: picture.rank)
     return load_image(ranked[len(ranked) // 2].pair.image_path)
+
+
+def _say_where(out: Path) -> None:
+    print(f"report: {out}", file=sys.stderr)
 
 
 def _write(out: Path, page: str) -> None:

@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import DataError
-from model_export.data import SPLITS, Pair, find_pairs, fingerprint, load_pair, select, select_some, split_of
+from model_export.data import (
+    SPLITS,
+    Pair,
+    few_judged,
+    find_pairs,
+    fingerprint,
+    load_pair,
+    select,
+    select_some,
+    split_of,
+)
 from tests.model_export.conftest import draw_pair, write_pair
 
 
@@ -89,6 +99,28 @@ def test_few_pictures_leave_no_side_empty(numbers: set[int]) -> None:
     sides = [select(pairs, split) for split in SPLITS]
     assert sorted(pair for side in sides for pair in side) == sorted(pairs)
     assert sum(1 for side in sides if side) == min(3, len(pairs))
+
+
+@given(st.sets(st.integers(0, 10_000), min_size=10, max_size=120))
+def test_a_small_folder_keeps_a_tenth_for_each_of_validation_and_test(numbers: set[int]) -> None:
+    pairs = [pair_of(f"picture{number}") for number in sorted(numbers)]
+    train, test, validation = (select(pairs, split) for split in SPLITS)
+    assert min(len(test), len(validation)) >= min(10, len(pairs) // 10)
+    assert {split_of(pair) for pair in train} == {"train"}, "only training gives"
+    assert (few_judged(pairs) is None) == (min(len(test), len(validation)) >= 10)
+
+
+def test_a_folder_with_enough_on_each_side_is_split_by_the_hash_alone() -> None:
+    pairs = [pair_of(f"picture{number}") for number in range(500)]
+    assert all(select(pairs, split) == [pair for pair in pairs if split_of(pair) == split] for split in SPLITS)
+
+
+def test_few_pictures_to_judge_on_are_told_with_the_remedy() -> None:
+    told = few_judged([pair_of(f"picture{number}") for number in range(50)])
+    assert told is not None
+    assert told.startswith("only ")
+    assert "From 100 pictures on each has 10" in told
+    assert few_judged([pair_of(f"picture{number}") for number in range(100)]) is None
 
 
 def test_too_few_pictures_are_an_error() -> None:

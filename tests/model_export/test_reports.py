@@ -66,7 +66,8 @@ def test_an_evaluation_writes_one_file_that_needs_no_other(
     bundles: Path, pictures: Path, tmp_path: Path, name: str
 ) -> None:
     out = tmp_path / "new" / "folder" / "out.html"
-    result = json.loads(call("evaluate", "--bundle", bundles / name, "--data", pictures, "--report", out).stdout)
+    options = ["--bundle", bundles / name, "--data", pictures, "--split", "all"]
+    result = json.loads(call("evaluate", *options, "--report", out).stdout)
     page = out.read_text()
     document = Document(page)
     assert all(reference.startswith(("data:", "#")) for reference in document.references)
@@ -92,7 +93,7 @@ def test_a_page_that_can_not_be_written_costs_no_figures(bundles: Path, pictures
     (tmp_path / "file").write_text("in the way")
     out = tmp_path / "file" / "out.html"
     result = call("evaluate", "--bundle", bundles / "segmenter", "--data", pictures, "--report", out)
-    assert json.loads(result.stdout)["pictures"] == 18
+    assert json.loads(result.stdout)["pictures"] == 3
     assert result.stderr.splitlines()[-1].startswith(f"warning: no report {out}: ")
 
 
@@ -139,6 +140,34 @@ def test_bundles_are_compared_on_the_same_pictures(bundles: Path, pictures: Path
         assert f'<th class="number">{name}</th>' in page
     assert "18 pictures of" in page
     assert "segmenter 0, other 0, classifier 0" in page or 'class="number bar best"' in page
+
+
+def test_a_report_goes_beside_what_it_is_about_and_a_comparison_to_the_reports(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    first, second = (write_bundle(tmp_path / "mine" / name, "segment") for name in ("cups", "mugs"))
+    assert call("report", first, "--data", pictures).stderr.splitlines()[-1] == f"report: {first / 'report.html'}"
+    call("report", first, second, "--data", pictures)
+    assert [path.relative_to(tmp_path) for path in sorted(tmp_path.rglob("*.html"))] == [
+        Path("mine/cups/report.html"),
+        Path("runs/reports/cups-and-mugs.html"),
+    ]
+    page = (first / "report.html").read_text()
+    assert page.count('alt="truth"') == 3
+    assert "<h3>The worst</h3>" in page
+
+
+def test_of_one_picture_nothing_is_called_the_worst(bundles: Path, pictures: Path, tmp_path: Path) -> None:
+    for kind, suffix in (("images", ".jpg"), ("masks", ".png")):
+        source = min((pictures / "discs" / kind).glob(f"*{suffix}"))
+        (tmp_path / "one" / kind).mkdir(parents=True)
+        (tmp_path / "one" / kind / source.name).write_bytes(source.read_bytes())
+    options = ["--bundle", bundles / "segmenter", "--data", tmp_path / "one", "--split", "all"]
+    call("evaluate", *options, "--report", tmp_path / "out.html")
+    page = (tmp_path / "out.html").read_text()
+    assert page.count('alt="truth"') == 1
+    assert "The worst" not in page
 
 
 def test_only_pictures_that_none_trained_on_count(pictures: Path) -> None:

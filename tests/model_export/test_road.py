@@ -157,7 +157,7 @@ def test_the_saved_network_opens_in_plain_keras_and_exports_again(
 
 def test_evaluate_prints_one_json_object(bundle: Path, pictures: Path) -> None:
     command = [sys.executable, "-m", "model_export", "evaluate", "--bundle", str(bundle), "--data", str(pictures)]
-    command += ["--report", str(bundle.parent / f"{bundle.name}.html")]
+    command += ["--split", "all", "--report", str(bundle.parent / f"{bundle.name}.html")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     result = json.loads(done.stdout)
     assert (result["pictures"], set(result["sets"])) == (18, {"discs"})
@@ -169,9 +169,10 @@ def test_evaluate_prints_one_json_object(bundle: Path, pictures: Path) -> None:
         assert np.sum(result["confusion_matrix"]) == result["parts"] == 18 * 16
 
 
-def test_evaluate_on_the_test_split_repeats_the_manifest(bundle: Path, pictures: Path) -> None:
-    result = json.loads(run("evaluate", "--bundle", bundle, "--data", pictures, "--split", "test", "--no-report"))
+def test_evaluate_takes_the_test_split_and_repeats_the_manifest(bundle: Path, pictures: Path) -> None:
+    result = json.loads(run("evaluate", "--bundle", bundle, "--data", pictures, "--no-report"))
     quality = read_manifest(bundle).quality["overall"]
+    assert result["split"] == "test"
     assert {name: result[name] for name in quality} == pytest.approx(quality, abs=1e-4)
 
 
