@@ -25,7 +25,7 @@ MOST_RENDERED = 0.15  # drawn objects look unlike photographs: at most this shar
 class Scenery:
     """Cut-outs and backgrounds to paste them on, from DIR/cutouts/<set>/*.webp and DIR/backgrounds/<set>/*.jpg.
 
-    A cut-out made from a picture of a set of the same name stays on that picture's side of the split.
+    A cut-out made from a picture of a set of the same name stays on the side that the hash gives that picture.
     """
 
     def __init__(self, root: Path, longest: int) -> None:
