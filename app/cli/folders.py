@@ -182,7 +182,9 @@ class Bucket:
 
         system, base = self._opened
         with self._explained(""):
-            found = system.get_file_info(fs.FileSelector(base, recursive=True))
+            found = system.get_file_info(fs.FileSelector(base, recursive=True, allow_not_found=True))
+        if not found:
+            raise FileNotFoundError(errno.ENOENT, "no such folder", self.address)
         skipped = "" if leave_out is None else leave_out.address + "/"
         files = {}
         for info in found:
@@ -213,9 +215,14 @@ class Bucket:
         self._delete(path, self._opened[0].delete_file)
 
     def delete_if_empty(self, path: str) -> None:
-        """A folder below: Arrow leaves an object in place of one whose last file it deleted."""
-        if not self.below(path).found():
-            self._delete(path, self._opened[0].delete_dir)
+        """A folder below: in S3, Arrow leaves an object in place of one whose last file it deleted."""
+        from pyarrow import fs
+
+        system, base = self._opened
+        with self._explained(path):
+            left = system.get_file_info(f"{base}/{path}").type == fs.FileType.Directory
+        if left and not self.below(path).found():
+            self._delete(path, system.delete_dir)
 
     def locked(self) -> AbstractContextManager[None]:
         """Locks nothing: of two processes at work both write the same files, and their logs are apart."""
