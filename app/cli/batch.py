@@ -79,9 +79,7 @@ def passed_over(paths: Iterable[str], pictures: Iterable[str]) -> Counter[str]:
     others = sorted(set(paths).difference(pictures))
     made = _folders_of_batches(others)
     return Counter(
-        "cut-outs of another batch"
-        if path.startswith(made)
-        else PurePosixPath(path).suffix.lower() or "without a suffix"
+        "files of another batch" if path.startswith(made) else PurePosixPath(path).suffix.lower() or "without a suffix"
         for path in others
     )
 

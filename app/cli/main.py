@@ -1,12 +1,13 @@
 """`cutout`: remove backgrounds from files and folders, ask for a score, list models, serve."""
 
 import importlib.util
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -18,7 +19,7 @@ from app.cli import batch as batches
 from app.cli import cluster, files, folders
 from app.cli.engine import Engine, LocalEngine
 from app.cli.manifest import Journal, Record
-from app.cli.options import takes, takes_settings, whole_number
+from app.cli.options import one_of, takes, takes_settings, whole_number
 from app.cores import usable_cores
 from app.errors import CutoutError, InvalidOption, InvalidUrl, NoPictures, OutputRefused
 from app.explain import explain_os_error
@@ -30,8 +31,16 @@ REFUSED, FAILED, INTERRUPTED = 2, 1, 130
 REFUSALS = (InvalidOption, InvalidUrl, NoPictures, OutputRefused)
 SHOWN_FAILURES = 10
 SHOWN_KINDS = 6
+UNWRAPPED = 1000
+"""Columns where no terminal has fewer: a line for each model, for `grep` and its like."""
 
-cli = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None, help=__doc__)
+cli = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help=__doc__,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 notes = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Server = Annotated[
@@ -44,7 +53,7 @@ Key = Annotated[
 Background = Annotated[
     Path | None, typer.Option(help="a picture to put behind, scaled to cover; wins over --background")
 ]
-Picture = Annotated[Path, typer.Argument(help="a picture; - for standard input")]
+Picture = Annotated[Path, typer.Argument(metavar="PICTURE", help="a picture; - for standard input")]
 Force = Annotated[bool, typer.Option("--force", help="overwrite what is there")]
 
 
@@ -73,13 +82,15 @@ def root(version: Annotated[bool, typer.Option("--version", help="print the vers
 def remove(
     options: CutoutOptions,
     picture: Picture,
-    output: Annotated[Path, typer.Argument(help="the file to write, its type by its name; - for standard output")],
+    output: Annotated[
+        Path, typer.Argument(metavar="OUTPUT", help="the file to write, its type by its name; - for standard output")
+    ],
     background_image: Background = None,
     force: Force = False,
     server: Server = None,
     api_key: Key = None,
 ) -> None:
-    """Remove the background of one picture."""
+    """Remove the background of one picture; of many: `cutout batch`."""
     files.check_output(output, force)
     asked = options.format if "format" in options.model_fields_set else None
     options = options.model_copy(update={"format": files.format_of(output, asked)})
@@ -119,8 +130,13 @@ def batch(
         bool, typer.Option("--parquet", help="write the manifest as Parquet too (needs the extra `batch`)")
     ] = False,
     engine_name: Annotated[
-        Literal["local", "ray"],
-        typer.Option("--engine", help="work in this process, or on the Ray cluster of RAY_ADDRESS (extra `ray`)"),
+        str,
+        typer.Option(
+            "--engine",
+            parser=one_of("local", "ray"),
+            metavar="local|ray",
+            help="work in this process, or on the Ray cluster of RAY_ADDRESS (extra `ray`)",
+        ),
     ] = "local",
     force: Annotated[bool, typer.Option("--force", help="start anew, overwriting what is in OUT")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="no progress, no summary")] = False,
@@ -179,7 +195,7 @@ def models(
         name = manifest.name + (" (default)" if manifest.name == default else "")
         size = f"{manifest.model.bytes / 1e6:.1f} MB"
         table.add_row(name, manifest.version, manifest.task, size, manifest.description)
-    Console(highlight=False).print(table)
+    Console(highlight=False, width=None if sys.stdout.isatty() else UNWRAPPED).print(table)
 
 
 @cli.command()
@@ -244,6 +260,8 @@ def _refuse_batch(
         _require_pyarrow()
     if server and engine == "ray":
         raise InvalidOption("--engine ray and --server exclude each other")
+    if engine == "ray" and importlib.util.find_spec("ray") is None:
+        raise InvalidOption("--engine ray needs Ray: pip install '.[ray]'")
 
 
 def _require_pyarrow() -> None:

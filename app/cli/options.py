@@ -75,6 +75,17 @@ def _bad_option(model: type[BaseModel], item: ErrorDetails) -> typer.BadParamete
     return typer.BadParameter(explain(item, model.model_fields[name].description), param_hint=f"'{_flag(name)}'")
 
 
+def one_of(*words: str) -> Callable[[str], str]:
+    """A reader of an option's text. It raises typer.BadParameter."""
+
+    def read(text: str) -> str:
+        if text not in words:
+            raise typer.BadParameter(f"{text!r} is none of {', '.join(words)}")
+        return text
+
+    return read
+
+
 def whole_number(least: int, most: int) -> Callable[[str], int]:
     """A reader of an option's text. It raises typer.BadParameter."""
 

@@ -144,7 +144,7 @@ def test_the_cut_outs_of_one_batch_are_no_pictures_for_the_next(cutout: Cutout, 
     done = cutout("batch", source, tmp_path / "two")
     assert done.code == 0
     assert outputs(tmp_path / "two").keys() == {"a.png"}
-    assert "passed over: 3 cut-outs of another batch" in done.err
+    assert "passed over: 3 files of another batch" in done.err
     assert cutout("batch", source / "one", tmp_path / "three").code == 0
 
 

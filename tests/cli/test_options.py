@@ -2,7 +2,11 @@
 
 import os
 import socket
+import subprocess
+import sys
+import tomllib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +19,8 @@ from app.cli.options import takes, takes_settings
 from app.options import CutoutOptions, PredictOptions
 from app.settings import Settings
 from tests.cli.conftest import Cutout
+
+ROOT = Path(__file__).parent.parent.parent
 
 ALL: dict[str, Any] = {
     "model": "segmenter",
@@ -147,6 +153,21 @@ def test_an_address_that_can_t_be_had_ends_with_3_and_a_line(
         done = cutout("serve", *(word.format(port=port) for word in words))
     assert (done.code, done.out, done.err.count("\n")) == (3, b"", 1)
     assert done.err.startswith(said.format(port=port))
+
+
+def test_the_installed_command_is_there_and_ctrl_c_while_it_is_imported_is_no_crash() -> None:
+    module, name = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]["cutout"].split(":")
+    interrupt = """
+import sys
+class Interrupt:
+    def find_spec(self, name, *_):
+        if name == "app.cli.main":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupt())
+"""
+    command = [sys.executable, "-c", f"{interrupt}from {module} import {name}; {name}()"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "")
 
 
 def test_no_key_is_ever_an_option_of_the_server() -> None:

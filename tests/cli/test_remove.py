@@ -167,6 +167,11 @@ def test_predict_prints_the_api_s_answer(cutout: Cutout, server: str, picture: P
 @pytest.mark.parametrize("where", ["here", "server"])
 def test_models_are_listed(cutout: Cutout, server: str, where: str) -> None:
     at = ("--server", server) if where == "server" else ()
+    assert [line.split()[0] for line in cutout("models", *at).out.splitlines()] == [
+        b"model",
+        b"classifier",
+        b"segmenter",
+    ]
     assert b"segmenter (default)" in cutout("models", *at).out
     assert [model["name"] for model in json.loads(cutout("models", "--json", *at).out)] == ["classifier", "segmenter"]
 
