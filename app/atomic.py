@@ -5,6 +5,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+ENDING = len(".weights.h5")  # the longest that a writer goes by
+
 
 def replace(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` make a file beside `path`, then move it there: whoever looks sees the old file or the whole new one.
@@ -14,7 +16,7 @@ def replace(path: Path, write: Callable[[Path], object]) -> None:
     Raises what `write` raises, and OSError, which names `path`.
     """
     digest = hashlib.blake2b(os.fsencode(path.name), digest_size=8).hexdigest()
-    part = path.with_name(f".{os.getpid()}-{digest}{path.suffix}")
+    part = path.with_name(f".{os.getpid()}-{digest}{path.name[-ENDING:]}")
     try:
         write(part)
         part.replace(path)

@@ -181,7 +181,7 @@ def _tell(config: TrainConfig, pairs: Sequence[Pair]) -> None:
     """What is about to be done, and what is doubtful about it."""
     train, test, validation = (len(select(pairs, side)) for side in SPLITS)
     training = config.training
-    rate = f", the rate falling over the last {training.decay_epochs:g}" if training.decay_epochs else ""
+    rate = f", the rate falling over the last {training.decay_epochs:g} of them" if training.decay_epochs else ""
     print(f"{config.name}: {train} pictures to train on, {validation} to validate, {test} kept for the test")
     print(f"{training.epochs} epochs{rate}")
     few = few_judged(pairs)
