@@ -65,7 +65,7 @@ EXAMPLES = {
 
 
 class InvalidField(BaseModel):
-    field: str = Field(examples=["margin"])
+    field: str = Field(examples=["threshold"])
     message: str = Field(examples=["'2' is out of range: it must be at most 1"])
 
 
@@ -73,7 +73,7 @@ class Problem(BaseModel):
     """RFC 9457 problem details. `code` is stable; `detail` is for people."""
 
     type: str = Field("about:blank", description="always about:blank: `code` says what happened")
-    title: str = Field(examples=["Unprocessable Content"])
+    title: str = Field(examples=["Unprocessable Entity"])
     status: int = Field(examples=[422])
     code: str = Field(description="stable, to switch on", examples=["undecodable_picture"])
     detail: str = Field(examples=["the file starts like a JPEG but can't be decoded"])
