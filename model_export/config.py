@@ -160,7 +160,8 @@ def load_config(name_or_path: str, overrides: Sequence[str] = (), base: TrainCon
             _inherit(values, base)
         elif "network" not in values:
             raise DataError(f"{path}: names no network; give --from BUNDLE, whose network it goes on with")
-        before = values.get("training", {}).get("epochs", TrainingConfig().epochs)
+        stated = values.get("training", {})
+        before = stated.get("epochs", TrainingConfig().epochs) if isinstance(stated, dict) else None
         keys = [override(values, text) for text in overrides]
         if "training.epochs" in keys and not any(f"training.{rate}" in keys for rate in RATES):
             _shorten_rates(values["training"], before)

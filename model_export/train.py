@@ -179,10 +179,13 @@ def _task_on(config: TrainConfig, root: Path, pairs: Sequence[Pair], kept: KeptP
 
 def _tell(config: TrainConfig, pairs: Sequence[Pair]) -> None:
     """What is about to be done, and what is doubtful about it."""
-    train, test, validation = (len(select(pairs, side)) for side in SPLITS)
+    counts = {side: len(select(pairs, side)) for side in SPLITS}
     training = config.training
     rate = f", the rate falling over the last {training.decay_epochs:g} of them" if training.decay_epochs else ""
-    print(f"{config.name}: {train} pictures to train on, {validation} to validate, {test} kept for the test")
+    print(
+        f"{config.name}: {counts['train']} pictures to train on, {counts['validation']} to validate, "
+        f"{counts['test']} kept for the test"
+    )
     print(f"{training.epochs} epochs{rate}")
     few = few_judged(pairs)
     if few:
