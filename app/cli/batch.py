@@ -5,6 +5,7 @@ on it. A picture is done when its output is there whole and its record in the ma
 next run of the same command goes on from there.
 """
 
+import errno
 import hashlib
 import json
 import mimetypes
@@ -26,6 +27,8 @@ from app.options import CutoutOptions
 JOB = "batch.json"
 PICTURES = frozenset({".avif", ".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 SUFFIXES = {"image/jpeg": ".jpg", "image/webp": ".webp", "application/zip": ".zip", "image/png": ".png"}
+
+FULL = frozenset({errno.EDQUOT, errno.ENOSPC, errno.EROFS})
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ def run(
 ) -> Generator[Record]:
     """Work through `paths`, `jobs` at a time; each record is in the journal when it comes out.
 
-    Raises Unreachable when the server is gone: then nothing more is begun.
+    Raises Unreachable when the server is gone, OSError when the disk is full: then nothing more is begun.
     """
     remaining, pending = iter(paths), set[Future[Record]]()
     pool = ThreadPoolExecutor(jobs, thread_name_prefix="batch")
@@ -127,7 +130,10 @@ def run(
 
 
 def process(engine: Engine, job: Job, folder: Folder, path: str, stem: str) -> Record:
-    """One picture: read, scored, cut out, written. Its failure is its record. Raises Unreachable."""
+    """One picture: read, scored, cut out, written. Its failure is its record.
+
+    Raises Unreachable, and OSError where there is room for no other cut-out either.
+    """
     record = Record(path)
     try:
         picture = job.source.read(path)
@@ -141,6 +147,8 @@ def process(engine: Engine, job: Job, folder: Folder, path: str, stem: str) -> R
     except CutoutError as error:
         return _failed(record, f"{error.code}: {error.detail}")
     except OSError as error:
+        if error.errno in FULL:
+            raise
         return _failed(record, f"file: {explain_os_error(error)}")
     except Exception as error:  # a picture that nobody thought of must not end the work on all the others
         return _failed(record, f"internal_error: {type(error).__name__}: {error}")

@@ -96,11 +96,11 @@ class LocalFolder:
         return str(self.path)
 
     def files(self, leave_out: Folder | None = None) -> dict[str, File]:
-        """Also links to files, but no links to folders."""
+        """Also links to files, but no links to folders. A folder that can't be looked into is an error, not empty."""
         if not self.path.is_dir():
             raise FileNotFoundError(errno.ENOENT, "no such folder", self.address)
         found: dict[str, File] = {}
-        for folder, folders, names in os.walk(self.path):
+        for folder, folders, names in os.walk(self.path, onerror=_fail):
             here = Path(folder)
             folders[:] = [name for name in folders if name[0] != "." and LocalFolder(here / name) != leave_out]
             below = here.relative_to(self.path)
@@ -321,6 +321,10 @@ class BucketLog:
             return self._bucket.read(path).decode().splitlines(keepends=True)
         except FileNotFoundError:
             return []
+
+
+def _fail(error: OSError) -> None:
+    raise error
 
 
 def _file(path: Path) -> File:

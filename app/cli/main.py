@@ -62,11 +62,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         cli(arguments, prog_name="cutout")
     except CutoutError as error:
-        notes.print(f"cutout: {error.code}: {error.detail}", markup=False)
+        say(f"cutout: {error.code}: {error.detail}")
         raise SystemExit(REFUSED if isinstance(error, REFUSALS) else FAILED) from None
     except OSError as error:
-        notes.print(f"cutout: {explain_os_error(error)}", markup=False)
+        say(f"cutout: {explain_os_error(error)}")
         raise SystemExit(FAILED) from None
+
+
+def say(line: str) -> None:
+    """One line on standard error. Names of files may hold anything, also what terminals obey: that is escaped."""
+    escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+    notes.print("".join(escaped), markup=False)
 
 
 @cli.callback(invoke_without_command=True)
@@ -174,7 +180,7 @@ def batch(
             journal.write_parquet()
         failures = _summarize(journal, paths, tried, time.monotonic() - began, others, quiet)
     if interrupted:
-        notes.print("interrupted; the same command goes on from here")
+        say("interrupted; the same command goes on from here")
     raise typer.Exit(INTERRUPTED if interrupted else FAILED if failures else 0)
 
 
@@ -246,6 +252,8 @@ def _files_in(given: str, source: folders.Folder, target: folders.Folder) -> dic
 
 def _refuse_files(source: str, target: str) -> None:
     for given in (source, target):
+        if not given:
+            raise InvalidOption("the name of a folder is empty; the current one is .")
         if Path(given).is_file():
             raise InvalidOption(f"{given} is a file, not a folder; for one picture: cutout remove")
 
@@ -303,13 +311,11 @@ def _summarize(
     failures = [record for record in records if record.error is not None]
     if not quiet:
         for record in failures[:SHOWN_FAILURES]:
-            notes.print(f"{record.path}: {record.error}", markup=False)
+            say(f"{record.path}: {record.error}")
         if len(failures) > SHOWN_FAILURES:
-            notes.print(f"... and {len(failures) - SHOWN_FAILURES} more")
+            say(f"... and {len(failures) - SHOWN_FAILURES} more")
         rate = f", {tried} in {seconds:.1f} s" if tried else ""
-        notes.print(
-            f"{len(records) - len(failures)} of {len(paths)} done, {len(failures)} failed{rate}: {journal.address}"
-        )
+        say(f"{len(records) - len(failures)} of {len(paths)} done, {len(failures)} failed{rate}: {journal.address}")
         if others:
-            notes.print(_passed_over(others), markup=False)
+            say(_passed_over(others))
     return len(failures)

@@ -1,5 +1,6 @@
 """Folders: every picture once, whatever happens; the manifest says what became of each."""
 
+import errno
 import hashlib
 import json
 import os
@@ -13,9 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.cli.batch import output_folder, output_stems
+from app.cli.batch import Job, find_pictures, output_folder, output_stems, run
+from app.cli.engine import LocalEngine
 from app.cli.folders import LocalFolder
 from app.errors import OutputRefused
+from app.options import CutoutOptions
+from app.settings import Settings
 from tests.cli.conftest import Cutout
 from tests.pictures import decoded, disc, encoded
 from tests.server.test_process import PATIENCE, eventually
@@ -134,6 +138,34 @@ def test_a_folder_without_pictures_is_no_success(cutout: Cutout, tmp_path: Path)
     assert "is a file, not a folder" in cutout("batch", source / "a.heic", out).err
     assert "is a file, not a folder" in cutout("batch", source, source / "a.heic").err
     assert cutout("batch", tmp_path / "none", out).err.endswith(f"no such folder: {tmp_path / 'none'}\n")
+
+
+def test_an_empty_name_is_not_the_current_folder(cutout: Cutout, pictures: Path, tmp_path: Path) -> None:
+    for arguments in (("", tmp_path / "out"), (pictures, "")):
+        done = cutout("batch", *arguments)
+        assert (done.code, "the name of a folder is empty" in done.err) == (2, True)
+
+
+def test_a_name_is_shown_without_what_a_terminal_obeys(cutout: Cutout, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "[red]\x1b[2J\n.png").touch()
+    done = cutout("batch", tmp_path / "in", tmp_path / "out")
+    assert done.err.startswith(r"[red]\x1b[2J\n.png: unsupported_format: the file is empty")
+
+
+def test_a_full_disk_ends_the_batch(cutout: Cutout, pictures: Path, tmp_path: Path) -> None:
+    class Full(LocalFolder):
+        def write(self, path: str, data: bytes) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device", path)
+
+    (pictures / "deep" / "broken.jpg").unlink()
+    job = Job(LocalFolder(pictures), CutoutOptions())
+    engine = LocalEngine(Settings())
+    with output_folder(LocalFolder(tmp_path), {}, force=True) as journal:
+        paths = find_pictures(job.source.files())
+        with pytest.raises(OSError, match="No space left"):
+            list(run(engine, job, Full(tmp_path), journal, output_stems(paths), paths, jobs=1))
+        assert journal.records == {}
 
 
 def test_the_cut_outs_of_one_batch_are_no_pictures_for_the_next(cutout: Cutout, tmp_path: Path) -> None:
