@@ -13,7 +13,8 @@ from app.cli.batch import Job, process
 from app.cli.engine import LocalEngine
 from app.cli.folders import Folder
 from app.cli.manifest import Journal, Record
-from app.errors import InvalidOption
+from app.errors import InvalidOption, Unreachable
+from app.explain import explain_os_error
 from app.settings import Settings
 
 PICTURES_A_TASK = 16
@@ -33,22 +34,16 @@ def run(
     """As `batch.run`, by at most `jobs` actors of one core each, or as many as the cluster has cores. RAY_ADDRESS says
     which cluster; without it, one is started here. A picture that no actor outlives ends as a failure.
 
-    Raises InvalidOption without Ray, which the extra `ray` has, and Ray's own errors where actors can't even start.
+    Raises InvalidOption without Ray, which the extra `ray` has, Unreachable without a cluster, and Ray's own errors
+    where actors can't even start.
     """
     if not paths:
         return
-    try:
-        import ray
-    except ImportError:
-        raise InvalidOption("--engine ray needs Ray: pip install '.[ray]'") from None
-    ray.init(ignore_reinit_error=True, log_to_driver=False)
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.max_errored_blocks = -1  # a task that is lost is seen by its pictures, which have no record
+    _connect()
     work = {path: json.dumps([path, stems[path]]) for path in paths}
     for together, tries in (PICTURES_A_TASK, 2), (1, TRIES):
         for record in _records(settings, job, folder, list(work.values()), together, tries, jobs):
-            del work[record.path]
+            work.pop(record.path, None)
             journal.add(record)
             yield record
         if not work:
@@ -57,6 +52,20 @@ def run(
     for path in work:
         journal.add(record := Record(path, error=died))
         yield record
+
+
+def _connect() -> None:
+    try:
+        import ray
+    except ImportError:
+        raise InvalidOption("--engine ray needs Ray: pip install '.[ray]'") from None
+    try:
+        ray.init(ignore_reinit_error=True, log_to_driver=False, include_dashboard=False)
+    except Exception as error:  # Ray has no class of its own for a cluster that can't be had
+        raise Unreachable(f"no Ray cluster: {error}") from None
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.max_errored_blocks = -1  # a task that is lost is seen by its pictures, which have no record
 
 
 def _records(
@@ -93,5 +102,10 @@ class _Actor:
 
     def __call__(self, batch: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
         work = (json.loads(item) for item in batch["item"])
-        records = (process(self._engine, self._job, self._folder, path, stem) for path, stem in work)
-        return {"record": [json.dumps(asdict(record)) for record in records]}
+        return {"record": [json.dumps(asdict(self._process(path, stem))) for path, stem in work]}
+
+    def _process(self, path: str, stem: str) -> Record:
+        try:
+            return process(self._engine, self._job, self._folder, path, stem)
+        except OSError as error:  # this machine's disk is full; others may have room
+            return Record(path, error=f"file: {explain_os_error(error)}")
