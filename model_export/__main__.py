@@ -25,7 +25,9 @@ def options() -> None:
 
 Overrides = Annotated[list[str], typer.Option("--set", help="override a config entry: section.key=value (repeatable)")]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON object instead of text")]
-Force = Annotated[bool, typer.Option("--force", help="replace a bundle of this version, or another, in --out")]
+Force = Annotated[
+    bool, typer.Option("--force", help="replace what is in --out; another --version of the same bundle needs no force")
+]
 Data = Annotated[Path, typer.Option(help="folder of sets: DIR/<set>/images/x.jpg with DIR/<set>/masks/x.png")]
 
 
