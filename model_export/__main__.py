@@ -25,9 +25,7 @@ def options() -> None:
 
 Overrides = Annotated[list[str], typer.Option("--set", help="override a config entry: section.key=value (repeatable)")]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON object instead of text")]
-Force = Annotated[
-    bool, typer.Option("--force", help="replace what is in --out; another --version of the same bundle needs no force")
-]
+Force = Annotated[bool, typer.Option("--force", help="replace what is in --out, not only by another --version of it")]
 Data = Annotated[Path, typer.Option(help="folder of sets: DIR/<set>/images/x.jpg with DIR/<set>/masks/x.png")]
 
 
