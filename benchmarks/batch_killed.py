@@ -18,6 +18,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
+
 COMMAND = [sys.executable, "-c", "from app.cli.main import main; main()", "batch"]
 OWN = {".lock", "batch.json"}
 POLL_SECONDS = 0.2
@@ -51,14 +54,22 @@ def main() -> None:
 def compare(one: Path, other: Path) -> dict[str, object]:
     """What both folders of cut-outs hold, and whether that is the same."""
     here, there, records = _contents(one), _contents(other), [json.loads(line) for line in _records(other)]
+    differing = sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name))
     return {
         "records": len(records),
         "pictures": len({record["path"] for record in records}),
         "failed": sorted(record["path"] for record in records if record["error"]),
         "outputs": len(there) - 1,
-        "differing": sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name)),
-        "equal": here == there,
+        "differing": differing,
+        "same_pixels": [name for name in differing if _same_pixels(one / name, other / name)],
+        "equal": not differing,
     }
+
+
+def _same_pixels(one: Path, other: Path) -> bool:
+    """Whether two files are one picture, packed in two ways."""
+    here, there = (cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in (one, other))
+    return here is not None and there is not None and np.array_equal(here, there)
 
 
 def _timed(command: list[str]) -> dict[str, object]:
