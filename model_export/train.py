@@ -4,11 +4,8 @@ A run's folder holds `config.json`, `history.jsonl` (a line an epoch), the check
 `model.keras`: the float32 network with the weights that scored best on the validation split.
 """
 
-import signal
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +13,7 @@ import keras
 
 from app.atomic import replace
 from app.errors import DataError
+from app.interrupts import signals_interrupt
 from model_export.callbacks import STATE, Checkpoint, WeightAverage
 from model_export.config import RUN_CONFIG, CnnConfig, TrainConfig
 from model_export.data import SPLITS, Pair, few_judged, find_pairs, select, select_some
@@ -90,30 +88,6 @@ def train(
         checkpoint.keep_something()
         print(f"stopped; the best model so far is {out / MODEL}, and --resume goes on from here")
     return out / MODEL
-
-
-@contextmanager
-def signals_interrupt() -> Iterator[None]:
-    """SIGINT and SIGTERM raise KeyboardInterrupt, once, also where a shell started us deaf to the first."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    def interrupt(*_: object) -> None:
-        restore()
-        raise KeyboardInterrupt
-
-    for number in before:
-        signal.signal(number, interrupt)
-    try:
-        yield
-    finally:
-        restore()
 
 
 def build_for_training(config: TrainConfig) -> Any:

@@ -23,7 +23,7 @@ from app.cli.options import one_of, takes, takes_settings, whole_number
 from app.cores import usable_cores
 from app.errors import CutoutError, InvalidOption, InvalidUrl, NoPictures, OutputRefused
 from app.explain import explain_os_error
-from app.interrupts import terminated_as_interrupted
+from app.interrupts import signals_interrupt
 from app.options import CutoutOptions, PredictOptions
 from app.settings import Settings
 
@@ -170,7 +170,7 @@ def batch(
         work = _work(engine_name, engine, job, out, journal, stems, missing, jobs)
         tried, interrupted, began = 0, False, time.monotonic()
         try:
-            with terminated_as_interrupted(), _progress(len(missing), quiet) as advance, closing(work):
+            with signals_interrupt(), _progress(len(missing), quiet) as advance, closing(work):
                 for record in work:
                     tried += 1
                     advance(record)

@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from app.atomic import replace
 from app.errors import DataError
-from app.interrupts import terminated_as_interrupted
+from app.interrupts import signals_interrupt
 from model_export.config import TrainConfig, load_config
 from model_export.tuning.space import Space, Values, overrides
 from model_export.tuning.trial import Training, to_toml
@@ -74,7 +74,7 @@ def tune(job: Tuning, out: Path, resume: bool = False, start: Start = Training) 
     study = _open(job, out, resume)
     wanted = _wanted(job, study)
     try:
-        with terminated_as_interrupted():
+        with signals_interrupt():
             _Runner(job, study, out, wanted, start).run()
     except KeyboardInterrupt:
         print(f"stopped; --resume goes on with the study in {out}")

@@ -13,10 +13,10 @@ import pytest
 
 from app.errors import DataError
 from app.inference.manifest import read_manifest
+from app.interrupts import signals_interrupt
 from model_export.callbacks import Checkpoint
 from model_export.config import load_config, read_run_config
 from model_export.start import find_origin
-from model_export.train import signals_interrupt
 from tests.model_export.conftest import draw_pair, write_pair
 from tests.model_export.test_road import SMALL, history, run, settings
 
