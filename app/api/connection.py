@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from app.settings import Settings
 
@@ -61,7 +61,9 @@ class _OneWrite:
         self.abort, self.set_protocol = transport.abort, transport.set_protocol
 
     def write(self, data: bytes | memoryview) -> None:
-        if self._head:
+        if self._transport.is_closing():  # `writelines` would raise there, where `write` does not
+            self._head = b""
+        elif self._head:
             head, self._head = self._head, b""
             self._transport.writelines((head, data))
         elif isinstance(data, bytes) and data.startswith(b"HTTP/1.1 ") and not data.startswith(b"HTTP/1.1 1"):
@@ -89,6 +91,7 @@ class Connection(HttpToolsProtocol):
         self._reader = _Timer(self.loop, self._cut_off)
         self._unfinished_bytes = self._head_bytes = 0
         self._answer_ends: float | None = None
+        self._answered: RequestResponseCycle | None = None
         self._body_complete = True
 
     def connection_made(self, transport: BaseTransport) -> None:
@@ -100,6 +103,10 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         for timer in (self._head, self._rest, self._reader):
             timer.stop()
+        self.pipeline.clear()
+        if self._answered is not None:  # uvicorn tells only the last of the requests that came
+            self._answered.disconnected = True
+            self._answered.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -108,6 +115,10 @@ class Connection(HttpToolsProtocol):
             self._unfinished_bytes += len(data)
             if self._unfinished_bytes > UNFINISHED_BYTES:
                 self._cut_off()
+        elif self._body_complete and self._answered is None:
+            # What came belongs to no request, as an empty line or the rest of a body whose answer was early, and it
+            # stopped uvicorn's own timer for idle connections.
+            self._head.start(self._limits.head_seconds)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -127,6 +138,8 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._head.stop()
         super().on_headers_complete()
+        if not self.pipeline:
+            self._answered = self.cycle
         if len(self.pipeline) > PIPELINED:
             raise TooMuch("requests at once")
 
@@ -137,6 +150,7 @@ class Connection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         cast(_OneWrite, self.transport).flush()  # the head of an answer to HEAD is all of it
+        self._answered = self.pipeline[-1][0] if self.pipeline else None
         super().on_response_complete()
         if not self._body_complete:  # answered early: what is left of the body is read and thrown away for a while
             self._rest.start(self._limits.body_seconds)

@@ -3,6 +3,7 @@
 import http.client
 import select
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -164,6 +165,34 @@ def test_a_reader_that_does_not_read_holds_its_place_and_is_cut_off() -> None:
         assert lazy.recv(9) == b"HTTP/1.1 "
         assert app.state.services.workers.admitted == 1
         eventually(lambda: app.state.services.workers.admitted == 0)
+
+
+@pytest.mark.parametrize(
+    ("request_", "rest"),
+    [
+        (GET, b"\r\n"),
+        (b"POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\n", b"rest"),
+    ],
+)
+def test_bytes_that_belong_to_no_request_keep_no_connection(port: int, request_: bytes, rest: bytes) -> None:
+    with closing(connected(port)) as connection:
+        connection.sendall(request_)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 ")
+        connection.sendall(rest)
+        assert until_closed(connection) == b""
+
+
+def test_whoever_leaves_frees_its_place_with_requests_behind_it_too() -> None:
+    with serving(Settings(threads=1, queue=1)) as (port, app):
+        workers, go_on = app.state.services.workers, threading.Event()
+        workers._pool.submit(go_on.wait, PATIENCE)
+        try:
+            with closing(connected(port)) as connection:
+                connection.sendall(multipart(encoded(disc())) + GET)
+                eventually(lambda: workers.admitted == 1)
+            eventually(lambda: workers.admitted == 0)
+        finally:
+            go_on.set()
 
 
 def test_an_answer_of_a_head_alone_is_sent_and_the_next_one_too(port: int) -> None:
