@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, Headers
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
@@ -26,6 +27,7 @@ from app.settings import Settings
 
 MAX_TEXT_PART = 1024 * 1024
 MAX_PARTS = 100
+CHARSETS = frozenset({b"utf-8", b"us-ascii", b"iso-8859-1"})
 _SENT = "sent {} times; it is taken once"
 
 
@@ -120,6 +122,7 @@ class _Upload(Request):
     async def _parse(self, stream: AsyncGenerator[bytes, None], max_bytes: int, max_text_part: int) -> FormData:
         kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind == "multipart/form-data":
+            _check_charset(self.headers["content-type"])
             parser = MultiPartParser(
                 self.headers, stream, max_files=MAX_PARTS, max_fields=MAX_PARTS, max_part_size=max_text_part
             )
@@ -165,6 +168,14 @@ def seconds_allowed(received: int, seconds: float, min_rate: int) -> float:
     """Until when the next byte has to be there, from the body's start: a grace, and the time that the bytes so far take
     at the slowest rate, but never more than `seconds`."""
     return min(seconds, GRACE_SECONDS + received / min_rate)
+
+
+def _check_charset(content_type: str) -> None:
+    """Raises MalformedRequest for other charsets than CHARSETS: the parser would take any codec that Python has, and
+    some of them are slow, or fail in ways of their own."""
+    charset = parse_options_header(content_type)[1].get(b"charset", b"utf-8")
+    if charset.lower() not in CHARSETS:
+        raise MalformedRequest("the form has a charset that is not taken here; send utf-8")
 
 
 def _parse_urlencoded(body: bytes, max_text_part: int) -> FormData:

@@ -107,6 +107,14 @@ def test_a_missing_file_and_a_broken_form_are_told_apart(client: TestClient) -> 
     assert (broken.status_code, broken.json()["code"]) == (400, "malformed_request")
 
 
+@pytest.mark.parametrize("charset", ["punycode", "undefined", "utf-16", '"rot13"', "nobody-knows", ""])
+def test_a_form_can_t_choose_its_codec(client: TestClient, charset: str) -> None:
+    body = b'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\na-b\r\n--b--\r\n'
+    for asked, code in ((charset, "malformed_request"), ("UTF-8", "missing_field"), ('"iso-8859-1"', "missing_field")):
+        kind = f"multipart/form-data; boundary=b; Charset={asked}"
+        assert client.post("/cutout", content=body, headers={"content-type": kind}).json()["code"] == code
+
+
 def test_unknown_paths_and_methods_are_problems_too(client: TestClient) -> None:
     assert client.get("/nothing").json()["code"] == "not_found"
     answer = client.get("/cutout")
