@@ -3,16 +3,17 @@
 Policies after Content Security Policy Level 3 (W3C): nothing from elsewhere, nothing inline, no plug-ins, no framing.
 """
 
+import gzip
 import re
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
-from starlette.middleware.gzip import GZipMiddleware
+from starlette.datastructures import Headers
 from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 
 from app.api.services import services_of
 
@@ -25,6 +26,8 @@ DOCS_POLICY = (
 PAGE_POLICY = f"{DOCS_POLICY}; require-trusted-types-for 'script'"  # Swagger UI writes HTML from strings
 
 ABOUT_DOCS = re.compile(r"\s*<(\w+) [^>]*data-docs\b[^>]*>.*?</\1>", re.DOTALL)
+
+TEXT = ("text/", "application/javascript", "application/json", "image/svg")
 
 # Beside what every answer has (`app.api.protect`).
 PROTECTION = {
@@ -55,12 +58,25 @@ def _without_docs() -> str:
 
 
 def assets() -> ASGIApp:
-    """Scripts, styles and pictures of the pages, compressed on the way."""
-    return GZipMiddleware(_Assets(directory=WEB), compresslevel=6)
+    """Scripts, styles and pictures of the pages; text is compressed, once."""
+    return _Assets(directory=WEB)
 
 
 class _Assets(StaticFiles):
-    def file_response(self, *args: Any, **kwargs: Any) -> Response:
-        response = super().file_response(*args, **kwargs)
+    def file_response(self, full_path: Any, stat_result: Any, scope: Scope, status_code: int = 200) -> Response:
+        response = super().file_response(full_path, stat_result, scope, status_code)
+        media_type, encodings = str(response.media_type), Headers(scope=scope).get("accept-encoding", "")
+        if isinstance(response, FileResponse) and media_type.startswith(TEXT):
+            if "gzip" in encodings:
+                headers = {name: response.headers[name] for name in ("etag", "last-modified")}
+                body = _compressed(Path(full_path), stat_result.st_mtime_ns)
+                response = Response(body, media_type=media_type, headers={**headers, "Content-Encoding": "gzip"})
+            response.headers["Vary"] = "Accept-Encoding"
         response.headers.update(PROTECTION)
         return response
+
+
+@cache
+def _compressed(path: Path, mtime_ns: int) -> bytes:
+    """The file at that state of it, for a client that takes gzip."""
+    return gzip.compress(path.read_bytes(), 6, mtime=0)
