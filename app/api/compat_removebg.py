@@ -55,6 +55,7 @@ TYPES = frozenset({"person", "product", "animal", "car", "other", *COARSE_TYPES}
 TYPE_LEVELS = frozenset({"none", "1", "2", "latest"})
 FLAGS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 CREDITS = 1_000_000  # never charged; some clients stop where a balance is low
+MAX_JSON_VALUES = 10_000
 
 BASE64 = str.maketrans(" -_", "++/", "\r\n\t=")
 SOURCES = ("image_file", "image_url", "image_file_b64")
@@ -423,14 +424,27 @@ async def _fields(request: Request) -> Fields:
 
 
 def _json_fields(body: bytes) -> Fields:
+    """The fields of a JSON object. Raises MalformedRequest."""
+    # Counted first: whatever json.loads makes of a large body, it holds everybody up while it does.
+    if sum(map(body.count, (b",", b"[", b"{"))) > MAX_JSON_VALUES:
+        raise MalformedRequest(f"the body has more than {MAX_JSON_VALUES} values")
     try:
         values = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise MalformedRequest("the body is no JSON") from error
     if not isinstance(values, dict):
         raise MalformedRequest("the body is no JSON object")
-    texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}
+    texts = {name: _json_text(name, value) for name, value in values.items() if name in RemoveBgMultipart.model_fields}
     return {name: text for name, text in texts.items() if text not in ("", "null")}
+
+
+def _json_text(name: str, value: Any) -> str:
+    if isinstance(value, list | dict):
+        raise MalformedRequest(f"{name} has to be a text, a number, true or false")
+    text = value if isinstance(value, str) else json.dumps(value)
+    if not text.isascii() and re.search(r"[\ud800-\udfff]", text):
+        raise MalformedRequest(f"{name} has half of a character (a lone surrogate)")
+    return text
 
 
 def _text(fields: Fields, name: str) -> str:

@@ -121,8 +121,7 @@ class UrlFetcher:
                     answer = await self._get(target)
                     if isinstance(answer, bytes):
                         return answer
-                    url = urljoin(url, answer)
-                    target = _redirected(url)
+                    url, target = _redirected(url, answer)
         except TimeoutError:
             raise DownloadFailed(f"the URL did not answer in full within {limit:g} seconds") from None
         except (OSError, h11.ProtocolError) as error:
@@ -186,10 +185,12 @@ class UrlFetcher:
         return addresses
 
 
-def _redirected(url: str) -> Target:
+def _redirected(url: str, location: str) -> tuple[str, Target]:
+    """The URL that `location` means at `url`, and its target. Raises DownloadFailed."""
     try:
-        return parse_url(url)
-    except InvalidUrl as error:
+        url = urljoin(url, location)
+        return url, parse_url(url)
+    except (InvalidUrl, ValueError) as error:
         raise DownloadFailed("the URL redirects to something that is not fetched") from error
 
 

@@ -105,9 +105,10 @@ class _Upload(Request):
     async def read(self, settings: Settings, max_text_part: int | None) -> None:
         """Read and parse the body. Raises UploadTooLarge, SlowUpload, MalformedRequest, or Abandoned."""
         max_bytes = settings.max_upload_bytes
-        announced = self.headers.get("content-length", "0")
-        if announced.isdecimal() and int(announced) > max_bytes:
-            raise UploadTooLarge(f"the body has {announced} bytes; this server takes {max_bytes}")
+        announced = self.headers.get("content-length", "0").lstrip("0") or "0"
+        # int() refuses thousands of digits with an error of its own.
+        if announced.isdecimal() and (len(announced) > 18 or int(announced) > max_bytes):
+            raise UploadTooLarge(f"the body has more than the {max_bytes} bytes that this server takes")
         stream = self._capped(max_bytes, settings.upload_seconds, settings.min_bytes_per_second)
         try:
             self._fields = await self._parse(stream, max_bytes, max_bytes if max_text_part is None else max_text_part)

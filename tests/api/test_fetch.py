@@ -221,6 +221,8 @@ def test_an_unknown_name_and_a_private_one_get_the_same_answer() -> None:
         "file:///etc/passwd",
         "ftp://pictures.example/",
         "http://user@pictures.example/",
+        "//[",
+        "http://pictures.example:99999/",
     ],
 )
 def test_a_redirect_is_checked_like_the_first_url(location: str) -> None:

@@ -132,6 +132,14 @@ def test_the_body_is_capped_while_it_streams(client: TestClient) -> None:
     assert answer.json()["code"] == "upload_too_large"
 
 
+def test_a_length_of_thousands_of_digits_is_too_large_or_read(client: TestClient) -> None:
+    body = b'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\nx\r\n--b--\r\n'
+    headers = {"content-type": "multipart/form-data; boundary=b"}
+    for length, code in (("9" * 5000, "upload_too_large"), ("0" * 5000 + str(len(body)), "missing_field")):
+        answer = client.post("/cutout", content=body, headers={**headers, "content-length": length})
+        assert answer.json()["code"] == code
+
+
 def test_noise_is_answered_like_any_other_picture(client: TestClient) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (50, 70, 3), np.uint8)
     assert client.post("/mask", files={"file": encoded(noise)}).status_code == 200

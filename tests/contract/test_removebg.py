@@ -158,6 +158,21 @@ def test_rubbish_instead_of_base64_or_json_is_refused(client: TestClient) -> Non
     assert error(client.post(PATH, content=b"--x", headers=multipart)) == "malformed_request"
 
 
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (rb'{"image_url": "http://a/\ud800"}', "malformed_request"),
+        (rb'{"image_file": "aa\ud800"}', "malformed_request"),
+        (rb'{"image_file_b64": "aa\ud800"}', "malformed_request"),
+        (rb'{"\ud800": "aa"}', "missing_source"),
+        (rb'{"image_file_b64": ["aa"]}', "malformed_request"),
+        (b'{"a": [' + b"{}," * 100_000 + b"0]}", "malformed_request"),
+    ],
+)
+def test_json_that_can_t_be_used_is_refused(client: TestClient, body: bytes, code: str) -> None:
+    assert error(client.post(PATH, content=body, headers={"content-type": "application/json"})) == code
+
+
 # -- the answer ------------------------------------------------------------------------------------------------------
 
 
