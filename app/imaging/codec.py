@@ -56,6 +56,8 @@ def decode(data: bytes, max_pixels: int, least: Sizing | None = None) -> Picture
         raise PictureTooLarge(f"{header.width} x {header.height} pixels; the most taken here is {max_pixels}")
     factor = 1 if least is None or header.format != "jpeg" else reduction(header.upright, least(*header.upright))
     stored = _imdecode(data, _flags(header, factor))
+    if stored.shape[0] * stored.shape[1] > -(-header.width // factor) * -(-header.height // factor):
+        raise UndecodablePicture("the picture is larger than its header says")
     pixels = _to_8_bits(stored, header.sample_max)
     if pixels.ndim == 3 and pixels.shape[2] == 4:
         image, alpha = _split(pixels)

@@ -21,6 +21,8 @@ MAX_PARTS = 50_000  # chunks, segments, boxes or tags looked at; no real file co
 MAX_SCANS = 200  # of a JPEG; a progressive one has about 10. Each costs a pass over the picture, however few its bytes
 
 WIDTH, HEIGHT, ORIENTATION, TILE_WIDTH, TILE_HEIGHT, EXTRA_SAMPLES = 256, 257, 274, 322, 323, 338  # TIFF tags
+TIFF_SIZES = frozenset({WIDTH, HEIGHT, TILE_WIDTH, TILE_HEIGHT})
+WHOLE_NUMBERS = {False: frozenset({3, 4}), True: frozenset({3, 4, 16})}  # SHORT and LONG; LONG8 in BigTIFF alone
 FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})  # JPEG's SOF markers
 ROTATION_THEN_MIRROR = (  # AVIF: quarter turns anticlockwise, then none, top to bottom, left to right -> EXIF
     (1, 4, 2),
@@ -194,7 +196,12 @@ def _read_bmp(data: bytes) -> Header:
 
 
 def _read_tiff(data: bytes) -> Header:
-    tags = _tiff_tags(data)
+    tags: dict[int, int] = {}
+    for tag, kind, count, value in _tiff_entries(data):
+        # Of other types, and of repeated tags, libtiff may take another value than any rule here would.
+        if tag in TIFF_SIZES and (tag in tags or kind not in WHOLE_NUMBERS[_is_big_tiff(data)] or count != 1):
+            raise ValueError("a size that can be read in two ways")
+        tags.setdefault(tag, value)
     width, height = tags[WIDTH], tags[HEIGHT]
     tile_width, tile_height = tags.get(TILE_WIDTH, 0), tags.get(TILE_HEIGHT, 0)
     if tile_width > max(4096, 2 * width) or tile_height > max(4096, 2 * height):
@@ -205,27 +212,34 @@ def _read_tiff(data: bytes) -> Header:
 def _exif_orientation(block: bytes) -> int:
     """EXIF orientation 1 to 8; 1 where the block is broken: a wrong turn is better than no picture."""
     try:
-        orientation = _tiff_tags(block.removeprefix(b"Exif\0\0")).get(ORIENTATION, 1)
+        entries = _tiff_entries(block.removeprefix(b"Exif\0\0"))
+        orientation = next((value for tag, kind, _, value in entries if tag == ORIENTATION and kind in (1, 3, 4)), 1)
     except (OverflowError, ValueError, struct.error):
         return 1
     return orientation if 1 <= orientation <= 8 else 1
 
 
-def _tiff_tags(data: bytes) -> dict[int, int]:
-    """The first value of each whole-number tag in the first directory, which is the one that OpenCV reads."""
+def _is_big_tiff(data: bytes) -> bool:
+    return data[:4] in (b"II+\0", b"MM\0+")
+
+
+def _tiff_entries(data: bytes) -> Iterator[tuple[int, int, int, int]]:
+    """(tag, type, count, first value) of the first directory, which is the one that OpenCV reads.
+
+    The value is what stands in the entry itself: no more than a place in the file where the values do not fit in.
+    """
     order = {b"II": "<", b"MM": ">"}.get(data[:2])
     if order is None:
         raise ValueError("no byte order")
-    is_big = struct.unpack_from(order + "H", data, 2)[0] == 43
-    offset = struct.unpack_from(order + ("Q" if is_big else "I"), data, 8 if is_big else 4)[0]
-    count = struct.unpack_from(order + ("Q" if is_big else "H"), data, offset)[0]
-    first, step, inline = (offset + 8, 20, 12) if is_big else (offset + 2, 12, 8)
-    tags: dict[int, int] = {}
-    for entry in range(first, first + step * min(count, MAX_PARTS), step):
-        tag, kind = struct.unpack_from(order + "HH", data, entry)
-        if (code := {1: "B", 3: "H", 4: "I", 16: "Q"}.get(kind)) is not None:
-            tags.setdefault(tag, struct.unpack_from(order + code, data, entry + inline)[0])
-    return tags
+    is_big = _is_big_tiff(data)
+    word, head, inline = ("Q", "HHQ", 12) if is_big else ("I", "HHI", 8)
+    offset = struct.unpack_from(order + word, data, 8 if is_big else 4)[0]
+    entries = struct.unpack_from(order + ("Q" if is_big else "H"), data, offset)[0]
+    first, step = (offset + 8, 20) if is_big else (offset + 2, 12)
+    for entry in _bounded(iter(range(first, first + step * entries, step))):
+        tag, kind, count = struct.unpack_from(order + head, data, entry)
+        code = {1: "B", 3: "H", 4: "I"}.get(kind, word)
+        yield tag, kind, count, struct.unpack_from(order + code, data, entry + inline)[0]
 
 
 # ---- AVIF

@@ -116,6 +116,30 @@ def test_a_sequential_jpeg_of_endless_empty_scans_is_refused() -> None:
         codec.decode(color + b"".join(scans) + MAX_SCANS * scans[0][:10] + b"\xff\xd9", 10**6)
 
 
+def tiff(*tags: tuple[int, int, int, int], blob: bytes = b"") -> bytes:
+    """Of entries (tag, type, count, value); the blob lies at 8."""
+    directory = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    return b"II*\0" + struct.pack("<I", 8 + len(blob)) + blob + directory + bytes(4)
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        [(256, 9, 1, 200), (256, 4, 1, 8), (257, 9, 1, 200), (257, 4, 1, 8)],
+        [(256, 4, 1, 8), (256, 4, 1, 200), (257, 4, 1, 8)],
+        [(256, 4, 2, 8), (257, 4, 1, 8)],
+        *([(256, kind, 1, 8), (257, 4, 1, 8)] for kind in (0, 1, 6, 8, 9, 16, 17)),
+        [(256, 4, 1, 8), (257, 4, 1, 8), (322, 9, 1, 16384), (323, 9, 1, 16384)],
+    ],
+)
+def test_a_tiff_whose_size_can_be_read_in_two_ways_is_refused(sizes: list[tuple[int, int, int, int]]) -> None:
+    grey = [(258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1), (273, 4, 1, 8), (277, 3, 1, 1), (279, 4, 1, 40_000)]
+    plain = tiff((256, 4, 1, 8), (257, 3, 1, 8), *grey, blob=bytes(40_000))
+    assert codec.decode(plain, max_pixels=64).image.shape == (8, 8, 3)
+    with pytest.raises(UndecodablePicture):
+        codec.decode(tiff(*sizes, *grey, blob=bytes(40_000)), max_pixels=64)
+
+
 def test_a_tiff_with_tiles_far_larger_than_its_picture_is_refused() -> None:
     tags = [(256, 4, 1, 16), (257, 4, 1, 16), (322, 4, 1, 1 << 20), (323, 4, 1, 1 << 20)]
     tiff = b"II*\0" + struct.pack("<IH", 8, len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags)
