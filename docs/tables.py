@@ -12,9 +12,10 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from app.api.connection import HEAD_BYTES, PIPELINED
+from app.api.fetch import MAX_URL
 from app.api.rates import MOST_CALLERS
 from app.api.schemas import CutoutForm, MaskForm, PredictForm
-from app.api.uploads import MAX_PARTS, MAX_TEXT_PART
+from app.api.uploads import MAX_NAME, MAX_PARTS, MAX_TEXT_PART
 from app.explain import choices
 from app.metrics import Metrics
 from app.settings import Settings
@@ -33,7 +34,9 @@ FIXED = {
     "bytes of a request's head; then 400": HEAD_BYTES,
     "requests sent ahead on one connection; then 400": PIPELINED,
     "fields and files of a form, each; then 400": MAX_PARTS,
-    "bytes of a form's field that is no file; then 400": MAX_TEXT_PART,
+    "characters of a form's field's name; then 400": MAX_NAME,
+    "bytes of a form's field that is no picture; then 400": MAX_TEXT_PART,
+    "characters of a URL to fetch; then 400": MAX_URL,
     "pixels that OpenCV decodes, whatever the settings": int(os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"]),
     "callers whose rates are remembered": MOST_CALLERS,
 }

@@ -38,7 +38,7 @@ from app.api.removebg_schemas import (
 )
 from app.api.routes import ANSWER_HEADERS, picture_response
 from app.api.services import clock_of, services_of
-from app.api.uploads import UploadRoute
+from app.api.uploads import UploadRoute, check_length
 from app.clock import Clock
 from app.errors import DownloadFailed, InvalidOption, InvalidUrl, MalformedRequest
 from app.imaging.arrange import fitting_size
@@ -57,7 +57,8 @@ FLAGS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": 
 CREDITS = 1_000_000  # never charged; some clients stop where a balance is low
 MAX_JSON_VALUES = 10_000
 
-BASE64 = str.maketrans(" -_", "++/", "\r\n\t=")
+BASE64, NOT_BASE64 = bytes.maketrans(b" -_", b"++/"), b"\r\n\t="
+PICTURES = frozenset({"image_file", "image_file_b64", "bg_image_file"})
 SOURCES = ("image_file", "image_url", "image_file_b64")
 BACKGROUNDS = ("bg_color", "bg_image_url", "bg_image_file")
 
@@ -140,7 +141,7 @@ class _Errors(APIRoute):
 
 
 class RemoveBgRoute(_Errors, UploadRoute):
-    max_text_part = None  # image_file_b64 is a text part
+    large_texts = PICTURES
 
 
 def _schema(model: type[BaseModel]) -> dict[str, Any]:
@@ -386,8 +387,8 @@ async def _load(name: str, fields: Fields, fetcher: UrlFetcher | None, clock: Cl
     """The bytes of the picture that a field holds or names."""
     value = fields[name]
     if name == "image_file_b64":
-        return await asyncio.to_thread(_from_base64, _text(fields, name))
-    if not name.endswith("_url"):
+        return await asyncio.to_thread(_from_base64, value if isinstance(value, bytes) else value.encode())
+    if name in PICTURES:
         return value if isinstance(value, bytes) else value.encode()
     try:
         return await fetch(_text(fields, name).strip(), fetcher, clock)
@@ -397,29 +398,33 @@ async def _load(name: str, fields: Fields, fetcher: UrlFetcher | None, clock: Cl
         raise Refusal("failed_image_download" if name == "image_url" else "failed_bg_download", error.detail) from error
 
 
-def _from_base64(text: str) -> bytes:
+def _from_base64(text: bytes) -> bytes:
     """Base64 as clients send it: as a data URL, URL-safe, without padding, with `+` turned into a space by a form."""
-    if text.startswith("data:"):
-        text = text.partition(",")[2]
-    plain = text.strip().translate(BASE64)
+    if text.startswith(b"data:"):
+        text = text.partition(b",")[2]
+    plain = text.strip().translate(BASE64, NOT_BASE64)
     try:
-        return binascii.a2b_base64(plain + "=" * (-len(plain) % 4), strict_mode=True)
-    except (binascii.Error, ValueError) as error:
+        return binascii.a2b_base64(plain + b"=" * (-len(plain) % 4), strict_mode=True)
+    except binascii.Error as error:
         raise Refusal("failed_to_read_image", "image_file_b64 is no base64") from error
 
 
 async def _fields(request: Request) -> Fields:
     """What the body holds: files as bytes, all else as text. Empty fields are left out, as are files not chosen."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json":
-        return _json_fields(await request.body())
+        return await asyncio.to_thread(_json_fields, await request.body())
     fields: dict[str, str | bytes] = {}
     for name, value in (await request.form()).multi_items():
+        if name not in RemoveBgMultipart.model_fields:
+            continue
         if isinstance(value, UploadFile):
             content = await value.read()
+            if name not in PICTURES:
+                check_length(name, len(content))
             if content or value.filename:
                 fields[name] = content
         elif value:
-            fields[name] = value
+            fields[name] = value.encode("latin-1") if name in PICTURES else value
     return fields
 
 
@@ -434,16 +439,21 @@ def _json_fields(body: bytes) -> Fields:
         raise MalformedRequest("the body is no JSON") from error
     if not isinstance(values, dict):
         raise MalformedRequest("the body is no JSON object")
-    texts = {name: _json_text(name, value) for name, value in values.items() if name in RemoveBgMultipart.model_fields}
-    return {name: text for name, text in texts.items() if text not in ("", "null")}
+    texts = {name: _json_value(name, value) for name, value in values.items() if name in RemoveBgMultipart.model_fields}
+    return {name: text for name, text in texts.items() if text not in ("", "null", b"")}
 
 
-def _json_text(name: str, value: Any) -> str:
+def _json_value(name: str, value: Any) -> str | bytes:
     if isinstance(value, list | dict):
         raise MalformedRequest(f"{name} has to be a text, a number, true or false")
     text = value if isinstance(value, str) else json.dumps(value)
-    if not text.isascii() and re.search(r"[\ud800-\udfff]", text):
-        raise MalformedRequest(f"{name} has half of a character (a lone surrogate)")
+    try:
+        encoded = text.encode()
+    except UnicodeEncodeError as error:
+        raise MalformedRequest(f"{name} has half of a character (a lone surrogate)") from error
+    if name in PICTURES:
+        return encoded
+    check_length(name, len(encoded))
     return text
 
 

@@ -24,6 +24,8 @@ Resolve = Callable[[str, int], Awaitable[list[str]]]
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MAX_HEAD = 16 * 1024
+MAX_URL = 8 * 1024  # RFC 9110, 4.1, wants at least 8000 bytes
+MAX_HOST = 253  # RFC 1035, 2.3.4, without the lengths of the labels; Python's IDNA takes seconds for long ones
 MAX_ADDRESSES = 4
 CHUNK = 16 * 1024
 
@@ -65,6 +67,8 @@ class Target:
 
 def parse_url(url: str) -> Target:
     """A target from an http(s) URL. Raises InvalidUrl."""
+    if len(url) > MAX_URL:
+        raise InvalidUrl(f"the URL has more than {MAX_URL} characters")
     if re.search(r"[\x00-\x20\x7f\\]", url):
         raise InvalidUrl("the URL has characters that no URL may have")
     try:
@@ -87,6 +91,8 @@ def parse_url(url: str) -> Target:
 
 
 def _ascii_host(host: str) -> str:
+    if len(host) > MAX_HOST:
+        raise InvalidUrl(f"the URL's host has more than {MAX_HOST} characters")
     try:
         return host.encode("idna").decode() if ":" not in host else host
     except UnicodeError as error:

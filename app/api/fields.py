@@ -52,7 +52,7 @@ def _unknown(item: Item, known: Mapping[str, FieldInfo], path: str) -> str:
     if item["loc"][0] == "query" and name in known:
         return f"send it as a field of the form, not in the address: curl -F {name}=..."
     names = [other for other, field in known.items() if not is_file or _takes_file(field)]
-    nearest = get_close_matches(name, names, 1)
+    nearest = get_close_matches(name, names, 1) if len(name) <= LONGEST else []  # it takes long for a long one
     kind = "file" if is_file else "option"
     return f"{path} has no such {kind}; " + (f"did you mean {nearest[0]}?" if nearest else f"it has {', '.join(names)}")
 

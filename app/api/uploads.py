@@ -1,12 +1,13 @@
 """How a body comes in: a permit before the first byte, a cap while it streams, a limit to how long it may take."""
 
 import asyncio
+import binascii
 import ipaddress
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Any, ClassVar
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_plus
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
@@ -25,8 +26,9 @@ from app.clock import Clock
 from app.errors import Abandoned, MalformedRequest, SlowUpload, UploadTooLarge
 from app.settings import Settings
 
-MAX_TEXT_PART = 1024 * 1024
+MAX_TEXT_PART = 8 * 1024
 MAX_PARTS = 100
+MAX_NAME = 100
 CHARSETS = frozenset({b"utf-8", b"us-ascii", b"iso-8859-1"})
 _SENT = "sent {} times; it is taken once"
 
@@ -37,8 +39,8 @@ class UploadRoute(APIRoute):
     The permit is held until the answer is sent. The request's clock starts here: reading the body is its first stage.
     """
 
-    max_text_part: ClassVar[int | None] = MAX_TEXT_PART
-    """Bytes that a part of a form which is no file may have; None: as many as the body."""
+    large_texts: ClassVar[frozenset[str]] = frozenset()
+    """Fields that may be as long as the body although they are no files. They come as Latin-1, a character a byte."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         services = services_of(scope["app"])
@@ -49,7 +51,7 @@ class UploadRoute(APIRoute):
             await super().handle(scope, receive, _in_pieces(send))
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handler, max_text_part = super().get_route_handler(), self.max_text_part
+        handler, large_texts = super().get_route_handler(), self.large_texts
 
         async def read_then_handle(request: Request) -> Response:
             services = services_of(request.app)
@@ -57,7 +59,7 @@ class UploadRoute(APIRoute):
             clock = Clock(time.monotonic() + settings.deadline_seconds)
             upload = _Upload(request.scope, request.receive)
             with clock.stage("receive"):
-                await upload.read(settings, max_text_part)
+                await upload.read(settings, large_texts)
             services.metrics.upload_bytes.observe(upload.received)
             upload.state.clock = clock
             try:
@@ -82,6 +84,8 @@ class StrictRoute(UploadRoute):
                 "the body is no form; send multipart/form-data with the picture as its part `file`, "
                 "as curl -F file=@picture.jpg does"
             )
+        if len(request.query_params) > MAX_PARTS:
+            raise MalformedRequest("options are fields of the form, and not in the address")
         strays = [
             {"type": "extra_forbidden", "loc": ("query", name), "input": value}
             for name, value in request.query_params.items()
@@ -102,7 +106,7 @@ class _Upload(Request):
     received = 0
     _fields: FormData
 
-    async def read(self, settings: Settings, max_text_part: int | None) -> None:
+    async def read(self, settings: Settings, large_texts: frozenset[str]) -> None:
         """Read and parse the body. Raises UploadTooLarge, SlowUpload, MalformedRequest, or Abandoned."""
         max_bytes = settings.max_upload_bytes
         announced = self.headers.get("content-length", "0").lstrip("0") or "0"
@@ -111,7 +115,7 @@ class _Upload(Request):
             raise UploadTooLarge(f"the body has more than the {max_bytes} bytes that this server takes")
         stream = self._capped(max_bytes, settings.upload_seconds, settings.min_bytes_per_second)
         try:
-            self._fields = await self._parse(stream, max_bytes, max_bytes if max_text_part is None else max_text_part)
+            self._fields = await self._parse(stream, max_bytes, large_texts)
         except MultiPartException as error:
             raise MalformedRequest(f"the form can't be read: {error.message}") from error
         except ClientDisconnect:
@@ -120,20 +124,18 @@ class _Upload(Request):
     async def form(self, **limits: Any) -> FormData:  # type: ignore[override]
         return self._fields
 
-    async def _parse(self, stream: AsyncGenerator[bytes, None], max_bytes: int, max_text_part: int) -> FormData:
+    async def _parse(
+        self, stream: AsyncGenerator[bytes, None], max_bytes: int, large_texts: frozenset[str]
+    ) -> FormData:
         kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind == "multipart/form-data":
             _check_charset(self.headers["content-type"])
-            parser = MultiPartParser(
-                self.headers, stream, max_files=MAX_PARTS, max_fields=MAX_PARTS, max_part_size=max_text_part
-            )
-            parser.spool_max_size = max_bytes + 1  # in memory: the cap bounds it, and the disk may be read-only
-            return await parser.parse()
+            return await _MultiPart(self.headers, stream, max_bytes, large_texts).parse()
         self._body = b"".join([chunk async for chunk in stream])
         # curl gives that name to whatever --data-binary sends, and a picture holds a NUL as no form does.
         if kind == "application/x-www-form-urlencoded" and b"\0" not in self._body:
-            # In a thread: undoing the % signs of a large body would hold up everybody else for a second.
-            return await asyncio.to_thread(_parse_urlencoded, self._body, max_text_part)
+            # In a thread: undoing the % signs of a large body would hold up everybody else.
+            return await asyncio.to_thread(_parse_urlencoded, self._body, large_texts)
         return FormData()
 
     async def _capped(self, max_bytes: int, seconds: float, min_rate: int) -> AsyncGenerator[bytes, None]:
@@ -153,6 +155,51 @@ class _Upload(Request):
             if self.received > max_bytes:
                 raise UploadTooLarge(f"the body has more than the {max_bytes} bytes that this server takes")
             yield chunk
+
+
+class _MultiPart(MultiPartParser):
+    """A form's parser that looks at the length of a name before anything is done with it, and at a text's as it comes.
+
+    Files stay in memory: the cap of the body bounds them, and the disk may be read-only.
+    """
+
+    def __init__(
+        self, headers: Headers, stream: AsyncGenerator[bytes, None], max_bytes: int, large_texts: frozenset[str]
+    ) -> None:
+        super().__init__(headers, stream, max_files=MAX_PARTS, max_fields=MAX_PARTS, max_part_size=max_bytes)
+        self.spool_max_size = max_bytes + 1
+        self._large_texts = large_texts
+
+    def on_headers_finished(self) -> None:
+        super().on_headers_finished()
+        _check_name(self._current_part.field_name)
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        part = self._current_part
+        if part.file is None and part.field_name not in self._large_texts:
+            check_length(part.field_name, len(part.data) + end - start)
+        super().on_part_data(data, start, end)
+
+    def on_part_end(self) -> None:
+        part = self._current_part
+        if part.file is None and part.field_name in self._large_texts:
+            self.items.append((part.field_name, part.data.decode("latin-1")))
+        else:
+            super().on_part_end()
+
+
+def _check_name(name: str) -> None:
+    if len(name) > MAX_NAME:
+        raise MalformedRequest(f"the form has a field whose name has more than {MAX_NAME} characters")
+
+
+def check_length(name: str, length: int) -> None:
+    """Raises MalformedRequest for a field that is too long for what is no picture."""
+    if length > MAX_TEXT_PART:
+        raise MalformedRequest(
+            f"the field {name!r} has more than {MAX_TEXT_PART} bytes; pictures are sent as files, as curl -F "
+            f"{name}=@picture.jpg does"
+        )
 
 
 def _address(scope: Scope) -> str:
@@ -179,14 +226,30 @@ def _check_charset(content_type: str) -> None:
         raise MalformedRequest("the form has a charset that is not taken here; send utf-8")
 
 
-def _parse_urlencoded(body: bytes, max_text_part: int) -> FormData:
-    try:
-        pairs = parse_qsl(body.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_PARTS)
-    except ValueError as error:
-        raise MalformedRequest(f"the form has more than {MAX_PARTS} fields") from error
-    if any(len(value) > max_text_part for _, value in pairs):
-        raise MalformedRequest(f"the form has a field with more than {max_text_part} characters")
-    return FormData([*pairs])
+def _parse_urlencoded(body: bytes, large_texts: frozenset[str]) -> FormData:
+    """Lengths are looked at before % signs: undoing these makes an object of each."""
+    pieces = body.split(b"&", MAX_PARTS)
+    if len(pieces) > MAX_PARTS:
+        raise MalformedRequest(f"the form has more than {MAX_PARTS} fields")
+    return FormData([_urlencoded(piece, large_texts) for piece in pieces if piece])
+
+
+def _urlencoded(piece: bytes, large_texts: frozenset[str]) -> tuple[str, str]:
+    key, _, value = piece.partition(b"=")
+    name = unquote_plus(key[: 3 * MAX_NAME + 3].decode("latin-1"))  # cut where it is too long in any case
+    _check_name(name)
+    if name in large_texts:
+        return name, _unquoted(value).decode("latin-1")
+    check_length(name, len(value) // 3)
+    text = unquote_plus(value.decode("latin-1"))
+    check_length(name, len(text))
+    return name, text
+
+
+def _unquoted(value: bytes) -> bytes:
+    """As `unquote_to_bytes` does, but at once and without an object for each % sign: what follows it is what follows
+    a = in quoted-printable (RFC 2045, 6.7)."""
+    return binascii.a2b_qp(value.replace(b"+", b" ").replace(b"=", b"%3D").replace(b"%", b"="))
 
 
 async def _unless_gone(answer: Coroutine[Any, Any, Response], receive: Receive, clock: Clock) -> Response:

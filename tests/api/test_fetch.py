@@ -91,6 +91,8 @@ def test_redirects_are_followed(status: str) -> None:
         "http://pictures.example/\r\nX-Evil: 1",
         "http://pictures.example\\@127.0.0.1/",
         f"http://{'a' * 70}.example/",
+        f"http://{'é.' * 130}example/",
+        f"http://pictures.example/{'a' * 8200}",
     ],
 )
 def test_what_is_no_http_url_is_refused_before_anything_is_resolved(url: str) -> None:

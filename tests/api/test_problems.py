@@ -132,6 +132,33 @@ def test_the_body_is_capped_while_it_streams(client: TestClient) -> None:
     assert answer.json()["code"] == "upload_too_large"
 
 
+LONG = "x" * 8193
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"files": {"model": (None, LONG)}},
+        {"data": {"model": LONG}},
+        {"data": {"model": "é" * 5000}},
+        {"data": {"n" * 101: "x"}},
+        {"files": {"n" * 101: (None, "x")}},
+        {"data": {f"{number}{'n' * 1000}": "x" for number in range(90)}},
+        {"data": {f"n{number}": "x" for number in range(101)}},
+    ],
+)
+@pytest.mark.parametrize("path", ["/cutout", "/api/remove"])
+def test_names_and_texts_have_their_lengths(client: TestClient, path: str, asked: dict[str, Any]) -> None:
+    answer = client.post(path, **asked)
+    assert answer.status_code == 400
+    assert len(answer.text) < 1000
+
+
+def test_an_address_full_of_options_is_refused_as_one(client: TestClient) -> None:
+    many = {f"format{number}": "x" for number in range(101)}
+    assert client.post("/cutout", files={"file": PICTURE}, params=many).json()["code"] == "malformed_request"
+
+
 def test_a_length_of_thousands_of_digits_is_too_large_or_read(client: TestClient) -> None:
     body = b'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\nx\r\n--b--\r\n'
     headers = {"content-type": "multipart/form-data; boundary=b"}

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import io
 import time
+import tracemalloc
 import zipfile
 from typing import Any
 
@@ -171,6 +172,43 @@ def test_rubbish_instead_of_base64_or_json_is_refused(client: TestClient) -> Non
 )
 def test_json_that_can_t_be_used_is_refused(client: TestClient, body: bytes, code: str) -> None:
     assert error(client.post(PATH, content=body, headers={"content-type": "application/json"})) == code
+
+
+@pytest.mark.parametrize("body", ["json", "data", "multipart", "file"])
+@pytest.mark.parametrize("name", ["image_url", "roi", "bg_color", "crop_margin"])
+def test_only_pictures_may_be_long(client: TestClient, body: str, name: str) -> None:
+    fields = {"image_file_b64": B64, name: "1," * 5000}
+    if body in ("json", "data"):
+        answer = client.request("POST", PATH, **{body: fields})  # type: ignore[arg-type]
+    else:
+        filename = "a" if body == "file" else None
+        answer = client.post(PATH, files={"image_file_b64": (None, B64), name: (filename, fields[name])})
+    assert error(answer) == "malformed_request"
+    assert name in answer.text
+
+
+@pytest.mark.parametrize("body", ["json", "data", "multipart"])
+def test_base64_has_no_other_characters(client: TestClient, body: str) -> None:
+    text = f"\U0001f600{B64}"
+    if body == "multipart":
+        answer = client.post(PATH, files={"image_file_b64": (None, text)})
+    else:
+        answer = client.request("POST", PATH, **{body: {"image_file_b64": text}})  # type: ignore[arg-type]
+    assert error(answer) == "failed_to_read_image"
+
+
+@pytest.mark.parametrize("name", ["image_file_b64", "more"])
+def test_percent_signs_cost_no_more_than_their_bytes(client: TestClient, name: str) -> None:
+    body = name.encode() + b"=" + b"%41" * 900_000
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    tracemalloc.start()
+    try:
+        answer = client.post(PATH, content=body, headers=headers)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert error(answer) == {"image_file_b64": "invalid_file_type", "more": "malformed_request"}[name]
+    assert peak < 8 * len(body)
 
 
 # -- the answer ------------------------------------------------------------------------------------------------------
