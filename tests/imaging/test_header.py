@@ -145,3 +145,26 @@ def test_a_tiff_with_tiles_far_larger_than_its_picture_is_refused() -> None:
     tiff = b"II*\0" + struct.pack("<IH", 8, len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags)
     with pytest.raises(UndecodablePicture):
         sniff(tiff + bytes(4))
+
+
+def resized(data: bytes, box: bytes, at: int, width: int, height: int) -> bytes:
+    """A file with that size written into every box of a kind."""
+    head, *rest = data.split(box)
+    size = struct.pack(">II", width, height)
+    return head + b"".join(box + part[:at] + size + part[at + 8 :] for part in rest)
+
+
+def test_avif_frames_larger_than_the_boxes_say_are_refused() -> None:
+    large = file("AVIF", 200, 100)
+    assert sniff(resized(large, b"ispe", 4, 200, 100)).width == 200
+    for width, height in ((199, 100), (200, 99), (8, 8)):
+        with pytest.raises(UndecodablePicture):
+            sniff(resized(large, b"ispe", 4, width, height))
+
+
+def test_avif_tracks_larger_than_the_picture_are_refused() -> None:
+    frames = [Pillow.new("RGB", (40, 24), color) for color in (9, 90)]
+    moving = file("AVIF", save_all=True, append_images=frames)
+    assert sniff(resized(moving, b"tkhd", 88, 40 << 16, 24 << 16)).width == 40
+    with pytest.raises(UndecodablePicture):
+        sniff(resized(moving, b"tkhd", 88, 41 << 16, 24 << 16))

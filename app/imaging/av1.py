@@ -1,0 +1,94 @@
+"""How large the frames of an AV1 stream are, before any of them is decoded.
+
+Source: AV1 Bitstream & Decoding Process Specification, sections 5.3 (OBU headers) and 5.5 (sequence headers).
+"""
+
+import re
+from collections.abc import Iterator
+
+SEQUENCE_HEADER, FRAME_HEADER, FRAME = 1, 3, 6  # types of OBUs
+LONGEST_HEADER = 512  # bytes: more than a sequence header of 32 operating points takes up to its size
+_NO_ZERO = re.compile(rb"[^\0]")
+
+
+def units(stream: bytes) -> Iterator[tuple[int, int, int]]:
+    """(type, start, end) of the body of each OBU. Zeros between them are skipped, as libaom does.
+
+    Raises ValueError where a length has no end.
+    """
+    position = 0
+    while position < len(stream):
+        if not stream[position]:
+            found = _NO_ZERO.search(stream, position)
+            position = found.start() if found else len(stream)
+            continue
+        head = stream[position]
+        position += 2 if head & 4 else 1
+        if head & 2:
+            size, position = _leb128(stream, position)
+            end = min(len(stream), position + size)
+        else:
+            end = len(stream)
+        yield head >> 3 & 15, position, end
+        position = end
+
+
+def _leb128(stream: bytes, position: int) -> tuple[int, int]:
+    """The number there, and where it ends."""
+    value = 0
+    for at, byte in enumerate(stream[position : position + 8]):
+        value |= (byte & 0x7F) << 7 * at
+        if byte < 0x80:
+            return value, position + at + 1
+    raise ValueError("no end to a length")
+
+
+class _Bits:
+    def __init__(self, data: bytes) -> None:
+        self.left, self.value = 8 * len(data), int.from_bytes(data, "big")
+
+    def take(self, count: int) -> int:
+        self.left -= count
+        if self.left < 0:
+            raise ValueError("a sequence header that is cut off")
+        return self.value >> self.left & (1 << count) - 1
+
+
+def frame_size(header: bytes) -> tuple[int, int]:
+    """(width, height) that no frame after this sequence header goes beyond. Raises ValueError where it is cut off."""
+    bits = _Bits(header[:LONGEST_HEADER])
+    bits.take(4)  # profile, still picture
+    if bits.take(1):  # reduced still picture header
+        bits.take(5)
+    else:
+        _skip_operating_points(bits)
+    width_bits, height_bits = bits.take(4) + 1, bits.take(4) + 1
+    return bits.take(width_bits) + 1, bits.take(height_bits) + 1
+
+
+def _skip_operating_points(bits: _Bits) -> None:
+    delay_bits = _skip_timing(bits) if bits.take(1) else 0
+    has_display_delay = bits.take(1)
+    for _ in range(bits.take(5) + 1):
+        bits.take(12)
+        if bits.take(5) > 7:  # level, and from 4.0 on the tier
+            bits.take(1)
+        if delay_bits and bits.take(1):
+            bits.take(2 * delay_bits + 1)
+        if has_display_delay and bits.take(1):
+            bits.take(4)
+
+
+def _skip_timing(bits: _Bits) -> int:
+    """How many bits a buffer's delay takes; 0 where there is no decoder model."""
+    bits.take(64)
+    if bits.take(1):  # equal intervals: a number in Exp-Golomb code
+        zeros = 0
+        while not bits.take(1):
+            zeros += 1
+        bits.take(zeros if zeros < 32 else 0)
+    if not bits.take(1):
+        return 0
+    delay_bits = bits.take(5) + 1
+    bits.take(42)
+    return delay_bits
