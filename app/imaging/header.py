@@ -6,6 +6,7 @@ Sources: ITU T.81 (JPEG), W3C PNG 3rd edition, RFC 9649 (WebP), GIF89a, BMP (DIB
 EXIF 2.3, ISO/IEC 14496-12 and 23008-12 (boxes of AVIF).
 """
 
+import re
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,12 +23,14 @@ MAX_PARTS = 50_000  # chunks, segments, boxes or tags looked at; no real file co
 MAX_FRAMES = 8  # of one AVIF item; layered ones have up to 4
 MAX_TRACK_BOXES = 100  # on one level
 FEW_PIXELS = 1 << 22  # that AVIF frames may always have in all: the cells of a grid can reach far beyond it
+FEW_TILE_PIXELS = 16 << 20  # that the tiles of a TIFF may always have in all: those at its edges reach beyond it
 MAX_SCANS = 200  # of a JPEG; a progressive one has about 10. Each costs a pass over the picture, however few its bytes
 
 WIDTH, HEIGHT, ORIENTATION, TILE_WIDTH, TILE_HEIGHT, EXTRA_SAMPLES = 256, 257, 274, 322, 323, 338  # TIFF tags
 TIFF_SIZES = frozenset({WIDTH, HEIGHT, TILE_WIDTH, TILE_HEIGHT})
 WHOLE_NUMBERS = {False: frozenset({3, 4}), True: frozenset({3, 4, 16})}  # SHORT and LONG; LONG8 in BigTIFF alone
 FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})  # JPEG's SOF markers
+JPEG_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])", re.DOTALL)  # of those that have a length, or the end
 ROTATION_THEN_MIRROR = (  # AVIF: quarter turns anticlockwise, then none, top to bottom, left to right -> EXIF
     (1, 4, 2),
     (8, 5, 7),
@@ -101,18 +104,10 @@ def _read_jpeg(data: bytes) -> Header:
 
 def _jpeg_segments(data: bytes, position: int = 2) -> Iterator[tuple[int, int, int]]:
     """(marker, start and end of what follows its length), up to the end of the picture. Skips what is no marker."""
-    while (position := data.find(b"\xff", position)) >= 0 and position + 1 < len(data):
-        marker = data[position + 1]
-        if marker == 0xD9:
-            return
-        if marker == 0xFF:
-            position += 1
-        elif marker in (0x00, 0x01) or 0xD0 <= marker <= 0xD8:
-            position += 2
-        else:
-            end = position + 2 + struct.unpack_from(">H", data, position + 2)[0]
-            yield marker, position + 4, end
-            position = end
+    while (found := JPEG_MARKER.search(data, position)) and found[1] != b"\xd9":
+        start = found.end()
+        position = start + struct.unpack_from(">H", data, start)[0]
+        yield found[1][0], start + 2, position
 
 
 def _first_scan_has(components: int, data: bytes, position: int) -> bool:
@@ -207,8 +202,9 @@ def _read_tiff(data: bytes) -> Header:
             raise ValueError("a size that can be read in two ways")
         tags.setdefault(tag, value)
     width, height = tags[WIDTH], tags[HEIGHT]
-    tile_width, tile_height = tags.get(TILE_WIDTH, 0), tags.get(TILE_HEIGHT, 0)
-    if tile_width > max(4096, 2 * width) or tile_height > max(4096, 2 * height):
+    tile_width, tile_height = tags.get(TILE_WIDTH) or width, tags.get(TILE_HEIGHT) or height
+    across, down = -(-width // max(1, tile_width)), -(-height // max(1, tile_height))
+    if across * tile_width * down * tile_height > max(FEW_TILE_PIXELS, 4 * width * height):
         raise ValueError("tiles far larger than the picture")
     return Header("tiff", width, height, has_alpha=EXTRA_SAMPLES in tags)  # OpenCV always applies a TIFF's orientation
 

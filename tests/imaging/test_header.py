@@ -3,6 +3,7 @@
 import contextlib
 import io
 import struct
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -97,6 +98,14 @@ def test_more_chunks_than_any_picture_has_are_refused() -> None:
         sniff(png[:33] + MAX_PARTS * empty + png[33:])
 
 
+def test_the_fill_of_a_jpeg_takes_no_time() -> None:
+    head, tables, rest = FILES["JPEG"].partition(b"\xff\xdb")
+    for fill in (b"\xff", b"\xff\xd0", b"\xff\0", b"\0"):
+        start = time.process_time()
+        assert sniff(head + fill * ((8 << 20) // len(fill)) + tables + rest).width == 40
+        assert time.process_time() - start < 0.5
+
+
 def test_a_progressive_jpeg_of_endless_scans_is_refused() -> None:
     data = file("JPEG", 256, 256, "L", progressive=True, optimize=True)
     first, second = [place for place in range(len(data)) if data[place : place + 2] == b"\xff\xda"][1:3]
@@ -140,11 +149,25 @@ def test_a_tiff_whose_size_can_be_read_in_two_ways_is_refused(sizes: list[tuple[
         codec.decode(tiff(*sizes, *grey, blob=bytes(40_000)), max_pixels=64)
 
 
-def test_a_tiff_with_tiles_far_larger_than_its_picture_is_refused() -> None:
-    tags = [(256, 4, 1, 16), (257, 4, 1, 16), (322, 4, 1, 1 << 20), (323, 4, 1, 1 << 20)]
-    tiff = b"II*\0" + struct.pack("<IH", 8, len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags)
-    with pytest.raises(UndecodablePicture):
-        sniff(tiff + bytes(4))
+@pytest.mark.parametrize(
+    ("picture", "tile", "is_taken"),
+    [
+        ((16, 16), (1 << 20, 1 << 20), False),
+        ((16, 16), (4096, 4097), False),
+        ((16, 16), (4096, 4096), True),
+        ((1, 1 << 20), (4096, 4096), False),
+        ((5000, 5000), (256, 256), True),
+    ],
+)
+def test_a_tiff_whose_tiles_are_far_larger_than_its_picture_is_refused(
+    picture: tuple[int, int], tile: tuple[int, int], is_taken: bool
+) -> None:
+    data = tiff(*((tag, 4, 1, side) for tag, side in zip((256, 257, 322, 323), (*picture, *tile), strict=True)))
+    if is_taken:
+        assert sniff(data).upright == picture
+    else:
+        with pytest.raises(UndecodablePicture):
+            sniff(data)
 
 
 def resized(data: bytes, box: bytes, at: int, width: int, height: int) -> bytes:
