@@ -16,7 +16,7 @@ from isal import isal_zlib
 from numpy.typing import NDArray
 
 from app.errors import InvalidOption, PictureTooLarge, UndecodablePicture
-from app.imaging.header import Header, sniff
+from app.imaging.header import Header, sniff, without_texts
 from app.imaging.sizes import Sizing
 
 __all__ = ["Header", "Picture", "decode", "encode_jpeg", "encode_png", "encode_webp", "sniff"]
@@ -55,7 +55,7 @@ def decode(data: bytes, max_pixels: int, least: Sizing | None = None) -> Picture
     if header.width * header.height > max_pixels:
         raise PictureTooLarge(f"{header.width} x {header.height} pixels; the most taken here is {max_pixels}")
     factor = 1 if least is None or header.format != "jpeg" else reduction(header.upright, least(*header.upright))
-    stored = _imdecode(data, _flags(header, factor))
+    stored = _imdecode(without_texts(data) if header.format == "png" else data, _flags(header, factor))
     if stored.shape[0] * stored.shape[1] > -(-header.width // factor) * -(-header.height // factor):
         raise UndecodablePicture("the picture is larger than its header says")
     pixels = _to_8_bits(stored, header.sample_max)

@@ -1,6 +1,8 @@
 """Decoding: upright, 8 bits, RGB and alpha whatever the file; encoding: lossless where it says so."""
 
 import io
+import time
+import zlib
 
 import cv2
 import numpy as np
@@ -13,6 +15,7 @@ from PIL import Image as Pillow
 
 from app.errors import InvalidOption
 from app.imaging import codec
+from tests.broken import chunk
 from tests.pictures import decoded
 
 WIDTH, HEIGHT = 48, 32
@@ -129,6 +132,17 @@ def test_sixteen_bits_with_alpha_are_scaled(suffix: str) -> None:
     np.testing.assert_array_equal(picture.image, quarters())
     if suffix == ".png":  # OpenCV writes a TIFF whose fourth channel is not called alpha
         np.testing.assert_array_equal(picture.alpha, quarters(4)[..., 3])
+
+
+@pytest.mark.parametrize(("kind", "head"), [(b"zTXt", b"a\0\0"), (b"iTXt", b"a\0\1\0\0\0")])
+def test_the_texts_of_a_png_are_not_unpacked(kind: bytes, head: bytes) -> None:
+    text = head + zlib.compress(bytes(7_900_000))
+    png, text = file(quarters(), "PNG"), chunk(kind, text)
+    start = time.process_time()
+    for place in (33, len(png) - 12):  # before the pixels and after them
+        image = codec.decode(png[:place] + 50 * text + png[place:], ANY).image
+        np.testing.assert_array_equal(image, quarters())
+    assert time.process_time() - start < 0.5  # rather than the 2 s or more that unpacking them takes
 
 
 def test_ten_bits_of_avif_with_alpha_are_scaled() -> None:
