@@ -185,6 +185,65 @@ def test_avif_frames_larger_than_the_boxes_say_are_refused() -> None:
             sniff(resized(large, b"ispe", 4, width, height))
 
 
+def avif_box(kind: bytes, body: bytes, version: int | None = None) -> bytes:
+    whole = body if version is None else struct.pack(">I", version << 24) + body
+    return struct.pack(">I4s", 8 + len(whole), kind) + whole
+
+
+def avif_grid(columns: int, rows: int, cell: tuple[int, int], said: tuple[int, int], size: tuple[int, int]) -> bytes:
+    """Item 1 is a grid of that size; the others are its cells, which share one frame and are said to be of a size."""
+    single, cells = file("AVIF", *cell), range(2, 2 + columns * rows)
+    frame = single[single.index(b"mdat") + 4 :]
+    grid = struct.pack(">BBBBHH", 0, 0, rows - 1, columns - 1, *size)
+    kinds = [(1, b"grid"), *((item, b"av01") for item in cells)]
+    entries = [(1, 0, 8), *((item, 8, len(frame)) for item in cells)]
+    at = single.index(b"av1C") - 4
+    properties = b"".join(
+        (
+            *(avif_box(b"ispe", struct.pack(">II", *pair), 0) for pair in (size, said)),
+            avif_box(b"pixi", b"\x03\x08\x08\x08", 0),
+            single[at : at + 12],
+        )
+    )
+    of_items = [struct.pack(">HB2B", 1, 2, 1, 3), *(struct.pack(">HB3B", item, 3, 2, 3, 0x84) for item in cells)]
+    body = b"".join(
+        (
+            avif_box(b"hdlr", bytes(4) + b"pict" + bytes(13), 0),
+            avif_box(b"pitm", struct.pack(">H", 1), 0),
+            avif_box(
+                b"iloc",
+                b"\x44\0" + struct.pack(">H", len(entries))
+                + b"".join(struct.pack(">HHHHII", item, 1, 0, 1, start, size) for item, start, size in entries),
+                1,
+            ),
+            avif_box(
+                b"iinf",
+                struct.pack(">H", len(kinds))
+                + b"".join(avif_box(b"infe", struct.pack(">HH4sx", item, 0, kind), 2) for item, kind in kinds),
+                0,
+            ),
+            avif_box(b"iref", avif_box(b"dimg", struct.pack(f">HH{len(cells)}H", 1, len(cells), *cells)), 0),
+            avif_box(
+                b"iprp",
+                avif_box(b"ipco", properties)
+                + avif_box(b"ipma", struct.pack(">I", len(of_items)) + b"".join(of_items), 0),
+            ),
+            avif_box(b"idat", grid + frame),
+        )
+    )  # fmt: skip
+    return avif_box(b"ftyp", b"avif" + bytes(4) + b"avifmif1miaf") + avif_box(b"meta", body, 0)
+
+
+def test_avif_grids_are_read_and_their_cells_checked() -> None:
+    fits = avif_grid(2, 2, cell=(64, 64), said=(64, 64), size=(120, 100))
+    assert codec.decode(fits, max_pixels=12_000).image.shape == (100, 120, 3)
+    lies = [avif_grid(2, 2, cell=(128, 64), said=(64, 64), size=(120, 100))]
+    lies += [avif_grid(1, 1, cell=(3000, 3000), said=(3000, 3000), size=(120, 100))]
+    for lie in lies:
+        with pytest.raises(UndecodablePicture):
+            sniff(lie)
+
+
 def test_avif_tracks_larger_than_the_picture_are_refused() -> None:
     frames = [Pillow.new("RGB", (40, 24), color) for color in (9, 90)]
     moving = file("AVIF", save_all=True, append_images=frames)
