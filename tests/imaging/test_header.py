@@ -12,7 +12,7 @@ from PIL import Image as Pillow
 
 from app.errors import ClientError, PictureTooLarge, UndecodablePicture, UnsupportedFormat
 from app.imaging import codec
-from app.imaging.header import MAX_PARTS, MAX_SCANS, sniff
+from app.imaging.header import MAX_FRAMES, MAX_PARTS, MAX_SCANS, sniff
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 
@@ -250,3 +250,28 @@ def test_avif_tracks_larger_than_the_picture_are_refused() -> None:
     assert sniff(resized(moving, b"tkhd", 88, 40 << 16, 24 << 16)).width == 40
     with pytest.raises(UndecodablePicture):
         sniff(resized(moving, b"tkhd", 88, 41 << 16, 24 << 16))
+    for width, is_taken in ((40, True), (41, False)):
+        frame = file("AVIF", width).partition(b"mdat")[2]
+        data = bytearray(moving + avif_box(b"mdat", frame + bytes(999)))  # the first sample, and room for the next
+        struct.pack_into(">I", data, data.index(b"stco") + 12, len(moving) + 8)
+        struct.pack_into(">I", data, data.index(b"stsz") + 16, len(frame))
+        if is_taken:
+            assert codec.decode(bytes(data), 10_000).width == 40
+        else:
+            with pytest.raises(UndecodablePicture):
+                sniff(bytes(data))
+
+
+def test_an_avif_of_endless_frames_is_refused() -> None:
+    still, frame = file("AVIF"), b"\x32\0"  # an OBU for a frame, without a body
+    end, iloc, units = len(still), still.index(b"iloc") + 4, still.partition(b"mdat")[2]
+    sequence = units[2 : 4 + units[3]]
+    for frames, is_taken in ((MAX_FRAMES, True), (MAX_FRAMES + 1, False)):
+        stream = sequence + frames * frame
+        data = bytearray(still + stream)
+        struct.pack_into(">II", data, iloc + 14, end, len(stream))
+        if is_taken:
+            assert sniff(bytes(data)).width == 40
+        else:
+            with pytest.raises(UndecodablePicture):
+                sniff(bytes(data))
