@@ -3,7 +3,7 @@
 Small readers of our own, because the cap on pixels, the EXIF orientation in every format and the presence of alpha
 are all wanted at once, from bytes that nobody has vouched for. Each loop is bounded, whatever the bytes say.
 Sources: ITU T.81 (JPEG), W3C PNG 3rd edition, RFC 9649 (WebP), GIF89a, BMP (DIB headers), TIFF 6.0 and BigTIFF,
-EXIF 2.3, ISO/IEC 14496-12 and 23008-12 (boxes of AVIF).
+EXIF 2.3, ISO/IEC 14496-12 and 23008-12 (boxes of AVIF); what is in those is read by `app.imaging.av1`.
 """
 
 import re
@@ -333,7 +333,6 @@ def _associations(data: bytes, position: int, end: int) -> Iterator[tuple[int, i
 
 # ---- The frames of an AVIF: libavif decodes them as large as they are, and scales them to what the boxes say
 
-
 Extents = tuple[tuple[int, int], ...]  # start and end of the parts of a payload
 
 
@@ -341,12 +340,9 @@ class _Frames:
     """The largest width and height of the frames of payloads, each read once: items may share one."""
 
     def __init__(self, data: bytes) -> None:
-        self.data, self.known, self.bytes_left, self.units_left = (
-            data,
-            dict[Extents, tuple[int, int]](),
-            2 * len(data),
-            MAX_PARTS,
-        )
+        self.data = data
+        self.known: dict[Extents, tuple[int, int]] = {}
+        self.bytes_left, self.units_left = 2 * len(data), MAX_PARTS
 
     def largest(self, extents: Extents) -> tuple[int, int]:
         if extents not in self.known:
