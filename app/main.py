@@ -65,6 +65,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         registry.use(await asyncio.to_thread(build, settings))
+        log.info("ready: %s", ", ".join(registry.names))
         yield
         await workers.close()
         if traces is not None:

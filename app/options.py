@@ -21,6 +21,11 @@ class Format(StrEnum):
     zip = "zip"
     auto = "auto"
 
+    @classmethod
+    def _missing_(cls, value: object) -> "Format | None":
+        """The other usual name."""
+        return cls.jpeg if value == "jpg" else None
+
 
 class Channels(StrEnum):
     rgba = "rgba"

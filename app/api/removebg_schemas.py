@@ -12,7 +12,9 @@ class RemoveBgJson(BaseModel):
     image_file_b64: Annotated[str, Field(description="source: the file in base64")] = ""
     size: Annotated[
         Literal["preview", "small", "regular", "medium", "hd", "full", "4k", "50MP", "auto"],
-        Field(description="most megapixels: 0.25 for the first three, 1.5, 4, and 25 (PNG: 10) for full, 4k and auto"),
+        Field(
+            description="megapixels: preview, small, regular 0.25; medium 1.5; hd 4; full, 4k, auto 25 (PNG: 10); 50MP"
+        ),
     ] = "preview"
     type: Annotated[str, Field(description="without effect, but that X-Type repeats it")] = "auto"
     type_level: Annotated[
