@@ -29,7 +29,7 @@ from app.settings import Settings
 MAX_TEXT_PART = 8 * 1024
 MAX_PARTS = 100
 MAX_NAME = 100
-CHARSETS = frozenset({b"utf-8", b"us-ascii", b"iso-8859-1"})
+CHARSETS = frozenset({b"utf-8", b"utf8", b"us-ascii", b"ascii", b"iso-8859-1", b"latin1"})
 _SENT = "sent {} times; it is taken once"
 
 
