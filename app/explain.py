@@ -12,6 +12,7 @@ BOUNDS = {
     "less_than_equal": ("le", "at most"),
     "less_than": ("lt", "less than"),
 }
+"""pydantic's types of error: where the bound stands in `ctx`, and what it asks for"""
 KINDS = {
     "int_parsing": "is not a whole number",
     "int_from_float": "is not a whole number",

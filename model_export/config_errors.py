@@ -10,13 +10,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-BOUNDS = {
-    "greater_than_equal": ("ge", "at least"),
-    "greater_than": ("gt", "more than"),
-    "less_than_equal": ("le", "at most"),
-    "less_than": ("lt", "less than"),
-    "multiple_of": ("multiple_of", "a multiple of"),
-}
+from app.explain import BOUNDS
+
+LIMITS = {**BOUNDS, "multiple_of": ("multiple_of", "a multiple of")}
 KINDS = {
     "int": "a whole number",
     "float": "a number",
@@ -81,8 +77,8 @@ def _message(details: ErrorDetails, key: str, known: Mapping[str, FieldInfo]) ->
         return f"{given} is none of its values: {context['expected']}"
     if kind == "union_tag_invalid":
         return f"{context['tag']!r} is none of its values: {context['expected_tags']}"
-    if kind in BOUNDS:
-        name, words = BOUNDS[kind]
+    if kind in LIMITS:
+        name, words = LIMITS[kind]
         return f"{given} is out of range; it has to be {words} {context[name]:g}"
     if kind == "string_pattern_mismatch":
         return f"{given} does not fit; it has to match {context['pattern']}"
