@@ -15,6 +15,7 @@ from app import __version__
 from app.api import auth, compat_rembg, compat_removebg, docs, health, models, page, problems, protect, routes, schema
 from app.api.fetch import UrlFetcher
 from app.api.observe import Observe
+from app.api.pace import Pace
 from app.api.rates import RateLimit
 from app.api.services import Services
 from app.api.traces import provider_from_environment, telemetry
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 Build = Callable[[Settings], Sequence[Predictor]]
 
+REFUSALS_A_THREAD = 32  # a second: a twentieth of a thread's time
 PIXELS_A_THREAD = 16_000_000  # what cameras make: such pictures never wait for one another
 
 log = logging.getLogger("cutout")
@@ -89,6 +91,7 @@ def create_app(
         fetcher=fetcher or _fetcher(settings),
         metrics=metrics,
         rates=None if settings.requests_per_minute is None else RateLimit(settings.requests_per_minute),
+        refusals=Pace(REFUSALS_A_THREAD * workers.threads, settings.connections // 2),
     )
     protect.check_hosts(app, settings)
     app.add_middleware(Observe, metrics=metrics, traces=traces)

@@ -3,6 +3,8 @@
 All functions take a numpy Generator, so a seed repeats a run picture for picture.
 """
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 from numpy.random import Generator
@@ -13,6 +15,18 @@ from app.imaging.preprocess import Canvas, Image, resize
 from model_export.data import Mask
 
 Sample = tuple[Image, Mask]
+
+
+class Cutout(NamedTuple):
+    """A foreground to paste elsewhere."""
+
+    pixels: NDArray[np.uint8]  # (h, w, 4) RGBA, straight alpha
+    cut: tuple[bool, bool, bool, bool] = (
+        False,
+        False,
+        False,
+        False,
+    )  # left, top, right, bottom: ends at its picture's edge
 
 
 class AugmentConfig(BaseModel):
@@ -32,6 +46,7 @@ class AugmentConfig(BaseModel):
     noise: float = Field(0.1, ge=0, le=1)
     jpeg: float = Field(0.15, ge=0, le=1, description="probability of JPEG artefacts")
     paste: float = Field(0.0, ge=0, le=1, description="probability of a cut-out on another background instead")
+    borrow: float = Field(0.0, ge=0, le=1, description="share of the pasted that go beside another picture")
     empty: float = Field(0.0, ge=0, le=1, description="probability of a background with nothing on it instead")
 
 
@@ -83,13 +98,17 @@ def change_colors(image: NDArray[np.uint8], config: AugmentConfig, rng: Generato
     return image
 
 
-def paste(cutout: NDArray[np.uint8], background: Image, size: int, rng: Generator) -> Sample:
-    """A cut-out (h, w, 4) RGBA at a random size and place on a background, as a sample of size x size."""
+def paste(cutout: Cutout, background: Image, size: int, rng: Generator) -> Sample:
+    """A cut-out at a random size and place on a background, as a sample of size x size.
+
+    What was cut off by its own picture's edge is so here, too: a straight cut in mid-picture exists in no photograph.
+    """
     canvas = resize(_random_part(background, rng), size, size).astype(np.float32)
-    reach = rng.uniform(0.35, 1.0) * size / max(cutout.shape[:2])
-    width, height = (max(8, round(side * reach)) for side in (cutout.shape[1], cutout.shape[0]))
-    small = resize(cutout, width, height)
-    left, top = int(rng.integers(0, size - width + 1)), int(rng.integers(0, size - height + 1))
+    reach = rng.uniform(0.35, 1.0) * size / max(cutout.pixels.shape[:2])
+    width, height = (max(8, round(side * reach)) for side in (cutout.pixels.shape[1], cutout.pixels.shape[0]))
+    small = resize(cutout.pixels, width, height)
+    left = _place(size - width, cutout.cut[0], cutout.cut[2], rng)
+    top = _place(size - height, cutout.cut[1], cutout.cut[3], rng)
     alpha = small[:, :, 3:].astype(np.float32) / 255
     region = canvas[top : top + height, left : left + width]
     region += (small[:, :, :3] - region) * alpha
@@ -103,13 +122,30 @@ def empty(background: Image, size: int, rng: Generator) -> Sample:
     return resize(_random_part(background, rng), size, size), np.zeros((size, size), np.uint8)
 
 
-def lift(sample: Sample) -> NDArray[np.uint8]:
-    """The foreground of a sample as a cut-out (h, w, 4), cropped to it, with a slightly soft edge."""
+def lift(sample: Sample) -> Cutout:
+    """The foreground of a sample as a cut-out, cropped to it, with a slightly soft edge."""
     image, mask = sample
     left, top, width, height = cv2.boundingRect(mask)
     soft = cv2.GaussianBlur(mask, (0, 0), 0.8)
     box = (slice(top, top + height), slice(left, left + width))
-    return np.dstack([image[box], np.minimum(soft, mask)[box]])
+    cut = (left == 0, top == 0, left + width == mask.shape[1], top + height == mask.shape[0])
+    return Cutout(np.dstack([image[box], np.minimum(soft, mask)[box]]), cut)
+
+
+def scenery(sample: Sample) -> list[Image]:
+    """What a picture shows left of, above, right of and below its foreground, where that is a third of it or more."""
+    image, mask = sample
+    left, top, width, height = cv2.boundingRect(mask)
+    beside = image[:, :left], image[:top], image[:, left + width :], image[top + height :]
+    return [part for part in beside if 3 * min(part.shape[:2]) >= min(mask.shape)]
+
+
+def _place(free: int, at_start: bool, at_end: bool, rng: Generator) -> int:
+    """Where the pasted begins, of 0 to `free`: at the end that it is bound to, else anywhere."""
+    anywhere = int(rng.integers(0, free + 1))
+    if at_start == at_end:
+        return anywhere
+    return 0 if at_start else free
 
 
 def _random_affine(width: int, height: int, size: int, config: AugmentConfig, rng: Generator) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from app.errors import DataError
 from app.imaging.compose import limit_size
 from app.imaging.preprocess import Image, PreprocessSpec, fit, normalize, resize
-from model_export.augment import AugmentConfig, Sample, augment, empty, lift, paste
+from model_export.augment import AugmentConfig, Cutout, Sample, augment, empty, lift, paste, scenery
 from model_export.config import TrainConfig
 from model_export.data import Pair, load_cutout, load_image, load_pair, split_of_key
 from model_export.progress import track
@@ -26,21 +26,35 @@ class Scenery:
     """Cut-outs and backgrounds to paste them on, from DIR/cutouts/<set>/*.webp and DIR/backgrounds/<set>/*.jpg.
 
     A cut-out made from a picture of a set of the same name stays on the side that the hash gives that picture.
+    `borrowed` are backgrounds cut from the training pictures themselves, for the share `borrow` of what is pasted.
     """
 
-    def __init__(self, root: Path, longest: int) -> None:
+    def __init__(self, root: Path, longest: int, borrowed: list[Image], borrow: float) -> None:
         paths = sorted((root / "cutouts").glob("*/*.webp")) + sorted((root / "cutouts").glob("*/*.png"))
         training = [path for path in paths if split_of_key(f"{path.parent.name}/{path.stem}") == "train"]
-        self.cutouts = [limit_size(load_cutout(path), longest) for path in training]
+        self.cutouts = [Cutout(limit_size(load_cutout(path), longest)) for path in training]
         found = sorted(path for path in (root / "backgrounds").glob("*/*") if path.suffix in BACKGROUND_SUFFIXES)
         self.backgrounds = [limit_size(load_image(path, longest), longest) for path in found]
+        self.borrowed, self.borrow = borrowed, borrow
         rendered = np.array([path.parent.name == RENDERED_SET for path in training])
         self.odds = _share(rendered, MOST_RENDERED)
 
-    def background(self, rng: Generator) -> Image:
-        return self.backgrounds[int(rng.integers(len(self.backgrounds)))]
+    @property
+    def any(self) -> bool:
+        return bool(self.backgrounds or self.borrowed)
 
-    def cutout(self, sample: Sample, rng: Generator) -> NDArray[np.uint8]:
+    def empty(self, size: int, rng: Generator) -> Sample:
+        """One of the backgrounds with nothing on it."""
+        return empty(_one_of(self.backgrounds, rng), size, rng)
+
+    def pasted(self, sample: Sample, size: int, rng: Generator) -> Sample:
+        """A cut-out, often the foreground of `sample`, on one of the backgrounds."""
+        borrowed = self.borrowed and (not self.backgrounds or rng.random() < self.borrow)
+        background = _one_of(self.borrowed if borrowed else self.backgrounds, rng)
+        cutout = self.cutout(sample, rng)
+        return paste(cutout, background, size, rng) if cutout.pixels.size else sample
+
+    def cutout(self, sample: Sample, rng: Generator) -> Cutout:
         """One of the cut-outs, or as often the foreground of `sample`."""
         if not self.cutouts or rng.random() < 0.5:
             return lift(sample)
@@ -60,7 +74,7 @@ class MaskBatches(keras.utils.PyDataset):
         self.source_size = config.data.source_size or config.preprocess.size
         self.samples = load_samples(pairs, config.preprocess.model_copy(update={"size": self.source_size}))
         self.odds = _odds(pairs, config.data.weights)
-        self.scenery = Scenery(root, self.source_size) if self.policy.paste or self.policy.empty else None
+        self.scenery = self._scenery(root) if self.policy.paste or self.policy.empty else None
         self.batch_size = config.training.batch_size
         self.epoch = 0
 
@@ -86,16 +100,22 @@ class MaskBatches(keras.utils.PyDataset):
     def on_epoch_end(self) -> None:
         self.epoch += 1
 
+    def _scenery(self, root: Path) -> Scenery:
+        borrowed = [part for sample in self.samples for part in scenery(sample)] if self.policy.borrow else []
+        return Scenery(root, self.source_size, borrowed, self.policy.borrow)
+
     def _draw(self, rng: Generator) -> Sample:
         sample = self.samples[int(rng.choice(len(self.samples), p=self.odds))]
         kind = rng.random()
-        if self.scenery and self.scenery.backgrounds and kind < self.policy.paste + self.policy.empty:
-            background = self.scenery.background(rng)
-            if kind >= self.policy.paste:
-                sample = empty(background, self.source_size, rng)
-            else:
-                sample = paste(self.scenery.cutout(sample, rng), background, self.source_size, rng)
+        if self.scenery and kind < self.policy.paste and self.scenery.any:
+            sample = self.scenery.pasted(sample, self.source_size, rng)
+        elif self.scenery and kind < self.policy.paste + self.policy.empty and self.scenery.backgrounds:
+            sample = self.scenery.empty(self.source_size, rng)
         return augment(sample, self.spec.size, self.policy, rng)
+
+
+def _one_of(pictures: list[Image], rng: Generator) -> Image:
+    return pictures[int(rng.integers(len(pictures)))]
 
 
 def load_samples(pairs: Sequence[Pair], spec: PreprocessSpec) -> list[Sample]:

@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import Request
 
 from app.api.fetch import UrlFetcher
+from app.api.pace import Pace
 from app.api.rates import RateLimit
 from app.clock import Clock
 from app.inference.registry import Registry
@@ -29,6 +30,7 @@ class Services:
     fetcher: UrlFetcher | None
     metrics: Metrics
     rates: RateLimit | None
+    refusals: Pace
 
 
 def services_of(app: Any) -> Services:

@@ -21,9 +21,10 @@ from starlette.types import Message, Receive, Scope, Send
 
 from app.api.auth import check_key
 from app.api.connection import CHUNK, GRACE_SECONDS
+from app.api.pace import gone
 from app.api.services import services_of
 from app.clock import Clock
-from app.errors import Abandoned, MalformedRequest, SlowUpload, UploadTooLarge
+from app.errors import Abandoned, MalformedRequest, Overloaded, RateLimited, SlowUpload, UploadTooLarge
 from app.settings import Settings
 
 MAX_TEXT_PART = 8 * 1024
@@ -45,10 +46,14 @@ class UploadRoute(APIRoute):
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         services = services_of(scope["app"])
         key = scope["state"]["key"] = check_key(Headers(scope=scope), services.settings.api_keys)
-        if services.rates is not None:
-            services.rates.check(f"key {key}" if key is not None else _address(scope))
-        with services.workers.admit(), services.metrics.in_flight.track_inprogress():
-            await super().handle(scope, receive, _in_pieces(send))
+        try:
+            if services.rates is not None:
+                services.rates.check(f"key {key}" if key is not None else _address(scope))
+            with services.workers.admit(), services.metrics.in_flight.track_inprogress():
+                await super().handle(scope, receive, _in_pieces(send))
+        except (Overloaded, RateLimited):
+            await services.refusals.wait(scope, receive)
+            raise
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler, large_texts = super().get_route_handler(), self.large_texts
@@ -254,30 +259,25 @@ def _unquoted(value: bytes) -> bytes:
 
 async def _unless_gone(answer: Coroutine[Any, Any, Response], receive: Receive, clock: Clock) -> Response:
     """The answer, unless the client disconnects first: then its work is dropped and its place is free."""
-    work, gone = asyncio.current_task(), asyncio.ensure_future(_disconnected(receive))
+    work, left = asyncio.current_task(), asyncio.ensure_future(gone(receive))
     assert work is not None
 
     def drop(_: object) -> None:
         if not clock.abandoned:  # else it is done, and this came too late to be taken back
             work.cancel()
 
-    gone.add_done_callback(drop)
+    left.add_done_callback(drop)
     try:
         return await answer
     except asyncio.CancelledError:
-        if gone.done():
+        if left.done():
             work.uncancel()
             raise Abandoned("the client has gone") from None
         raise
     finally:
         clock.abandon()
-        gone.remove_done_callback(drop)
-        gone.cancel()
-
-
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+        left.remove_done_callback(drop)
+        left.cancel()
 
 
 def _in_pieces(send: Send) -> Send:

@@ -65,8 +65,8 @@ def place(pixels: Cutout, scale: float | None, position: tuple[float, float] | N
 
     `position` is the share of the free room at the subject's left and above it; None keeps the subject where it is.
     """
-    box = subject_box(pixels)
-    if box is None or (scale is None and position is None):
+    box = None if scale is None and position is None else subject_box(pixels)
+    if box is None:
         return pixels
     left, top, width, height = box
     canvas = np.zeros_like(pixels)

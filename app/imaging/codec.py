@@ -12,6 +12,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import simplejpeg
 from isal import isal_zlib
 from numpy.typing import NDArray
 
@@ -55,7 +56,7 @@ def decode(data: bytes, max_pixels: int, least: Sizing | None = None) -> Picture
     if header.width * header.height > max_pixels:
         raise PictureTooLarge(f"{header.width} x {header.height} pixels; the most taken here is {max_pixels}")
     factor = 1 if least is None or header.format != "jpeg" else reduction(header.upright, least(*header.upright))
-    stored = _imdecode(without_texts(data) if header.format == "png" else data, _flags(header, factor))
+    stored = _stored(data, header, factor)
     if stored.shape[0] * stored.shape[1] > -(-header.width // factor) * -(-header.height // factor):
         raise UndecodablePicture("the picture is larger than its header says")
     pixels = _to_8_bits(stored, header.sample_max)
@@ -84,12 +85,30 @@ def reduction(size: tuple[int, int], least: tuple[int, int]) -> int:
     )
 
 
+def _stored(data: bytes, header: Header, factor: int) -> Stored:
+    if header.format == "jpeg":
+        pixels = _decode_jpeg(data, header, factor)
+        if pixels is not None:
+            return pixels
+    return _imdecode(without_texts(data) if header.format == "png" else data, _flags(header, factor))
+
+
 def _flags(header: Header, factor: int) -> int:
     """OpenCV's flags. Its own EXIF rotation is always off (it knows not every format), ours is in `_turn`."""
     if header.has_alpha:
         return cv2.IMREAD_UNCHANGED
     flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
     return flags | REDUCED[factor] if factor > 1 else flags
+
+
+def _decode_jpeg(data: bytes, header: Header, factor: int) -> Pixels | None:
+    """What `_imdecode` makes of a sound JPEG, without the copy of all pixels that OpenCV's Python makes of its answer:
+    22 of 56 ms at 12 megapixels. None for what libjpeg has anything to say about, and for CMYK: OpenCV decides."""
+    height, width = -(-header.height // factor), -(-header.width // factor)
+    try:
+        return np.asarray(simplejpeg.decode_jpeg(data, "RGB", min_height=height, min_width=width), np.uint8)
+    except (ValueError, MemoryError):
+        return None
 
 
 def _imdecode(data: bytes, flags: int) -> Stored:

@@ -3,11 +3,12 @@
 import io
 import time
 import zlib
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
@@ -163,6 +164,33 @@ def test_a_reduced_jpeg_is_smaller_but_keeps_its_size_in_words(reduce: int) -> N
     picture = codec.decode(oriented("JPEG", 6, 3), ANY, lambda width, height: (width // reduce, height // reduce))
     assert (picture.width, picture.height) == (HEIGHT, WIDTH)
     assert picture.image.shape == (WIDTH // reduce, HEIGHT // reduce, 3)
+
+
+@settings(deadline=None)
+@given(
+    size=st.tuples(st.integers(16, 120), st.integers(16, 120)),
+    mode=st.sampled_from(["RGB", "L"]),
+    how=st.fixed_dictionaries(
+        {"subsampling": st.integers(0, 2), "progressive": st.booleans(), "quality": st.integers(20, 100)}
+    ),
+    factor=st.sampled_from([1, 2, 4, 8]),
+)
+def test_a_jpeg_comes_out_as_opencv_decodes_it(
+    size: tuple[int, int], mode: str, how: dict[str, Any], factor: int
+) -> None:
+    data = io.BytesIO()
+    noise = np.random.default_rng(size[0]).integers(0, 256, (*size, 3), np.uint8)
+    Pillow.fromarray(cv2.blur(noise, (3, 3))).convert(mode).save(data, "JPEG", **how)
+    image = codec.decode(data.getvalue(), ANY, lambda width, height: (width // factor, height // factor)).image
+    flags = cv2.IMREAD_COLOR_RGB | codec.REDUCED.get(factor, 0)
+    np.testing.assert_array_equal(image, cv2.imdecode(np.frombuffer(data.getvalue(), np.uint8), flags))
+
+
+def test_bytes_that_do_not_belong_into_a_jpeg_are_passed_over() -> None:
+    data = file(quarters(), "JPEG")
+    end = data.rindex(b"\xff\xd9")
+    picture = codec.decode(data[:end] + b"\0stray" + data[end:], ANY)
+    np.testing.assert_array_equal(picture.image, codec.decode(data, ANY).image)
 
 
 @given(st.tuples(st.integers(1, 9000), st.integers(1, 9000)), st.tuples(st.integers(1, 9000), st.integers(1, 9000)))

@@ -1,0 +1,50 @@
+"""What is pasted where, seen in pixels: a subject is red, what is around it blue, the other scenery green."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from model_export.augment import Sample, lift, paste, scenery
+
+SIDE = 48
+RED, GREEN, BLUE = 0, 1, 2
+edges = st.tuples(st.integers(0, SIDE - 1), st.integers(0, SIDE - 1)).map(sorted).filter(lambda ends: ends[0] < ends[1])
+
+
+def sample(rows: list[int], columns: list[int]) -> Sample:
+    image, mask = plain(BLUE), np.zeros((SIDE, SIDE), np.uint8)
+    inside = slice(rows[0], rows[1] + 1), slice(columns[0], columns[1] + 1)
+    image[inside], mask[inside] = plain(RED)[inside], 255
+    return image, mask
+
+
+def plain(channel: int) -> NDArray[np.uint8]:
+    image = np.zeros((SIDE, SIDE, 3), np.uint8)
+    image[..., channel] = 255
+    return image
+
+
+@given(edges, edges)
+def test_scenery_shows_nothing_of_the_subject_and_is_large_enough(rows: list[int], columns: list[int]) -> None:
+    for part in scenery(sample(rows, columns)):
+        assert part[..., BLUE].min() == 255
+        assert 3 * min(part.shape[:2]) >= SIDE
+
+
+@given(edges, edges, st.integers(0, 100))
+def test_the_mask_is_where_the_subject_was_pasted(rows: list[int], columns: list[int], seed: int) -> None:
+    image, mask = paste(lift(sample(rows, columns)), plain(GREEN), SIDE, np.random.default_rng(seed))
+    assert mask.any()
+    assert (image[mask == 0] == [0, 255, 0]).all()
+    assert (image[mask == 255][:, GREEN] == 0).all()
+
+
+@given(edges, st.integers(0, 100))
+def test_a_subject_cut_off_by_its_pictures_edge_is_cut_off_there_again(columns: list[int], seed: int) -> None:
+    columns = [max(1, columns[0]), min(SIDE - 2, columns[1])]
+    if columns[0] < columns[1]:
+        cut = lift(sample([20, SIDE - 1], columns))
+        assert cut.cut == (False, False, False, True)
+        _, mask = paste(cut, plain(GREEN), SIDE, np.random.default_rng(seed))
+        assert mask[-1].any()
