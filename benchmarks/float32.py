@@ -7,10 +7,12 @@ from app.imaging.codec import decode
 from app.inference.golden import golden_answer
 from app.inference.manifest import MANIFEST, Manifest, read_manifest
 from app.inference.onnx_predictor import load_predictor
+from benchmarks.unet import write_unet
 
 
-def float32_bundle(shipped: Path, folder: Path, size: int) -> Path:
-    """A bundle in `folder` with the same weights in float32, for a canvas of `size` x `size`: convolutions fit any.
+def float32_bundle(shipped: Path, folder: Path, size: int, *, unet: bool = False) -> Path:
+    """A bundle in `folder` with the same weights in float32, for a canvas of `size` x `size`: convolutions fit any; or
+    with the plain U-Net instead of them.
 
     The network is asked once, about the picture alone, also where the shipped form asks it about the mirror image too:
     that is what other servers run it as.
@@ -20,7 +22,10 @@ def float32_bundle(shipped: Path, folder: Path, size: int) -> Path:
     manifest = manifest.model_copy(update={"preprocess": spec})
     bundle = folder / manifest.name
     bundle.mkdir(parents=True)
-    _convert(shipped, manifest, bundle / manifest.model.file)
+    if unet:
+        write_unet(manifest, bundle / manifest.model.file)
+    else:
+        _convert(shipped, manifest, bundle / manifest.model.file)
     data = (bundle / manifest.model.file).read_bytes()
     model = manifest.model.model_copy(
         update={"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data), "precision": "float32"}

@@ -12,20 +12,16 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import onnx
 import onnxruntime as ort
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
 
 from app.inference.manifest import read_manifest
 from benchmarks.serve import RESULTS, machine
 from benchmarks.servers import ROOT
+from benchmarks.unet import plain_unet
 
-WIDTHS = (16, 32, 64, 128, 128)
-UNET_SIDE = 320
 ROUNDS = 60
 BUDGET = 40 / 59
 
@@ -81,59 +77,6 @@ def time_alternately(runners: dict[str, Runner]) -> dict[str, float]:
             session.run(None, feed)
             times[name].append(1000 * (time.perf_counter() - started))
     return {name: float(np.median(values[ROUNDS // 10 :])) for name, values in times.items()}
-
-
-def plain_unet() -> onnx.ModelProto:
-    """(1, 3, 320, 320) -> (1, 1, 320, 320)."""
-    graph = Graph()
-    value, channels, skips = "image", 3, []
-    for level, width in enumerate(WIDTHS):
-        deepest = level + 1 == len(WIDTHS)
-        for _ in range(1 if deepest else 2):
-            value, channels = graph.conv(value, channels, width), width
-        if not deepest:
-            skips.append((value, width))
-            value = graph.add("MaxPool", [value], kernel_shape=[2, 2], strides=[2, 2])
-    for skip, width in reversed(skips):
-        scales = graph.constant(np.array([1, 1, 2, 2], np.float32))
-        value = graph.add("Resize", [value, "", scales], mode="linear", coordinate_transformation_mode="half_pixel")
-        value = graph.add("Concat", [value, skip], axis=1)
-        value, channels = graph.conv(value, channels + width, width), width
-        value = graph.conv(value, width, width)
-    logits = graph.conv(value, channels, 1, kernel=1, activate=False)
-    graph.nodes.append(helper.make_node("Sigmoid", [logits], ["alpha"]))
-    ends = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, depth, UNET_SIDE, UNET_SIDE])
-        for name, depth in (("image", 3), ("alpha", 1))
-    ]
-    whole = helper.make_graph(graph.nodes, "plain_unet", ends[:1], ends[1:], graph.constants)
-    return helper.make_model(whole, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-
-
-class Graph:
-    """Nodes and weights as they are added."""
-
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: list[onnx.TensorProto] = []
-        self.rng = np.random.default_rng(0)
-
-    def add(self, kind: str, inputs: list[str], **attributes: Any) -> str:
-        output = f"{kind.lower()}{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, inputs, [output], **attributes))
-        return output
-
-    def constant(self, array: NDArray[np.float32]) -> str:
-        name = f"constant{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(array, name))
-        return name
-
-    def conv(self, value: str, channels: int, width: int, kernel: int = 3, activate: bool = True) -> str:
-        spread = np.sqrt(2 / (channels * kernel**2))
-        weights = self.constant((self.rng.standard_normal((width, channels, kernel, kernel)) * spread).astype("f4"))
-        bias = self.constant(np.zeros(width, np.float32))
-        output = self.add("Conv", [value, weights, bias], pads=[kernel // 2] * 4)
-        return self.add("Relu", [output]) if activate else output
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
     python -m benchmarks.serve                          # about 12 minutes, the machine otherwise idle
     python -m benchmarks.serve --pictures DIR           # photographs of yours instead of ones made in code
     python -m benchmarks.serve --seconds 3 --rounds 1   # a quick look
+    python -m benchmarks.serve --unet --out DIR         # the same network: a plain U-Net of 1.1 million parameters
 
 Everything runs on one machine in the same minutes: the contenders take turns within each round. Two modes:
 
@@ -108,13 +109,14 @@ def main() -> None:
     options = _options()
     with TemporaryDirectory() as folder:
         work = Path(folder)
-        bundles = _bundles(options.models, work)
+        bundles = _bundles(options.models, work, options.unet)
         home = work / "rembg"
         if options.rembg:
             peer.environment()
             peer.write_network(next(iter(find_bundles(bundles.float32))), home)
-        report: dict[str, Any] = {"command": "python -m benchmarks.serve", "when": _now(), "machine": machine()}
+        report: dict[str, Any] = {"command": _command(options), "when": _now(), "machine": machine()}
         report["network"] = _network(bundles)
+        report["same_network"] = "a plain U-Net, 1.1 million parameters" if options.unet else "the bundle's weights"
         report["pictures"] = str(options.pictures.name) if options.pictures else "made in code"
         report["sizes"] = {
             name: measure_size(name, bundles, home if options.rembg else None, work, options) for name in options.sizes
@@ -203,12 +205,12 @@ def _measure_bare(row: Row, models: Path, refine: str, files: Sequence[Path], se
     row.peak_rss_mb = max(row.peak_rss_mb, result["peak_rss_mb"])
 
 
-def _bundles(models: Path, work: Path) -> Bundles:
+def _bundles(models: Path, work: Path, unet: bool) -> Bundles:
     """The segmenter of a folder of bundles alone, and its float32 form."""
     segmenters = [bundle for bundle in find_bundles(models) if read_manifest(bundle).task == "segment"]
     if not segmenters:
         raise SystemExit(f"{models}: no segmenter in it")
-    return Bundles(segmenters[0], float32_bundle(segmenters[0], work / "float32", peer.SIZE))
+    return Bundles(segmenters[0], float32_bundle(segmenters[0], work / "float32", peer.SIZE, unet=unet))
 
 
 def _network(bundles: Bundles) -> dict[str, Any]:
@@ -235,6 +237,10 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="minutes")
 
 
+def _command(options: argparse.Namespace) -> str:
+    return "python -m benchmarks.serve" + (" --unet" if options.unet else "")
+
+
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
@@ -247,6 +253,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--sizes", nargs="+", choices=list(SIZES), default=list(SIZES))
     parser.add_argument("--no-rembg", dest="rembg", action="store_false", help="leave rembg out")
+    parser.add_argument("--unet", action="store_true", help="as the same network a plain U-Net: three times as heavy")
     parser.add_argument("--out", type=Path, default=RESULTS)
     return parser.parse_args()
 

@@ -43,8 +43,8 @@ def markdown(report: dict[str, Any]) -> str:
         ),
         "",
         (
-            "Same network: float32 in all three, no refinement. As shipped: the bundle as it is, edges refined; rembg "
-            "as above. Saturated throughput:"
+            f"Same network: {report['same_network']} in float32 in all three, no refinement. As shipped: the bundle as "
+            "it is, edges refined; rembg as above. Saturated throughput:"
         ),
         "",
         "| picture | mode | of the bare pipeline | times rembg's server |",

@@ -18,7 +18,7 @@ SOLID = 128  # from this alpha on a pixel is foreground
 SOFT = 26  # from this alpha on (10 %) a pixel next to the foreground is its soft edge: hair, fur, a blur of motion
 SOFT_REACH = 0.02  # how far that goes, share of the foreground's longer side; what reaches further is a veil
 SPECK = 0.01  # share of the largest piece of foreground; smaller ones don't count
-SAMPLED = 384  # pixels a side that pieces are looked for in: networks don't see finer, and it takes a millisecond less
+SAMPLED = 384  # pixels a side that foreground is looked for in: networks don't see finer, and it takes a millisecond less
 SMALLEST_SUBJECT = 0.001  # share of the picture
 
 
@@ -133,8 +133,7 @@ def bounding_box(alpha: Matte) -> tuple[int, int, int, int] | None:
 def _without_specks(alpha: Matte) -> tuple[int, int, int, int] | None:
     """(left, top, right, bottom) of the foreground's larger pieces, to the pixel where `alpha` is small, else rounded
     up; or None for none."""
-    side = -(-max(alpha.shape) // SAMPLED)
-    samples = _at_least(SOLID, alpha[::side, ::side])
+    side, samples = _sampled(alpha)
     _, _, stats, _ = cv2.connectedComponentsWithStats(samples, ltype=cv2.CV_16U)
     pieces = stats[1:]  # the first is the background
     if not len(pieces):
@@ -148,6 +147,12 @@ def _without_specks(alpha: Matte) -> tuple[int, int, int, int] | None:
     return max(0, left * side - spare), max(0, top * side - spare), right * side, bottom * side
 
 
+def _sampled(alpha: Matte) -> tuple[int, NDArray[np.uint8]]:
+    """Every how many pixels of a row and of a column, and there 1 for foreground, else 0."""
+    side = -(-max(alpha.shape) // SAMPLED)
+    return side, _at_least(SOLID, alpha[::side, ::side])
+
+
 def _at_least(level: int, alpha: Matte) -> NDArray[np.uint8]:
     """1 where the alpha reaches that level, else 0."""
     return (alpha >= level).view(np.uint8)
@@ -155,4 +160,5 @@ def _at_least(level: int, alpha: Matte) -> NDArray[np.uint8]:
 
 def subject_found(alpha: Matte) -> bool:
     """Whether enough of the picture is surely foreground."""
-    return bool(np.count_nonzero(alpha >= SOLID) >= SMALLEST_SUBJECT * alpha.size)
+    samples = _sampled(alpha)[1]
+    return bool(np.count_nonzero(samples) >= SMALLEST_SUBJECT * samples.size)
