@@ -32,7 +32,8 @@ def write_unet(manifest: Manifest, path: Path) -> None:
     )
     given, made = manifest.model.input, manifest.output.name
     graph.node[-1].output[0] = "unet"
-    graph.node.insert(0, helper.make_node("Transpose", [given], ["image"], perm=[0, 3, 1, 2]))
+    graph.node[0].input[0] = "planes"
+    graph.node.insert(0, helper.make_node("Transpose", [given], ["planes"], perm=[0, 3, 1, 2]))
     graph.node.extend(
         [
             helper.make_node("Mul", ["unet", "faint"], ["hardly"]),
