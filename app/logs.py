@@ -26,7 +26,11 @@ def _visible(value: object) -> str:
 
 
 def log_config(level: str, form: str) -> dict[str, Any]:
-    """A `logging` configuration: JSON lines or plain text, to standard error. Headers and forms never get into it."""
+    """A `logging` configuration: JSON lines or plain text, to standard error. Headers and forms never get into it.
+
+    `form` is json, text, or auto: text where a person looks on.
+    """
+    as_json = form == "json" or (form == "auto" and not sys.stderr.isatty())
     text = {"()": TextFormatter, "format": "%(asctime)s %(levelname)s %(name)s %(message)s"}
     fields = {"asctime": "time", "levelname": "level", "name": "logger"}
     structured = {
@@ -38,7 +42,7 @@ def log_config(level: str, form: str) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"default": structured if form == "json" else text},
+        "formatters": {"default": structured if as_json else text},
         "handlers": {"default": {"class": "logging.StreamHandler", "formatter": "default"}},
         "root": {"handlers": ["default"], "level": level.upper()},
         "loggers": {"httpx": {"level": "WARNING"}, "python_multipart": {"level": "ERROR"}},

@@ -82,7 +82,9 @@ class Settings(BaseSettings):
     url_redirects: int = Field(3, ge=0, le=20, description="redirects followed for one URL")
     docs: bool = Field(True, description="serve `/docs` and `/openapi.json`")
     metrics: bool = Field(True, description="serve `/metrics` for Prometheus")
-    log_format: Literal["json", "text"] = Field("json", description="how log lines are written")
+    log_format: Literal["auto", "json", "text"] = Field(
+        "auto", description="how log lines are written; `auto` is text on a terminal and JSON elsewhere"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="what to log")
 
     @field_validator("api_keys", "cors_origins", "providers", "trusted_hosts", mode="before")

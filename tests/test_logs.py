@@ -3,6 +3,11 @@
 import io
 import logging
 import logging.config
+import os
+import subprocess
+import sys
+
+import pytest
 
 from app.logs import TextFormatter, log_config
 
@@ -25,3 +30,14 @@ def test_a_text_line_stays_one_line_whatever_a_client_names() -> None:
     formatter = TextFormatter("%(message)s")
     record = logging.makeLogRecord({"msg": "request", "path": "/a\nFORGED\x1b[31m é"})
     assert formatter.format(record) == "request path=/a\\nFORGED\\x1b[31m é"
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_terminal_gets_text_and_whatever_else_json(terminal: bool) -> None:
+    leader, follower = os.openpty()
+    code = "from app.logs import log_config; print(log_config('info', 'auto')['formatters']['default']['()'])"
+    stderr = follower if terminal else subprocess.DEVNULL
+    printed = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=stderr, check=True).stdout
+    os.close(leader)
+    os.close(follower)
+    assert (b"TextFormatter" in printed) is terminal

@@ -34,13 +34,12 @@ class Pace:
         seconds = self.turn() if self.waiting < self.most else 0.0
         if seconds == 0:
             return
+        # Who asks for leave to send a body (RFC 9110, 10.1.1) would be given it by `receive`.
+        asks_leave = any(name == b"expect" for name, _ in scope["headers"])
         self.waiting += 1
         try:
             async with asyncio.timeout(seconds):
-                # Who asks for leave to send a body (RFC 9110, 10.1.1) would be given it by `receive`.
-                await (
-                    asyncio.sleep(seconds) if any(name == b"expect" for name, _ in scope["headers"]) else gone(receive)
-                )
+                await (asyncio.sleep(seconds) if asks_leave else gone(receive))
         except TimeoutError:
             pass
         finally:

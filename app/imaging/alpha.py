@@ -18,7 +18,7 @@ SOLID = 128  # from this alpha on a pixel is foreground
 SOFT = 26  # from this alpha on (10 %) a pixel next to the foreground is its soft edge: hair, fur, a blur of motion
 SOFT_REACH = 0.02  # how far that goes, share of the foreground's longer side; what reaches further is a veil
 SPECK = 0.01  # share of the largest piece of foreground; smaller ones don't count
-SAMPLED = 384  # pixels a side that foreground is looked for in: networks don't see finer, and it takes a millisecond less
+SAMPLED = 384  # pixels a side that foreground is looked for in: networks don't see finer, and it saves a millisecond
 SMALLEST_SUBJECT = 0.001  # share of the picture
 
 
