@@ -4,6 +4,7 @@ The supervisor holds the listening socket and decodes nothing. A worker that die
 within a second or two; what connects meanwhile waits in the socket's backlog.
 """
 
+import argparse
 import errno
 import logging
 import socket
@@ -116,4 +117,8 @@ def read_settings() -> Settings:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(
+        prog="python -m app",
+        description="The server. Its settings are the CUTOUT_ variables of the README; as options: cutout serve --help.",
+    ).parse_args()
     main()

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from app import errors
 from app.api.schemas import ModelList, Prediction
 from app.cli.engine import Cutout
-from app.errors import CutoutError, InvalidUrl, Overloaded, RateLimited, Unreachable
+from app.errors import CutoutError, InvalidUrl, Overloaded, RateLimited, Unauthorized, Unreachable
 from app.inference.manifest import Manifest
 from app.options import CutoutOptions
 
@@ -163,6 +163,8 @@ def _problem(status: int, content: bytes, url: str) -> CutoutError:
     try:
         problem = json.loads(content)
         kind, detail = _by_code(CutoutError)[problem["code"]], str(problem["detail"])
+        if issubclass(kind, Unauthorized):
+            detail += "; on the command line: --api-key, or CUTOUT_API_KEY"
         return RateLimited(detail, 1) if issubclass(kind, RateLimited) else kind(detail)
     except (ValueError, KeyError, TypeError):
         return Unreachable(f"{url} answered {status}, and not as a cutout server does")

@@ -98,5 +98,5 @@ def test_keys_are_sent() -> None:
     with live(Settings(threads=1, api_keys=(SecretStr("right"),))) as (address, _):
         with closing(ServerEngine(address, "right")) as engine:
             assert engine.cut_out(picture, CutoutOptions()).media_type == "image/png"
-        with closing(ServerEngine(address, "wrong")) as engine, pytest.raises(Unauthorized):
+        with closing(ServerEngine(address, "wrong")) as engine, pytest.raises(Unauthorized, match="--api-key"):
             engine.cut_out(picture, CutoutOptions())
