@@ -119,6 +119,6 @@ def read_settings() -> Settings:
 if __name__ == "__main__":
     argparse.ArgumentParser(
         prog="python -m app",
-        description="The server. Its settings are the CUTOUT_ variables of the README; as options: cutout serve --help.",
+        description="The server. Its settings are the CUTOUT_ variables of the README; cutout serve has options.",
     ).parse_args()
     main()
