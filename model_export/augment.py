@@ -18,15 +18,11 @@ Sample = tuple[Image, Mask]
 
 
 class Cutout(NamedTuple):
-    """A foreground to paste elsewhere."""
+    """A foreground to paste elsewhere: (h, w, 4) uint8 RGBA with straight alpha, and on which of its sides (left, top,
+    right, bottom) the edge of its picture cut it off."""
 
-    pixels: NDArray[np.uint8]  # (h, w, 4) RGBA, straight alpha
-    cut: tuple[bool, bool, bool, bool] = (
-        False,
-        False,
-        False,
-        False,
-    )  # left, top, right, bottom: ends at its picture's edge
+    pixels: NDArray[np.uint8]
+    cut: tuple[bool, bool, bool, bool] = (False, False, False, False)
 
 
 class AugmentConfig(BaseModel):

@@ -40,7 +40,7 @@ class Scenery:
         self.odds = _share(rendered, MOST_RENDERED)
 
     @property
-    def any(self) -> bool:
+    def can_paste(self) -> bool:
         return bool(self.backgrounds or self.borrowed)
 
     def empty(self, size: int, rng: Generator) -> Sample:
@@ -107,7 +107,7 @@ class MaskBatches(keras.utils.PyDataset):
     def _draw(self, rng: Generator) -> Sample:
         sample = self.samples[int(rng.choice(len(self.samples), p=self.odds))]
         kind = rng.random()
-        if self.scenery and kind < self.policy.paste and self.scenery.any:
+        if self.scenery and kind < self.policy.paste and self.scenery.can_paste:
             sample = self.scenery.pasted(sample, self.source_size, rng)
         elif self.scenery and kind < self.policy.paste + self.policy.empty and self.scenery.backgrounds:
             sample = self.scenery.empty(self.source_size, rng)

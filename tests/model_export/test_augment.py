@@ -1,7 +1,7 @@
 """What is pasted where, seen in pixels: a subject is red, what is around it blue, the other scenery green."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -25,6 +25,7 @@ def plain(channel: int) -> NDArray[np.uint8]:
     return image
 
 
+@settings(deadline=None)
 @given(edges, edges)
 def test_scenery_shows_nothing_of_the_subject_and_is_large_enough(rows: list[int], columns: list[int]) -> None:
     for part in scenery(sample(rows, columns)):
@@ -32,6 +33,7 @@ def test_scenery_shows_nothing_of_the_subject_and_is_large_enough(rows: list[int
         assert 3 * min(part.shape[:2]) >= SIDE
 
 
+@settings(deadline=None)
 @given(edges, edges, st.integers(0, 100))
 def test_the_mask_is_where_the_subject_was_pasted(rows: list[int], columns: list[int], seed: int) -> None:
     image, mask = paste(lift(sample(rows, columns)), plain(GREEN), SIDE, np.random.default_rng(seed))
@@ -40,6 +42,7 @@ def test_the_mask_is_where_the_subject_was_pasted(rows: list[int], columns: list
     assert (image[mask == 255][:, GREEN] == 0).all()
 
 
+@settings(deadline=None)
 @given(edges, st.integers(0, 100))
 def test_a_subject_cut_off_by_its_pictures_edge_is_cut_off_there_again(columns: list[int], seed: int) -> None:
     columns = [max(1, columns[0]), min(SIDE - 2, columns[1])]
