@@ -43,6 +43,7 @@ class AugmentConfig(BaseModel):
     jpeg: float = Field(0.15, ge=0, le=1, description="probability of JPEG artefacts")
     paste: float = Field(0.0, ge=0, le=1, description="probability of a cut-out on another background instead")
     borrow: float = Field(0.0, ge=0, le=1, description="share of the pasted that go beside another picture")
+    behind: float = Field(0.0, ge=0, le=1, description="share of the pasted with another cut-out behind them")
     empty: float = Field(0.0, ge=0, le=1, description="probability of a background with nothing on it instead")
 
 

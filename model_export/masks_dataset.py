@@ -26,16 +26,17 @@ class Scenery:
     """Cut-outs and backgrounds to paste them on, from DIR/cutouts/<set>/*.webp and DIR/backgrounds/<set>/*.jpg.
 
     A cut-out made from a picture of a set of the same name stays on the side that the hash gives that picture.
-    `borrowed` are backgrounds cut from the training pictures themselves, for the share `borrow` of what is pasted.
+    `borrowed` are backgrounds cut from the training pictures themselves, for the share `borrow` of what is pasted;
+    behind the share `behind` lies another cut-out, as a chair or a basket lies behind a cat.
     """
 
-    def __init__(self, root: Path, longest: int, borrowed: list[Image], borrow: float) -> None:
+    def __init__(self, root: Path, longest: int, borrowed: list[Image], borrow: float, behind: float) -> None:
         paths = sorted((root / "cutouts").glob("*/*.webp")) + sorted((root / "cutouts").glob("*/*.png"))
         training = [path for path in paths if split_of_key(f"{path.parent.name}/{path.stem}") == "train"]
         self.cutouts = [Cutout(limit_size(load_cutout(path), longest)) for path in training]
         found = sorted(path for path in (root / "backgrounds").glob("*/*") if path.suffix in BACKGROUND_SUFFIXES)
         self.backgrounds = [limit_size(load_image(path, longest), longest) for path in found]
-        self.borrowed, self.borrow = borrowed, borrow
+        self.borrowed, self.borrow, self.behind = borrowed, borrow, behind
         rendered = np.array([path.parent.name == RENDERED_SET for path in training])
         self.odds = _share(rendered, MOST_RENDERED)
 
@@ -51,6 +52,8 @@ class Scenery:
         """A cut-out, often the foreground of `sample`, on one of the backgrounds."""
         borrowed = self.borrowed and (not self.backgrounds or rng.random() < self.borrow)
         background = _one_of(self.borrowed if borrowed else self.backgrounds, rng)
+        if self.cutouts and rng.random() < self.behind:
+            background, _ = paste(self._any_cutout(rng), background, size, rng)
         cutout = self.cutout(sample, rng)
         return paste(cutout, background, size, rng) if cutout.pixels.size else sample
 
@@ -58,6 +61,9 @@ class Scenery:
         """One of the cut-outs, or as often the foreground of `sample`."""
         if not self.cutouts or rng.random() < 0.5:
             return lift(sample)
+        return self._any_cutout(rng)
+
+    def _any_cutout(self, rng: Generator) -> Cutout:
         return self.cutouts[int(rng.choice(len(self.cutouts), p=self.odds))]
 
 
@@ -102,7 +108,7 @@ class MaskBatches(keras.utils.PyDataset):
 
     def _scenery(self, root: Path) -> Scenery:
         borrowed = [part for sample in self.samples for part in scenery(sample)] if self.policy.borrow else []
-        return Scenery(root, self.source_size, borrowed, self.policy.borrow)
+        return Scenery(root, self.source_size, borrowed, self.policy.borrow, self.policy.behind)
 
     def _draw(self, rng: Generator) -> Sample:
         sample = self.samples[int(rng.choice(len(self.samples), p=self.odds))]

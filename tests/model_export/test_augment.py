@@ -1,11 +1,15 @@
 """What is pasted where, seen in pixels: a subject is red, what is around it blue, the other scenery green."""
 
+from pathlib import Path
+
+import cv2
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from model_export.augment import Sample, lift, paste, scenery
+from model_export.masks_dataset import Scenery
 
 SIDE = 48
 RED, GREEN, BLUE = 0, 1, 2
@@ -51,3 +55,15 @@ def test_a_subject_cut_off_by_its_pictures_edge_is_cut_off_there_again(columns: 
         assert cut.cut == (False, False, False, True)
         _, mask = paste(cut, plain(GREEN), SIDE, np.random.default_rng(seed))
         assert mask[-1].any()
+
+
+def test_what_lies_behind_a_pasted_subject_is_background(tmp_path: Path) -> None:
+    (tmp_path / "cutouts/blue").mkdir(parents=True)
+    for number in range(9):  # several, as a hash may give one of them to another side
+        cv2.imwrite(str(tmp_path / f"cutouts/blue/{number}.png"), np.full((SIDE, SIDE, 4), (255, 0, 0, 255), np.uint8))
+    pasting = Scenery(tmp_path, SIDE, [plain(GREEN)], borrow=1, behind=1)
+    subject = sample([10, 30], [10, 30])
+    seen = [pasting.pasted(subject, SIDE, np.random.default_rng(seed)) for seed in range(20)]
+    of_the_subject = [(image, mask) for image, mask in seen if (image[mask == 255][:, RED] == 255).all()]
+    assert 0 < len(of_the_subject) < len(seen)
+    assert any((image[mask == 0][:, BLUE] == 255).any() for image, mask in of_the_subject)
