@@ -91,7 +91,7 @@ def create_app(
         fetcher=fetcher or _fetcher(settings),
         metrics=metrics,
         rates=None if settings.requests_per_minute is None else RateLimit(settings.requests_per_minute),
-        refusals=Pace(REFUSALS_A_THREAD * workers.threads, settings.connections // 2),
+        refusals=Pace(REFUSALS_A_THREAD * workers.threads, settings.connections * 4 // 5),  # the rest is for probes
     )
     protect.check_hosts(app, settings)
     app.add_middleware(Observe, metrics=metrics, traces=traces)
