@@ -2,6 +2,9 @@
 
 uvicorn gives a sender all the time and memory in the world until a request's headers are complete, and a reader all the
 time in the world for the answer. Whoever exceeds a limit here is cut off without a word, as there is nobody to tell.
+
+And requests that ask to go on in another protocol, as Java's HTTP client does with each: httptools ends such a request
+with its head, whose body would then be read as the next one.
 """
 
 from asyncio import AbstractEventLoop, BaseTransport, TimerHandle, Transport
@@ -10,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from app.settings import Settings
@@ -110,7 +114,14 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        try:
+            self._feed(data)
+        except httptools.HttpParserError:
+            message = "Invalid HTTP request received."
+            self.logger.warning(message)
+            self.send_400_response(message)
+            return
         if self._head.running:
             self._unfinished_bytes += len(data)
             if self._unfinished_bytes > UNFINISHED_BYTES:
@@ -119,6 +130,35 @@ class Connection(HttpToolsProtocol):
             # What came belongs to no request, as an empty line or the rest of a body whose answer was early, and it
             # stopped uvicorn's own timer for idle connections.
             self._head.start(self._limits.head_seconds)
+
+    def _feed(self, data: bytes) -> None:
+        """Parse what came. A head that asks for another protocol is parsed anew without that wish: a server that does
+        not share it goes on as if it were not there (RFC 9110, 7.8)."""
+        rest: bytes | None = data
+        while rest is not None:
+            rest = self._parse(rest)
+
+    def _parse(self, data: bytes) -> bytes | None:
+        """What is to be parsed again, if anything."""
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            if self.parser.get_method() == b"CONNECT":  # asks for a tunnel by its very name
+                raise httptools.HttpParserError("no proxy") from None
+            rest = self._head_without_upgrade() + data[upgrade.args[0] :]
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's
+            return rest
+        return None
+
+    def _head_without_upgrade(self) -> bytes:
+        version = self.parser.get_http_version().encode()
+        lines = [self.parser.get_method() + b" " + self.url + b" HTTP/" + version]
+        lines += [name + b": " + value for name, value in self.headers if name != b"upgrade"]
+        return b"\r\n".join([*lines, b"", b""])
+
+    def _asks_for_upgrade(self) -> bool:
+        return bool(self.parser.should_upgrade())
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -136,6 +176,8 @@ class Connection(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
+        if self._asks_for_upgrade():
+            return
         self._head.stop()
         super().on_headers_complete()
         if not self.pipeline:
@@ -144,6 +186,8 @@ class Connection(HttpToolsProtocol):
             raise TooMuch("requests at once")
 
     def on_message_complete(self) -> None:
+        if self._asks_for_upgrade():
+            return
         self._body_complete = True
         self._rest.stop()
         super().on_message_complete()
@@ -169,9 +213,6 @@ class Connection(HttpToolsProtocol):
         if self.cycle.response_complete:
             self._answer_ends = None
         super().resume_writing()
-
-    def _unsupported_upgrade_warning(self) -> None:
-        """Nothing: whoever asks for a WebSocket gets a plain answer, and shall not fill the log."""
 
     def _count(self, size: int) -> None:
         self._head_bytes += size

@@ -203,6 +203,31 @@ def test_an_answer_of_a_head_alone_is_sent_and_the_next_one_too(port: int) -> No
             assert len(answer.read()) == body
 
 
+@pytest.mark.parametrize("protocol", [b"h2c", b"websocket", b"TLS/1.0"])
+@pytest.mark.parametrize("cut", [0, 5, 150, 170, 190, 400])
+def test_a_wish_for_another_protocol_is_passed_over(port: int, protocol: bytes, cut: int) -> None:
+    wish = (
+        b"Connection: keep-alive, Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAEAAEAA\r\nUpgrade: %s\r\n\r\n" % protocol
+    )
+    request = multipart(encoded(disc(40, 30))).replace(b"\r\n\r\n", b"\r\n" + wish, 1) + GET.replace(
+        b"\r\n\r\n", b"\r\n" + wish
+    )
+    with closing(socket.create_connection(("127.0.0.1", port), PATIENCE)) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.sendall(request[:cut])
+        connection.sendall(request[cut:] + GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        answers = until_closed(connection)
+    assert answers.count(b"HTTP/1.1 ") == answers.count(b"HTTP/1.1 200 ") == 3
+
+
+def test_a_tunnel_is_refused(port: int) -> None:
+    with closing(socket.create_connection(("127.0.0.1", port), PATIENCE)) as connection:
+        connection.sendall(b"CONNECT localhost:80 HTTP/1.1\r\nHost: localhost:80\r\n\r\n" + GET)
+        answers = until_closed(connection)
+    assert answers.startswith(b"HTTP/1.1 400 ")
+    assert answers.count(b"HTTP/1.1 ") == 1
+
+
 def test_head_and_body_come_in_one_piece(port: int) -> None:
     with closing(connected(port)) as connection:
         connection.sendall(GET)
