@@ -121,8 +121,9 @@ class Remover:
         picture = self._decode_at(upload, clock, _working_size(size, predictor, options))
         alpha = self._alpha(picture, predictor, options, clock)
         with clock.stage("postprocess"):
+            alpha = compose.times(alpha, picture.alpha)
             subject = describe(alpha, picture)
-            pixels = compose.cutout(picture.image, alpha, picture.alpha)
+            pixels = compose.cutout(picture.image, alpha)
             pixels = compose.resize_cutout(pixels, *size(picture.width, picture.height))
             box = arrange.crop_box(pixels, parse_margins(options.margin)) if options.crop else None
             crop = None if box is None else _in_upload(box, pixels, picture)
@@ -229,12 +230,20 @@ def dress(cutout: NDArray[np.uint8], options: CutoutOptions, behind: Picture | N
     if options.channels is Channels.alpha and options.format is not Format.zip:
         return np.ascontiguousarray(cutout[:, :, 3])
     if behind is not None:
-        cutout = compose.on_picture(cutout, behind.image)
+        cutout = compose.on_picture(cutout, opaque(behind, options.background or "#fff"))
     elif options.background is not None:
         cutout = compose.on_color(cutout, parse_color(options.background))
     if options.format is Format.jpeg and cutout.shape[2] == 4:
         return compose.on_color(cutout, parse_color("#fff"))
     return cutout
+
+
+def opaque(picture: Picture, color: str) -> NDArray[np.uint8]:
+    """A picture (h, w, 3) on a colour, whose own alpha does not count, where it is transparent itself."""
+    if picture.alpha is None:
+        return picture.image
+    solid = parse_color(color) | np.array([0, 0, 0, 255], np.uint8)
+    return compose.on_color(np.dstack([picture.image, picture.alpha]), solid)
 
 
 def _working_size(answer: Sizing, predictor: Predictor, options: MaskOptions) -> Sizing:

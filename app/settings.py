@@ -90,4 +90,9 @@ class Settings(BaseSettings):
     @field_validator("api_keys", "cors_origins", "providers", "trusted_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        entries = tuple(filter(None, map(str.strip, value.split(","))))
+        if value and not entries:  # a server that was to be closed must not start open
+            raise ValueError("nothing but commas and spaces; leave it out for none")
+        return entries

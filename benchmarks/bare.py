@@ -34,7 +34,7 @@ def cut_out(upload: bytes, predictor: Predictor, refine: bool) -> bytes:
     prepared = predictor.prepare(picture.image)
     coarse = predictor.assemble(prepared, predictor.predict(prepared))
     alpha = alphas.refine(coarse, picture.image) if refine else alphas.to_size(coarse, picture.width, picture.height)
-    return codec.encode_png(compose.cutout(picture.image, alpha, picture.alpha))
+    return codec.encode_png(compose.cutout(picture.image, compose.times(alpha, picture.alpha)))
 
 
 def loop(predictor: Predictor, uploads: list[bytes], refine: bool, seconds: float, count: int) -> list[Exchange]:

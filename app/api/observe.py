@@ -52,7 +52,7 @@ class Observe:
             if not status:  # the answer has not begun
                 await leaving(Request(scope))(scope, receive, send_with_id)
         except Exception:  # a fault of ours, whatever it is: the log has it, the client gets a 500
-            log.exception("fault", extra={"request_id": request_id, "path": scope["path"]})
+            log.exception("fault", extra={"request_id": request_id, "path": scope["path"][:LOGGED]})
             if status:
                 raise
             await unexpected(Request(scope))(scope, receive, send_with_id)
@@ -81,7 +81,7 @@ def _fields(scope: Scope, status: int, seconds: float, stages: dict[str, float])
     fields = {
         "request_id": state["request_id"],
         "method": scope["method"],
-        "path": scope["path"],
+        "path": scope["path"][:LOGGED],
         "status": status,
         "ms": round(1000 * seconds, 2),
         "stages_ms": {name: round(1000 * taken, 2) for name, taken in stages.items()},

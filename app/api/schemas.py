@@ -23,7 +23,8 @@ class MaskForm(MaskOptions):
 class CutoutForm(CutoutOptions):
     file: Upload
     background_image: Annotated[
-        UploadFile | None, Field(description="a picture to put behind, scaled to cover; wins over `background`")
+        UploadFile | None,
+        Field(description="a picture to put behind, scaled to cover; `background`, or white, where it is transparent"),
     ] = None
 
 

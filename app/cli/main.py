@@ -51,7 +51,8 @@ Key = Annotated[
     str | None, typer.Option("--api-key", help="the server's key", envvar="CUTOUT_API_KEY", show_envvar=True)
 ]
 Background = Annotated[
-    Path | None, typer.Option(help="a picture to put behind, scaled to cover; wins over --background")
+    Path | None,
+    typer.Option(help="a picture to put behind, scaled to cover; --background, or white, where it is transparent"),
 ]
 Picture = Annotated[Path, typer.Argument(metavar="PICTURE", help="a picture; - for standard input")]
 Force = Annotated[bool, typer.Option("--force", help="overwrite what is there")]

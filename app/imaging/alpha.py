@@ -1,5 +1,7 @@
 """From the network's coarse alpha to one as large as the picture, and what an alpha says of a picture."""
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -106,7 +108,7 @@ def _evaluate(grid: Grid, slope: Maps, offset: Maps, image: Image, window: Windo
 
 def harden(alpha: Matte, threshold: float) -> Matte:
     """A mask of 0 and 255: foreground from alpha >= threshold on (in [0, 1])."""
-    return np.asarray(np.where(alpha >= max(1, round(255 * threshold)), 255, 0), np.uint8)
+    return np.asarray(np.where(alpha >= math.ceil(255 * threshold), 255, 0), np.uint8)
 
 
 def coverage(alpha: Matte) -> float:

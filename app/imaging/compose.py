@@ -17,14 +17,17 @@ Cutout = NDArray[np.uint8]
 BAND_BYTES = 1 << 18  # of pixels worked on at a time: they stay in a core's cache from one step to the next
 
 
-def cutout(image: Image, alpha: Matte, own_alpha: Matte | None = None) -> Cutout:
-    """Cut `image` (H, W, 3) uint8 RGB out by `alpha` (H, W) uint8, times its own transparency where it has some.
+def times(alpha: Matte, own: Matte | None) -> Matte:
+    """The alpha (H, W) of a picture's foreground, times the picture's own transparency (H, W) where it has some."""
+    return alpha if own is None else np.asarray(cv2.multiply(alpha, own, scale=1 / 255), np.uint8)
+
+
+def cutout(image: Image, alpha: Matte) -> Cutout:
+    """Cut `image` (H, W, 3) uint8 RGB out by `alpha` (H, W) uint8.
 
     Where alpha is 0 nothing of the picture stays in the file. Where it lies between 0 and 255 the colours are the
     subject's own (`app.imaging.foreground`), so that no fringe of the old background shows on a new one.
     """
-    if own_alpha is not None:
-        alpha = np.asarray(cv2.multiply(alpha, own_alpha, scale=1 / 255), np.uint8)
     pixels = np.zeros((*image.shape[:2], 4), np.uint8)  # pages that stay empty are never touched
     for rows in _bands(pixels):
         columns = _occupied(alpha[rows])

@@ -29,6 +29,12 @@ def test_keys_are_split_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None
     assert Settings().api_keys == ()
 
 
+def test_keys_that_are_none_do_not_open_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUTOUT_API_KEYS", " , ")
+    with pytest.raises(ValueError, match="nothing but commas"):
+        Settings()
+
+
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize(
     "headers",

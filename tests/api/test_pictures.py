@@ -103,12 +103,31 @@ def test_a_background_picture_shows_where_the_mask_is_empty(client: TestClient) 
     assert decoded(answer.content)[2, 2].tolist() == [0, 0, 250]
 
 
+@pytest.mark.parametrize(("color", "seen"), [({}, [255, 255, 255]), ({"background": "#0f08"}, [0, 255, 0])])
+def test_what_a_background_picture_hides_stays_hidden(
+    client: TestClient, color: dict[str, str], seen: list[int]
+) -> None:
+    behind = np.full((10, 10, 4), (250, 0, 250, 255), np.uint8)
+    behind[:, 5:, 3] = 0
+    files = {"file": encoded(disc()), "background_image": encoded(behind)}
+    answer = decoded(client.post("/cutout", files=files, data=color).content)
+    assert answer[2, 2].tolist() == [250, 0, 250]
+    assert answer[2, -3].tolist() == seen
+
+
 def test_the_upload_s_own_transparency_is_respected(client: TestClient) -> None:
     image = np.dstack([disc(), np.full((64, 96), 255, np.uint8)])
     image[:, :48, 3] = 0
-    cutout = decoded(client.post("/cutout", files={"file": encoded(image)}).content)
+    answer = client.post("/cutout", files={"file": encoded(image)})
+    cutout = decoded(answer.content)
     assert not cutout[:, :48].any()
     assert cutout[32, 56, 3] == 255
+    left, *_ = (int(number) for number in answer.headers["x-bounding-box"].split(","))
+    assert left == 48
+    cropped = client.post("/cutout", files={"file": encoded(image)}, data={"crop": "true"})
+    assert cropped.headers["x-bounding-box"] == cropped.headers["x-crop-box"] == answer.headers["x-bounding-box"]
+    image[..., 3] = 0
+    assert client.post("/cutout", files={"file": encoded(image)}).headers["x-subject-found"] == "false"
 
 
 def test_a_jpeg_is_decoded_no_larger_than_the_answer_needs(client: TestClient) -> None:

@@ -150,7 +150,7 @@ def test_pieces_of_a_subject_are_all_in_its_box_however_thin() -> None:
 @given(st.integers(0, 255), st.floats(0, 1))
 def test_harden_draws_the_line_at_the_threshold(value: int, threshold: float) -> None:
     hard = alphas.harden(np.full((1, 1), value, np.uint8), threshold)
-    assert hard[0, 0] == (255 if value >= max(1, round(255 * threshold)) else 0)
+    assert hard[0, 0] == (255 if value >= 255 * threshold else 0)
 
 
 @given(side=st.integers(1, 20), width=st.integers(1, 70), height=st.integers(1, 70), seed=st.integers(0, 99))

@@ -39,7 +39,7 @@ def test_the_uploads_own_transparency_multiplies_in() -> None:
     image, alpha = soft_disc()
     own = np.full_like(alpha, 51)
     own[:100] = 0
-    pixels = compose.cutout(image, alpha, own)
+    pixels = compose.cutout(image, compose.times(alpha, own))
     assert not pixels[:100].any()
     assert abs(int(pixels[110, 100, 3]) - 51) <= 1
 
