@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+LOGGED = 1024  # characters of a path, which the client chose
 
 log = logging.getLogger("cutout.access")
 
