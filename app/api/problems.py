@@ -57,7 +57,7 @@ EXAMPLES = {
     408: (errors.SlowUpload.code, "81920 bytes of the body arrived within 10 seconds"),
     413: (errors.PictureTooLarge.code, "20000 x 20000 pixels; the most taken here is 50000000"),
     415: (errors.UnsupportedFormat.code, "not a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF picture"),
-    422: (errors.UndecodablePicture.code, "the picture is broken or cut off"),
+    422: (errors.UndecodablePicture.code, "the picture is broken, cut off, or of a rare kind that is not read here"),
     429: (errors.Overloaded.code, "all places are taken"),
     503: (errors.NotReady.code, "the models are still being loaded"),
     504: (errors.TooSlow.code, "the deadline has passed"),

@@ -62,10 +62,12 @@ def decode(data: bytes, max_pixels: int, least: Sizing | None = None) -> Picture
     pixels = _to_8_bits(stored, header.sample_max)
     if pixels.ndim == 3 and pixels.shape[2] == 4:
         image, alpha = _split(pixels)
-        if header.format == "tiff" and stored.dtype == np.uint8:
+        if header.premultiplied or (header.format == "tiff" and stored.dtype == np.uint8):  # those libtiff multiplies
             _unpremultiply(image, alpha)
     elif pixels.ndim == 3:
         image, alpha = (_swap_red_and_blue(pixels) if header.has_alpha else pixels), None
+    elif header.format == "tiff" and header.has_alpha:
+        raise UndecodablePicture("TIFFs of grey and alpha are not read here; save it in RGBA, or as a PNG")
     else:
         image = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB), np.uint8)
         alpha = None if header.gray_key is None else np.where(pixels == header.gray_key, np.uint8(0), np.uint8(255))
@@ -117,7 +119,7 @@ def _imdecode(data: bytes, flags: int) -> Stored:
     except (cv2.error, MemoryError) as error:
         raise UndecodablePicture("the picture can't be decoded") from error
     if pixels is None:
-        raise UndecodablePicture("the picture is broken or cut off")
+        raise UndecodablePicture("the picture is broken, cut off, or of a rare kind that is not read here")
     return pixels
 
 
@@ -149,10 +151,10 @@ def _swap_red_and_blue(image: Pixels) -> Pixels:
 
 
 def _unpremultiply(image: Pixels, alpha: Pixels) -> None:
-    """Colours as they were before libtiff multiplied them by alpha, in place."""
-    where = (alpha > 0) & (alpha < 255)
-    colors = image[where].astype(np.uint16) * 255 // alpha[where][:, np.newaxis]
-    image[where] = np.minimum(colors, 255)
+    """Colours as they were before they were multiplied by alpha, in place."""
+    for rows in _bands(image.shape[0], image.shape[1] * 3):
+        planes = [cv2.divide(plane, alpha[rows], scale=255) for plane in cv2.split(image[rows])]
+        image[rows] = cv2.merge(planes)
 
 
 def _turn(pixels: Pixels, orientation: int) -> Pixels:

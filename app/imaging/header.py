@@ -27,6 +27,7 @@ FEW_TILE_PIXELS = 16 << 20  # that the tiles of a TIFF may always have in all: t
 MAX_SCANS = 200  # of a JPEG; a progressive one has about 10. Each costs a pass over the picture, however few its bytes
 
 WIDTH, HEIGHT, ORIENTATION, TILE_WIDTH, TILE_HEIGHT, EXTRA_SAMPLES = 256, 257, 274, 322, 323, 338  # TIFF tags
+ASSOCIATED_ALPHA = 1  # what EXTRA_SAMPLES says of colours that are multiplied by it
 TIFF_SIZES = frozenset({WIDTH, HEIGHT, TILE_WIDTH, TILE_HEIGHT})
 WHOLE_NUMBERS = {False: frozenset({3, 4}), True: frozenset({3, 4, 16})}  # SHORT and LONG; LONG8 in BigTIFF alone
 FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})  # JPEG's SOF markers
@@ -44,7 +45,8 @@ class Header:
     """Width and height are those stored; `orientation` is EXIF's, 1 to 8, and still to be applied.
 
     `has_alpha`: the file may carry transparency. `gray_key`: the grey (in 8 bits) that a PNG declares transparent.
-    `sample_max`: the largest value of samples that take 16 bits.
+    `sample_max`: the largest value of samples that take 16 bits. `premultiplied`: the colours of a TIFF are stored
+    multiplied by its alpha.
     """
 
     format: FileFormat
@@ -54,6 +56,7 @@ class Header:
     has_alpha: bool = False
     gray_key: int | None = None
     sample_max: int = 65535
+    premultiplied: bool = False
 
     @property
     def upright(self) -> tuple[int, int]:
@@ -218,7 +221,9 @@ def _read_tiff(data: bytes) -> Header:
     across, down = -(-width // max(1, tile_width)), -(-height // max(1, tile_height))
     if across * tile_width * down * tile_height > max(FEW_TILE_PIXELS, 4 * width * height):
         raise ValueError("tiles far larger than the picture")
-    return Header("tiff", width, height, has_alpha=EXTRA_SAMPLES in tags)  # OpenCV always applies a TIFF's orientation
+    # OpenCV always applies a TIFF's orientation
+    premultiplied = tags.get(EXTRA_SAMPLES) == ASSOCIATED_ALPHA
+    return Header("tiff", width, height, has_alpha=EXTRA_SAMPLES in tags, premultiplied=premultiplied)
 
 
 def _exif_orientation(block: bytes) -> int:

@@ -1,6 +1,7 @@
 """Decoding: upright, 8 bits, RGB and alpha whatever the file; encoding: lossless where it says so."""
 
 import io
+import struct
 import time
 import zlib
 from typing import Any
@@ -14,7 +15,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from app.errors import InvalidOption
+from app.errors import InvalidOption, UndecodablePicture
 from app.imaging import codec
 from tests.broken import chunk
 from tests.pictures import decoded
@@ -116,6 +117,36 @@ def test_transparency_is_kept(form: str, mode: str) -> None:
     alpha = codec.decode(data.getvalue(), ANY).alpha
     assert alpha is not None
     np.testing.assert_array_equal(alpha, pixels[..., 3])
+
+
+def tiff(pixels: NDArray[Any], extra: int) -> bytes:
+    """Uncompressed; the last channel is, by its tag, alpha: 1 where colours are multiplied by it, else 2."""
+    (height, width, channels), bits = pixels.shape, 8 * pixels.itemsize
+    body = pixels.astype(pixels.dtype.newbyteorder("<")).tobytes() + struct.pack(f"<{channels}H", *[bits] * channels)
+    depths = 8 + pixels.nbytes if channels > 2 else bits | bits << 16  # where they are, or themselves where they fit in
+    tags = [(256, 4, 1, width), (257, 4, 1, height), (258, 3, channels, depths), (259, 3, 1, 1)]
+    tags += [(262, 3, 1, 2 if channels > 2 else 1), (273, 4, 1, 8), (277, 3, 1, channels), (278, 4, 1, height)]
+    tags += [(279, 4, 1, pixels.nbytes), (338, 3, 1, extra)]
+    directory = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags) + bytes(4)
+    return b"II*\0" + struct.pack("<I", 8 + len(body)) + body + directory
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("extra", [1, 2])
+def test_the_colors_of_a_tiff_are_not_those_multiplied_by_alpha(bits: int, extra: int) -> None:
+    straight = quarters(4)
+    stored = straight.copy()
+    if extra == 1:
+        stored[..., :3] = np.rint(straight[..., :3] * (straight[..., 3:] / 255))
+    picture = codec.decode(tiff(stored if bits == 8 else stored.astype(np.uint16) * 257, extra), ANY)
+    assert is_near(picture.image, straight[..., :3], 2)
+    np.testing.assert_array_equal(picture.alpha, straight[..., 3])
+
+
+def test_a_tiff_whose_alpha_would_be_lost_is_refused() -> None:
+    gray = np.dstack([np.full((HEIGHT, WIDTH), 90, np.uint8), quarters(4)[..., 3]])
+    with pytest.raises(UndecodablePicture, match="grey and alpha"):
+        codec.decode(tiff(gray, 2), ANY)
 
 
 def test_a_gray_png_can_declare_one_value_transparent() -> None:
