@@ -174,6 +174,19 @@ class _MultiPart(MultiPartParser):
         super().__init__(headers, stream, max_files=MAX_PARTS, max_fields=MAX_PARTS, max_part_size=max_bytes)
         self.spool_max_size = max_bytes + 1
         self._large_texts = large_texts
+        self._inside_a_part = False
+
+    async def parse(self) -> FormData:
+        form = await super().parse()
+        if self._inside_a_part:
+            for file in self._files_to_close_on_error:
+                file.close()
+            raise MultiPartException("it ends within a field, before the boundary that its header names")
+        return form
+
+    def on_part_begin(self) -> None:
+        super().on_part_begin()
+        self._inside_a_part = True
 
     def on_headers_finished(self) -> None:
         super().on_headers_finished()
@@ -186,6 +199,7 @@ class _MultiPart(MultiPartParser):
         super().on_part_data(data, start, end)
 
     def on_part_end(self) -> None:
+        self._inside_a_part = False
         part = self._current_part
         if part.file is None and part.field_name in self._large_texts:
             self.items.append((part.field_name, part.data.decode("latin-1")))

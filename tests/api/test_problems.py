@@ -107,6 +107,21 @@ def test_a_missing_file_and_a_broken_form_are_told_apart(client: TestClient) -> 
     assert (broken.status_code, broken.json()["code"]) == (400, "malformed_request")
 
 
+@pytest.mark.parametrize("missing", [1, 4, 20, 200])
+def test_a_form_that_is_cut_off_is_called_so(client: TestClient, missing: int) -> None:
+    form = b'--b\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\n' + encoded(disc()) + b"\r\n--b--"
+    headers = {"content-type": "multipart/form-data; boundary=b"}
+    assert client.post("/cutout", content=form, headers=headers).status_code == 200
+    answer = client.post("/cutout", content=form[: -3 - missing], headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed_request")
+    assert "ends within a field" in answer.json()["detail"]
+
+
+def test_probes_may_ask_for_the_head_alone(client: TestClient) -> None:
+    for path in ("/livez", "/readyz"):
+        assert client.head(path).status_code == 200
+
+
 @pytest.mark.parametrize("charset", ["punycode", "undefined", "utf-16", '"rot13"', "nobody-knows", ""])
 def test_a_form_can_t_choose_its_codec(client: TestClient, charset: str) -> None:
     body = b'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\na-b\r\n--b--\r\n'
