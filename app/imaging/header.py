@@ -203,7 +203,9 @@ def _read_bmp(data: bytes) -> Header:
         return Header("bmp", width, height)
     width, height = struct.unpack_from("<ii", data, 18)
     bits = struct.unpack_from("<H", data, 28)[0]
-    return Header("bmp", width, abs(height), has_alpha=bits == 32 and size > 40)  # the fourth byte is padding before V4
+    # The fourth byte is padding where no mask, the last of four from V3 on, says that it is alpha.
+    has_alpha = bits == 32 and size >= 56 and struct.unpack_from("<I", data, 66)[0] != 0
+    return Header("bmp", width, abs(height), has_alpha=has_alpha)
 
 
 # ---- TIFF, and the EXIF blocks that are TIFFs

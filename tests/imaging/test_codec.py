@@ -149,6 +149,18 @@ def test_a_tiff_whose_alpha_would_be_lost_is_refused() -> None:
         codec.decode(tiff(gray, 2), ANY)
 
 
+@pytest.mark.parametrize(("masks", "seen"), [(3, None), (4, 170)])
+def test_the_fourth_byte_of_a_bmp_is_alpha_where_its_header_says_so(masks: int, seen: int | None) -> None:
+    pixels = np.ascontiguousarray(quarters(4)[::-1, :, [2, 1, 0, 3]]).tobytes()
+    colors = struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)[: 4 * masks]
+    head = struct.pack("<IiiHHIIiiII", 40 + 4 * masks, WIDTH, HEIGHT, 1, 32, 3, len(pixels), 0, 0, 0, 0) + colors
+    picture = codec.decode(
+        b"BM" + struct.pack("<III", 14 + len(head) + len(pixels), 0, 14 + len(head)) + head + pixels, ANY
+    )
+    np.testing.assert_array_equal(picture.image, quarters())
+    assert picture.alpha is None if seen is None else picture.alpha is not None and picture.alpha.min() == seen
+
+
 def test_a_gray_png_can_declare_one_value_transparent() -> None:
     ramp = np.tile(np.arange(0, 240, 5, dtype=np.uint8), (HEIGHT, 1))
     alpha = codec.decode(file(ramp, "PNG", transparency=50), ANY).alpha
