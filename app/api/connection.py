@@ -7,6 +7,7 @@ And requests that ask to go on in another protocol, as Java's HTTP client does w
 with its head, whose body would then be read as the next one.
 """
 
+import uuid
 from asyncio import AbstractEventLoop, BaseTransport, TimerHandle, Transport
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from typing import Any, cast
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from app.api.problems import Problem
+from app.errors import MalformedRequest
 from app.settings import Settings
 
 HEAD_BYTES = 64 * 1024
@@ -118,9 +121,7 @@ class Connection(HttpToolsProtocol):
         try:
             self._feed(data)
         except httptools.HttpParserError:
-            message = "Invalid HTTP request received."
-            self.logger.warning(message)
-            self.send_400_response(message)
+            self.send_400_response("the request is no valid HTTP, or its head is too large, or too many came at once")
             return
         if self._head.running:
             self._unfinished_bytes += len(data)
@@ -130,6 +131,18 @@ class Connection(HttpToolsProtocol):
             # What came belongs to no request, as an empty line or the rest of a body whose answer was early, and it
             # stopped uvicorn's own timer for idle connections.
             self._head.start(self._limits.head_seconds)
+
+    def send_400_response(self, msg: str) -> None:
+        """As the app's own errors are, which never sees this request."""
+        request_id = uuid.uuid4().hex
+        problem = Problem(title="Bad Request", status=400, code=MalformedRequest.code, detail=msg)
+        body = problem.model_dump_json(exclude_none=True)
+        self.logger.warning(msg, extra={"request_id": request_id})
+        self.transport.write(
+            f"HTTP/1.1 400 Bad Request\r\ncontent-type: application/problem+json\r\nx-request-id: {request_id}\r\n"
+            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n{body}".encode()
+        )
+        self.transport.close()
 
     def _feed(self, data: bytes) -> None:
         """Parse what came. A head that asks for another protocol is parsed anew without that wish: a server that does
