@@ -7,6 +7,7 @@ within a second or two; what connects meanwhile waits in the socket's backlog.
 import argparse
 import errno
 import logging
+import os
 import socket
 import sys
 
@@ -20,7 +21,7 @@ from app import metrics
 from app.api.connection import http_protocol
 from app.explain import explain
 from app.logs import log_config
-from app.settings import Settings
+from app.settings import Settings, variable
 
 log = logging.getLogger("cutout")
 
@@ -71,7 +72,10 @@ def main() -> None:
         timeout_graceful_shutdown=round(settings.drain_seconds),
     )
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    for doubt in settings.doubts(os.environ):
+        log.warning(doubt)
     log.info("listening on http://%s:%d (Ctrl-C stops)", host, listening.getsockname()[1])
+    _refuse_unusable(os.environ.get(metrics.MULTIPROCESS))
     with metrics.shared(several=settings.metrics and settings.workers > 1):
         supervisor = Supervisor(config, sockets=[listening])
         supervisor.run()
@@ -110,10 +114,18 @@ def read_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        for item in error.errors():
-            name = str(item["loc"][0])
-            print(f"CUTOUT_{name.upper()}: {explain(item)}", file=sys.stderr)
+        first = {str(item["loc"][0]): item for item in reversed(error.errors())}
+        for name, item in reversed(first.items()):
+            print(f"{variable(name)}: {explain(item)}", file=sys.stderr)
         raise SystemExit(2) from None
+
+
+def _refuse_unusable(folder: str | None) -> None:
+    """Here, where it is one line: each worker would die of it, and be replaced."""
+    if folder is None or os.access(folder, os.W_OK | os.X_OK):
+        return
+    print(f"cutout: {metrics.MULTIPROCESS}: {folder} is no folder that can be written to", file=sys.stderr)
+    raise SystemExit(STARTUP_FAILURE)
 
 
 if __name__ == "__main__":

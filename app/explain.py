@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Literal, get_args, get_origin
 
+from pydantic import ValidationError
+
 LONGEST = 80
 BOUNDS = {
     "greater_than_equal": ("ge", "at least"),
@@ -18,8 +20,13 @@ KINDS = {
     "int_from_float": "is not a whole number",
     "int_parsing_size": "is out of range",
     "float_parsing": "is not a number",
+    "finite_number": "is not a finite number",
     "bool_parsing": "is neither true nor false",
 }
+
+
+ABSENT = {"missing": "is missing", "extra_forbidden": "is not known here"}
+"""What has no value to begin with"""
 
 
 def explain(item: Mapping[str, Any], description: str | None = None) -> str:
@@ -35,11 +42,19 @@ def explain(item: Mapping[str, Any], description: str | None = None) -> str:
         return f"{given!r} is out of range: it must be {relation} {_number(context[name])}"
     if kind == "too_short":
         return "nothing is named"
+    if kind in ABSENT:
+        return ABSENT[kind]
     if kind in ("enum", "literal_error"):
         return f"{given!r} is none of {context['expected']}"
     if kind == "string_pattern_mismatch" and description:
         return f"{given!r}; expected: {description}"
     return f"{given!r} {KINDS[kind]}" if kind in KINDS else str(item["msg"])
+
+
+def explain_all(error: ValidationError) -> str:
+    """Every item of an error, each after the place where it is, in one line."""
+    places = ((".".join(map(str, item["loc"])), item) for item in error.errors())
+    return "; ".join(f"{place}: {explain(item)}" if place else explain(item) for place, item in places)
 
 
 def choices(annotation: Any) -> tuple[str, ...]:

@@ -118,6 +118,7 @@ def from_environment() -> FastAPI:
     settings = Settings()
     try:
         predictors = load_bundles(settings)
+        Registry(settings.default_model).use(predictors)  # here, where what can't be served is one line
     except CutoutError as error:
         log.critical(error.detail)
         raise SystemExit(STARTUP_FAILURE) from None  # the supervisor stops then, instead of starting another worker

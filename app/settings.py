@@ -1,5 +1,8 @@
-"""Settings from the environment, `CUTOUT_…`. Nothing is read at import: `create_app` is handed an instance."""
+"""Settings from the environment, `CUTOUT_…`; one that is empty counts as unset. Nothing is read at import:
+`create_app` is handed an instance."""
 
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -7,6 +10,10 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MIB = 1024 * 1024
+DAY = 24 * 60 * 60
+OTHERS = frozenset({"CUTOUT_BIND", "CUTOUT_CPUS", "CUTOUT_MEMORY", "CUTOUT_PROMETHEUS_PORT", "CUTOUT_SERVER"})
+"""What the compose files and the command line read, and a server may find in its environment."""
+CLIENT_KEY = "CUTOUT_API_KEY"
 Provider = Literal["cpu", "cuda", "tensorrt", "openvino", "migraphx"]
 SHIPPED_MODELS = Path(__file__).parent.parent / "models"
 """Beside the package: in a clone, in the container and where `pip install` puts it."""
@@ -15,7 +22,9 @@ SHIPPED_MODELS = Path(__file__).parent.parent / "models"
 class Settings(BaseSettings):
     """Every setting has a default that is safe on a developer's machine. An unreadable value stops the start."""
 
-    model_config = SettingsConfigDict(env_prefix="CUTOUT_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="CUTOUT_", frozen=True, extra="forbid", env_ignore_empty=True, allow_inf_nan=False
+    )
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on")
@@ -30,9 +39,12 @@ class Settings(BaseSettings):
     max_pixels: int = Field(50_000_000, ge=64, le=1 << 28, description="largest picture, pixels, read from its header")
     workers: int = Field(1, ge=1, le=64, description="worker processes; one that dies is replaced")
     threads: int | None = Field(
-        None, ge=1, description="pictures worked on at once in a process; cores / workers / intra-op threads when unset"
+        None,
+        ge=1,
+        le=1024,
+        description="pictures worked on at once in a process; cores / workers / intra-op threads when unset",
     )
-    intra_op_threads: int = Field(1, ge=1, description="threads that onnxruntime uses for one picture")
+    intra_op_threads: int = Field(1, ge=1, le=256, description="threads that onnxruntime uses for one picture")
     providers: Annotated[tuple[Provider, ...], NoDecode] = Field(
         ("cpu",),
         min_length=1,
@@ -46,18 +58,18 @@ class Settings(BaseSettings):
         "The largest picture or 16 million a thread, whichever is more, when unset",
     )
     queue: int = Field(16, ge=0, description="requests that may wait beyond those worked on; more get 429")
-    deadline_seconds: float = Field(30, gt=0, description="time for one request, upload included; then 504")
-    head_seconds: float = Field(10, gt=0, description="time for a request's headers to arrive; then cut off")
-    upload_seconds: float = Field(20, gt=0, description="time for the body to arrive; then 408")
-    send_seconds: float = Field(60, gt=0, description="time for an answer once its reader lags; then cut off")
+    deadline_seconds: float = Field(30, gt=0, le=DAY, description="time for one request, upload included; then 504")
+    head_seconds: float = Field(10, gt=0, le=DAY, description="time for a request's headers to arrive; then cut off")
+    upload_seconds: float = Field(20, gt=0, le=DAY, description="time for the body to arrive; then 408")
+    send_seconds: float = Field(60, gt=0, le=DAY, description="time for an answer once its reader lags; then cut off")
     min_bytes_per_second: int = Field(
         16 * 1024, ge=1, description="slowest body (408) and slowest reader (cut off) that are put up with beyond 5 s"
     )
     keep_alive_seconds: int = Field(
-        5, ge=0, description="time that a connection may idle; longer than a proxy in front keeps its own"
+        5, ge=0, le=DAY, description="time that a connection may idle; longer than a proxy in front keeps its own"
     )
     connections: int = Field(900, ge=1, description="connections of a process; those beyond are closed at once")
-    drain_seconds: float = Field(20, ge=0, description="time for requests in flight to finish after SIGTERM")
+    drain_seconds: float = Field(20, ge=0, le=DAY, description="time for requests in flight to finish after SIGTERM")
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (), description="keys that callers must send, separated by commas; none: everybody may call"
     )
@@ -78,7 +90,7 @@ class Settings(BaseSettings):
     allow_urls: bool = Field(
         False, description="fetch pictures from public http(s) URLs that callers of the compat routes name"
     )
-    url_seconds: float = Field(10, gt=0, description="time for one URL to be fetched, redirects included")
+    url_seconds: float = Field(10, gt=0, le=DAY, description="time for one URL to be fetched, redirects included")
     url_redirects: int = Field(3, ge=0, le=20, description="redirects followed for one URL")
     docs: bool = Field(True, description="serve `/docs` and `/openapi.json`")
     metrics: bool = Field(True, description="serve `/metrics` for Prometheus")
@@ -86,6 +98,31 @@ class Settings(BaseSettings):
         "auto", description="how log lines are written; `auto` is text on a terminal and JSON elsewhere"
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="what to log")
+
+    @field_validator("host")
+    @classmethod
+    def _is_a_name(cls, host: str) -> str:
+        try:
+            host.encode("idna")
+        except UnicodeError:
+            raise ValueError(f"{host!r} is neither an address nor the name of a machine") from None
+        return host
+
+    @field_validator("api_keys")
+    @classmethod
+    def _can_be_sent(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if not all(key.get_secret_value().isprintable() for key in keys):
+            raise ValueError("a key has characters that no header can have")
+        return keys
+
+    @field_validator("trusted_hosts")
+    @classmethod
+    def _are_names(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            name = host.removeprefix("*.")
+            if not name or (set(name) & set("*:/ ") and not name.startswith("[")):
+                raise ValueError(f"{host!r} is not the name of a host, without http:// and without a port")
+        return tuple(host.lower() for host in hosts)
 
     @field_validator("api_keys", "cors_origins", "providers", "trusted_hosts", mode="before")
     @classmethod
@@ -96,3 +133,17 @@ class Settings(BaseSettings):
         if value and not entries:  # a server that was to be closed must not start open
             raise ValueError("nothing but commas and spaces; leave it out for none")
         return entries
+
+    def doubts(self, variables: Iterable[str]) -> Iterator[str]:
+        """A line for each variable that looks like a setting and is none: a mistyped limit must not go unseen."""
+        known = [variable(name) for name in type(self).model_fields]
+        for given in sorted({name.upper() for name in variables if name.upper().startswith("CUTOUT_")}):
+            if given in known or given in OTHERS or (given == CLIENT_KEY and self.api_keys):
+                continue
+            nearest = get_close_matches(given, known, 1, 0.8)
+            yield f"{given} is no setting and changes nothing" + (f"; is {nearest[0]} meant?" if nearest else "")
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return f"CUTOUT_{name.upper()}"

@@ -91,7 +91,7 @@ def _gray(path: Path) -> Mask:
         pixels = _decode(path, cv2.IMREAD_UNCHANGED)
         if pixels.ndim == 3 and pixels.shape[2] == 4 and pixels[:, :, 3].min() < 255:
             return np.ascontiguousarray(pixels[:, :, 3])
-    mask = _decode(path, cv2.IMREAD_GRAYSCALE)
+    mask = _decode(path, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
     brightest = int(mask.max())
     if 0 < brightest < LEAST_WHITE:
         raise DataError(
@@ -158,6 +158,6 @@ def _decode(path: Path, flags: int) -> NDArray[np.uint8]:
         pixels = None
     if pixels is None:
         raise DataError(f"{path}: not a readable picture; replace or remove it")
-    if pixels.dtype == np.uint16:
-        pixels = cv2.convertScaleAbs(pixels, alpha=1 / 257)
+    if pixels.dtype == np.uint16:  # some tools write masks of 0 and 255 with 16 bits
+        pixels = cv2.convertScaleAbs(pixels, alpha=1 if pixels.max() <= 255 else 1 / 257)
     return np.asarray(pixels, np.uint8)

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from app import errors
 from app.api.schemas import ModelList, Prediction
 from app.cli.engine import Cutout
-from app.errors import CutoutError, InvalidUrl, Overloaded, RateLimited, Unauthorized, Unreachable
+from app.errors import CutoutError, InvalidOption, InvalidUrl, Overloaded, RateLimited, Unauthorized, Unreachable
 from app.inference.manifest import Manifest
 from app.options import CutoutOptions
 
@@ -24,11 +24,14 @@ class ServerEngine:
     """Keeps a connection a thread. Waits and asks again where the server is overloaded or not ready yet."""
 
     def __init__(self, url: str, key: str | None = None) -> None:
-        """`url` is the server's address, with the path it is served under where there is one. Raises InvalidUrl."""
+        """`url` is the server's address, with the path it is served under where there is one. Raises InvalidUrl, and
+        InvalidOption for a key that no header can hold."""
+        if key and not key.isprintable():
+            raise InvalidOption("the key has characters that no header can have")
         scheme, self._host, self._port, self._path = _address(url)
         self._url = url
         self._kind = http.client.HTTPSConnection if scheme == "https" else http.client.HTTPConnection
-        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._headers = {"Authorization": f"Bearer {key}".encode()} if key else {}
         self._threads = threading.local()
         self._connections: list[http.client.HTTPConnection] = []
         self._stopped = threading.Event()
@@ -86,7 +89,7 @@ class ServerEngine:
         raise _problem(status, content, self._url)
 
     def _send(
-        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str | bytes]
     ) -> tuple[int, Mapping[str, str], bytes]:
         """Raises Unreachable. A connection that the server closed meanwhile is made anew, once."""
         kept: http.client.HTTPConnection | None = getattr(self._threads, "connection", None)
@@ -109,9 +112,11 @@ def _address(url: str) -> tuple[str, str, int | None, str]:
     """Scheme, host, port and path. Raises InvalidUrl."""
     try:
         parts = urlsplit(url)
-        if parts.scheme in ("http", "https") and parts.hostname:
+        sendable = parts.path.isascii() and parts.path.isprintable() and " " not in parts.path
+        if parts.scheme in ("http", "https") and parts.hostname and sendable:
+            parts.hostname.encode("idna")
             return parts.scheme, parts.hostname, parts.port, parts.path.rstrip("/")
-    except ValueError:  # a port that is no number, a bracket that is not closed
+    except ValueError:  # a port that is no number, a bracket that is not closed, a name that no machine can have
         pass
     raise InvalidUrl(f"{url!r} is no address of a server; write it as http://HOST:PORT")
 
@@ -130,7 +135,11 @@ def _reason(error: Exception) -> str:
 
 
 def _exchange(
-    connection: http.client.HTTPConnection, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+    connection: http.client.HTTPConnection,
+    method: str,
+    path: str,
+    body: bytes | None,
+    headers: Mapping[str, str | bytes],
 ) -> tuple[int, Mapping[str, str], bytes]:
     connection.request(method, path, body, dict(headers))
     response = connection.getresponse()

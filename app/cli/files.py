@@ -1,6 +1,7 @@
 """Pictures in and out: files, standard input and output."""
 
 import errno
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -100,7 +101,15 @@ def write(path: Path, data: bytes) -> None:
     elif _is_special(path):
         path.write_bytes(data)
     else:
-        replace(path.resolve() if path.is_symlink() else path, lambda part: part.write_bytes(data))
+        replace(_target(path) if path.is_symlink() else path, lambda part: part.write_bytes(data))
+
+
+def _target(link: Path) -> Path:
+    """Where it leads, be it to nothing. Raises OSError for one that leads back to itself."""
+    try:
+        return link.resolve()
+    except RuntimeError:
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(link)) from None
 
 
 def _is_special(path: Path) -> bool:

@@ -163,12 +163,14 @@ class Bucket:
         """Raises InvalidOption where nothing that is installed can open it."""
         bucket = cls(address)
         try:
-            _ = bucket._opened
+            _, base = bucket._opened
         except ImportError as error:
             missing = "fsspec" if "fsspec" in str(error) else "pyarrow: pip install '.[batch]'"
             raise InvalidOption(f"{bucket.address} needs {missing}") from None
         except (ValueError, OSError) as error:
             raise InvalidOption(f"{bucket.address}: {error}") from None
+        if not base:
+            raise InvalidOption(f"{address} names no bucket, or no folder in it")
         return bucket
 
     @property

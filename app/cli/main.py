@@ -21,14 +21,14 @@ from app.cli.engine import Engine, LocalEngine
 from app.cli.manifest import Journal, Record
 from app.cli.options import one_of, takes, takes_settings, whole_number
 from app.cores import usable_cores
-from app.errors import CutoutError, InvalidOption, InvalidUrl, NoPictures, OutputRefused
+from app.errors import CutoutError, InvalidOption, InvalidUrl, NoPictures, OutputRefused, UnknownModel
 from app.explain import explain_os_error
 from app.interrupts import signals_interrupt
 from app.options import CutoutOptions, PredictOptions
 from app.settings import Settings
 
 REFUSED, FAILED, INTERRUPTED = 2, 1, 130
-REFUSALS = (InvalidOption, InvalidUrl, NoPictures, OutputRefused)
+REFUSALS = (InvalidOption, InvalidUrl, NoPictures, OutputRefused, UnknownModel)
 SHOWN_FAILURES = 10
 SHOWN_KINDS = 6
 UNWRAPPED = 1000

@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from app.explain import choices, explain
-from app.settings import Settings
+from app.settings import Settings, variable
 
 Command = Callable[..., None]
 Options = TypeVar("Options", bound=BaseModel)
@@ -45,8 +45,8 @@ def takes_settings(command: Command) -> Command:
 
     def choose(**given: Any) -> None:
         chosen = {name: value for name in names if (value := given.pop(name)) is not None}
-        typed = {name for name, value in chosen.items() if os.environ.get(_variable(name)) != value}
-        os.environ.update({_variable(name): value for name, value in chosen.items()})
+        typed = {name for name, value in chosen.items() if os.environ.get(variable(name)) != value}
+        os.environ.update({variable(name): value for name, value in chosen.items()})
         _check_settings(typed)
         command(**given)
 
@@ -129,7 +129,7 @@ def _setting(name: str, field: FieldInfo) -> inspect.Parameter:
     """As text: `Settings` reads it, exactly as it reads the environment."""
     unset = field.default_factory is not None or field.default in (None, ())
     default = False if unset else _shown(field.default)
-    option = typer.Option(help=field.description, show_default=default, envvar=_variable(name), metavar=_metavar(field))
+    option = typer.Option(help=field.description, show_default=default, envvar=variable(name), metavar=_metavar(field))
     kind: Any = Annotated[str | None, option]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
 
@@ -151,7 +151,3 @@ def _shown(default: object) -> str:
 
 def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
-
-
-def _variable(name: str) -> str:
-    return f"CUTOUT_{name.upper()}"

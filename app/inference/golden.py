@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from app.errors import BundleError
+from app.errors import BundleError, ClientError
 from app.imaging.codec import decode
 from app.imaging.preprocess import Image
 from app.inference.predictor import Predictor
@@ -23,13 +23,15 @@ def golden_answer(predictor: Predictor, image: Image) -> list[float]:
 
 
 def check_golden(predictor: Predictor) -> None:
-    """Raises BundleError where the answer to the golden sample is further off than its tolerance."""
-    golden = predictor.manifest.golden
-    answer = golden_answer(predictor, decode(golden.png(), MAX_PIXELS).image)
+    """Raises BundleError where the answer to the golden sample is further off than its tolerance, or is no number."""
+    name, golden = predictor.manifest.name, predictor.manifest.golden
+    try:
+        picture = decode(golden.png(), MAX_PIXELS).image
+    except (ClientError, ValueError) as error:
+        raise BundleError(f"{name}: its golden picture can't be read: {error}") from error
+    answer = golden_answer(predictor, picture)
     if len(answer) != len(golden.expected):
-        raise BundleError(f"{predictor.manifest.name}: {len(answer)} golden values, expected {len(golden.expected)}")
+        raise BundleError(f"{name}: {len(answer)} golden values, expected {len(golden.expected)}")
     difference = float(np.max(np.abs(np.subtract(answer, golden.expected))))
-    if difference > golden.tolerance:
-        raise BundleError(
-            f"{predictor.manifest.name}: the golden sample is off by {difference:.4g}, allowed {golden.tolerance:.4g}"
-        )
+    if not difference <= golden.tolerance:  # so that NaN is no pass
+        raise BundleError(f"{name}: the golden sample is off by {difference:.4g}, allowed {golden.tolerance:.4g}")

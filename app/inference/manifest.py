@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from app.errors import BundleError
+from app.explain import explain_all
 from app.imaging.preprocess import PreprocessSpec
 
 MANIFEST = "manifest.json"
@@ -75,6 +76,8 @@ class Parity(_Strict):
 class Golden(_Strict):
     """A small picture and the answer to expect: the server checks itself with it before it says it is ready."""
 
+    model_config = ConfigDict(allow_inf_nan=False)
+
     picture: str = Field(description="a PNG, base64")
     expected: tuple[float, ...] = Field(
         description="classifier: the probability; segmenter: the alpha averaged over an 8x8 grid, row by row"
@@ -118,7 +121,7 @@ def read_manifest(bundle: Path) -> Manifest:
     except OSError as error:
         raise BundleError(f"{bundle}: no readable {MANIFEST}") from error
     except ValidationError as error:
-        raise BundleError(f"{bundle / MANIFEST}: {error}") from error
+        raise BundleError(f"{bundle / MANIFEST}: {explain_all(error)}") from error
     model = bundle / manifest.model.file
     if not model.is_file():
         raise BundleError(f"{model}: missing")

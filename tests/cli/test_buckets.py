@@ -136,7 +136,7 @@ def test_what_is_not_there_is_said_with_its_address(cutout: Cutout, store: Store
     assert (closed.code, "NO_SUCH_BUCKET" in closed.err, "s3://elsewhere/out/" in closed.err) == (1, True, True)
 
 
-@pytest.mark.parametrize("address", ["nix://bucket/in", "s3://me:secret@bucket/in"])
+@pytest.mark.parametrize("address", ["nix://bucket/in", "s3://me:secret@bucket/in", "s3://"])
 def test_an_address_that_no_store_has_or_that_tells_a_secret_is_refused(address: str) -> None:
     with pytest.raises(InvalidOption) as refused:
         open_folder(address)

@@ -88,15 +88,24 @@ def test_a_server_that_is_not_there() -> None:
         address = f"http://127.0.0.1:{taken.getsockname()[1]}"
     with pytest.raises(Unreachable, match=f"^no answer from {address}: connection refused$"):
         models(address)
-    for address in ("ftp://example.org", "localhost:8000", "", "http://localhost:port", "http://[::1"):
+    unusable = (
+        "ftp://example.org",
+        "localhost:8000",
+        "",
+        "http://localhost:port",
+        "http://[::1",
+        "http://a/b c",
+        "http://a/ä",
+    )
+    for address in (*unusable, f"http://{'ä' * 70}"):
         with pytest.raises(InvalidUrl):
             ServerEngine(address)
 
 
 def test_keys_are_sent() -> None:
     picture = encoded(disc())
-    with live(Settings(threads=1, api_keys=(SecretStr("right"),))) as (address, _):
-        with closing(ServerEngine(address, "right")) as engine:
+    with live(Settings(threads=1, api_keys=(SecretStr("schlüssel"),))) as (address, _):
+        with closing(ServerEngine(address, "schlüssel")) as engine:
             assert engine.cut_out(picture, CutoutOptions()).media_type == "image/png"
         with closing(ServerEngine(address, "wrong")) as engine, pytest.raises(Unauthorized, match="--api-key"):
             engine.cut_out(picture, CutoutOptions())

@@ -77,6 +77,9 @@ def test_what_is_no_file_is_written_into_and_links_stay_links(cutout: Cutout, pi
     assert cutout("remove", picture, link).code == 0
     assert link.is_symlink()
     assert (tmp_path / "real.png").read_bytes().startswith(b"\x89PNG")
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    looped = cutout("remove", picture, tmp_path / "loop.png")
+    assert (looped.code, looped.err) == (1, f"cutout: {tmp_path}/loop.png: too many levels of symbolic links\n")
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     try:
@@ -138,6 +141,7 @@ def test_paths_are_named_as_they_were_given(
         ("empty.png", "out.png"): (1, "unsupported_format: empty.png: the file is empty"),
         ("-", "out.png"): (1, "unsupported_format: standard input: the file is empty"),
         ("disc.png", "out.png", "--background-image", "none.png"): (1, "no such file: none.png"),
+        ("disc.png", "out.png", "--model", "no"): (2, "unknown_model: no model 'no'; loaded: classifier, segmenter"),
     }
     for arguments, (code, said) in refusals.items():
         done = cutout("remove", *arguments)

@@ -7,11 +7,15 @@ import numpy as np
 import pytest
 
 from app.errors import BundleError, UnknownModel
-from app.inference.manifest import MANIFEST
+from app.imaging.preprocess import Alpha, Tensor
+from app.inference.golden import check_golden
+from app.inference.manifest import MANIFEST, read_manifest
 from app.inference.onnx_predictor import load_predictor
+from app.inference.predictor import Prepared
 from app.inference.registry import Registry, load_all
 from tests.bundles import write_bundle, write_bundles
 from tests.pictures import disc
+from tests.stand_ins import BrightPredictor
 
 
 def test_the_segmenter_s_alpha_is_what_the_network_says(tmp_path: Path) -> None:
@@ -60,8 +64,26 @@ def test_damage_is_found_before_anything_is_served(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="golden sample is off by"):
         load_all(folder, load_predictor)
     manifest.write_text(json.dumps({**values, "surprise": 1}))
-    with pytest.raises(BundleError, match="surprise"):
+    with pytest.raises(BundleError, match=r"segmenter/manifest\.json: surprise: is not known here$"):
         load_all(folder, load_predictor)
+    manifest.write_text(json.dumps({**values, "golden": {**values["golden"], "picture": "bm8gcGljdHVyZQ=="}}))
+    with pytest.raises(BundleError, match=r"^segmenter: its golden picture can't be read: "):
+        load_all(folder, load_predictor)
+
+
+class Blind(BrightPredictor):
+    """It answers with what is no number, as a network with an overflow does."""
+
+    def assemble(self, prepared: Prepared, output: Tensor) -> Alpha:
+        return np.full_like(output[0], np.nan)
+
+
+def test_an_answer_that_is_no_number_is_no_pass(tmp_path: Path) -> None:
+    bundle = write_bundle(tmp_path / "segmenter", "segment")
+    blind = Blind()
+    blind.manifest = read_manifest(bundle)
+    with pytest.raises(BundleError, match="off by nan"):
+        check_golden(blind)
 
 
 def test_models_are_chosen_by_name_and_by_task(tmp_path: Path) -> None:

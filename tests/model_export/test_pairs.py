@@ -243,5 +243,10 @@ def test_a_large_photograph_is_decoded_reduced_and_upright(orientation: int, tmp
 
 def test_sixteen_bits_are_read_as_eight(tmp_path: Path) -> None:
     path = tmp_path / "x.png"
-    cv2.imwrite(str(path), MASK.astype(np.uint16) * 257)
-    assert np.array_equal(load_mask(Pair("s", "x", "x", path, path)), MASK)
+    pair = Pair("s", "x", "x", path, path)
+    for written in (MASK.astype(np.uint16) * 257, MASK.astype(np.uint16)):
+        cv2.imwrite(str(path), written)
+        assert np.array_equal(load_mask(pair), MASK)
+    cv2.imwrite(str(path), (MASK > 0).astype(np.uint16))
+    with pytest.raises(DataError, match="brightest value is 1"):
+        load_mask(pair)

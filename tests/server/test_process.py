@@ -188,6 +188,19 @@ def test_what_can_t_be_served_stops_the_start_with_one_clear_line(tmp_path: Path
     elsewhere = Service(write_bundles(tmp_path / "models"), providers="openvino,cpu")
     assert elsewhere.process.wait(PATIENCE) == 3
     assert "no openvino in this onnxruntime, only cpu" in elsewhere.log.read_text()
+    unknown = Service(tmp_path / "models", default_model="nobody")
+    assert unknown.process.wait(PATIENCE) == 3
+    assert "the default model 'nobody' is not among: classifier, segmenter" in unknown.log.read_text()
+    assert "Traceback" not in unknown.log.read_text()
     unreadable = Service(tmp_path / "nothing", queue="many")
     assert unreadable.process.wait(PATIENCE) == 2
     assert "CUTOUT_QUEUE" in unreadable.log.read_text()
+
+
+def test_counts_that_have_no_place_stop_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path / "nowhere"))
+    nowhere = Service(write_bundles(tmp_path / "models"), workers="2", apikeys="mistyped")
+    assert nowhere.process.wait(PATIENCE) == 3
+    warning, refusal = nowhere.log.read_text().splitlines()[0], nowhere.log.read_text().splitlines()[-1]
+    assert "is CUTOUT_API_KEYS meant?" in warning
+    assert refusal == f"cutout: PROMETHEUS_MULTIPROC_DIR: {tmp_path}/nowhere is no folder that can be written to"
