@@ -69,6 +69,9 @@ class EncoderDecoderConfig(_Strict):
     dropout: float = Field(0.0, ge=0, lt=1, description="spatial dropout at the deepest level")
     l2: float = Field(0.0, ge=0, description="penalty on squared weights, added to the loss")
     mirror: bool = Field(False, description="serve the mean of the answers to a picture and to its mirror image")
+    sharpness: float = Field(
+        1.0, ge=1, le=8, description="serve the alpha with its logit times this: fewer veils, the same outline"
+    )
 
     @model_validator(mode="after")
     def _levels_agree(self) -> "EncoderDecoderConfig":

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from app.errors import BundleError, DataError
 from app.imaging.preprocess import Tensor
 from model_export.config import CnnConfig, EncoderDecoderConfig, TrainConfig
-from model_export.networks import inference_model, with_mirror
+from model_export.networks import inference_model, with_mirror, with_sharpness
 from model_export.train import build_for_serving
 
 OPSET = 18  # the newest that tf2onnx writes
@@ -52,9 +52,11 @@ def load_network(path: Path, config: TrainConfig) -> Any:
 
 
 def served_form(network: Any, config: TrainConfig) -> Any:
-    """What is converted: the network, or its mean with its answer to the mirror image where the config says so."""
-    mirrored = isinstance(config.network, EncoderDecoderConfig) and config.network.mirror
-    return with_mirror(network) if mirrored else network
+    """What is converted: the network, asked twice and its answer sharpened where the config says so."""
+    if not isinstance(config.network, EncoderDecoderConfig):
+        return network
+    asked = with_mirror(network) if config.network.mirror else network
+    return with_sharpness(asked, config.network.sharpness) if config.network.sharpness > 1 else asked
 
 
 def to_onnx(network: Any, config: TrainConfig, path: Path, metadata: dict[str, str]) -> None:

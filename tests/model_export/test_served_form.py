@@ -1,11 +1,12 @@
-"""A segmenter that is asked twice, about a picture and its mirror image."""
+"""What is served: a segmenter asked twice, about a picture and its mirror image, and its answer sharpened."""
 
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 
-from app.imaging.preprocess import PreprocessSpec
+from app.imaging.preprocess import PreprocessSpec, Tensor
 from model_export.config import EncoderDecoderConfig, TrainConfig
 from model_export.conversion import run_onnx, served_form, to_onnx
 from model_export.train import build_for_serving
@@ -13,13 +14,14 @@ from model_export.train import build_for_serving
 SIDE = 64
 
 
-def config(mirror: bool) -> TrainConfig:
+def config(mirror: bool, sharpness: float = 1.0) -> TrainConfig:
     network = EncoderDecoderConfig(
         kind="encoder_decoder",
         widths=(8,) * 6,
         blocks=(0, 1, 0, 0, 0, 0),
         decoder=(8,) * 5,
         mirror=mirror,
+        sharpness=sharpness,
     )
     spec = PreprocessSpec(color="rgb", size=SIDE, fit="stretch", scale="unit", mean=(0.5,) * 3, std=(0.5,) * 3)
     return TrainConfig(name="tiny", preprocess=spec, network=network)
@@ -31,9 +33,22 @@ def test_left_and_right_are_treated_alike_in_onnx_too(tmp_path: Path) -> None:
     x = np.random.default_rng(0).normal(size=(2, SIDE, SIDE, 3)).astype(np.float32)
     answers = {}
     for mirror in (False, True):
-        to_onnx(served_form(network, config(mirror)), config(mirror), tmp_path / "network.onnx", {})
-        answers[mirror] = run_onnx(tmp_path / "network.onnx", np.concatenate([x, x[:, :, ::-1]]))
+        answers[mirror] = _answer(network, config(mirror), tmp_path, np.concatenate([x, x[:, :, ::-1]]))
     once, there_and_back = answers[False][:2], answers[False][2:, :, ::-1]
     assert np.abs(once - there_and_back).max() > 1e-3
     np.testing.assert_allclose(answers[True][:2], (once + there_and_back) / 2, atol=1e-5)
     np.testing.assert_allclose(answers[True][:2], answers[True][2:, :, ::-1], atol=1e-5)
+
+
+def test_a_sharper_alpha_has_the_same_outline(tmp_path: Path) -> None:
+    keras.utils.set_random_seed(1)
+    network = build_for_serving(config(mirror=True))[1]
+    x = np.random.default_rng(0).normal(size=(1, SIDE, SIDE, 3)).astype(np.float32)
+    soft, sharp = (_answer(network, config(mirror=True, sharpness=value), tmp_path, x) for value in (1.0, 3.0))
+    np.testing.assert_allclose(np.log(sharp / (1 - sharp)), 3 * np.log(soft / (1 - soft)), rtol=1e-3, atol=1e-3)
+    assert np.array_equal(soft >= 0.5, sharp >= 0.5)
+
+
+def _answer(network: Any, form: TrainConfig, folder: Path, x: Tensor) -> Tensor:
+    to_onnx(served_form(network, form), form, folder / "network.onnx", {})
+    return run_onnx(folder / "network.onnx", x)
