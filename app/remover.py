@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.clock import Clock
-from app.errors import ClientError
+from app.errors import ClientError, PictureTooLarge
 from app.geometry import parse_margins, parse_position, parse_region
 from app.imaging import alpha as alphas
 from app.imaging import arrange, codec, compose, pair
@@ -112,6 +112,7 @@ class Remover:
         with clock.stage("postprocess"):
             subject = describe(alpha, picture)
             alpha = resize(alpha, *size(picture.width, picture.height))
+            alpha = alpha if options.threshold is None else alphas.harden(alpha, 0.5)  # shrinking made it soft again
         return _write(alpha, Format.png, picture, subject, predictor.manifest, clock)
 
     def cut_out(self, upload: bytes, options: CutoutOptions, clock: Clock, background: bytes | None = None) -> Written:
@@ -125,9 +126,10 @@ class Remover:
             subject = describe(alpha, picture)
             pixels = compose.cutout(picture.image, alpha)
             pixels = compose.resize_cutout(pixels, *size(picture.width, picture.height))
-            box = arrange.crop_box(pixels, parse_margins(options.margin)) if options.crop else None
+            box = self._crop_box(pixels, options) if options.crop else None
             crop = None if box is None else _in_upload(box, pixels, picture)
             pixels = compose.limit_size(arranged(pixels, box, options), options.size)
+            pixels = pixels if options.threshold is None else compose.hard(pixels)
         canvas = pixels.shape[1], pixels.shape[0]
         behind = None if background is None else self._decode_background(background, clock, canvas)
         with clock.stage("postprocess"):
@@ -138,12 +140,13 @@ class Remover:
         """Upright; a JPEG with arrays no larger than is needed to have `least`."""
         with clock.stage("decode"):
             picture = codec.decode(upload, self.max_pixels, least)
-            clock.pixels += picture.width * picture.height
+            clock.pixels = picture.width * picture.height
             return picture
 
     def _decode_background(self, upload: bytes, clock: Clock, canvas: tuple[int, int]) -> Picture:
         try:
-            return self._decode(upload, clock, lambda width, height: canvas)
+            with clock.stage("decode"):
+                return codec.decode(upload, self.max_pixels, lambda width, height: canvas)
         except ClientError as error:
             raise type(error)(f"the background picture: {error.detail}") from error
 
@@ -162,6 +165,15 @@ class Remover:
         picture = self._decode(upload, clock, size)
         with clock.stage("decode"):
             return arrange.within(picture, *size(picture.width, picture.height))
+
+    def _crop_box(self, pixels: NDArray[np.uint8], options: CutoutOptions) -> tuple[int, int, int, int] | None:
+        """As `arrange.crop_box`. Raises PictureTooLarge where the margin makes more of it than a picture may have."""
+        box = arrange.crop_box(pixels, parse_margins(options.margin))
+        if box is not None and box[2] * box[3] > self.max_pixels:
+            raise PictureTooLarge(
+                f"the crop with its margin has {box[2]} x {box[3]} pixels; the most made here is {self.max_pixels}"
+            )
+        return box
 
     def _coarse_alpha(self, image: NDArray[np.uint8], predictor: Predictor, clock: Clock) -> NDArray[np.float32]:
         with clock.stage("preprocess"):
@@ -212,7 +224,9 @@ def describe(alpha: NDArray[np.uint8], picture: Picture) -> Subject:
 def _in_upload(box: tuple[int, int, int, int], pixels: NDArray[np.uint8], picture: Picture) -> Box:
     """A box (left, top, width, height) in an array (h, w, ...) of the whole picture, in the upload's pixels."""
     across, down = picture.width / pixels.shape[1], picture.height / pixels.shape[0]
-    return Box(round(box[0] * across), round(box[1] * down), round(box[2] * across), round(box[3] * down))
+    left, top = round(box[0] * across), round(box[1] * down)
+    right, bottom = round((box[0] + box[2]) * across), round((box[1] + box[3]) * down)
+    return Box(left, top, right - left, bottom - top)
 
 
 def arranged(

@@ -17,6 +17,7 @@ from app.api.rates import MOST_CALLERS
 from app.api.schemas import CutoutForm, MaskForm, PredictForm
 from app.api.uploads import MAX_NAME, MAX_PARTS, MAX_TEXT_PART
 from app.explain import choices
+from app.imaging.codec import LONGEST_SIDE
 from app.metrics import Metrics
 from app.settings import Settings
 
@@ -37,6 +38,7 @@ FIXED = {
     "characters of a form's field's name; then 400": MAX_NAME,
     "bytes of a form's field that is no picture; then 400": MAX_TEXT_PART,
     "characters of a URL to fetch; then 400": MAX_URL,
+    "pixels of a picture's longer side; then 413": LONGEST_SIDE,
     "pixels that OpenCV decodes, whatever the settings": int(os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"]),
     "callers whose rates are remembered": MOST_CALLERS,
 }

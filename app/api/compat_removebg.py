@@ -119,9 +119,11 @@ class Refusal(Exception):
 
 @dataclass(frozen=True)
 class Asked:
-    """A request in our terms; the type of foreground to repeat, if any; and the fields that change nothing."""
+    """A request in our terms; the megapixels that size=full would have; the type of foreground to repeat, if any; and
+    the fields that change nothing."""
 
     options: CutoutOptions
+    full: float
     x_type: str | None
     ignored: tuple[str, ...]
 
@@ -266,8 +268,9 @@ def native_options(fields: Fields) -> Asked:
     texts = {name: value.strip() for name, value in fields.items() if isinstance(value, str)}
     if _flag(texts, "semitransparency", default="true") is None:
         raise Refusal("invalid_semitransparency", "semitransparency has to be true or false")
+    full = _full(texts, fields)
     native = {
-        "megapixels": _megapixels(texts, opaque=_has_background(fields)),
+        "megapixels": _megapixels(texts, full),
         "format": FORMATS.get(texts.get("format", "auto").lower(), ""),
         "channels": texts.get("channels", "rgba"),
         "roi": _spaced(texts["roi"]) if "roi" in texts else None,
@@ -282,7 +285,7 @@ def native_options(fields: Fields) -> Asked:
     except ValidationError as error:
         raise _refusal(error, texts) from None
     _check_backgrounds(fields)
-    return Asked(options, _x_type(texts), tuple(_without_effect(texts)))
+    return Asked(options, full, _x_type(texts), tuple(_without_effect(texts)))
 
 
 def _flag(texts: Mapping[str, str], name: str, default: str) -> bool | None:
@@ -311,12 +314,16 @@ def _refusal(error: ValidationError, texts: Mapping[str, str]) -> Refusal:
     return Refusal(code, f"{name} can't be {texts.get(name, '')[:100]!r}: {what}")
 
 
-def _megapixels(texts: Mapping[str, str], opaque: bool) -> float:
+def _megapixels(texts: Mapping[str, str], full: float) -> float:
     """The limit that a size stands for; 0, which no option takes, for an unknown one."""
-    size, form = texts.get("size", "preview").lower(), texts.get("format", "auto").lower()
-    if size not in FULL:
-        return MEGAPIXELS.get(size, 0)
-    return FULL_PNG if form == "png" or (form == "auto" and not opaque) else FULL_OTHERS
+    size = texts.get("size", "preview").lower()
+    return full if size in FULL else MEGAPIXELS.get(size, 0)
+
+
+def _full(texts: Mapping[str, str], fields: Fields) -> float:
+    """The limit of size=full: less for what will be a PNG, as far as that can be told beforehand."""
+    form = texts.get("format", "auto").lower()
+    return FULL_PNG if form == "png" or (form == "auto" and not _is_opaque(fields)) else FULL_OTHERS
 
 
 def _spaced(text: str) -> str:
@@ -360,8 +367,13 @@ def _x_type(texts: Mapping[str, str]) -> str | None:
     return kind if level in ("2", "latest") else COARSE_TYPES.get(kind, kind)
 
 
-def _has_background(fields: Fields) -> bool:
-    return _background_picture(fields) is not None or _background(_text(fields, "bg_color") or None) is not None
+def _is_opaque(fields: Fields) -> bool:
+    """Whether nothing will be seen through the answer."""
+    color = _text(fields, "bg_color").strip()
+    try:
+        return _background_picture(fields) is not None or (color != "" and parse_color(color)[3] == 255)
+    except InvalidOption:
+        return False
 
 
 def _background_picture(fields: Fields) -> str | None:
@@ -477,18 +489,18 @@ def _answer(written: Written, asked: Asked, workers: Workers, clock: Clock, as_j
         response = JSONResponse({"data": {"result_b64": base64.b64encode(written.data).decode()}})
         response.headers.update({name: text for name, text in native.items() if not name.startswith("content-")})
     response.headers.update(_rate_limit(workers))
-    response.headers.update(_sizes(written, asked.options))
+    response.headers.update(_sizes(written, asked))
     response.headers["X-Credits-Charged"] = "0"
     if asked.x_type is not None:
         response.headers["X-Type"] = asked.x_type
     return name_without_effect(response, asked.ignored)
 
 
-def _sizes(written: Written, options: CutoutOptions) -> dict[str, str]:
+def _sizes(written: Written, asked: Asked) -> dict[str, str]:
     """The answer's size, the size it would have with size=full, and where in the upload the subject is."""
     upload = (written.upload_width, written.upload_height)
-    now = fitting_size(*upload, options.megapixels)
-    full = fitting_size(*upload, FULL_PNG if written.media_type == "image/png" else FULL_OTHERS)
+    now = fitting_size(*upload, asked.options.megapixels)
+    full = fitting_size(*upload, asked.full)
     sizes = {
         "X-Width": written.width,
         "X-Height": written.height,

@@ -10,14 +10,19 @@ import asyncio
 import contextlib
 import ipaddress
 import re
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from urllib.parse import quote, urljoin, urlsplit
 
 import h11
 
-from app.errors import DownloadFailed, InvalidUrl
+from app.errors import DownloadFailed, InvalidUrl, TooSlow
+
+# Of their own: a name whose servers don't answer holds a thread for half a minute, and asyncio's are wanted elsewhere.
+_RESOLVERS = ThreadPoolExecutor(8, "resolve")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], Awaitable[list[str]]]
@@ -50,7 +55,8 @@ def is_public(address: Address) -> bool:
 
 async def resolve(host: str, port: int) -> list[str]:
     """All addresses of a host, by the system's resolver. Raises OSError for an unknown name."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=1)
+    loop = asyncio.get_running_loop()
+    found = await loop.run_in_executor(_RESOLVERS, socket.getaddrinfo, host, port, 0, socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
@@ -117,8 +123,9 @@ class UrlFetcher:
         self._tls = tls or ssl.create_default_context()
 
     async def fetch(self, url: str, seconds: float | None = None) -> bytes:
-        """The body of a 200 answer, within the limits (and `seconds`, if less is left). Raises InvalidUrl or
-        DownloadFailed, whose details tell nothing of the network that this server sits in."""
+        """The body of a 200 answer, within the limits. Raises InvalidUrl or DownloadFailed, whose details tell nothing
+        of the network that this server sits in, and TooSlow where `seconds`, what is left of the request's own time,
+        were too few."""
         limit = self.seconds if seconds is None else min(seconds, self.seconds)
         target = parse_url(url)
         try:
@@ -129,6 +136,8 @@ class UrlFetcher:
                         return answer
                     url, target = _redirected(url, answer)
         except TimeoutError:
+            if limit < self.seconds:
+                raise TooSlow("the request took longer than this server allows") from None
             raise DownloadFailed(f"the URL did not answer in full within {limit:g} seconds") from None
         except (OSError, h11.ProtocolError) as error:
             raise DownloadFailed("the URL's host can't be reached, or breaks off") from error

@@ -47,9 +47,9 @@ class UploadRoute(APIRoute):
         services = services_of(scope["app"])
         key = scope["state"]["key"] = check_key(Headers(scope=scope), services.settings.api_keys)
         try:
-            if services.rates is not None:
-                services.rates.check(f"key {key}" if key is not None else _address(scope))
             with services.workers.admit(), services.metrics.in_flight.track_inprogress():
+                if services.rates is not None:  # whom this server was too busy for has not had its request
+                    services.rates.check(f"key {key}" if key is not None else _address(scope))
                 await super().handle(scope, receive, _in_pieces(send))
         except (Overloaded, RateLimited):
             await services.refusals.wait(scope, receive)

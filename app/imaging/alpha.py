@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.imaging.cells import Grid, Maps, Window
+from app.imaging.cells import AREA, Grid, Maps, Window
 from app.imaging.guided import RADIUS, linear_model
 from app.imaging.preprocess import Alpha, Image, Placement, resize
 
@@ -93,9 +93,13 @@ def _fill(foreground: NDArray[np.bool_], grid: Grid) -> Matte:
     """A matte of 255 over those cells; pages of memory that stay 0 are never touched."""
     matte = np.zeros((grid.height, grid.width), np.uint8)
     side = grid.side
-    for row in np.flatnonzero(foreground.any(axis=1)).tolist():
-        line = np.repeat(foreground[row].astype(np.uint8) * np.uint8(255), side)[: grid.width]
-        matte[row * side : (row + 1) * side] = line
+    step = max(1, AREA // grid.width // side)
+    for top in range(0, grid.shape[0], step):
+        cells = foreground[top : top + step]
+        if cells.any():
+            lines = np.repeat(cells.astype(np.uint8) * np.uint8(255), side, axis=1)[:, : grid.width]
+            there = matte[top * side : (top + step) * side]
+            there[:] = np.repeat(lines, side, axis=0)[: len(there)]
     return matte
 
 

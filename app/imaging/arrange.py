@@ -29,8 +29,11 @@ def within(picture: Picture, width: int, height: int) -> Picture:
         return picture
     if picture.alpha is None:
         return replace(picture, image=resize(picture.image, width, height))
-    pixels = resize_cutout(np.dstack([picture.image, picture.alpha]), width, height)
-    return replace(picture, image=np.ascontiguousarray(pixels[:, :, :3]), alpha=np.ascontiguousarray(pixels[:, :, 3]))
+    visible = cv2.copyTo(picture.image, picture.alpha)  # what is hidden must have no part in the colours beside it
+    pixels = resize_cutout(np.dstack([visible, picture.alpha]), width, height)
+    image, alpha = np.ascontiguousarray(pixels[:, :, :3]), np.ascontiguousarray(pixels[:, :, 3])
+    image[alpha == 0] = 255
+    return replace(picture, image=image, alpha=alpha)
 
 
 def only_in(alpha: Matte, box: tuple[int, int, int, int], width: int, height: int) -> Matte:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 Maps = NDArray[np.float32]
 
 BLOCK = 128  # pixels a block is high, about: its arrays of floats stay in a core's cache
+AREA = 4 * BLOCK * BLOCK  # pixels of a block at the most; of thin pictures blocks are as much longer
 
 
 class Window(NamedTuple):
@@ -37,8 +38,8 @@ class Grid:
 
     @classmethod
     def like(cls, width: int, height: int, cells: int) -> "Grid":
-        """The grid with about so many cells along the picture's longer side."""
-        return cls(max(1, round(max(width, height) / cells)), width, height)
+        """The grid with about so many cells along the picture's longer side; no cell is longer than the shorter one."""
+        return cls(max(1, min(round(max(width, height) / cells), width, height)), width, height)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -107,10 +108,12 @@ class Grid:
     def windows(self, wanted: NDArray[np.bool_]) -> Iterator[Window]:
         """Blocks that together cover every wanted cell (rows, columns)."""
         rows = self.shape[0]
-        depth = max(1, BLOCK // self.side)
+        gap = max(1, BLOCK // self.side)
+        depth = max(gap, AREA // self.width // self.side)
+        longest = max(4 * gap, AREA // self.height // self.side)
         for top in range(0, rows, depth):
             bottom = min(rows, top + depth)
-            for left, right in _runs(np.any(wanted[top:bottom], axis=0), depth, 4 * depth):
+            for left, right in _runs(np.any(wanted[top:bottom], axis=0), gap, longest):
                 yield Window(
                     slice(top, bottom),
                     slice(left, right),

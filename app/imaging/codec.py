@@ -25,6 +25,7 @@ __all__ = ["Header", "Picture", "decode", "encode_jpeg", "encode_png", "encode_w
 Pixels = NDArray[np.uint8]
 Stored = NDArray[np.integer[Any] | np.floating[Any]]
 
+LONGEST_SIDE = 65_535  # of a JPEG; far longer pictures would have cells without number in `app.imaging.cells`
 BAND_BYTES = 1 << 18  # of pixels worked on at a time: they stay in a core's cache from one step to the next
 # Named for grey, but only a size: the names with COLOR in them bring a flag for BGR along.
 REDUCED = {2: cv2.IMREAD_REDUCED_GRAYSCALE_2, 4: cv2.IMREAD_REDUCED_GRAYSCALE_4, 8: cv2.IMREAD_REDUCED_GRAYSCALE_8}
@@ -34,7 +35,8 @@ UP = 2  # the PNG filter that subtracts the row above: one pass of numpy, and wi
 
 @dataclass(frozen=True)
 class Picture:
-    """An upright picture: image (h, w, 3) uint8 RGB; its own transparency, alpha (h, w) uint8, or None if opaque.
+    """An upright picture: image (h, w, 3) uint8 RGB; its own transparency, alpha (h, w) uint8, or None if opaque. What
+    is wholly transparent is white in the image.
 
     `width` and `height` are the upright upload's; those of the arrays are smaller where the decoding was reduced.
     """
@@ -52,30 +54,50 @@ def decode(data: bytes, max_pixels: int, least: Sizing | None = None) -> Picture
     be decoded at 1/2, 1/4 or 1/8 of its size (its DCT allows that), but no smaller than that; others stay whole.
     Raises UnsupportedFormat, PictureTooLarge (by the header, before anything is allocated) or UndecodablePicture.
     """
-    header = sniff(data)
-    if header.width * header.height > max_pixels:
-        raise PictureTooLarge(f"{header.width} x {header.height} pixels; the most taken here is {max_pixels}")
+    header = _admitted(data, max_pixels)
     factor = 1 if least is None or header.format != "jpeg" else reduction(header.upright, least(*header.upright))
     stored = _stored(data, header, factor)
     if stored.shape[0] * stored.shape[1] > -(-header.width // factor) * -(-header.height // factor):
         raise UndecodablePicture("the picture is larger than its header says")
+    image, alpha = _image_and_alpha(stored, header)
+    if alpha is not None:
+        alpha = _turn(alpha, header.orientation)
+    image = _turn(image, header.orientation)
+    upright = header.upright if factor > 1 else (image.shape[1], image.shape[0])
+    return Picture(image, alpha, *upright)
+
+
+def _admitted(data: bytes, max_pixels: int) -> Header:
+    """A picture's header. Raises UnsupportedFormat or PictureTooLarge."""
+    header = sniff(data)
+    size = f"{header.width} x {header.height} pixels"
+    if max(header.width, header.height) > LONGEST_SIDE:
+        raise PictureTooLarge(f"{size}; the longest side taken here is {LONGEST_SIDE}")
+    if header.width * header.height > max_pixels:
+        raise PictureTooLarge(f"{size}; the most taken here is {max_pixels}")
+    return header
+
+
+def _image_and_alpha(stored: Stored, header: Header) -> tuple[Pixels, Pixels | None]:
+    """What was decoded as RGB and, where something is transparent, its alpha."""
     pixels = _to_8_bits(stored, header.sample_max)
     if pixels.ndim == 3 and pixels.shape[2] == 4:
         image, alpha = _split(pixels)
         if header.premultiplied or (header.format == "tiff" and stored.dtype == np.uint8):  # those libtiff multiplies
             _unpremultiply(image, alpha)
     elif pixels.ndim == 3:
-        image, alpha = (_swap_red_and_blue(pixels) if header.has_alpha else pixels), None
+        return (_swap_red_and_blue(pixels) if header.has_alpha else pixels), None
     elif header.format == "tiff" and header.has_alpha:
         raise UndecodablePicture("TIFFs of grey and alpha are not read here; save it in RGBA, or as a PNG")
     else:
         image = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB), np.uint8)
-        alpha = None if header.gray_key is None else np.where(pixels == header.gray_key, np.uint8(0), np.uint8(255))
-    if alpha is not None and alpha.min() == 255:
-        alpha = None
-    image, alpha = _turn(image, header.orientation), None if alpha is None else _turn(alpha, header.orientation)
-    upright = header.upright if factor > 1 else (image.shape[1], image.shape[0])
-    return Picture(image, alpha, *upright)
+        if header.gray_key is None:
+            return image, None
+        alpha = np.where(stored == header.gray_key, np.uint8(0), np.uint8(255))
+    if alpha.min() == 255:
+        return image, None
+    _whiten(image, alpha)
+    return image, alpha
 
 
 def reduction(size: tuple[int, int], least: tuple[int, int]) -> int:
@@ -155,6 +177,13 @@ def _unpremultiply(image: Pixels, alpha: Pixels) -> None:
     for rows in _bands(image.shape[0], image.shape[1] * 3):
         planes = [cv2.divide(plane, alpha[rows], scale=255) for plane in cv2.split(image[rows])]
         image[rows] = cv2.merge(planes)
+
+
+def _whiten(image: Pixels, alpha: Pixels) -> None:
+    """White where nothing is to be seen, as training has it, whatever the file hides there. In place."""
+    for rows in _bands(image.shape[0], image.shape[1] * 3):
+        hidden = cv2.inRange(alpha[rows], 0, 0)
+        cv2.bitwise_or(image[rows], cv2.merge([hidden, hidden, hidden]), dst=image[rows])
 
 
 def _turn(pixels: Pixels, orientation: int) -> Pixels:

@@ -62,6 +62,12 @@ def on_picture(pixels: Cutout, background: Image) -> Image:
     return _over(pixels, covering.copy() if np.shares_memory(covering, background) else covering)
 
 
+def hard(pixels: Cutout) -> Cutout:
+    """A cut-out (H, W, 4) whose every pixel is empty or solid, by whether its alpha reaches a half."""
+    solid = cv2.inRange(_alpha(pixels), 128, 255)
+    return np.asarray(cv2.merge([*cv2.split(cv2.copyTo(pixels, solid))[:3], solid]), np.uint8)
+
+
 def limited_size(width: int, height: int, longest: int | None) -> tuple[int, int]:
     """(width, height) with a longer side of at most `longest` pixels, the proportions kept; never larger than given."""
     if longest is None or max(height, width) <= longest:

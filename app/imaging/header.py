@@ -44,9 +44,9 @@ ROTATION_THEN_MIRROR = (  # AVIF: quarter turns anticlockwise, then none, top to
 class Header:
     """Width and height are those stored; `orientation` is EXIF's, 1 to 8, and still to be applied.
 
-    `has_alpha`: the file may carry transparency. `gray_key`: the grey (in 8 bits) that a PNG declares transparent.
-    `sample_max`: the largest value of samples that take 16 bits. `premultiplied`: the colours of a TIFF are stored
-    multiplied by its alpha.
+    `has_alpha`: the file may carry transparency. `gray_key`: the grey that a PNG declares transparent, in 16 bits where
+    it has them, else in 8. `sample_max`: the largest value of samples that take 16 bits. `premultiplied`: the colours
+    of a TIFF are stored multiplied by its alpha.
     """
 
     format: FileFormat
@@ -142,7 +142,8 @@ def _read_png(data: bytes) -> Header:
         elif kind == b"tRNS":
             has_alpha = True
             if color == 0:
-                gray_key = round(struct.unpack_from(">H", data, start)[0] * 255 / max(1, (1 << min(depth, 16)) - 1))
+                key = struct.unpack_from(">H", data, start)[0]
+                gray_key = key if depth == 16 else round(key * 255 / max(1, (1 << min(depth, 8)) - 1))
     return Header("png", width, height, orientation, has_alpha, gray_key)
 
 

@@ -18,6 +18,7 @@ Canvas = NDArray[np.uint8]
 Tensor = NDArray[np.float32]
 Alpha = NDArray[np.float32]
 
+LONGEST_FOR_PARTS = 4  # times the shorter side
 HALVED_FROM = 1024  # pixels of the longer side; smaller pictures, training's among them, are resized in one exact pass
 SPARE = 1.5  # times what is wanted; from there on one pass by area hides that there were halves before
 
@@ -117,9 +118,14 @@ def reduce_for_parts(array: NDArray[np.uint8], sizes: Sequence[float], spec: Pre
 
 
 def size_for_parts(width: int, height: int, sizes: Sequence[float], spec: PreprocessSpec) -> tuple[int, int]:
-    """The (width, height) to which `reduce_for_parts` brings a picture of that size."""
-    ratio = spec.size / (min(sizes) * min(height, width))
-    return (width, height) if ratio >= 1 else (max(1, round(width * ratio)), max(1, round(height * ratio)))
+    """The (width, height) to which `reduce_for_parts` brings a picture of that size.
+
+    One that is longer than LONGEST_FOR_PARTS times its other side is squeezed: else its parts, and with them time and
+    memory, would have no bound.
+    """
+    longest = LONGEST_FOR_PARTS * min(width, height)
+    ratio = min(1.0, spec.size / (min(sizes) * min(height, width)))
+    return max(1, round(min(width, longest) * ratio)), max(1, round(min(height, longest) * ratio))
 
 
 def place(image_width: int, image_height: int, spec: PreprocessSpec) -> Placement:

@@ -1,12 +1,17 @@
 """Uploads in, answers out: the whole app with a predictor for which bright is foreground."""
 
+import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from app.imaging.codec import Picture
 from app.imaging.preprocess import Alpha, Image
 from app.inference.predictor import Prepared
 from app.main import create_app
+from app.remover import describe
 from app.settings import Settings
 from tests.pictures import decoded, disc, encoded
 from tests.stand_ins import BrightPredictor
@@ -216,3 +221,37 @@ def test_one_run_on_no_more_pixels_than_the_answer_needs(
     with TestClient(create_app(Settings(), lambda _: [predictor])) as client:
         assert client.post(path, files={"file": encoded(disc(960, 640), ".jpg")}, data=asked).status_code == 200
     assert predictor.seen == [size]
+
+
+@pytest.mark.parametrize("path", ["/mask", "/cutout"])
+def test_a_hard_mask_is_hard_at_any_size(client: TestClient, path: str) -> None:
+    soft = np.asarray(cv2.GaussianBlur(disc(300, 200), (0, 0), 8), np.uint8)
+    for options in ({"size": "70"}, {"size": "70", "refine": "false"}, {}):
+        answer = client.post(path, files={"file": encoded(soft)}, data={"threshold": "0.5", **options})
+        pixels = decoded(answer.content)
+        alpha = pixels if path == "/mask" else pixels[:, :, 3]
+        assert set(np.unique(alpha)) == {0, 255}
+        assert path == "/mask" or not pixels[alpha == 0].any()
+
+
+def test_a_margin_makes_no_more_of_a_picture_than_one_may_have(client: TestClient) -> None:
+    needle = np.full((2000, 20, 3), 255, np.uint8)
+    answer = client.post("/cutout", files={"file": encoded(needle)}, data={"crop": "true", "margin": "500px"})
+    assert (answer.status_code, answer.json()["code"]) == (413, "picture_too_large")
+    assert "1020 x 3000" in answer.json()["detail"]
+
+
+def test_a_side_beyond_a_jpeg_s_is_refused(client: TestClient) -> None:
+    answer = client.post("/mask", files={"file": encoded(np.zeros((1, 65_536), np.uint8))})
+    assert (answer.status_code, answer.json()["code"]) == (413, "picture_too_large")
+
+
+@given(st.integers(1, 3000), st.integers(1, 3000), st.data())
+def test_a_box_lies_in_the_upload(width: int, height: int, data: st.DataObject) -> None:
+    across, down = (data.draw(st.integers(1, side)) for side in (width, height))
+    left, top = data.draw(st.integers(0, across - 1)), data.draw(st.integers(0, down - 1))
+    alpha = np.zeros((down, across), np.uint8)
+    alpha[top:, left:] = 255
+    box = describe(alpha, Picture(np.zeros((down, across, 3), np.uint8), None, width, height)).box
+    assert box is not None
+    assert (box.left + box.width, box.top + box.height) == (width, height)

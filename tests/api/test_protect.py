@@ -18,6 +18,7 @@ from app.api.rates import RateLimit
 from app.errors import RateLimited
 from app.main import create_app
 from app.settings import Settings
+from tests.contract.conftest import every_place_taken
 from tests.pictures import disc, encoded
 from tests.stand_ins import bright_predictors
 
@@ -108,6 +109,13 @@ def test_each_key_has_its_own_rate() -> None:
 def test_without_keys_the_rate_is_the_address_s() -> None:
     with serving(requests_per_minute=1) as client:
         assert [client.post("/mask", files={"file": encoded(disc())}).status_code for _ in range(2)] == [200, 429]
+
+
+def test_whom_the_server_was_too_busy_for_has_not_had_its_request() -> None:
+    with serving(requests_per_minute=1) as client:
+        with every_place_taken(client):
+            assert client.post("/mask", files={"file": encoded(disc())}).json()["code"] == "overloaded"
+        assert client.post("/mask", files={"file": encoded(disc())}).status_code == 200
 
 
 @given(st.integers(1, 600), st.lists(st.floats(0, 30), max_size=200))

@@ -314,6 +314,15 @@ def test_sizes_are_limits_in_megapixels(
     assert near((int(answer.headers["x-max-width"]), int(answer.headers["x-max-height"])), most, 1)
 
 
+@pytest.mark.parametrize(("color", "wanted"), [("fff", (4200, 2800)), ("ffffff80", (3872, 2581))])
+def test_only_what_nothing_shows_through_may_have_more_megapixels(
+    client: TestClient, large: bytes, color: str, wanted: tuple[int, int]
+) -> None:
+    answer = remove(client, large, size="full", bg_color=color)
+    assert pixels(answer).shape[1::-1] == wanted
+    assert (int(answer.headers["x-max-width"]), int(answer.headers["x-max-height"])) == wanted
+
+
 @pytest.mark.parametrize(
     ("fields", "megapixels"),
     [

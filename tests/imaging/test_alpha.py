@@ -83,6 +83,23 @@ def test_far_from_edges_nothing_is_left_or_lost() -> None:
     assert refined[far > 1 - 1e-4].min() == 255
 
 
+@pytest.mark.parametrize("size", [(1, 600), (2, 2000), (600, 1), (2000, 2), (3, 1999)])
+def test_needles_keep_their_subject(size: tuple[int, int]) -> None:
+    coarse = np.zeros((256, 256), np.float32)
+    coarse[64:192, 64:192] = 1
+    needle = np.full((size[1], size[0], 3), 128, np.uint8)
+    alpha = alphas.refine(coarse, needle)
+    middle = alpha[size[1] // 3 : size[1] - size[1] // 3, size[0] // 3 : size[0] - size[0] // 3]
+    assert middle.min() == 255
+    assert alpha.mean() < 160
+
+
+def test_a_needle_is_worked_on_in_few_blocks() -> None:
+    for width, height in ((1, 60_000), (60_000, 1), (4, 15_000)):
+        grid = Grid.like(width, height, 256)
+        assert len(list(grid.windows(np.ones(grid.shape, np.bool_)))) <= 8
+
+
 @pytest.mark.parametrize("shape", [(1, 4000), (4000, 1), (3, 2000), (1, 1)])
 def test_extreme_shapes_are_refined(shape: tuple[int, int]) -> None:
     coarse = np.random.default_rng(0).random((320, 320), np.float32)

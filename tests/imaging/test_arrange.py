@@ -58,6 +58,16 @@ def test_a_picture_with_transparency_keeps_it_when_made_smaller() -> None:
     assert smaller.alpha is not None
     assert smaller.alpha[:, :25].min() == 255
     assert smaller.alpha[:, 25:].max() == 0
+
+
+def test_what_a_picture_hides_does_not_show_when_it_is_made_smaller() -> None:
+    pixels = block(100, 100, (51, 0, 49, 100))  # every pixel empty or solid; one column of the smaller one is both
+    pixels[pixels[:, :, 3] == 0] = (0, 255, 0, 0)
+    smaller = arrange.within(Picture(pixels[:, :, :3], pixels[:, :, 3], 100, 100), 50, 50)
+    assert smaller.alpha is not None
+    assert 0 < smaller.alpha[0, 25] < 255
+    assert np.abs(smaller.image[:, 25:].astype(int) - (250, 120, 10)).max() <= 2
+    assert smaller.image[:, :25].min() == 255
     assert (smaller.width, smaller.height) == (100, 100)
 
 

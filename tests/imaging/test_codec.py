@@ -168,6 +168,24 @@ def test_a_gray_png_can_declare_one_value_transparent() -> None:
     np.testing.assert_array_equal(alpha, np.where(ramp == 50, 0, 255))
 
 
+def test_of_sixteen_bits_of_gray_one_value_is_transparent_and_not_its_neighbours() -> None:
+    ramp = np.tile(np.arange(32_000, 33_500, 64, dtype=np.uint16), (HEIGHT, 1))
+    png = file(ramp, "PNG")  # type: ignore[arg-type]
+    head = png[:33]
+    assert head[24:26] == bytes((16, 0))
+    alpha = codec.decode(head + chunk(b"tRNS", struct.pack(">H", 32_768)) + png[33:], ANY).alpha
+    assert alpha is not None
+    np.testing.assert_array_equal(alpha, np.where(ramp == 32_768, 0, 255))
+
+
+def test_what_is_transparent_is_white_whatever_hides_there() -> None:
+    pixels = np.dstack([quarters(), np.full((HEIGHT, WIDTH), 255, np.uint8)])
+    pixels[:, : WIDTH // 2, 3] = 0
+    picture = codec.decode(file(pixels, "PNG"), ANY)
+    assert picture.image[:, : WIDTH // 2].min() == 255
+    np.testing.assert_array_equal(picture.image[:, WIDTH // 2 :], pixels[:, WIDTH // 2 :, :3])
+
+
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 def test_sixteen_bits_with_alpha_are_scaled(suffix: str) -> None:
     stored = cv2.cvtColor(quarters(4), cv2.COLOR_RGBA2BGRA).astype(np.uint16) * 257

@@ -48,6 +48,16 @@ def test_parts_in_batches_score_as_they_do_alone(tmp_path: Path) -> None:
     np.testing.assert_allclose(scores, prepared.tensor.mean(axis=(1, 2, 3)), atol=1e-6)
 
 
+@pytest.mark.parametrize("size", [(1, 60_000), (60_000, 1), (10, 4000)])
+def test_a_needle_has_no_more_parts_than_a_panorama(tmp_path: Path, size: tuple[int, int]) -> None:
+    predictor = load_predictor(write_bundle(tmp_path / "classifier", "classify"))
+    prepared = predictor.prepare(np.full((*size, 3), 255, np.uint8))
+    assert len(prepared.placements) < 100
+    alpha = predictor.assemble(prepared, predictor.predict(prepared))
+    assert max(alpha.shape) <= 4 * min(alpha.shape)
+    assert alpha.min() > 0.9
+
+
 def test_damage_is_found_before_anything_is_served(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="no bundle found"):
         load_all(tmp_path, load_predictor)
