@@ -33,7 +33,7 @@ class Settings(BaseSettings):
         description="folder of bundles, or one bundle; those shipped when unset",
     )
     default_model: str | None = Field(
-        None, description="the model of `POST /cutout` and `/mask`; the segmenter where there is one"
+        None, description="the model of `POST /cutout` and `/mask`; the first segmenter, by name, when unset"
     )
     max_upload_bytes: int = Field(32 * MIB, ge=1024, description="largest request body, bytes")
     max_pixels: int = Field(50_000_000, ge=64, le=1 << 28, description="largest picture, pixels, read from its header")

@@ -24,6 +24,9 @@ def options() -> None:
 
 
 Overrides = Annotated[list[str], typer.Option("--set", help="override a config entry: section.key=value (repeatable)")]
+Clips = Annotated[
+    list[str], typer.Option("--clips", help="SET=REGEX: group 1 names the clip, as in data.clips (repeatable)")
+]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON object instead of text")]
 Force = Annotated[bool, typer.Option("--force", help="replace what is in --out, not only by another --version of it")]
 Data = Annotated[Path, typer.Option(help="folder of sets: DIR/<set>/images/x.jpg with DIR/<set>/masks/x.png")]
@@ -75,13 +78,15 @@ def check(
     sheet: Annotated[
         Path | None, typer.Option(help="where the contact sheet goes; runs/check/<folder>.png when absent")
     ] = None,
+    clips: Clips = [],  # noqa: B006 - typer reads the default, nothing writes to it
     as_json: Json = False,
 ) -> None:
     """Tell what a folder holds and what is wrong with it; exit code 1 where training would stop."""
     from model_export.check import check as run
     from model_export.check_report import as_text, write_sheet
+    from model_export.pairs import read_clips
 
-    report = run(folder)
+    report = run(folder, read_clips(clips))
     path = sheet or Path("runs") / "check" / f"{folder.resolve().name}.png"
     write_sheet(report.looks, path)
     if as_json:
@@ -105,6 +110,7 @@ def evaluate(
         typer.Option(help="test: the pictures that training keeps aside; all: every one, for a bundle that saw none"),
     ] = Split.TEST,
     alphas: Annotated[bool, typer.Option("--alphas", help="score a classifier's coarse alphas, not its parts")] = False,
+    clips: Clips = [],  # noqa: B006 - typer reads the default, nothing writes to it
     threads: Annotated[int, typer.Option(min=1, help="onnxruntime's threads")] = 1,
     report: Annotated[
         Path | None, typer.Option(help="the report's file; runs/reports/<bundle>-<split>.html when absent")
@@ -113,16 +119,17 @@ def evaluate(
 ) -> None:
     """Measure a bundle on a folder of pictures with masks; one JSON object on standard output, and a report."""
     from model_export.evaluate import evaluate as run
+    from model_export.pairs import read_clips
     from model_export.report.subject import load_subject
     from model_export.report.write import write_report
     from model_export.run_folder import REPORTS
 
     if no_report:
-        result = run(bundle, data, split.value, alphas, threads)
+        result = run(bundle, data, split.value, alphas, threads, read_clips(clips))
     else:
         subject = load_subject(bundle, data, threads)
         out = report or REPORTS / f"{subject.manifest.name}-{split.value}.html"
-        result = write_report(subject, data, out, split.value, alphas)
+        result = write_report(subject, data, out, split.value, alphas, read_clips(clips))
     print(json.dumps(result, indent=2))
 
 
@@ -268,7 +275,7 @@ def _trained(
     from model_export.config import load_config, read_run_config
 
     if run and not keras and not config:
-        return run / "model.keras", read_run_config(run)
+        return run / "model.keras", read_run_config(run, overrides)
     if keras and config and not run:
         return keras, load_config(config, overrides)
     raise DataError("give either --run FOLDER, or --keras FILE with --config NAME")

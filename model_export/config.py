@@ -1,5 +1,6 @@
 """The configuration of a training run: TOML files in `configs/`, every key checked, unknown ones refused."""
 
+import json
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -145,6 +146,12 @@ class TrainConfig(_Strict):
     training: TrainingConfig = TrainingConfig()
     start: Start | None = Field(None, description="what `train --from` started from; nobody writes it by hand")
 
+    @model_validator(mode="after")
+    def _rare_parts_can_be_changed(self) -> "TrainConfig":
+        if self.data.augment_only_rare and self.augment is None:
+            raise ValueError("data.augment_only_rare needs an [augment], which says how; add one")
+        return self
+
 
 def load_config(name_or_path: str, overrides: Sequence[str] = (), base: TrainConfig | None = None) -> TrainConfig:
     """Read a config by path, or by name from `configs/`; `overrides` are `section.key=value` in TOML's notation.
@@ -175,10 +182,14 @@ def load_config(name_or_path: str, overrides: Sequence[str] = (), base: TrainCon
         raise DataError(f"{path}{' with --set' if overrides else ''}:\n{in_words(error, TrainConfig)}") from error
 
 
-def read_run_config(run: Path) -> TrainConfig:
-    """The config that a run's folder was made with. Raises DataError if there is none."""
+def read_run_config(run: Path, overrides: Sequence[str] = ()) -> TrainConfig:
+    """The config that a run's folder was made with, with `overrides` as in `load_config`. Raises DataError if there is
+    none."""
     try:
-        return TrainConfig.model_validate_json((run / RUN_CONFIG).read_bytes())
+        values = json.loads((run / RUN_CONFIG).read_bytes())
+        for text in overrides:
+            override(values, text)
+        return TrainConfig.model_validate_json(json.dumps(values))
     except OSError as error:
         raise DataError(f"{run / RUN_CONFIG}: {reason(error)}; give the folder of a training run") from error
     except ValidationError as error:

@@ -32,7 +32,8 @@ def in_words(error: ValidationError, model: type[BaseModel]) -> str:
     for details in error.errors(include_url=False):
         key = _key(details, known)
         told.setdefault(key, []).append(_message(details, key, known))
-    return "\n".join(f"  {key}: {', or '.join(messages)}" for key, messages in told.items())
+    lines = ((f"{key}: " if key else "", ", or ".join(messages)) for key, messages in told.items())
+    return "\n".join(f"  {place}{message}" for place, message in lines)
 
 
 def _entries(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:

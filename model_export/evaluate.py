@@ -1,7 +1,7 @@
 """How good a bundle is on a folder of pictures, through onnxruntime and with the server's own preprocessing."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -36,15 +36,23 @@ class Watch(Protocol):
         ...
 
 
-def evaluate(bundle: Path, root: Path, which: Which = "test", alphas: bool = False, threads: int = 1) -> Result:
+def evaluate(
+    bundle: Path,
+    root: Path,
+    which: Which = "test",
+    alphas: bool = False,
+    threads: int = 1,
+    clips: Mapping[str, str] | None = None,
+) -> Result:
     """One JSON-ready object: what was evaluated, the measures over all pictures, and under `sets` those of each set.
 
     For a classifier loss, accuracy, balanced_accuracy, precision, recall, auc and confusion_matrix over labelled
     parts; for a segmenter, or with `alphas`, mae, max_f, iou and s_measure over whole pictures, at the mask's own
-    size. `which="test"` takes the pictures that training kept aside; "all" takes every picture.
+    size. `which="test"` takes the pictures that training kept aside; "all" takes every picture. `clips` as in
+    `find_pairs`, in place of those that the bundle was trained with.
     """
     predictor = load_predictor(bundle, threads)
-    return {"split": which, **measure(predictor, pairs_to_judge(predictor.manifest, root, which), alphas)}
+    return {"split": which, **measure(predictor, pairs_to_judge(predictor.manifest, root, which, clips), alphas)}
 
 
 def measure(predictor: Predictor, pairs: Sequence[Pair], alphas: bool = False, watch: Watch | None = None) -> Result:
@@ -62,12 +70,12 @@ def measure(predictor: Predictor, pairs: Sequence[Pair], alphas: bool = False, w
     }
 
 
-def pairs_to_judge(manifest: Manifest, root: Path, which: Which) -> list[Pair]:
+def pairs_to_judge(manifest: Manifest, root: Path, which: Which, clips: Mapping[str, str] | None = None) -> list[Pair]:
     """The pictures of `root` to judge a bundle on. Raises DataError where there are none."""
     if which == "all":
         return find_pairs(root)
     data = manifest.training.config.get("data", {}) if manifest.training else {}
-    return select_some(find_pairs(root, data.get("sets"), data.get("clips")), "test")
+    return select_some(find_pairs(root, data.get("sets"), clips or data.get("clips")), "test")
 
 
 def score_parts(predictor: Predictor, pairs: Sequence[Pair], watch: Watch | None = None) -> dict[str, Result]:

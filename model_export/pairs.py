@@ -81,6 +81,21 @@ def find_pairs(root: Path, sets: Sequence[str] | None = None, clips: Mapping[str
     return found.pairs
 
 
+def read_clips(texts: Sequence[str]) -> dict[str, str]:
+    """`clips` of `find_pairs` from `SET=REGEX` each. Raises DataError for what can't be read so."""
+    clips = {}
+    for text in texts:
+        name, _, pattern = text.partition("=")
+        try:
+            groups = re.compile(pattern).groups
+        except re.error as error:
+            raise DataError(f"{text}: no regular expression: {error}") from error
+        if groups < 1:
+            raise DataError(f"{text}: clips read SET=REGEX, with a group in it that names the clip")
+        clips[name] = pattern
+    return clips
+
+
 def scan(root: Path, sets: Sequence[str] | None = None, clips: Mapping[str, str] | None = None) -> Found:
     """As `find_pairs`, but tells what is missing beside what is there. Raises DataError where there is nothing."""
     if not root.is_dir():

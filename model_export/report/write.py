@@ -1,7 +1,7 @@
 """Reports as files: of an evaluation, of a training run, of several bundles side by side."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,20 @@ from model_export.run_folder import REPORT
 REFRESH_SECONDS = 60
 
 
-def write_report(subject: Subject, root: Path, out: Path, which: Which = "test", alphas: bool = False) -> Result:
+def write_report(
+    subject: Subject,
+    root: Path,
+    out: Path,
+    which: Which = "test",
+    alphas: bool = False,
+    clips: Mapping[str, str] | None = None,
+) -> Result:
     """Measure a bundle or run on the pictures of `root` and write its report; what `evaluate` gives.
 
     Raises DataError as `evaluate`. A page that can't be made is a warning: the measures are worth having by themselves.
     """
     evidence = Evidence(subject.manifest.threshold)
-    pairs = pairs_to_judge(subject.manifest, root, which)
+    pairs = pairs_to_judge(subject.manifest, root, which, clips)
     result = {"split": which, **measure(subject.predictor, pairs, alphas, evidence)}
     with only_a_warning(f"no report {out}"):
         _write(out, render("report.html", _contents(subject, result, evidence, root)))

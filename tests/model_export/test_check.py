@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from app.errors import DataError
 from model_export.__main__ import cli
 from model_export.check import is_inverted
 from model_export.data import split_of_key
@@ -37,9 +38,9 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def check(root: Path) -> tuple[int, dict[str, Any]]:
+def check(root: Path, *more: str) -> tuple[int, dict[str, Any]]:
     sheet = root.parent / f"{root.name}.png"
-    result = CliRunner().invoke(cli, ["data", "check", str(root), "--json", "--sheet", str(sheet)])
+    result = CliRunner().invoke(cli, ["data", "check", str(root), "--json", "--sheet", str(sheet), *more])
     assert result.exception is None or isinstance(result.exception, SystemExit), result.output
     return result.exit_code, json.loads(result.stdout)
 
@@ -129,6 +130,16 @@ def test_copies_on_both_sides_of_the_split_are_told(root: Path) -> None:
         (test, train) if test < train else (train, test),
         tuple(sorted((test, stem_on("train", 300)))),
     }
+
+
+def test_pictures_of_one_clip_stand_on_one_side(root: Path) -> None:
+    picture, mask = scene(77), disc()
+    for view in range(8):
+        write_pair(root / "views", f"cup_{view}", picture, mask)
+    assert check(root)[1]["near_duplicates_across_the_split"]
+    assert not check(root, "--clips", r"views=(.+)_\d+")[1]["near_duplicates_across_the_split"]
+    refused = CliRunner().invoke(cli, ["data", "check", str(root), "--clips", "views=.+"])
+    assert isinstance(refused.exception, DataError)
 
 
 def test_pictures_of_one_outline_and_other_colors_are_no_copies() -> None:

@@ -46,6 +46,14 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
     assert len(lines("training.lerning_rate=1", "training.batch_size=0", "augment.flipp=1")) == 3
 
 
+def test_nothing_is_asked_for_that_would_have_no_effect() -> None:
+    rare = "data.augment_only_rare=true"
+    assert lines(rare, config="classifier-defaults") == [
+        "data.augment_only_rare needs an [augment], which says how; add one"
+    ]
+    load_config("classifier-defaults", [rare, "augment.color=0.5"])
+
+
 def test_an_entry_is_no_section() -> None:
     with pytest.raises(DataError, match=r"^name\.x=3: name is an entry, not a section"):
         load_config("classifier", ["name.x=3"])

@@ -183,3 +183,6 @@ def test_a_run_of_an_older_version_is_read(tmp_path: Path) -> None:
     values = config.model_dump(mode="json", exclude={"start": True, "training": set(new), "network": {"l2"}})
     (tmp_path / "config.json").write_text(json.dumps(values))
     assert read_run_config(tmp_path) == config
+    assert read_run_config(tmp_path, ["name=mugs", "network.sharpness=3"]).name == "mugs"
+    with pytest.raises(DataError, match=r"no such entry; did you mean network\.sharpness"):
+        read_run_config(tmp_path, ["network.sharpnes=3"])
