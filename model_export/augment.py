@@ -11,10 +11,14 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.imaging.compose import resize_cutout
 from app.imaging.preprocess import Canvas, Image, resize
 from model_export.data import Mask
 
 Sample = tuple[Image, Mask]
+
+SHRUNK_FIRST = 1.3  # times; bilinear interpolation skips pixels from there on
+MOST_ENLARGED = 1.5  # times
 
 
 class Cutout(NamedTuple):
@@ -100,10 +104,9 @@ def paste(cutout: Cutout, background: Image, size: int, rng: Generator) -> Sampl
 
     What was cut off by its own picture's edge is so here, too: a straight cut in mid-picture exists in no photograph.
     """
-    canvas = resize(_random_part(background, rng), size, size).astype(np.float32)
-    reach = rng.uniform(0.35, 1.0) * size / max(cutout.pixels.shape[:2])
-    width, height = (max(8, round(side * reach)) for side in (cutout.pixels.shape[1], cutout.pixels.shape[0]))
-    small = resize(cutout.pixels, width, height)
+    canvas = _random_part(background, size, rng).astype(np.float32)
+    width, height = _pasted_size(cutout, size, rng)
+    small = resize_cutout(cutout.pixels, width, height)
     left = _place(size - width, cutout.cut[0], cutout.cut[2], rng)
     top = _place(size - height, cutout.cut[1], cutout.cut[3], rng)
     alpha = small[:, :, 3:].astype(np.float32) / 255
@@ -116,7 +119,7 @@ def paste(cutout: Cutout, background: Image, size: int, rng: Generator) -> Sampl
 
 def empty(background: Image, size: int, rng: Generator) -> Sample:
     """A background with nothing on it: what an empty alpha looks like."""
-    return resize(_random_part(background, rng), size, size), np.zeros((size, size), np.uint8)
+    return _random_part(background, size, rng), np.zeros((size, size), np.uint8)
 
 
 def lift(sample: Sample) -> Cutout:
@@ -135,6 +138,19 @@ def scenery(sample: Sample) -> list[Image]:
     left, top, width, height = cv2.boundingRect(mask)
     beside = image[:, :left], image[:top], image[:, left + width :], image[top + height :]
     return [part for part in beside if 3 * min(part.shape[:2]) >= min(mask.shape)]
+
+
+def _pasted_size(cutout: Cutout, size: int, rng: Generator) -> tuple[int, int]:
+    """(width, height) of what is pasted: its longer side a third of `size` to all of it, and all of it where it was cut
+    off at both ends."""
+    height, width = cutout.pixels.shape[:2]
+    reach = rng.uniform(0.35, 1.0) * size / max(width, height)
+    left, top, right, bottom = cutout.cut
+    if left and right and height <= width:
+        reach = size / width
+    elif top and bottom and width <= height:
+        reach = size / height
+    return max(8, round(width * reach)), max(8, round(height * reach))
 
 
 def _place(free: int, at_start: bool, at_end: bool, rng: Generator) -> int:
@@ -162,6 +178,13 @@ def _random_affine(width: int, height: int, size: int, config: AugmentConfig, rn
 
 
 def _apply(array: NDArray[np.uint8], matrix: NDArray[np.float32], size: int) -> NDArray[np.uint8]:
+    """The warped array. What is to shrink much is shrunk by area first, as serving does it; else it would alias."""
+    shrink = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    if shrink > SHRUNK_FIRST:
+        height, width = array.shape[:2]
+        array = resize(array, max(1, round(width / shrink)), max(1, round(height / shrink)))
+        ratio = np.array([[array.shape[1] / width], [array.shape[0] / height]], np.float32)
+        matrix = matrix * ratio
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return np.asarray(
         cv2.warpAffine(array, matrix, (size, size), flags=flags, borderMode=cv2.BORDER_REFLECT_101), np.uint8
@@ -188,9 +211,20 @@ def _bend(image: NDArray[np.uint8], rng: Generator) -> NDArray[np.uint8]:
     return np.asarray(cv2.LUT(image, np.rint(255 * ramp).astype(np.uint8)), np.uint8)
 
 
-def _random_part(background: Image, rng: Generator) -> Image:
+def _random_part(background: Image, size: int, rng: Generator) -> Image:
+    """A random square of it as (size, size, 3), enlarged little: a blurred ground would tell what was pasted on it.
+
+    What is too small for that goes on as its own mirror image.
+    """
     height, width = background.shape[:2]
-    side = max(16, int(min(height, width) * rng.uniform(0.5, 1.0)))
-    side = min(side, height, width)
-    left, top = int(rng.integers(0, width - side + 1)), int(rng.integers(0, height - side + 1))
-    return background[top : top + side, left : left + side]
+    zoom = rng.uniform(min(1.0, size / min(height, width)), MOST_ENLARGED)
+    side = max(1, round(size / zoom))
+    rows, columns = min(side, height), min(side, width)
+    left, top = int(rng.integers(0, width - columns + 1)), int(rng.integers(0, height - rows + 1))
+    part = background[top : top + rows, left : left + columns]
+    if (rows, columns) != (side, side):
+        below, beside = side - rows, side - columns
+        above, before = int(rng.integers(0, below + 1)), int(rng.integers(0, beside + 1))
+        edges = (above, below - above, before, beside - before)
+        part = np.asarray(cv2.copyMakeBorder(part, *edges, cv2.BORDER_REFLECT_101), np.uint8)
+    return resize(part, size, size)

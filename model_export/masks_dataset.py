@@ -17,13 +17,22 @@ from model_export.config import TrainConfig
 from model_export.data import Pair, load_cutout, load_image, load_pair, split_of_key
 from model_export.progress import track
 
-BACKGROUND_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+SCENERY_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 RENDERED_SET = "fluent_emoji_3d"
 MOST_RENDERED = 0.15  # drawn objects look unlike photographs: at most this share of what is pasted
 
 
+def find_scenery(folder: Path) -> list[Path]:
+    """The pictures in a folder of cut-outs or backgrounds and in the folders in it."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in SCENERY_SUFFIXES and not path.name.startswith(".") and path.is_file()
+    )
+
+
 class Scenery:
-    """Cut-outs and backgrounds to paste them on, from DIR/cutouts/<set>/*.webp and DIR/backgrounds/<set>/*.jpg.
+    """Cut-outs and backgrounds to paste them on, from DIR/cutouts and DIR/backgrounds and the folders in them.
 
     A cut-out made from a picture of a set of the same name stays on the side that the hash gives that picture.
     `borrowed` are backgrounds cut from the training pictures themselves, for the share `borrow` of what is pasted;
@@ -31,11 +40,10 @@ class Scenery:
     """
 
     def __init__(self, root: Path, longest: int, borrowed: list[Image], borrow: float, behind: float) -> None:
-        paths = sorted((root / "cutouts").glob("*/*.webp")) + sorted((root / "cutouts").glob("*/*.png"))
+        paths, found = find_scenery(root / "cutouts"), find_scenery(root / "backgrounds")
         training = [path for path in paths if split_of_key(f"{path.parent.name}/{path.stem}") == "train"]
         self.cutouts = [Cutout(limit_size(load_cutout(path), longest)) for path in training]
-        found = sorted(path for path in (root / "backgrounds").glob("*/*") if path.suffix in BACKGROUND_SUFFIXES)
-        self.backgrounds = [limit_size(load_image(path, longest), longest) for path in found]
+        self.backgrounds = [_with_shorter_side(load_image(path, 2 * longest), 3 * longest // 2) for path in found]
         self.borrowed, self.borrow, self.behind = borrowed, borrow, behind
         rendered = np.array([path.parent.name == RENDERED_SET for path in training])
         self.odds = _share(rendered, MOST_RENDERED)
@@ -118,6 +126,12 @@ class MaskBatches(keras.utils.PyDataset):
         elif self.scenery and kind < self.policy.paste + self.policy.empty and self.scenery.backgrounds:
             sample = self.scenery.empty(self.source_size, rng)
         return augment(sample, self.spec.size, self.policy, rng)
+
+
+def _with_shorter_side(image: Image, side: int) -> Image:
+    """Shrunk until the shorter side is so long; never enlarged."""
+    ratio = side / min(image.shape[:2])
+    return image if ratio >= 1 else resize(image, round(image.shape[1] * ratio), round(image.shape[0] * ratio))
 
 
 def _one_of(pictures: list[Image], rng: Generator) -> Image:

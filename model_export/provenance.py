@@ -152,5 +152,5 @@ def _scenery(root: Path) -> Counter[str]:
     """Cut-outs and backgrounds that were pasted, by folder."""
     counts: Counter[str] = Counter()
     for kind in ("cutouts", "backgrounds"):
-        counts.update(f"{kind}/{path.parent.name}" for path in (root / kind).glob("*/*") if path.is_file())
+        counts.update(f"{kind}/{path.parent.name}" for path in find_scenery(root / kind))
     return counts

@@ -37,10 +37,17 @@ def quantize(source: Path, target: Path, samples: Iterator[Tensor]) -> None:
 
 
 def _head(model: onnx.ModelProto) -> list[str]:
-    """The last convolution and all that follows it."""
+    """The last convolutions, of which a mirrored network has two, and all that follows them."""
     nodes = list(model.graph.node)
-    convolutions = [place for place, node in enumerate(nodes) if node.op_type == "Conv"]
-    return [node.name for node in nodes[convolutions[-1] :]] if convolutions else []
+    makers = {output: node for node in nodes for output in node.output}
+    head: list[str] = []
+    waiting = [output.name for output in model.graph.output]
+    while waiting:
+        node = makers.get(waiting.pop())
+        if node is not None and node.name not in head:
+            head.append(node.name)
+            waiting += [] if node.op_type == "Conv" else list(node.input)
+    return head
 
 
 class _Samples(CalibrationDataReader):
