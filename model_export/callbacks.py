@@ -109,7 +109,8 @@ class Checkpoint(keras.callbacks.Callback):
         if not (self.out / STATE).is_file():
             raise DataError(f"{self.out}: stopped before the first epoch was complete; nothing to keep")
         self._validate(self.epochs_done - 1)
-        self._save_state(self.epochs_done)
+        state = json.loads((self.out / STATE).read_text()) | {"best": self.best, "best_epoch": self.best_epoch}
+        replace(self.out / STATE, lambda path: path.write_text(json.dumps(state)))  # the rest is as the epoch left it
 
     def _validate(self, epoch: int) -> Scores:
         learned = self.average.weights if self.average else self.model.get_weights()

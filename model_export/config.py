@@ -147,6 +147,17 @@ class TrainConfig(_Strict):
     start: Start | None = Field(None, description="what `train --from` started from; nobody writes it by hand")
 
     @model_validator(mode="after")
+    def _sizes_can_be_halved(self) -> "TrainConfig":
+        if isinstance(self.network, EncoderDecoderConfig):
+            step = 2 ** len(self.network.widths)
+            for size in (self.preprocess.size, *(entry.size for entry in self.training.sizes)):
+                if size % step:
+                    raise ValueError(
+                        f"size {size}: {len(self.network.widths)} levels of network.widths need multiples of {step}"
+                    )
+        return self
+
+    @model_validator(mode="after")
     def _rare_parts_can_be_changed(self) -> "TrainConfig":
         if self.data.augment_only_rare and self.augment is None:
             raise ValueError("data.augment_only_rare needs an [augment], which says how; add one")

@@ -42,7 +42,8 @@ class DeeplySupervised(keras.Model):
         labels = ops.cast(y, "float32") * (1.0 / 255.0)
         alphas = y_pred if isinstance(y_pred, (list, tuple)) else [y_pred]
         total = sum(self.losses, 0.0)  # penalties on weights
-        for level, (alpha, weight) in enumerate(zip(alphas, (1.0, *COARSE_WEIGHTS)[: len(alphas)], strict=True)):
+        deepest = (COARSE_WEIGHTS[-1],) * len(alphas)
+        for level, (alpha, weight) in enumerate(zip(alphas, (1.0, *COARSE_WEIGHTS, *deepest), strict=False)):
             # Known by construction: where the resolution grows, Keras traces the step with sizes left open.
             stride = 2 ** (level + 1) if level else 1
             coarse = ops.average_pool(labels, stride, stride) if level else labels

@@ -15,20 +15,11 @@ from app.imaging.preprocess import Image, PreprocessSpec, fit, normalize, resize
 from model_export.augment import AugmentConfig, Cutout, Sample, augment, empty, lift, paste, scenery
 from model_export.config import TrainConfig
 from model_export.data import Pair, load_cutout, load_image, load_pair, split_of_key
+from model_export.pairs import find_scenery
 from model_export.progress import track
 
-SCENERY_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 RENDERED_SET = "fluent_emoji_3d"
 MOST_RENDERED = 0.15  # drawn objects look unlike photographs: at most this share of what is pasted
-
-
-def find_scenery(folder: Path) -> list[Path]:
-    """The pictures in a folder of cut-outs or backgrounds and in the folders in it."""
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SCENERY_SUFFIXES and not path.name.startswith(".") and path.is_file()
-    )
 
 
 class Scenery:

@@ -17,7 +17,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -96,6 +96,15 @@ def read_clips(texts: Sequence[str]) -> dict[str, str]:
     return clips
 
 
+def find_scenery(folder: Path) -> list[Path]:
+    """The pictures in a folder of cut-outs or backgrounds and in the folders in it."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
+    )
+
+
 def scan(root: Path, sets: Sequence[str] | None = None, clips: Mapping[str, str] | None = None) -> Found:
     """As `find_pairs`, but tells what is missing beside what is there. Raises DataError where there is nothing."""
     if not root.is_dir():
@@ -117,10 +126,14 @@ def scan(root: Path, sets: Sequence[str] | None = None, clips: Mapping[str, str]
 
 def _sets_below(root: Path) -> dict[Path, Found]:
     own = _read(root)
-    if own is not None:
+    if own is not None and any(pair.image_path.parent != root for pair in own.pairs):
         return {root: own}
     folders = sorted(path for path in root.iterdir() if path.is_dir() and path.name not in PASTED)
-    return {folder: found for folder in folders if (found := _read(folder)) is not None}
+    below = {folder: found for folder in folders if (found := _read(folder)) is not None}
+    if own is None or not below:
+        return below if own is None else {root: own}
+    first, stray = next(iter(below)), f"{root}: {len(own.pairs)} pictures lie beside the sets and are left out"
+    return {**below, first: replace(below[first], surprises=[stray, *below[first].surprises])}
 
 
 def _read(folder: Path) -> Found | None:
@@ -155,36 +168,50 @@ def _voc(folder: Path) -> Found | None:
 
 
 def _coco(folder: Path) -> Found | None:
-    files = [*sorted(folder.glob("*.json")), *sorted(folder.glob("annotations/*.json"))]
+    files = [*sorted(folder.glob("[!.]*.json")), *sorted(folder.glob("annotations/[!.]*.json"))]
     read = [(path, values) for path in files if (values := _coco_values(path)) is not None]
     if not read:
         return None
-    pairs, problems = [], []
+    pairs, problems, seen = [], [], dict[Path, Path]()
     for path, values in read:
-        outlines = defaultdict(list)
-        for annotation in values["annotations"]:
-            if annotation.get("segmentation"):
-                outlines[annotation["image_id"]].append(annotation["segmentation"])
+        outlines = _outlines(values)
         for entry in values["images"]:
             if entry["id"] not in outlines:
                 continue  # nothing marked in it: nothing to learn foreground from
-            image = _beside(folder, path, entry["file_name"])
+            name = entry["file_name"].replace("\\", "/")
+            image = _beside(folder, path, name)
+            if image in seen:
+                problems.append(f"{image}: both {seen[image]} and {path} outline it; leave one of them")
+                continue
             if image is None:
                 problems.append(f"{path}: its picture {entry['file_name']} is missing; put it into {folder / 'images'}")
                 continue
-            stem = entry["file_name"].rsplit(".", 1)[0].replace("/", "-")
+            seen[image] = path
+            stem = name.rsplit(".", 1)[0].replace("/", "-")
             shapes = Shapes(int(entry["width"]), int(entry["height"]), tuple(outlines[entry["id"]]))
             pairs.append(Pair(_name(folder), stem, stem, image, path, "polygons", shapes))
     return Found(sorted(pairs), problems)
 
 
+def _outlines(values: dict[str, Any]) -> dict[Any, list[Any]]:
+    """What is outlined in each picture of a COCO file, by the picture's id."""
+    outlines = defaultdict(list)
+    for annotation in values["annotations"]:
+        if annotation.get("segmentation"):
+            outlines[annotation["image_id"]].append(annotation["segmentation"])
+    return dict(outlines)
+
+
 def _coco_values(path: Path) -> dict[str, Any] | None:
-    """The contents of a COCO file; None where it is another kind of JSON. Raises DataError where it is broken."""
+    """The contents of a COCO file; None where it is another kind of JSON, or of the people's joints that COCO publishes
+    beside its outlines. Raises DataError where it is broken."""
     try:
         values = json.loads(path.read_bytes())
     except ValueError as error:
         raise DataError(f"{path}: not readable as JSON: {error}; mend or remove it") from error
     if not isinstance(values, dict) or not {"images", "annotations"} <= values.keys():
+        return None
+    if any("keypoints" in annotation for annotation in values["annotations"][:1]):
         return None
     fields = {"images": {"id", "file_name", "width", "height"}, "annotations": {"image_id"}}
     for part, needed in fields.items():
@@ -219,12 +246,22 @@ LAYOUTS: tuple[Callable[[Path], Found | None], ...] = (_side_by_side, _pets, _vo
 
 def _matched(folder: Path, images: Path, masks: Path, form: MaskForm, every_picture: bool = True) -> Found:
     """Pictures and masks of one stem. Where not `every_picture` has a mask, those without are left out."""
-    by_stem = {_bare(path.stem): path for path in _pictures(masks, MASK_SUFFIXES)}
-    pictures = {path.stem: path for path in _pictures(images)}
+    found = _pictures(images)
+    pictures = {path.stem: path for path in found}
+    by_stem = {
+        path.stem if path.stem in pictures else _bare(path.stem): path for path in _pictures(masks, MASK_SUFFIXES)
+    }
     shared = [stem for stem in pictures if stem in by_stem]
     pairs = [Pair(_name(folder), stem, stem, pictures[stem], by_stem[stem], form) for stem in shared]
     alone = [stem for stem in pictures if stem not in by_stem] if every_picture else []
     problems = [f"{pictures[stem]}: no mask; expected {masks / stem}.png" for stem in alone]
+    problems += [
+        f"{path}: of the same name as {pictures[path.stem]}; rename one, and its mask"
+        for path in found
+        if pictures[path.stem] != path
+    ]
+    if not found and any(path.is_dir() for path in images.glob("[!.]*")):
+        problems.append(f"{images}: its pictures are in folders of it; put them directly into it, and the masks alike")
     orphans = [path for stem, path in by_stem.items() if stem not in pictures]
     surprises = [f"{path}: a mask without a picture, left out; expected {images / path.stem}.jpg" for path in orphans]
     return Found(pairs, problems, surprises)

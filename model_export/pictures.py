@@ -52,7 +52,12 @@ def load_mask(pair: Pair) -> Mask:
         assert pair.shapes is not None
         return _draw(pair.shapes, pair)
     if pair.form == "alpha":
-        return load_cutout(pair.mask_path)[:, :, 3]
+        alpha = load_cutout(pair.mask_path)[:, :, 3]
+        if alpha.min() == 255:
+            raise DataError(
+                f"{pair.mask_path}: nothing of it is transparent, and there is no mask; add one, or remove it"
+            )
+        return alpha
     if pair.form == "trimap":
         codes = _decode(pair.mask_path, cv2.IMREAD_GRAYSCALE)
         if not np.isin(codes, (1, 2, 3)).all():

@@ -17,6 +17,7 @@ from app.errors import DataError
 from app.inference.manifest import DataSet, TrainingRecord
 from model_export.config import LICENSES, Start, TrainConfig
 from model_export.data import Pair, fingerprint, select
+from model_export.pairs import find_scenery
 from model_export.run_folder import PROVENANCE
 from model_export.words import reason
 

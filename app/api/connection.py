@@ -55,14 +55,18 @@ class TooMuch(Exception):
     """A head too large, or too many requests at once: the parser stops, and uvicorn answers 400 and closes."""
 
 
+class NoHost(Exception):
+    """None, or several (RFC 9112, 3.2): the parser stops, and so on."""
+
+
 class _OneWrite:
     """A transport that keeps the head of an answer until its body follows, and hands over both at once.
 
     uvicorn writes them apart: two calls of the system, two packets, and a reader that is woken twice.
     """
 
-    def __init__(self, transport: Transport) -> None:
-        self._transport, self._head = transport, b""
+    def __init__(self, transport: Transport, closing: Callable[[], None]) -> None:
+        self._transport, self._closing, self._head = transport, closing, b""
         self.is_closing, self.get_extra_info = transport.is_closing, transport.get_extra_info
         self.pause_reading, self.resume_reading = transport.pause_reading, transport.resume_reading
         self.abort, self.set_protocol = transport.abort, transport.set_protocol
@@ -83,8 +87,11 @@ class _OneWrite:
             self.write(b"")
 
     def close(self) -> None:
+        """What is not sent yet is sent still, for as long as `closing` allows."""
         self.flush()
         self._transport.close()
+        if self._transport.get_write_buffer_size():
+            self._closing()
 
 
 class Connection(HttpToolsProtocol):
@@ -93,16 +100,18 @@ class Connection(HttpToolsProtocol):
     def __init__(self, *args: Any, limits: Limits, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._limits = limits
-        self._head = _Timer(self.loop, self._cut_off)
+        self._head = _Timer(self.loop, self._head_is_late)
         self._rest = _Timer(self.loop, self._cut_off)
         self._reader = _Timer(self.loop, self._cut_off)
         self._unfinished_bytes = self._head_bytes = 0
         self._answer_ends: float | None = None
         self._answered: RequestResponseCycle | None = None
-        self._body_complete = True
+        self._head_complete = self._body_complete = True
+        self._refusal: str | None = None
 
     def connection_made(self, transport: BaseTransport) -> None:
-        super().connection_made(cast(Transport, _OneWrite(cast(Transport, transport))))
+        own = _OneWrite(cast(Transport, transport), lambda: self._reader.start(self._limits.piece_seconds))
+        super().connection_made(cast(Transport, own))
         self._head.start(self._limits.head_seconds)
         if len(self.connections) > self._limits.connections:
             self._cut_off()
@@ -118,10 +127,12 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
+        if self._refusal is not None:
+            return
         try:
             self._feed(data)
         except httptools.HttpParserError:
-            self.send_400_response("the request is no valid HTTP, or its head is too large, or too many came at once")
+            self._refuse("the request is no valid HTTP, or its head is too large, or too many came at once")
             return
         if self._head.running:
             self._unfinished_bytes += len(data)
@@ -131,6 +142,17 @@ class Connection(HttpToolsProtocol):
             # What came belongs to no request, as an empty line or the rest of a body whose answer was early, and it
             # stopped uvicorn's own timer for idle connections.
             self._head.start(self._limits.head_seconds)
+
+    def _refuse(self, why: str) -> None:
+        """Now, or once the requests before it have their answers (RFC 9112, 9.3.2)."""
+        in_work = self._head_complete and not self._body_complete and self.cycle is self._answered
+        if self._answered is None or (in_work and not self._answered.response_started):
+            self.send_400_response(why)
+        elif in_work:
+            self.transport.close()
+        else:
+            self._head.stop()
+            self._refusal = why
 
     def send_400_response(self, msg: str) -> None:
         """As the app's own errors are, which never sees this request."""
@@ -176,7 +198,7 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._unfinished_bytes = self._head_bytes = 0
-        self._body_complete = False
+        self._head_complete = self._body_complete = False
         if not self._head.running:
             self._head.start(self._limits.head_seconds)
 
@@ -186,13 +208,20 @@ class Connection(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._count(len(name) + len(value))
-        super().on_header(name, value)
+        if not self._head_complete:  # a trailer is no header (RFC 9110, 6.5.1): it could name another address or key
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         if self._asks_for_upgrade():
             return
         self._head.stop()
+        hosts, version = sum(name == b"host" for name, _ in self.headers), self.parser.get_http_version()
+        if hosts > 1 or (hosts == 0 and version == "1.1"):
+            raise NoHost
+        if version == "1.0":  # knows no 100, and would take it for the answer (RFC 9110, 10.1.1)
+            self.expect_100_continue = False
         super().on_headers_complete()
+        self._head_complete = True
         if not self.pipeline:
             self._answered = self.cycle
         if len(self.pipeline) > PIPELINED:
@@ -207,9 +236,13 @@ class Connection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         cast(_OneWrite, self.transport).flush()  # the head of an answer to HEAD is all of it
+        is_last = self._answered is self.cycle
         self._answered = self.pipeline[-1][0] if self.pipeline else None
         super().on_response_complete()
-        if not self._body_complete:  # answered early: what is left of the body is read and thrown away for a while
+        if self._refusal is not None and self._answered is None:
+            self.send_400_response(self._refusal)
+        # answered early: what is left of the body is read and thrown away for a while
+        elif is_last and self._head_complete and not self._body_complete:
             self._rest.start(self._limits.body_seconds)
         if not self._reader.running:
             self._answer_ends = None
@@ -222,8 +255,9 @@ class Connection(HttpToolsProtocol):
         self._reader.start(min(self._limits.piece_seconds, self._answer_ends - now))
 
     def resume_writing(self) -> None:
-        self._reader.stop()
-        if self.cycle.response_complete:
+        if not self.transport.is_closing():
+            self._reader.stop()
+        if self._answered is None:
             self._answer_ends = None
         super().resume_writing()
 
@@ -231,6 +265,13 @@ class Connection(HttpToolsProtocol):
         self._head_bytes += size
         if self._head_bytes > HEAD_BYTES:
             raise TooMuch("head")
+
+    def _head_is_late(self) -> None:
+        """Unless it was us who stopped reading, while earlier requests are worked on."""
+        if self.flow.read_paused:
+            self._head.start(self._limits.head_seconds)
+        else:
+            self._cut_off()
 
     def _cut_off(self) -> None:
         self.transport.abort()

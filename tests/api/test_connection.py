@@ -1,7 +1,9 @@
 """Senders and readers who take their time, over real sockets: cut off, and nobody else is the worse for it."""
 
+import asyncio
 import http.client
 import json
+import re
 import select
 import socket
 import threading
@@ -12,8 +14,9 @@ from contextlib import closing, contextmanager
 import numpy as np
 import pytest
 from fastapi import FastAPI
+from pydantic import SecretStr
 
-from app.api.connection import CHUNK, GRACE_SECONDS, HEAD_BYTES, PIPELINED, UNFINISHED_BYTES
+from app.api.connection import CHUNK, GRACE_SECONDS, HEAD_BYTES, PIPELINED, UNFINISHED_BYTES, _OneWrite
 from app.api.uploads import seconds_allowed
 from app.settings import Settings
 from tests.live import live
@@ -108,15 +111,65 @@ def test_a_second_head_on_the_same_connection_is_timed_too(port: int) -> None:
         b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * (HEAD_BYTES + 1) + b"\r\n\r\n",
         b"GET /" + b"a" * (HEAD_BYTES + 1) + b" HTTP/1.1\r\nHost: x\r\n\r\n",
         b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * HEAD_BYTES,
-        GET * (PIPELINED + 3),
     ],
-    ids=["header", "path", "headers", "pipeline"],
+    ids=["header", "path", "headers"],
 )
-def test_large_heads_and_long_pipelines_are_refused(port: int, head: bytes) -> None:
+def test_large_heads_are_refused(port: int, head: bytes) -> None:
     with closing(connected(port)) as greedy:
         greedy.sendall(head)
         answer = until_closed(greedy)
     assert answer.startswith(b"HTTP/1.1 400") or not answer
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        (PIPELINED + 2, GET),
+        (2, b"xyz\n\r\n"),
+        (3, b"GET / HTTP/1.1\r\n\r\n"),
+        (2, b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"),
+    ],
+    ids=["too many", "garbage", "no host", "two hosts"],
+)
+def test_what_is_refused_comes_after_the_answers_to_what_was_good(port: int, good: int, bad: bytes) -> None:
+    with closing(connected(port)) as pipelining:
+        pipelining.sendall(GET * good + bad)
+        answer = until_closed(pipelining)
+    assert re.findall(rb"HTTP/1\.1 (\d+)", answer) == [b"200"] * good + [b"400"]
+
+
+def test_a_trailer_is_no_header() -> None:
+    chunked = (
+        b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"3\r\nabc\r\n0\r\nX-Api-Key: right\r\n\r\n"
+    )
+    settings = Settings(threads=1, api_keys=(SecretStr("right"),))
+    with serving(settings) as (port, _), closing(connected(port)) as sender:
+        sender.sendall(chunked)
+        assert sender.recv(65536).startswith(b"HTTP/1.1 401")
+
+
+def test_http_1_0_is_not_told_to_go_on(port: int) -> None:
+    with closing(connected(port)) as old:
+        form = multipart(encoded(disc())).replace(b"HTTP/1.1\r\n", b"HTTP/1.0\r\nExpect: 100-continue\r\n", 1)
+        old.sendall(form)
+        assert until_closed(old).startswith(b"HTTP/1.1 200")
+
+
+def test_a_connection_that_ends_with_something_unsent_has_its_time() -> None:
+    async def job() -> list[str]:
+        ours, theirs = socket.socketpair()
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        said: list[str] = []
+        with closing(theirs):
+            transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=ours)
+            own = _OneWrite(transport, lambda: said.append("unsent"))
+            own.write(b"a" * 1_000_000)
+            own.close()
+            own.abort()
+        return said
+
+    assert asyncio.run(job()) == ["unsent"]
 
 
 def test_an_endless_header_is_not_kept(port: int) -> None:
