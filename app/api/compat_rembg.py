@@ -109,6 +109,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
         status: {"model": RembgError, "description": description}
         for status, description in {
             400: "The form can't be read, or the URL can't be fetched",
+            401: "No key, or one that is not known here",
             408: "The upload took too long",
             413: "Too many bytes or pixels",
             415: "Not a picture type that is read here",

@@ -28,7 +28,7 @@ log = logging.getLogger(NAME)
 def provider_from_environment(environment: Mapping[str, str]) -> "TracerProvider | None":
     """What sends spans where the `OTEL_…` variables say; None where they ask for no traces, or where the extra `otel`
     is not installed, which the log says: an orchestrator may set these variables for all that it runs."""
-    exporter = environment.get("OTEL_TRACES_EXPORTER", "otlp" if any(map(environment.get, ENDPOINTS)) else "none")
+    exporter = environment.get("OTEL_TRACES_EXPORTER") or ("otlp" if any(map(environment.get, ENDPOINTS)) else "none")
     if exporter == "none" or environment.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return None
     if exporter != "otlp":

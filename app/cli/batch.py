@@ -60,8 +60,11 @@ def output_folder(folder: Folder, description: Mapping[str, object], force: bool
     with folder.locked():
         before = _job_of(folder)
         if force or before is None:
-            folder.log(JOURNAL).rewrite("")
+            # A process may be killed in between: what is new must be this job's by then, and no old records left.
+            if before is not None:
+                folder.log(JOURNAL).rewrite("")
             folder.write(JOB, (json.dumps(description, indent=2) + "\n").encode())
+            folder.log(JOURNAL).rewrite("")
         else:
             _check_same(folder, before, description)
         with closing(Journal(folder)) as journal:
@@ -89,9 +92,13 @@ def passed_over(paths: Iterable[str], pictures: Iterable[str]) -> Counter[str]:
 
 def output_stems(paths: Iterable[str]) -> dict[str, str]:
     """Each picture's output, without its suffix: `a/cat` for `a/cat.jpg`, but `a/cat.jpg` where there's an `a/cat.png`
-    too, so that no two pictures have one output. Raises OutputRefused where that does not help."""
+    too, be it a picture or a folder, so that no two pictures have one output. Raises OutputRefused where that does not
+    help."""
     paths = list(paths)
     count = Counter(_without_suffix(path) for path in paths)
+    folders = {str(parent) for path in paths for parent in PurePosixPath(path).parents}
+    taken = {_without_suffix(folder) for folder in folders if PurePosixPath(folder).suffix in SUFFIXES.values()}
+    count.update(taken)
     stems = {path: path if count[_without_suffix(path)] > 1 else _without_suffix(path) for path in paths}
     if len(set(stems.values())) != len(stems):
         twice = next(stem for stem, times in Counter(stems.values()).items() if times > 1)

@@ -9,6 +9,7 @@ import errno
 import fcntl
 import mimetypes
 import os
+import stat
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -104,7 +105,8 @@ class LocalFolder:
             here = Path(folder)
             folders[:] = [name for name in folders if name[0] != "." and LocalFolder(here / name) != leave_out]
             below = here.relative_to(self.path)
-            found |= {(below / name).as_posix(): _file(here / name) for name in names if name[0] != "."}
+            files = {(below / name).as_posix(): _file(here / name) for name in names if name[0] != "."}
+            found |= {path: file for path, file in files.items() if file is not None}
         return found
 
     def read(self, path: str) -> bytes:
@@ -136,7 +138,9 @@ class LocalLog:
 
     def lines(self) -> Iterator[str]:
         if self._path.exists():
-            with self._path.open() as file:
+            with self._path.open(
+                encoding="ascii", errors="replace"
+            ) as file:  # a byte that is none spoils its line alone
                 yield from file
 
     def append(self, line: str) -> None:
@@ -320,7 +324,7 @@ class BucketLog:
 
     def _read(self, path: str) -> list[str]:
         try:
-            return self._bucket.read(path).decode().splitlines(keepends=True)
+            return self._bucket.read(path).decode("ascii", "replace").splitlines(keepends=True)
         except FileNotFoundError:
             return []
 
@@ -329,10 +333,11 @@ def _fail(error: OSError) -> None:
     raise error
 
 
-def _file(path: Path) -> File:
-    """A file that can't be looked at is found all the same, and fails when it is read."""
+def _file(path: Path) -> File | None:
+    """A file that can't be looked at is found all the same, and fails when it is read. None for what is none: a pipe
+    could be waited for in vain."""
     try:
-        stat = path.stat()
+        found = path.stat()
     except OSError:
         return File(-1, 0)
-    return File(stat.st_size, stat.st_mtime_ns)
+    return File(found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else None

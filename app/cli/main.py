@@ -265,6 +265,8 @@ def _refuse_batch(
     """Say no before any work is done."""
     if target.address == source.address:
         raise OutputRefused("IN and OUT are the same folder")
+    if source.address.startswith(target.address.rstrip("/") + "/"):
+        raise OutputRefused("IN lies in OUT: a cut-out could take the place of a picture; take another OUT")
     if parquet:
         _require_pyarrow()
     if server and engine == "ray":

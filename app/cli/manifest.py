@@ -40,14 +40,26 @@ class Journal:
         """Reads what is there; a line that was cut off, as by a killed process, counts as not written."""
         self.address = f"{folder.address}/{JOURNAL}"
         self._folder, self._log = folder, folder.log(JOURNAL)
-        self.records = {record.path: record for record in _read(self._log.lines())}
+        self.records, self._makers = dict[str, Record](), dict[str, str]()
+        for record in _read(self._log.lines()):
+            self._take(record)
         self._compact = False
 
     def add(self, record: Record) -> None:
         if not self._compact:
             self.compact()
-        self.records[record.path] = record
+        self._take(record)
         self._log.append(_line(record))
+
+    def _take(self, record: Record) -> None:
+        """Where another picture's cut-out was of the same name, it is no longer there."""
+        if record.output is not None:
+            before = self._makers.setdefault(record.output, record.path)
+            other = self.records.get(before)
+            if before != record.path and other is not None and other.output == record.output:
+                del self.records[before]
+            self._makers[record.output] = record.path
+        self.records[record.path] = record
 
     def forget_failures_outside(self, paths: Iterable[str]) -> None:
         """What failed and is there no longer is no failure. What was done stays on record."""

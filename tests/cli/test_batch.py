@@ -123,7 +123,8 @@ def test_a_folder_that_is_somebody_s_is_left_alone(cutout: Cutout, pictures: Pat
     done = cutout("batch", pictures, tmp_path / "out", *(["--force"] if force else []))
     assert done.code == (1 if force else 2)
     assert (mine.read_bytes() == b"mine") is not force
-    assert cutout("batch", pictures, pictures, "--force").code == 2
+    for inside in (pictures, tmp_path):
+        assert cutout("batch", pictures, inside, "--force").code == 2
 
 
 def test_a_folder_without_pictures_is_no_success(cutout: Cutout, tmp_path: Path) -> None:
@@ -227,6 +228,43 @@ def test_a_batch_that_is_stopped_goes_on_where_it_was(
         assert sha256((out / record["output"]).read_bytes()) == record["output_sha256"]
     for line, when in kept.items():
         assert (out / json.loads(line)["output"]).stat().st_mtime_ns == when
+
+
+def test_a_cut_out_is_one_picture_s(cutout: Cutout, tmp_path: Path) -> None:
+    source, out = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    first, second = source / "cat.jpg", source / "cat.webp"
+    first.write_bytes(encoded(disc(96, 64), ".jpg"))
+    assert cutout("batch", source, out).code == 0
+    first.rename(tmp_path / "kept.jpg")
+    second.write_bytes(encoded(disc(40, 40), ".webp"))
+    assert cutout("batch", source, out).code == 0
+    second.unlink()
+    (tmp_path / "kept.jpg").rename(first)
+    assert cutout("batch", source, out).code == 0
+    assert [record["path"] for record in manifest(out)] == ["cat.jpg"]
+    assert decoded(outputs(out)["cat.png"]).shape == (64, 96, 4)
+
+
+def test_a_folder_in_the_way_a_pipe_and_a_broken_line_stop_nothing(cutout: Cutout, tmp_path: Path) -> None:
+    source, out = tmp_path / "in", tmp_path / "out"
+    (source / "cat.png").mkdir(parents=True)
+    (source / "cat.png" / "in.jpg").write_bytes(encoded(disc(), ".jpg"))
+    (source / "cat.jpg").write_bytes(encoded(disc(), ".jpg"))
+    os.mkfifo(source / "pipe.jpg")
+    assert cutout("batch", source, out).code == 0
+    assert outputs(out).keys() == {"cat.jpg.png", "cat.png/in.png"}
+    journal = out / "manifest.jsonl"
+    journal.write_bytes(journal.read_bytes().replace(b"coverage", b"\xffoverage", 1))
+    assert cutout("batch", source, out).code == 0
+    assert len(manifest(out)) == 2
+
+
+def test_a_new_folder_is_its_job_s_from_the_first_file_on(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "batch.json").write_text('{"name": "this"}')
+    with output_folder(LocalFolder(tmp_path / "out"), {"name": "this"}, force=False) as journal:
+        assert journal.records == {}
 
 
 def manifest_so_far(folder: Path) -> list[str]:

@@ -54,6 +54,11 @@ def test_nothing_is_asked_for_that_would_have_no_effect() -> None:
     load_config("classifier-defaults", [rare, "augment.color=0.5"])
 
 
+def test_sizes_that_can_t_be_halved_often_enough_are_told() -> None:
+    (line,) = lines("training.sizes=[{from_epoch=0,size=160,batch_size=8}]", config="segmenter")
+    assert line == "size 160: 6 levels of network.widths need multiples of 64"
+
+
 def test_an_entry_is_no_section() -> None:
     with pytest.raises(DataError, match=r"^name\.x=3: name is an entry, not a section"):
         load_config("classifier", ["name.x=3"])

@@ -241,6 +241,32 @@ def test_a_large_photograph_is_decoded_reduced_and_upright(orientation: int, tmp
     assert load_image(path).shape == upright.shape
 
 
+def test_loose_pictures_beside_sets_are_told_and_left_out(tmp_path: Path) -> None:
+    plain(tmp_path / "mugs")
+    write(tmp_path / "Screenshot.png", rgba())
+    found = scan(tmp_path)
+    assert {pair.set for pair in found.pairs} == {"mugs"}
+    assert "1 pictures lie beside the sets" in found.surprises[0]
+
+
+def test_names_are_matched_as_they_are_first(tmp_path: Path) -> None:
+    for name in ("gas-mask", "cup"):
+        write(tmp_path / f"images/{name}.png", PICTURE)
+    write(tmp_path / "masks/gas-mask.png", MASK)
+    write(tmp_path / "masks/cup_mask.png", MASK)
+    assert [pair.stem for pair in find_pairs(tmp_path)] == ["cup", "gas-mask"]
+    write(tmp_path / "images/cup.jpg", PICTURE)
+    with pytest.raises(DataError, match="of the same name as"):
+        find_pairs(tmp_path)
+
+
+def test_opaque_pictures_without_masks_are_no_cut_outs(tmp_path: Path) -> None:
+    opaque = np.dstack([PICTURE, np.full_like(MASK, 255)])
+    write(tmp_path / "x.png", opaque)
+    with pytest.raises(DataError, match="nothing of it is transparent"):
+        load_mask(find_pairs(tmp_path)[0])
+
+
 def test_sixteen_bits_are_read_as_eight(tmp_path: Path) -> None:
     path = tmp_path / "x.png"
     pair = Pair("s", "x", "x", path, path)

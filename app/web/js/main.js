@@ -128,7 +128,8 @@ async function cutOut(picture) {
       onWait: (seconds) => wait(picture, seconds),
     });
     const took = performance.now() - began;
-    await picture.accept(answer.blob, { isMask, extension, took, found: answer.header("X-Subject-Found") !== "false" });
+    const about = { isMask, extension, took, found: answer.header("X-Subject-Found") !== "false" };
+    await picture.accept(answer.blob, about, calls.signal);
     await picture.looked;
     picture.result.region = regionOf(picture, answer.header("X-Crop-Box"));
     if (!calls.signal.aborted) finish(picture);

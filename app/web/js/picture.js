@@ -30,12 +30,18 @@ export class Picture {
     }
   }
 
-  /** Take over an answer: its bytes, size and address for <img>. */
-  async accept(blob, about) {
+  /** Take over an answer: its bytes, size and address for <img>; unless nobody wants it any more. */
+  async accept(blob, about, signal) {
     const url = URL.createObjectURL(blob);
     const image = new Image();
     image.src = url;
-    await image.decode();
+    try {
+      await image.decode();
+      signal.throwIfAborted(); // a newer answer may be here already, or the picture gone
+    } catch (error) {
+      URL.revokeObjectURL(url);
+      throw error;
+    }
     this.forget();
     this.thumb ??= thumbnail(image);
     this.result = { ...about, blob, url, width: image.width, height: image.height };
