@@ -19,6 +19,7 @@ Sample = tuple[Image, Mask]
 
 SHRUNK_FIRST = 1.3  # times; bilinear interpolation skips pixels from there on
 MOST_ENLARGED = 1.5  # times
+OUT_OF_FOCUS = 0.5  # share of the backgrounds of what is pasted
 
 
 class Cutout(NamedTuple):
@@ -104,7 +105,10 @@ def paste(cutout: Cutout, background: Image, size: int, rng: Generator) -> Sampl
 
     What was cut off by its own picture's edge is so here, too: a straight cut in mid-picture exists in no photograph.
     """
-    canvas = _random_part(background, size, rng).astype(np.float32)
+    ground = _random_part(background, size, rng)
+    if rng.random() < OUT_OF_FOCUS:  # as it often is in photographs, of animals above all
+        ground = np.asarray(cv2.GaussianBlur(ground, (0, 0), float(size / 320 * rng.uniform(0.7, 3.5))), np.uint8)
+    canvas = ground.astype(np.float32)
     width, height = _pasted_size(cutout, size, rng)
     small = resize_cutout(cutout.pixels, width, height)
     left = _place(size - width, cutout.cut[0], cutout.cut[2], rng)
