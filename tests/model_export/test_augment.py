@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from model_export.augment import Sample, lift, paste, scenery
+from model_export.augment import Sample, empty, lift, paste, scenery
 from model_export.masks_dataset import Scenery
+from model_export.pairs import find_scenery
 
 SIDE = 48
 RED, GREEN, BLUE = 0, 1, 2
@@ -27,6 +28,32 @@ def plain(channel: int) -> NDArray[np.uint8]:
     image = np.zeros((SIDE, SIDE, 3), np.uint8)
     image[..., channel] = 255
     return image
+
+
+@given(st.integers(20, 700), st.integers(20, 700), st.integers(0, 99))
+def test_a_background_is_as_sharp_as_what_is_pasted_on_it(width: int, height: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    stripes = np.zeros((height, width, 3), np.uint8)
+    stripes[:, ::2] = 255
+    ground, mask = empty(stripes, 256, rng)
+    assert (ground.shape, mask.max()) == ((256, 256, 3), 0)
+    if min(width, height) < 256:  # enlarged at the most, and that little
+        assert np.abs(np.diff(ground[:, :, 0].astype(int), axis=1)).mean() > 90
+
+
+def test_what_was_cut_off_at_both_ends_reaches_from_end_to_end() -> None:
+    rng = np.random.default_rng(0)
+    band = sample([20, 30], [0, SIDE - 1])
+    for _ in range(20):
+        _, mask = paste(lift(band), plain(GREEN), SIDE, rng)
+        assert mask.any(axis=0).all()
+
+
+def test_scenery_is_found_at_any_depth(tmp_path: Path) -> None:
+    for name in ("a.JPG", "set/b.webp", "set/deep/c.png", "set/._d.jpg", "notes.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert [path.name for path in find_scenery(tmp_path)] == ["a.JPG", "b.webp", "c.png"]
 
 
 @settings(deadline=None)

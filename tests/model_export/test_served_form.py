@@ -5,10 +5,12 @@ from typing import Any
 
 import keras
 import numpy as np
+import onnx
 
 from app.imaging.preprocess import PreprocessSpec, Tensor
 from model_export.config import EncoderDecoderConfig, TrainConfig
 from model_export.conversion import run_onnx, served_form, to_onnx
+from model_export.quantize import quantize
 from model_export.train import build_for_serving
 
 SIDE = 64
@@ -47,6 +49,18 @@ def test_a_sharper_alpha_has_the_same_outline(tmp_path: Path) -> None:
     soft, sharp = (_answer(network, config(mirror=True, sharpness=value), tmp_path, x) for value in (1.0, 3.0))
     np.testing.assert_allclose(np.log(sharp / (1 - sharp)), 3 * np.log(soft / (1 - soft)), rtol=1e-3, atol=1e-3)
     assert np.array_equal(soft >= 0.5, sharp >= 0.5)
+
+
+def test_both_heads_of_a_mirrored_network_stay_in_float32(tmp_path: Path) -> None:
+    form = config(mirror=True, sharpness=2.0)
+    _answer(build_for_serving(form)[1], form, tmp_path, np.zeros((1, SIDE, SIDE, 3), np.float32))
+    samples = (np.random.default_rng(seed).normal(size=(1, SIDE, SIDE, 3)).astype(np.float32) for seed in range(2))
+    quantize(tmp_path / "network.onnx", tmp_path / "quantized.onnx", samples)
+    nodes = onnx.load(tmp_path / "quantized.onnx").graph.node
+    makers = {output: node.op_type for node in nodes for output in node.output}
+    after = [makers[node.input[0]] for node in nodes if node.op_type == "Sigmoid"]
+    assert after
+    assert "DequantizeLinear" not in after
 
 
 def _answer(network: Any, form: TrainConfig, folder: Path, x: Tensor) -> Tensor:
