@@ -62,6 +62,8 @@ class RunStart(BaseModel):
     code_version: str
     fingerprint: str
     libraries: dict[str, str]
+    pictures: dict[str, int] = {}
+    """set -> how many are trained on and validated with"""
 
 
 def record_start(pairs: Sequence[Pair], out: Path, resume: bool) -> None:
@@ -77,6 +79,7 @@ def run_start(pairs: Sequence[Pair]) -> RunStart:
         code_version=code_version(),
         fingerprint=fingerprint(_seen(pairs)),
         libraries={"python": platform.python_version(), **_versions()},
+        pictures=dict(Counter(pair.set for pair in _seen(pairs))),
     )
 
 
@@ -88,7 +91,7 @@ def training_record(
     Code, libraries and fingerprint are those that the folder `run` says it began with, else those of now.
     """
     seen = _seen(pairs)
-    start = _noted(run) or run_start(pairs)
+    start = noted(run) or run_start(pairs)
     counts = Counter(pair.set for pair in seen)
     if config.augment and (config.augment.paste or config.augment.empty):
         counts.update(_scenery(root))
@@ -140,7 +143,8 @@ def _versions() -> dict[str, str]:
     return versions
 
 
-def _noted(run: Path | None) -> RunStart | None:
+def noted(run: Path | None) -> RunStart | None:
+    """What a run's folder says that it began with, if anything. Raises DataError for a note that can't be read."""
     if run is None or not (run / PROVENANCE).is_file():
         return None
     try:

@@ -11,6 +11,7 @@ from app.errors import DataError
 from app.inference.manifest import MANIFEST, DataSet, Manifest
 from model_export.config import RUN_CONFIG, Start, TrainConfig, read_run_config
 from model_export.config_errors import in_words
+from model_export.provenance import NOT_STATED, noted
 from model_export.run_folder import MODEL
 
 OWN_TERMS = "trained with this code; the terms of its pictures apply"
@@ -39,6 +40,7 @@ def find_origin(path: Path) -> Origin:
     elif (folder / RUN_CONFIG).is_file():
         config = read_run_config(folder)
         start = Start(name=config.name, version="unreleased", sha256=_sha256(keras_file), license=OWN_TERMS)
+        start = start.model_copy(update={"sets": _sets_of_run(config, folder)})
         start = start if config.start is None else start.model_copy(update={"license": config.start.license})
     else:
         raise DataError(
@@ -69,6 +71,16 @@ def _of_bundle(path: Path, keras_file: Path) -> tuple[TrainConfig, Start]:
     )
     # The manifest's sets hold what the start's own start had seen already.
     return config.model_copy(update={"start": None}), start
+
+
+def _sets_of_run(config: TrainConfig, folder: Path) -> tuple[DataSet, ...]:
+    """What a run that was not exported saw beside what it started from."""
+    beginning = noted(folder)
+    own = {} if beginning is None else beginning.pictures
+    sets = tuple(
+        DataSet(name=f"{config.name}/{name}", pictures=count, license=NOT_STATED) for name, count in sorted(own.items())
+    )
+    return sets + (() if config.start is None else config.start.kept)
 
 
 def _sha256(path: Path) -> str:

@@ -115,6 +115,9 @@ def test_the_bundle_tells_what_it_started_from_and_what_was_kept(
         "segmenter/discs": 15,
     }
     assert "Fine-tuned from segmenter 1.0.0, whose terms go on applying" in manifest.license
+    gone_on_with = find_origin(tmp_path / "run").config.start
+    assert gone_on_with is not None
+    assert {entry.name for entry in gone_on_with.sets} == {"fine-tuned/mugs", "kept/discs", "segmenter/discs"}
     assert find_origin(tmp_path / "bundle").config.network == find_origin(shipped).config.network
 
 
