@@ -114,7 +114,9 @@ def test_a_run_ends_with_a_report_and_its_bundle_keeps_what_it_began_with(
     training = read_manifest(bundle).training
     assert training is not None
     start = json.loads((trained / "provenance.json").read_text())
-    assert start == {key: getattr(training, key) for key in ("code_version", "fingerprint", "libraries")}
+    own = {entry.name: entry.pictures for entry in training.sets}
+    noted = {key: getattr(training, key) for key in ("code_version", "fingerprint", "libraries")}
+    assert start == {**noted, "pictures": own}
     assert {"python", "keras", "onnxruntime"} <= set(training.libraries)
     assert training.exported_by
     assert (bundle / "history.jsonl").read_bytes() == (trained / "history.jsonl").read_bytes()
