@@ -13,6 +13,7 @@ import sys
 
 import uvicorn
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 from uvicorn.supervisors.multiprocess import Process
@@ -114,8 +115,10 @@ def read_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        first = {str(item["loc"][0]): item for item in reversed(error.errors())}
-        for name, item in reversed(first.items()):
+        first: dict[str, ErrorDetails] = {}
+        for item in error.errors():
+            first.setdefault(str(item["loc"][0]), item)
+        for name, item in first.items():
             print(f"{variable(name)}: {explain(item)}", file=sys.stderr)
         raise SystemExit(2) from None
 

@@ -1,5 +1,6 @@
 """What training minimises. Written on keras.ops: the same on every backend."""
 
+from itertools import chain, repeat
 from typing import Any
 
 import keras
@@ -42,8 +43,8 @@ class DeeplySupervised(keras.Model):
         labels = ops.cast(y, "float32") * (1.0 / 255.0)
         alphas = y_pred if isinstance(y_pred, (list, tuple)) else [y_pred]
         total = sum(self.losses, 0.0)  # penalties on weights
-        deepest = (COARSE_WEIGHTS[-1],) * len(alphas)
-        for level, (alpha, weight) in enumerate(zip(alphas, (1.0, *COARSE_WEIGHTS, *deepest), strict=False)):
+        weights = chain((1.0, *COARSE_WEIGHTS), repeat(COARSE_WEIGHTS[-1]))
+        for level, (alpha, weight) in enumerate(zip(alphas, weights, strict=False)):
             # Known by construction: where the resolution grows, Keras traces the step with sizes left open.
             stride = 2 ** (level + 1) if level else 1
             coarse = ops.average_pool(labels, stride, stride) if level else labels

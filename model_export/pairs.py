@@ -130,8 +130,10 @@ def _sets_below(root: Path) -> dict[Path, Found]:
         return {root: own}
     folders = sorted(path for path in root.iterdir() if path.is_dir() and path.name not in PASTED)
     below = {folder: found for folder in folders if (found := _read(folder)) is not None}
-    if own is None or not below:
-        return below if own is None else {root: own}
+    if own is None:
+        return below
+    if not below:
+        return {root: own}
     first, stray = next(iter(below)), f"{root}: {len(own.pairs)} pictures lie beside the sets and are left out"
     return {**below, first: replace(below[first], surprises=[stray, *below[first].surprises])}
 

@@ -75,11 +75,12 @@ def record_start(pairs: Sequence[Pair], out: Path, resume: bool) -> None:
 
 def run_start(pairs: Sequence[Pair]) -> RunStart:
     """The code and libraries as they are now, and the fingerprint of what `pairs` (all splits) hold for training."""
+    seen = _seen(pairs)
     return RunStart(
         code_version=code_version(),
-        fingerprint=fingerprint(_seen(pairs)),
+        fingerprint=fingerprint(seen),
         libraries={"python": platform.python_version(), **_versions()},
-        pictures=dict(Counter(pair.set for pair in _seen(pairs))),
+        pictures=dict(Counter(pair.set for pair in seen)),
     )
 
 

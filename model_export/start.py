@@ -39,9 +39,13 @@ def find_origin(path: Path) -> Origin:
         config, start = _of_bundle(folder / MANIFEST, keras_file)
     elif (folder / RUN_CONFIG).is_file():
         config = read_run_config(folder)
-        start = Start(name=config.name, version="unreleased", sha256=_sha256(keras_file), license=OWN_TERMS)
-        start = start.model_copy(update={"sets": _sets_of_run(config, folder)})
-        start = start if config.start is None else start.model_copy(update={"license": config.start.license})
+        start = Start(
+            name=config.name,
+            version="unreleased",
+            sha256=_sha256(keras_file),
+            license=OWN_TERMS if config.start is None else config.start.license,
+            sets=_sets_of_run(config, folder),
+        )
     else:
         raise DataError(
             f"{folder}: neither {MANIFEST} nor {RUN_CONFIG} beside {keras_file.name} says what network it is"

@@ -59,12 +59,10 @@ def output_folder(folder: Folder, description: Mapping[str, object], force: bool
         raise OutputRefused(f"{folder.address} is not empty; --force writes there all the same")
     with folder.locked():
         before = _job_of(folder)
-        if force or before is None:
-            # A process may be killed in between: what is new must be this job's by then, and no old records left.
-            if before is not None:
-                folder.log(JOURNAL).rewrite("")
-            folder.write(JOB, (json.dumps(description, indent=2) + "\n").encode())
+        if force:  # first, as a process may be killed in between: no old records under the new job's name
             folder.log(JOURNAL).rewrite("")
+        if force or before is None:
+            folder.write(JOB, (json.dumps(description, indent=2) + "\n").encode())
         else:
             _check_same(folder, before, description)
         with closing(Journal(folder)) as journal:

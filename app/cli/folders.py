@@ -138,9 +138,8 @@ class LocalLog:
 
     def lines(self) -> Iterator[str]:
         if self._path.exists():
-            with self._path.open(
-                encoding="ascii", errors="replace"
-            ) as file:  # a byte that is none spoils its line alone
+            # a byte that is none of ours spoils its line alone
+            with self._path.open(encoding="ascii", errors="replace") as file:
                 yield from file
 
     def append(self, line: str) -> None:

@@ -54,10 +54,9 @@ class Journal:
     def _take(self, record: Record) -> None:
         """Where another picture's cut-out was of the same name, it is no longer there."""
         if record.output is not None:
-            before = self._makers.setdefault(record.output, record.path)
-            other = self.records.get(before)
-            if before != record.path and other is not None and other.output == record.output:
-                del self.records[before]
+            other = self.records.get(self._makers.get(record.output, record.path))
+            if other is not None and other.output == record.output:
+                del self.records[other.path]
             self._makers[record.output] = record.path
         self.records[record.path] = record
 
