@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-import cv2
 from fastapi import FastAPI
 from uvicorn.config import STARTUP_FAILURE
 
@@ -25,6 +24,7 @@ from app.inference.predictor import Predictor
 from app.inference.registry import Registry, load_all
 from app.logs import hush_decoders, leave_out_unused
 from app.metrics import Metrics
+from app.process import prepare_for_pictures
 from app.remover import Remover
 from app.settings import Settings
 from app.workers import Room, Workers
@@ -114,7 +114,7 @@ def from_environment() -> FastAPI:
     """The service by its environment: what each worker process runs. A bundle that can't be served ends it."""
     hush_decoders()
     leave_out_unused()
-    cv2.setNumThreads(1)  # a picture has one thread; OpenCV's own pool would fight the others for the cores
+    prepare_for_pictures()
     settings = Settings()
     try:
         predictors = load_bundles(settings)

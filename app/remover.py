@@ -124,6 +124,10 @@ class Remover:
         with clock.stage("postprocess"):
             alpha = compose.times(alpha, picture.alpha)
             subject = describe(alpha, picture)
+        is_size = size(picture.width, picture.height) == (alpha.shape[1], alpha.shape[0])
+        if is_size and background is None and is_as_cut(options, alpha):
+            return _write_as_cut(picture, alpha, subject, predictor.manifest, clock)
+        with clock.stage("postprocess"):
             pixels = compose.cutout(picture.image, alpha)
             pixels = compose.resize_cutout(pixels, *size(picture.width, picture.height))
             box = self._crop_box(pixels, options) if options.crop else None
@@ -214,6 +218,14 @@ def answer_size(width: int, height: int, options: CutoutOptions) -> tuple[int, i
     return (width, height) if options.crop else compose.limited_size(width, height, options.size)
 
 
+def is_as_cut(options: CutoutOptions, alpha: NDArray[np.uint8]) -> bool:
+    """Whether a PNG of the cut-out itself is asked for, with nothing done to it once it is cut out."""
+    arranged = options.crop or options.scale is not None or options.position not in (None, "original")
+    if arranged or options.background is not None or options.channels is not Channels.rgba:
+        return False
+    return options.format is Format.png or (options.format is Format.auto and bool(alpha.min() < 255))
+
+
 def describe(alpha: NDArray[np.uint8], picture: Picture) -> Subject:
     """What an alpha (h, w) uint8 says: found or not, coverage in [0, 1], bounding box in the upload's pixels."""
     box = alphas.bounding_box(alpha)
@@ -284,6 +296,17 @@ def _write(
         media_type, encode = WRITERS[form]
         height, width = pixels.shape[:2]
         return Written(encode(pixels), media_type, width, height, picture.width, picture.height, subject, manifest)
+
+
+def _write_as_cut(
+    picture: Picture, alpha: NDArray[np.uint8], subject: Subject, manifest: Manifest, clock: Clock
+) -> Written:
+    """The cut-out as a PNG, cut out and compressed some rows at a time: it is never whole, which at 12 megapixels saves
+    48 MB and the time to fill and empty them."""
+    with clock.stage("encode"):
+        height, width = alpha.shape
+        data = codec.encode_png_bands((height, width, 4), compose.cutout_bands(picture.image, alpha))
+        return Written(data, "image/png", width, height, picture.width, picture.height, subject, manifest)
 
 
 def _simplest(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Format]:

@@ -13,14 +13,13 @@ import threading
 import time
 from pathlib import Path
 
-import cv2
-
 from app.imaging import alpha as alphas
 from app.imaging import codec, compose
 from app.inference.onnx_predictor import load_predictor
 from app.inference.predictor import Predictor
 from app.inference.registry import Registry, load_all
 from app.main import threads
+from app.process import prepare_for_pictures
 from app.settings import Settings
 from benchmarks.load import Exchange
 from benchmarks.servers import peak_rss_mb
@@ -34,7 +33,8 @@ def cut_out(upload: bytes, predictor: Predictor, refine: bool) -> bytes:
     prepared = predictor.prepare(picture.image)
     coarse = predictor.assemble(prepared, predictor.predict(prepared))
     alpha = alphas.refine(coarse, picture.image) if refine else alphas.to_size(coarse, picture.width, picture.height)
-    return codec.encode_png(compose.cutout(picture.image, compose.times(alpha, picture.alpha)))
+    bands = compose.cutout_bands(picture.image, compose.times(alpha, picture.alpha))
+    return codec.encode_png_bands((picture.height, picture.width, 4), bands)
 
 
 def loop(predictor: Predictor, uploads: list[bytes], refine: bool, seconds: float, count: int) -> list[Exchange]:
@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("pictures", nargs="+", type=Path)
     options = parser.parse_args()
-    cv2.setNumThreads(1)  # as in the server
+    prepare_for_pictures()  # as the server's
     registry = Registry()
     registry.use(load_all(options.models, load_predictor))
     predictor, uploads = registry.for_masks(), [path.read_bytes() for path in options.pictures]

@@ -51,13 +51,12 @@ class LocalEngine:
     """
 
     def __init__(self, settings: Settings) -> None:
-        import cv2
-
         from app.inference.registry import Registry
         from app.main import load_bundles
+        from app.process import prepare_for_pictures
         from app.remover import Remover
 
-        cv2.setNumThreads(1)  # as in the server: a picture has one thread
+        prepare_for_pictures()
         self._registry = Registry(settings.default_model)
         self._registry.use(load_bundles(settings))
         self._remover = Remover(self._registry, settings.max_pixels)

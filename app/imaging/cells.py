@@ -66,17 +66,27 @@ class Grid:
 
     def any(self, mask: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """The cells (rows, columns) that hold a pixel of 255, of a mask of 0 and 255."""
-        if self.side <= 16:  # one pixel of 256 still shows in the mean
-            means = self._reduce(mask, step=1)
-            means[-1] |= self._last(mask[(self.shape[0] - 1) * self.side :], axis=0)
-            means[:, -1] |= self._last(mask[:, (self.shape[1] - 1) * self.side :], axis=1)
-            return means > 0
-        down = np.maximum.reduceat(mask, np.arange(0, self.height, self.side), axis=0)
-        return np.asarray(np.maximum.reduceat(down, np.arange(0, self.width, self.side), axis=1), np.bool_)
+        lines = self._any_below(mask)
+        if self.side > 16:
+            return np.bitwise_or.reduceat(lines, np.arange(0, self.width, self.side), axis=1) > 0
+        full = self.width // self.side  # one pixel of 16 still shows in the mean, which is faster
+        cells = np.empty(self.shape, np.bool_)
+        if full:
+            whole = lines[:, : full * self.side]
+            cells[:, :full] = cv2.resize(whole, (full, len(lines)), interpolation=cv2.INTER_AREA) > 0
+        if full < self.shape[1]:
+            cells[:, -1] = lines[:, full * self.side :].any(axis=1)
+        return cells
 
-    def _last(self, mask: NDArray[np.uint8], axis: int) -> NDArray[np.uint8]:
-        line = mask.max(axis=axis)
-        return np.asarray(np.maximum.reduceat(line, np.arange(0, len(line), self.side)), np.uint8)
+    def _any_below(self, mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Each row of cells as one line of pixels, (rows, width)."""
+        full = self.height // self.side
+        lines = np.empty((self.shape[0], self.width), np.uint8)
+        whole = mask[: full * self.side].reshape(full, self.side, self.width)
+        np.bitwise_or.reduce(whole, axis=1, out=lines[:full])
+        if full < len(lines):
+            np.bitwise_or.reduce(mask[full * self.side :], axis=0, out=lines[-1])
+        return lines
 
     def _reduce(self, image: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
         """Means of the cells that lie inside the picture; the last row and column repeat their neighbours else."""
@@ -105,21 +115,37 @@ class Grid:
         ]
         return Grid(self.side, view.shape[1], view.shape[0]), view
 
-    def windows(self, wanted: NDArray[np.bool_]) -> Iterator[Window]:
-        """Blocks that together cover every wanted cell (rows, columns)."""
-        rows = self.shape[0]
+    def placed(self, maps: Maps, rows: slice, columns: slice) -> Maps:
+        """Maps of some rows and columns of cells as maps of all of them, 0 elsewhere."""
+        whole = np.zeros((*self.shape, *maps.shape[2:]), np.float32)
+        whole[rows, columns] = maps
+        return whole
+
+    def bands(self) -> Iterator[slice]:
+        """Rows of cells, from the top, that the blocks of `windows` are as high as."""
         gap = max(1, BLOCK // self.side)
         depth = max(gap, AREA // self.width // self.side)
+        return (slice(top, min(top + depth, self.shape[0])) for top in range(0, self.shape[0], depth))
+
+    def windows(self, wanted: NDArray[np.bool_]) -> Iterator[Window]:
+        """Blocks that together cover every wanted cell (rows, columns)."""
+        return (window for band in self.bands() for window in self.windows_in(band, wanted))
+
+    def windows_in(self, band: slice, wanted: NDArray[np.bool_]) -> Iterator[Window]:
+        """Those in one of `bands`."""
+        gap = max(1, BLOCK // self.side)
         longest = max(4 * gap, AREA // self.height // self.side)
-        for top in range(0, rows, depth):
-            bottom = min(rows, top + depth)
-            for left, right in _runs(np.any(wanted[top:bottom], axis=0), gap, longest):
-                yield Window(
-                    slice(top, bottom),
-                    slice(left, right),
-                    slice(top * self.side, min(self.height, bottom * self.side)),
-                    slice(left * self.side, min(self.width, right * self.side)),
-                )
+        for left, right in _runs(np.any(wanted[band], axis=0), gap, longest):
+            yield Window(
+                band,
+                slice(left, right),
+                self.pixel_rows(band),
+                slice(left * self.side, min(self.width, right * self.side)),
+            )
+
+    def pixel_rows(self, band: slice) -> slice:
+        """The rows of pixels under rows of cells."""
+        return slice(band.start * self.side, min(self.height, band.stop * self.side))
 
     def spread(self, maps: Maps, window: Window) -> Maps:
         """Maps (rows, columns, C) at the pixels of a window, bilinear between the centres of the cells."""

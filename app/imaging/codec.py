@@ -6,7 +6,7 @@ and what a file without a profile means; a picture in a wide gamut comes out a l
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from app.errors import InvalidOption, PictureTooLarge, UndecodablePicture
 from app.imaging.header import Header, sniff, without_texts
 from app.imaging.sizes import Sizing
 
-__all__ = ["Header", "Picture", "decode", "encode_jpeg", "encode_png", "encode_webp", "sniff"]
+__all__ = ["Header", "Picture", "decode", "encode_jpeg", "encode_png", "encode_png_bands", "encode_webp", "sniff"]
 
 Pixels = NDArray[np.uint8]
 Stored = NDArray[np.integer[Any] | np.floating[Any]]
@@ -195,40 +195,43 @@ def _turn(pixels: Pixels, orientation: int) -> Pixels:
 
 
 def encode_png(pixels: Pixels) -> bytes:
-    """Pixels (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA, uint8, as a PNG. Lossless, and fast rather than small.
+    """Pixels (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA, uint8, as a PNG. Lossless, and fast rather than small."""
+    return encode_png_bands(pixels.shape, [pixels])
 
-    Rows are filtered and compressed band by band, so that nothing of the picture's own size is allocated and the
-    interpreter is free (isal lets go of it) while others work.
+
+def encode_png_bands(shape: tuple[int, ...], bands: Iterable[Pixels]) -> bytes:
+    """As `encode_png`, of pixels of that shape that come some rows at a time, from the top.
+
+    A band may be overwritten once the next is asked for. Rows are filtered and compressed a few at a time, so that
+    nothing of the picture's own size is allocated and the interpreter is free (isal lets go of it) while others work.
     """
-    height, width = pixels.shape[:2]
-    channels = pixels.shape[2] if pixels.ndim == 3 else 1
+    height, width, channels = (*shape, 1)[:3]
     parts = [
         b"\x89PNG\r\n\x1a\n",
         *_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, PNG_COLOR[channels], 0, 0, 0)),
     ]
     compressor = isal_zlib.compressobj(1)
-    for band in _filtered_rows(pixels.reshape(height, width * channels)):
-        if body := compressor.compress(band):
+    for rows in _filtered_rows(bands, width * channels):
+        if body := compressor.compress(rows):
             parts += _chunk(b"IDAT", body)
     return b"".join([*parts, *_chunk(b"IDAT", compressor.flush()), *_chunk(b"IEND", b"")])
 
 
-def _filtered_rows(rows: Pixels) -> Iterator[memoryview]:
+def _filtered_rows(bands: Iterable[Pixels], row_bytes: int) -> Iterator[memoryview]:
     """The bytes that PNG compresses: each row less the one above it, with the filter's number in front."""
-    height, width = rows.shape
-    buffer = np.empty((0, 1 + width), np.uint8)
-    for band in _bands(height, width):
-        count = band.stop - band.start
-        if len(buffer) < count:
-            buffer = np.empty((count, 1 + width), np.uint8)
-            buffer[:, 0] = UP
-        filtered = buffer[:count, 1:]
-        if band.start == 0:
-            filtered[0] = rows[0]
-            np.subtract(rows[1:count], rows[: count - 1], out=filtered[1:])
-        else:
-            np.subtract(rows[band], rows[band.start - 1 : band.stop - 1], out=filtered)
-        yield buffer[:count].data
+    buffer = np.empty((0, 1 + row_bytes), np.uint8)
+    above = np.zeros(row_bytes, np.uint8)
+    for band in bands:
+        for part in _bands(len(band), row_bytes):
+            rows = band[part].reshape(-1, row_bytes)
+            if len(buffer) < len(rows):
+                buffer = np.empty((len(rows), 1 + row_bytes), np.uint8)
+                buffer[:, 0] = UP
+            filtered = buffer[: len(rows), 1:]
+            np.subtract(rows[0], above, out=filtered[0])
+            np.subtract(rows[1:], rows[:-1], out=filtered[1:])
+            above[:] = rows[-1]
+            yield buffer[: len(rows)].data
 
 
 def _chunk(kind: bytes, body: bytes) -> tuple[bytes, bytes, bytes, bytes]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from app.imaging.alpha import Matte
 from app.imaging.cells import Grid
-from app.imaging.foreground import CELLS, is_partial, replace_edge_colors, shares
+from app.imaging.foreground import CELLS, EdgeColors, is_partial, shares
 from app.imaging.preprocess import Image, resize
 
 Cutout = NDArray[np.uint8]
@@ -28,16 +28,39 @@ def cutout(image: Image, alpha: Matte) -> Cutout:
     Where alpha is 0 nothing of the picture stays in the file. Where it lies between 0 and 255 the colours are the
     subject's own (`app.imaging.foreground`), so that no fringe of the old background shows on a new one.
     """
-    pixels = np.zeros((*image.shape[:2], 4), np.uint8)  # pages that stay empty are never touched
-    for rows in _bands(pixels):
-        columns = _occupied(alpha[rows])
-        matte = np.ascontiguousarray(alpha[rows, columns])
-        if matte.size:
-            colors = cv2.split(image[rows, columns])
-            visible = cv2.inRange(matte, 1, 255)
-            pixels[rows, columns] = cv2.merge([*(cv2.bitwise_and(color, visible) for color in colors), matte])
-    replace_edge_colors(pixels, image, alpha)
+    pixels = np.empty((*image.shape[:2], 4), np.uint8)
+    for _ in cutout_bands(image, alpha, pixels):
+        pass
     return pixels
+
+
+def cutout_bands(image: Image, alpha: Matte, pixels: Cutout | None = None) -> Iterator[Cutout]:
+    """The same from the top, some rows at a time, so that it is never whole and never leaves a core's cache.
+
+    In `pixels` (H, W, 4) where these are given, else each band in the memory of the one before.
+    """
+    edges = EdgeColors(image, alpha)
+    buffer = np.empty((0, image.shape[1], 4), np.uint8)
+    for cells in edges.grid.bands():
+        rows = edges.grid.pixel_rows(cells)
+        count = rows.stop - rows.start
+        if pixels is None and len(buffer) < count:
+            buffer = np.empty((count, image.shape[1], 4), np.uint8)
+        band = buffer[:count] if pixels is None else pixels[rows]
+        _cut(image[rows], alpha[rows], band)
+        edges.replace(band, cells)
+        yield band
+
+
+def _cut(image: Image, alpha: Matte, pixels: Cutout) -> None:
+    """The picture's own colours where the alpha is not 0, nothing elsewhere."""
+    columns = _occupied(alpha)
+    pixels[:, : columns.start] = pixels[:, columns.stop :] = 0
+    if columns.stop > columns.start:
+        for rows in _bands(pixels):
+            matte, here = alpha[rows, columns], pixels[rows, columns]
+            cv2.cvtColor(cv2.copyTo(image[rows, columns], matte), cv2.COLOR_RGB2RGBA, dst=here)
+            cv2.insertChannel(matte, here, 3)
 
 
 def on_color(pixels: Cutout, color: NDArray[np.uint8]) -> NDArray[np.uint8]:

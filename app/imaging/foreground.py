@@ -18,24 +18,26 @@ WIDE, NARROW = 20, 2  # radius of the blurs, cells
 LEAST = np.float32(1e-3)  # a share of foreground too small to tell a colour by
 
 
-def replace_edge_colors(cutout: NDArray[np.uint8], image: Image, alpha: NDArray[np.uint8]) -> None:
-    """Give the pixels of `cutout` (H, W, 4) uint8 with 0 < alpha < 255 the subject's colours, in place.
+class EdgeColors:
+    """The subject's own colours where the alpha (H, W) uint8 of a picture (H, W, 3) uint8 RGB is 0 < alpha < 255."""
 
-    `image` (H, W, 3) uint8 RGB is the picture that was cut out, `alpha` (H, W) uint8 what it was cut out by.
-    """
-    grid = Grid.like(image.shape[1], image.shape[0], CELLS)
-    edges = grid.any(is_partial(alpha))
-    if not edges.any():
-        return
-    rows, columns = grid.around(edges, WIDE + NARROW)
-    part, pixels = grid.part(image, rows, columns)
-    matte, out = grid.part(alpha, rows, columns)[1], grid.part(cutout, rows, columns)[1]
-    background, difference = _colors(part.means(pixels), part.means(matte))
-    for window in part.windows(edges[rows, columns]):
-        here = (window.rows, window.columns)
-        colors = _unmix(part, background, difference, pixels, matte, window)
-        rgba = cv2.merge([*cv2.split(colors), matte[here]])
-        cv2.copyTo(rgba, is_partial(matte[here]), out[here])
+    def __init__(self, image: Image, alpha: NDArray[np.uint8]) -> None:
+        self._image, self._alpha = image, alpha
+        self.grid = Grid.like(image.shape[1], image.shape[0], CELLS)
+        self._edges = self.grid.any(is_partial(alpha))
+        if self._edges.any():
+            rows, columns = self.grid.around(self._edges, WIDE + NARROW)
+            part, pixels = self.grid.part(image, rows, columns)
+            maps = _colors(part.means(pixels), part.means(self.grid.part(alpha, rows, columns)[1]))
+            self._background, self._difference = (self.grid.placed(map_, rows, columns) for map_ in maps)
+
+    def replace(self, pixels: NDArray[np.uint8], band: slice) -> None:
+        """Give the edge pixels of a cut-out these colours, in place. `pixels` are those under one of `grid.bands`."""
+        for window in self.grid.windows_in(band, self._edges):
+            matte = self._alpha[window.rows, window.columns]
+            colors = _unmix(self.grid, self._background, self._difference, self._image, matte, window)
+            rgba = cv2.merge([*cv2.split(colors), matte])
+            cv2.copyTo(rgba, is_partial(matte), pixels[:, window.columns])
 
 
 def is_partial(alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -70,11 +72,11 @@ def _mean(colors: Maps, weight: Maps, radius: int, fallback: Maps) -> Maps:
 
 
 def _unmix(
-    grid: Grid, background: Maps, difference: Maps, image: Image, alpha: NDArray[np.uint8], window: Window
+    grid: Grid, background: Maps, difference: Maps, image: Image, matte: NDArray[np.uint8], window: Window
 ) -> Image:
     """F + alpha (I - alpha F - (1 - alpha) B) at every pixel of a window, with F = B + D: three operations fewer."""
     behind, change = grid.spread(background, window), grid.spread(difference, window)
-    share = shares(alpha[window.rows, window.columns])
+    share = shares(matte)
     rest = np.asarray(cv2.subtract(image[window.rows, window.columns], behind, dtype=cv2.CV_32F), np.float32)
     rest -= share * change
     rest *= share

@@ -1,5 +1,7 @@
 """Cut-outs and composites: nothing of the background stays, no fringe, no loss."""
 
+import io
+
 import cv2
 import numpy as np
 import pytest
@@ -7,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
+from PIL import Image as Pillow
 
-from app.imaging import compose
+from app.imaging import codec, compose
 
 RED, WHITE = np.array([255, 0, 0, 255], np.uint8), np.array([255, 255, 255, 255], np.uint8)
 
@@ -33,6 +36,16 @@ def test_edges_take_the_subjects_color_and_nothing_else_changes() -> None:
     seen = alpha[edge][:, np.newaxis] / 255  # a pixel's colour shows as much as its alpha lets it
     assert (seen * np.abs(pixels[edge][:, :3].astype(int) - [30, 200, 40])).max() <= 10
     assert (seen * np.abs(image[edge].astype(int) - [30, 200, 40])).max() > 40  # what the picture itself would leave
+
+
+@pytest.mark.parametrize("shape", [(700, 900), (5000, 30), (30, 5000), (1, 1)])
+def test_a_file_made_band_by_band_holds_the_cutout(shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(shape[0])
+    image = rng.integers(0, 256, (*shape, 3), np.uint8)
+    soft = np.clip(cv2.resize(rng.normal(128, 300, (9, 9)), shape[::-1]), 0, 255).astype(np.uint8)
+    for alpha in (soft, np.zeros(shape, np.uint8), np.full(shape, 255, np.uint8)):
+        file = codec.encode_png_bands((*shape, 4), compose.cutout_bands(image, alpha))
+        np.testing.assert_array_equal(np.asarray(Pillow.open(io.BytesIO(file))), compose.cutout(image, alpha))
 
 
 def test_the_uploads_own_transparency_multiplies_in() -> None:
