@@ -30,6 +30,7 @@ from app.settings import Settings
 MAX_TEXT_PART = 8 * 1024
 MAX_PARTS = 100
 MAX_NAME = 100
+UNWATCHED_SECONDS = 0.05
 CHARSETS = frozenset({b"utf-8", b"utf8", b"us-ascii", b"ascii", b"iso-8859-1", b"latin1"})
 _SENT = "sent {} times; it is taken once"
 
@@ -272,26 +273,36 @@ def _unquoted(value: bytes) -> bytes:
 
 
 async def _unless_gone(answer: Coroutine[Any, Any, Response], receive: Receive, clock: Clock) -> Response:
-    """The answer, unless the client disconnects first: then its work is dropped and its place is free."""
-    work, left = asyncio.current_task(), asyncio.ensure_future(gone(receive))
+    """The answer, unless the client disconnects first: then its work is dropped and its place is free.
+
+    Whether the client is still there is first looked at after UNWATCHED_SECONDS: answers that take less do without.
+    """
+    work, left = asyncio.current_task(), None
     assert work is not None
 
     def drop(_: object) -> None:
         if not clock.abandoned:  # else it is done, and this came too late to be taken back
             work.cancel()
 
-    left.add_done_callback(drop)
+    def watch() -> None:
+        nonlocal left
+        left = asyncio.ensure_future(gone(receive))
+        left.add_done_callback(drop)
+
+    timer = asyncio.get_running_loop().call_later(UNWATCHED_SECONDS, watch)
     try:
         return await answer
     except asyncio.CancelledError:
-        if left.done():
+        if left is not None and left.done():
             work.uncancel()
             raise Abandoned("the client has gone") from None
         raise
     finally:
         clock.abandon()
-        left.remove_done_callback(drop)
-        left.cancel()
+        timer.cancel()
+        if left is not None:
+            left.remove_done_callback(drop)
+            left.cancel()
 
 
 def _in_pieces(send: Send) -> Send:
