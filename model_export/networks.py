@@ -150,8 +150,13 @@ def with_sharpness(model: keras.Model, sharpness: float) -> keras.Model:
     """
     image = keras.Input(model.input_shape[1:], name="image")
     alpha = model(image)
-    foreground, background = alpha**sharpness, (1 - alpha) ** sharpness
+    foreground, background = _power(alpha, sharpness), _power(1 - alpha, sharpness)
     return keras.Model(image, foreground / (foreground + background), name=model.name)
+
+
+def _power(alpha: Any, exponent: float) -> Any:
+    """alpha ** exponent; onnxruntime multiplies ten times as fast as it raises to a power."""
+    return alpha * alpha if exponent == 2 else alpha**exponent
 
 
 def _alpha_head(features: Any, name: str, enlarge: bool) -> Any:

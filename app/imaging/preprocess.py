@@ -167,13 +167,19 @@ def normalize(canvas: Canvas, spec: PreprocessSpec) -> Tensor:
         low, high = float(tensor.min()), float(tensor.max())
         tensor -= np.float32(low)
         tensor *= np.float32(1 / (high - low) if high > low else 0.0)
+    lines = tensor.reshape(len(tensor), -1)
     if any(spec.mean):
-        tensor -= np.asarray(spec.mean, np.float32)
+        lines -= _along(lines, spec.mean)
     if spec.std != (1.0,):
-        tensor *= 1 / np.asarray(spec.std, np.float32)
+        lines *= 1 / _along(lines, spec.std)
     if spec.layout == "NCHW":
         tensor = np.ascontiguousarray(tensor.transpose(2, 0, 1))
     return tensor[np.newaxis]
+
+
+def _along(lines: NDArray[np.float32], values: Sequence[float]) -> NDArray[np.float32]:
+    """A value a channel, repeated along a line of pixels: numpy is twenty times as slow three numbers at a time."""
+    return np.tile(np.asarray(values, np.float32), lines.shape[1] // len(values))
 
 
 def preprocess(image: Image, spec: PreprocessSpec) -> Tensor:
