@@ -86,6 +86,8 @@ def check(
     from model_export.check_report import as_text, write_sheet
     from model_export.pairs import read_clips
 
+    if sheet is not None and not cv2.haveImageWriter(str(sheet)):
+        raise typer.BadParameter(f"{sheet} has no ending of a picture's, as sheet.png has", param_hint="--sheet")
     report = run(folder, read_clips(clips))
     path = sheet or Path("runs") / "check" / f"{folder.resolve().name}.png"
     write_sheet(report.looks, path)

@@ -43,8 +43,6 @@ class Look:
     width: int
     height: int
     foreground: float
-    thumbnail: Image
-    thumbnail_mask: Mask
     fingerprint: NDArray[np.uint8]
     suspicious: bool
 
@@ -103,19 +101,15 @@ def look_at(pair: Pair) -> tuple[Look | None, list[Finding]]:
         )
         return None, [_split_off_file(text, stops=True)]
     remarks = [Finding(_named(pair), text, stops=False) for text in _remarks(image, mask)]
-    scale = THUMBNAIL / max(image.shape[:2])
-    width, height = (max(1, round(side * scale)) for side in (image.shape[1], image.shape[0]))
-    small = resize(image, width, height)
-    look = Look(
-        pair,
-        *_full_size(pair, image),
-        float((mask >= 128).mean()),
-        small,
-        resize(mask, width, height),
-        fingerprint_of(small),
-        suspicious=bool(remarks),
-    )
+    share = float((mask >= 128).mean())
+    look = Look(pair, *_full_size(pair, image), share, fingerprint_of(thumbnail(image)), suspicious=bool(remarks))
     return look, remarks
+
+
+def thumbnail(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A picture or mask with a longer side of THUMBNAIL pixels."""
+    scale = THUMBNAIL / max(array.shape[:2])
+    return resize(array, max(1, round(array.shape[1] * scale)), max(1, round(array.shape[0] * scale)))
 
 
 def _remarks(image: Image, mask: Mask) -> Iterable[str]:

@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from model_export.check import SHOWN, THUMBNAIL, Finding, Look, Report
+from model_export.check import LOOKED_AT, SHOWN, THUMBNAIL, Finding, Look, Report, thumbnail
+from model_export.data import load_pair
 
 MOST_LINES = 20  # of one kind; the JSON has all
 COLUMNS = 8
@@ -71,9 +72,10 @@ def write_sheet(looks: Sequence[Look], path: Path) -> None:
 
 
 def _overlay(look: Look) -> NDArray[np.uint8]:
-    weight = look.thumbnail_mask[:, :, np.newaxis].astype(np.float32) / 255 * 0.45
-    picture = np.rint(look.thumbnail * (1 - weight) + TINT * weight).astype(np.uint8)
-    outlines, _ = cv2.findContours((look.thumbnail_mask >= 128).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    image, mask = map(thumbnail, load_pair(look.pair, LOOKED_AT))
+    weight = mask[:, :, np.newaxis].astype(np.float32) / 255 * 0.45
+    picture = np.rint(image * (1 - weight) + TINT * weight).astype(np.uint8)
+    outlines, _ = cv2.findContours((mask >= 128).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     return np.asarray(cv2.drawContours(picture, outlines, -1, OUTLINE, 1), np.uint8)
 
 

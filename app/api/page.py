@@ -27,6 +27,7 @@ PAGE_POLICY = f"{DOCS_POLICY}; require-trusted-types-for 'script'"  # Swagger UI
 
 ABOUT_DOCS = re.compile(r"\s*<(\w+) [^>]*data-docs\b[^>]*>.*?</\1>", re.DOTALL)
 
+GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(\.0{1,3})?\s*(,|$))", re.IGNORECASE)  # named, and not with a weight of 0
 TEXT = ("text/", "application/javascript", "application/json", "image/svg")
 
 # Beside what every answer has (`app.api.protect`).
@@ -67,8 +68,9 @@ class _Assets(StaticFiles):
         response = super().file_response(full_path, stat_result, scope, status_code)
         media_type, encodings = str(response.media_type), Headers(scope=scope).get("accept-encoding", "")
         if isinstance(response, FileResponse) and media_type.startswith(TEXT):
-            if "gzip" in encodings:
-                headers = {name: response.headers[name] for name in ("etag", "last-modified")}
+            if GZIP.search(encodings):
+                # Other bytes than the file's: only a weak tag may stand for both (RFC 9110, 8.8.3.3).
+                headers = {"etag": f"W/{response.headers['etag']}", "last-modified": response.headers["last-modified"]}
                 body = _compressed(Path(full_path), stat_result.st_mtime_ns)
                 response = Response(body, media_type=media_type, headers={**headers, "Content-Encoding": "gzip"})
             response.headers["Vary"] = "Accept-Encoding"

@@ -17,6 +17,7 @@ from isal import isal_zlib
 from numpy.typing import NDArray
 
 from app.errors import InvalidOption, PictureTooLarge, UndecodablePicture
+from app.imaging.bands import bands
 from app.imaging.header import Header, sniff, without_texts
 from app.imaging.sizes import Sizing
 
@@ -26,7 +27,6 @@ Pixels = NDArray[np.uint8]
 Stored = NDArray[np.integer[Any] | np.floating[Any]]
 
 LONGEST_SIDE = 65_535  # of a JPEG; far longer pictures would have cells without number in `app.imaging.cells`
-BAND_BYTES = 1 << 18  # of pixels worked on at a time: they stay in a core's cache from one step to the next
 # Named for grey, but only a size: the names with COLOR in them bring a flag for BGR along.
 REDUCED = {2: cv2.IMREAD_REDUCED_GRAYSCALE_2, 4: cv2.IMREAD_REDUCED_GRAYSCALE_4, 8: cv2.IMREAD_REDUCED_GRAYSCALE_8}
 PNG_COLOR = {1: 0, 3: 2, 4: 6}  # channels -> colour type
@@ -153,12 +153,6 @@ def _to_8_bits(pixels: Stored, sample_max: int) -> Pixels:
     raise UndecodablePicture("the picture's samples are neither 8 nor 16 bits deep")
 
 
-def _bands(height: int, row_bytes: int) -> Iterator[slice]:
-    """Slices of rows, each about BAND_BYTES."""
-    rows = max(1, BAND_BYTES // max(1, row_bytes))
-    return (slice(top, min(top + rows, height)) for top in range(0, height, rows))
-
-
 def _split(bgra: Pixels) -> tuple[Pixels, Pixels]:
     image, alpha = np.empty((*bgra.shape[:2], 3), np.uint8), np.empty(bgra.shape[:2], np.uint8)
     cv2.mixChannels([bgra], [image, alpha], [2, 0, 1, 1, 0, 2, 3, 3])
@@ -167,21 +161,21 @@ def _split(bgra: Pixels) -> tuple[Pixels, Pixels]:
 
 def _swap_red_and_blue(image: Pixels) -> Pixels:
     """In place, band by band: OpenCV copies what it converts in place, and a copy of a band stays in the cache."""
-    for rows in _bands(image.shape[0], image.shape[1] * 3):
+    for rows in bands(image):
         cv2.cvtColor(image[rows], cv2.COLOR_BGR2RGB, dst=image[rows])
     return image
 
 
 def _unpremultiply(image: Pixels, alpha: Pixels) -> None:
     """Colours as they were before they were multiplied by alpha, in place."""
-    for rows in _bands(image.shape[0], image.shape[1] * 3):
+    for rows in bands(image):
         planes = [cv2.divide(plane, alpha[rows], scale=255) for plane in cv2.split(image[rows])]
         image[rows] = cv2.merge(planes)
 
 
 def _whiten(image: Pixels, alpha: Pixels) -> None:
     """White where nothing is to be seen, as training has it, whatever the file hides there. In place."""
-    for rows in _bands(image.shape[0], image.shape[1] * 3):
+    for rows in bands(image):
         hidden = cv2.inRange(alpha[rows], 0, 0)
         cv2.bitwise_or(image[rows], cv2.merge([hidden, hidden, hidden]), dst=image[rows])
 
@@ -199,10 +193,10 @@ def encode_png(pixels: Pixels) -> bytes:
     return encode_png_bands(pixels.shape, [pixels])
 
 
-def encode_png_bands(shape: tuple[int, ...], bands: Iterable[Pixels]) -> bytes:
+def encode_png_bands(shape: tuple[int, ...], pieces: Iterable[Pixels]) -> bytes:
     """As `encode_png`, of pixels of that shape that come some rows at a time, from the top.
 
-    A band may be overwritten once the next is asked for. Rows are filtered and compressed a few at a time, so that
+    A piece may be overwritten once the next is asked for. Rows are filtered and compressed a few at a time, so that
     nothing of the picture's own size is allocated and the interpreter is free (isal lets go of it) while others work.
     """
     height, width, channels = (*shape, 1)[:3]
@@ -211,19 +205,19 @@ def encode_png_bands(shape: tuple[int, ...], bands: Iterable[Pixels]) -> bytes:
         *_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, PNG_COLOR[channels], 0, 0, 0)),
     ]
     compressor = isal_zlib.compressobj(1)
-    for rows in _filtered_rows(bands, width * channels):
+    for rows in _filtered_rows(pieces, width * channels):
         if body := compressor.compress(rows):
             parts += _chunk(b"IDAT", body)
     return b"".join([*parts, *_chunk(b"IDAT", compressor.flush()), *_chunk(b"IEND", b"")])
 
 
-def _filtered_rows(bands: Iterable[Pixels], row_bytes: int) -> Iterator[memoryview]:
+def _filtered_rows(pieces: Iterable[Pixels], row_bytes: int) -> Iterator[memoryview]:
     """The bytes that PNG compresses: each row less the one above it, with the filter's number in front."""
     buffer = np.empty((0, 1 + row_bytes), np.uint8)
     above = np.zeros(row_bytes, np.uint8)
-    for band in bands:
-        for part in _bands(len(band), row_bytes):
-            rows = band[part].reshape(-1, row_bytes)
+    for piece in pieces:
+        for part in bands(piece):
+            rows = piece[part].reshape(-1, row_bytes)
             if len(buffer) < len(rows):
                 buffer = np.empty((len(rows), 1 + row_bytes), np.uint8)
                 buffer[:, 0] = UP

@@ -7,14 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.imaging.alpha import Matte
+from app.imaging.bands import bands
 from app.imaging.cells import Grid
 from app.imaging.foreground import CELLS, EdgeColors, is_partial, shares
 from app.imaging.preprocess import Image, resize
 
 Cutout = NDArray[np.uint8]
 """(H, W, 4) uint8 RGBA with straight alpha; RGB is 0 where alpha is 0."""
-
-BAND_BYTES = 1 << 18  # of pixels worked on at a time: they stay in a core's cache from one step to the next
 
 
 def times(alpha: Matte, own: Matte | None) -> Matte:
@@ -57,7 +56,7 @@ def _cut(image: Image, alpha: Matte, pixels: Cutout) -> None:
     columns = _occupied(alpha)
     pixels[:, : columns.start] = pixels[:, columns.stop :] = 0
     if columns.stop > columns.start:
-        for rows in _bands(pixels):
+        for rows in bands(pixels):
             matte, here = alpha[rows, columns], pixels[rows, columns]
             cv2.cvtColor(cv2.copyTo(image[rows, columns], matte), cv2.COLOR_RGB2RGBA, dst=here)
             cv2.insertChannel(matte, here, 3)
@@ -126,7 +125,7 @@ def resize_cutout(pixels: Cutout, width: int, height: int) -> Cutout:
 def _over(pixels: Cutout, background: Image) -> Image:
     """The cut-out over an opaque background (H, W, 3), in place: solid pixels are copied, only the others mixed."""
     alpha = _alpha(pixels)
-    for rows in _bands(pixels):
+    for rows in bands(pixels):
         solid = cv2.inRange(alpha[rows], 255, 255)
         if cv2.hasNonZero(solid):
             rest, behind = cv2.bitwise_not(solid), cv2.split(background[rows])
@@ -153,7 +152,7 @@ def _edges(alpha: Matte) -> Iterator[tuple[slice, slice]]:
 def _on_translucent(pixels: Cutout, color: NDArray[np.uint8]) -> Cutout:
     """Over a colour that is itself see-through (Porter, Duff 1984), straight alpha in and out."""
     composite = np.empty_like(pixels)
-    for rows in _bands(pixels):
+    for rows in bands(pixels):
         here = np.asarray(pixels[rows], np.float32)
         own = here[:, :, 3:]
         rest = (255 - own) * np.float32(color[3] / 255)
@@ -168,10 +167,3 @@ def _occupied(alpha: Matte) -> slice:
     """The columns from the first to the last that hold anything; none where nothing does."""
     columns = np.flatnonzero(alpha.max(axis=0))
     return slice(int(columns[0]), int(columns[-1]) + 1) if len(columns) else slice(0, 0)
-
-
-def _bands(pixels: NDArray[np.uint8]) -> Iterator[slice]:
-    """Slices of rows of about BAND_BYTES."""
-    height, row_bytes = pixels.shape[0], max(1, pixels[:1].nbytes)
-    step = max(1, BAND_BYTES // row_bytes)
-    return (slice(top, min(top + step, height)) for top in range(0, height, step))

@@ -15,7 +15,7 @@ export function hasKey() {
   return key !== "";
 }
 
-/** `code` is the problem's, or `network`, `unreadable_file`; `detail` is the server's sentence, in English. */
+/** `code` is the problem's, or one of this page's: `network`, `unreadable_file`, `empty_file`, `undecodable_answer`; `detail` is the server's sentence, in English. */
 export class Problem extends Error {
   constructor(code, detail = "") {
     super(detail || code);

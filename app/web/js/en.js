@@ -122,6 +122,7 @@ export default {
   "problem.network": "The server can’t be reached. Is it running?",
   "problem.empty_file": "The file is empty.",
   "problem.empty_picture": "The picture has no width or no height.",
+  "problem.undecodable_answer": "The cut-out is there, but this browser can’t show it. A smaller picture may work.",
   "problem.unreadable_file": "The file can’t be read from this device any more.",
   "problem.other": "The server did not take this picture.",
 };

@@ -1,5 +1,7 @@
 /** One picture on the page, from the file that was added to the answer. */
 
+import { Problem } from "./api.js";
+
 const THUMB = 168;
 const PREVIEW = 640;
 
@@ -36,7 +38,9 @@ export class Picture {
     const image = new Image();
     image.src = url;
     try {
-      await image.decode();
+      await image.decode().catch(() => {
+        throw new Problem("undecodable_answer");
+      });
       signal.throwIfAborted(); // a newer answer may be here already, or the picture gone
     } catch (error) {
       URL.revokeObjectURL(url);

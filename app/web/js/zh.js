@@ -122,6 +122,7 @@ export default {
   "problem.network": "无法连接服务器，它在运行吗？",
   "problem.empty_file": "这个文件是空的。",
   "problem.empty_picture": "图片的宽或高为零。",
+  "problem.undecodable_answer": "抠图已完成，但此浏览器无法显示，换小一点的图片也许可以。",
   "problem.unreadable_file": "无法再从本机读取这个文件。",
   "problem.other": "服务器没有接受这张图片。",
 };
