@@ -115,6 +115,11 @@ class Grid:
         ]
         return Grid(self.side, view.shape[1], view.shape[0]), view
 
+    @property
+    def _gap(self) -> int:
+        """Cells that make BLOCK pixels."""
+        return max(1, BLOCK // self.side)
+
     def placed(self, maps: Maps, rows: slice, columns: slice) -> Maps:
         """Maps of some rows and columns of cells as maps of all of them, 0 elsewhere."""
         whole = np.zeros((*self.shape, *maps.shape[2:]), np.float32)
@@ -123,8 +128,7 @@ class Grid:
 
     def bands(self) -> Iterator[slice]:
         """Rows of cells, from the top, that the blocks of `windows` are as high as."""
-        gap = max(1, BLOCK // self.side)
-        depth = max(gap, AREA // self.width // self.side)
+        depth = max(self._gap, AREA // self.width // self.side)
         return (slice(top, min(top + depth, self.shape[0])) for top in range(0, self.shape[0], depth))
 
     def windows(self, wanted: NDArray[np.bool_]) -> Iterator[Window]:
@@ -133,9 +137,8 @@ class Grid:
 
     def windows_in(self, band: slice, wanted: NDArray[np.bool_]) -> Iterator[Window]:
         """Those in one of `bands`."""
-        gap = max(1, BLOCK // self.side)
-        longest = max(4 * gap, AREA // self.height // self.side)
-        for left, right in _runs(np.any(wanted[band], axis=0), gap, longest):
+        longest = max(4 * self._gap, AREA // self.height // self.side)
+        for left, right in _runs(np.any(wanted[band], axis=0), self._gap, longest):
             yield Window(
                 band,
                 slice(left, right),
