@@ -66,9 +66,13 @@ class Settings(BaseSettings):
         16 * 1024, ge=1, description="slowest body (408) and slowest reader (cut off) that are put up with beyond 5 s"
     )
     keep_alive_seconds: int = Field(
-        5, ge=0, le=DAY, description="time that a connection may idle; longer than a proxy in front keeps its own"
+        125, ge=0, le=DAY, description="time that a connection may idle; longer than a proxy in front keeps its own"
     )
-    connections: int = Field(900, ge=1, description="connections of a process; those beyond are closed at once")
+    connections: int = Field(
+        900,
+        ge=1,
+        description="connections of a process; one more closes the one that has idled longest, or is closed itself",
+    )
     drain_seconds: float = Field(20, ge=0, le=DAY, description="time for requests in flight to finish after SIGTERM")
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (), description="keys that callers must send, separated by commas; none: everybody may call"

@@ -19,7 +19,14 @@ from tests.stand_ins import bright_predictors
 def live(settings: Settings, fetcher: UrlFetcher | None = None) -> Iterator[tuple[str, FastAPI]]:
     """The address to call, without a slash at its end, and the app behind it."""
     app = create_app(settings, bright_predictors, fetcher)
-    server = uvicorn.Server(uvicorn.Config(app, http=http_protocol(settings), ws="none", log_level="error"))
+    config = uvicorn.Config(
+        app,
+        http=http_protocol(settings),
+        ws="none",
+        log_level="error",
+        timeout_keep_alive=settings.keep_alive_seconds,
+    )
+    server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:  # calls wait in its queue until the server is up
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()

@@ -7,6 +7,7 @@ And requests that ask to go on in another protocol, as Java's HTTP client does w
 with its head, whose body would then be read as the next one.
 """
 
+import math
 import uuid
 from asyncio import AbstractEventLoop, BaseTransport, TimerHandle, Transport
 from collections.abc import Callable
@@ -26,6 +27,7 @@ UNFINISHED_BYTES = 512 * 1024  # of reads that left a head unfinished; uvloop re
 PIPELINED = 16
 CHUNK = 128 * 1024  # an answer is handed over in pieces of this size, each when the last one has nearly gone
 GRACE_SECONDS = 5.0
+LAST_LOOK_SECONDS = 0.005
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ class Connection(HttpToolsProtocol):
         super().connection_made(cast(Transport, own))
         self._head.start(self._limits.head_seconds)
         if len(self.connections) > self._limits.connections:
-            self._cut_off()
+            self._make_room()
 
     def connection_lost(self, exc: Exception | None) -> None:
         for timer in (self._head, self._rest, self._reader):
@@ -142,6 +144,27 @@ class Connection(HttpToolsProtocol):
             # What came belongs to no request, as an empty line or the rest of a body whose answer was early, and it
             # stopped uvicorn's own timer for idle connections.
             self._head.start(self._limits.head_seconds)
+
+    def _make_room(self) -> None:
+        """Of too many connections, the one that has idled longest goes, else this one."""
+        others = cast(set[Connection], self.connections)
+        idle = min(others, key=Connection._idle_until)
+        if idle._idle_until() < math.inf:
+            idle.transport.close()
+        else:
+            self._cut_off()
+
+    def _idle_until(self) -> float:
+        """When this connection would be closed; infinity for one that is at work or closing."""
+        timer = self.timeout_keep_alive_task
+        if timer is None or not self._body_complete or self.transport.is_closing():
+            return math.inf
+        return timer.when()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Not before what has come by now is read: on a busy server it may be the next request."""
+        close = super().timeout_keep_alive_handler
+        self.timeout_keep_alive_task = self.loop.call_later(LAST_LOOK_SECONDS, close)
 
     def _refuse(self, why: str) -> None:
         """Now, or once the requests before it have their answers (RFC 9112, 9.3.2)."""

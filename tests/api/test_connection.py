@@ -3,13 +3,14 @@
 import asyncio
 import http.client
 import json
+import logging
 import re
 import select
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 
 import numpy as np
 import pytest
@@ -196,17 +197,83 @@ def test_a_body_that_goes_on_after_its_answer_is_not_read_for_ever(strict_port: 
 
 
 def test_connections_beyond_the_limit_are_closed_and_the_others_served(port: int) -> None:
-    held = []
+    held = [connected(port) for _ in range(LIMITS.connections)]
     try:
-        for _ in range(LIMITS.connections):
-            held.append(connected(port))
-            held[-1].sendall(GET)
-            assert held[-1].recv(65536).startswith(b"HTTP/1.1 200")
+        for connection in held:
+            connection.sendall(GET[:-2])
         with closing(connected(port)) as one_more:
             assert until_closed(one_more) == b""
+        for connection in held:
+            connection.sendall(b"\r\n")
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200")
     finally:
         for connection in held:
             connection.close()
+
+
+def test_whoever_has_idled_longest_makes_room(port: int) -> None:
+    held = []
+    try:
+        for _ in range(LIMITS.connections + 1):
+            held.append(connected(port))
+            held[-1].sendall(GET)
+            assert held[-1].recv(65536).startswith(b"HTTP/1.1 200")
+        for connection in held:
+            with suppress(ConnectionError):
+                connection.sendall(GET)
+        answers = [received(connection) for connection in held]
+    finally:
+        for connection in held:
+            connection.close()
+    closed = [number for number, answer in enumerate(answers) if answer == b""]
+    assert len(closed) == 1
+    assert closed[0] < LIMITS.connections / 2  # the moments of several may be the same millisecond
+    assert all(answer.startswith(b"HTTP/1.1 200") for answer in answers if answer)
+
+
+def test_a_request_that_came_in_time_is_answered_however_late_it_is_read() -> None:
+    """The server is busy with what others sent while a connection's time runs out, whose next request has come."""
+    stalled, seconds = threading.Event(), 1
+
+    def stall(record: logging.LogRecord) -> bool:
+        stalled.set()
+        return threading.Event().wait(1.5 * seconds)
+
+    with (
+        serving(Settings(threads=1, queue=1, keep_alive_seconds=seconds)) as (port, _),
+        closing(connected(port)) as waiting,
+        closing(connected(port)) as busy,
+        listened_to(stall),
+    ):
+        waiting.sendall(GET)
+        assert waiting.recv(65536).startswith(b"HTTP/1.1 200")
+        busy.sendall(b"no HTTP\r\n\r\n")
+        assert stalled.wait(PATIENCE)
+        waiting.sendall(GET)
+        assert waiting.recv(65536).startswith(b"HTTP/1.1 200")
+        assert until_closed(waiting) == b""
+
+
+@contextmanager
+def listened_to(listener: Callable[[logging.LogRecord], bool]) -> Iterator[None]:
+    """Called with each line of the server's log where it is written, which holds the server up."""
+    logger = logging.getLogger("uvicorn.error")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    logger.addFilter(listener)
+    try:
+        yield
+    finally:
+        logger.removeFilter(listener)
+        logger.setLevel(level)
+
+
+def received(connection: socket.socket) -> bytes:
+    """One answer; nothing where the server has closed, however."""
+    try:
+        return connection.recv(65536)
+    except ConnectionError:
+        return b""
 
 
 def test_a_reader_that_does_not_read_holds_its_place_and_is_cut_off() -> None:
