@@ -6,14 +6,15 @@ import ipaddress
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Coroutine
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 from urllib.parse import unquote_plus
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from pydantic import BaseModel, ValidationError
 from python_multipart.multipart import parse_options_header
-from starlette.datastructures import FormData, Headers
+from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -32,6 +33,7 @@ MAX_PARTS = 100
 MAX_NAME = 100
 UNWATCHED_SECONDS = 0.05
 CHARSETS = frozenset({b"utf-8", b"utf8", b"us-ascii", b"ascii", b"iso-8859-1", b"latin1"})
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 _SENT = "sent {} times; it is taken once"
 
 
@@ -56,8 +58,8 @@ class UploadRoute(APIRoute):
             await services.refusals.wait(scope, receive)
             raise
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handler, large_texts = super().get_route_handler(), self.large_texts
+    def get_route_handler(self) -> Handler:
+        handler, large_texts = self.get_form_handler(), self.large_texts
 
         async def read_then_handle(request: Request) -> Response:
             services = services_of(request.app)
@@ -76,13 +78,38 @@ class UploadRoute(APIRoute):
 
         return read_then_handle
 
+    def get_form_handler(self) -> Handler:
+        """What answers a request whose form has been read."""
+        return super().get_route_handler()
+
     def check(self, request: "_Upload", form: FormData) -> None:
         """Raises MalformedRequest or RequestValidationError for what FastAPI would pass over without a word."""
 
 
 class StrictRoute(UploadRoute):
     """A route that refuses what it does not understand: bodies that are no form, options in the address, and whatever
-    comes twice."""
+    comes twice. Its endpoint is a coroutine that takes the `request` and, as a model, its `form`."""
+
+    def get_form_handler(self) -> Handler:
+        """The form's model is filled in at once. FastAPI takes every field on its own, in Python: a fifth of the time
+        that the event loop has for a request."""
+        assert self.body_field is not None
+        endpoint = cast(Callable[..., Coroutine[Any, Any, Response]], self.endpoint)
+        model = cast(type[BaseModel], self.body_field.field_info.annotation)
+
+        async def answer(request: Request) -> Response:
+            form = await request.form()
+            try:
+                fields = model.model_validate(
+                    {name: value for name, value in form.items() if not _is_left_empty(value)}
+                )
+            except ValidationError as error:
+                raise RequestValidationError(
+                    [{**item, "loc": ("body", *item["loc"])} for item in error.errors(include_url=False)], body=form
+                ) from None
+            return await endpoint(request, form=fields)
+
+        return answer
 
     def check(self, request: "_Upload", form: FormData) -> None:
         if request.received and not form:
@@ -206,6 +233,11 @@ class _MultiPart(MultiPartParser):
             self.items.append((part.field_name, part.data.decode("latin-1")))
         else:
             super().on_part_end()
+
+
+def _is_left_empty(value: UploadFile | str) -> bool:
+    """As browsers send what nobody has filled in or chosen."""
+    return value == "" or (isinstance(value, UploadFile) and value.filename == "" and value.size == 0)
 
 
 def _check_name(name: str) -> None:
