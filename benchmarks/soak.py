@@ -201,6 +201,7 @@ def table(report: dict[str, Any], minutes: float) -> str:
                 (f"{name}: answers by status", _counted(load["statuses"])),
             )
         ),
+        ("ten times the arrivals: cores that sending them takes", str(over["generator_cores"])),
         ("memory, MB: at start, after 100, after all", f"{flat['at_start']}, {flat['after_100']}, {flat['after_all']}"),
         ("memory, MB, by twentieths of saturation", ", ".join(map(str, full["rss_mb"]))),
         ("memory, MB, by twentieths of ten times the callers", ", ".join(map(str, crowd["rss_mb"]))),
@@ -219,15 +220,17 @@ def _counted(counts: dict[str, int]) -> str:
 
 def overload(server: Server, food: Diet, rate: float, seconds: float) -> dict[str, Any]:
     """Arrivals at a fixed rate whatever the answers, on as many connections as that takes."""
+    cpu = time.process_time()
     with watched(server) as samples:
         exchanges, skipped, ended = run(_arrivals(server.port, food, rate, seconds))
-    started = ended - seconds
+    started, cpu = ended - seconds, time.process_time() - cpu
     inside = [exchange for exchange in exchanges if exchange.ended <= ended]
     return {
         "seconds": seconds,
         "offered_per_second": round(rate, 1),
         "sent": len(exchanges),
         "not_sent_for_want_of_connections": skipped,
+        "generator_cores": round(cpu / seconds, 2),
         "statuses": statuses(exchanges),
         "successes_per_second": round(throughput(inside, started, ended), 2),
         **percentiles(exchanges),
