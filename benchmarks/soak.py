@@ -5,7 +5,8 @@
 
 Phases, each bounded: memory after 100 and after 1,000 pictures of 1 MP; then `--minutes` of mixed sizes with 5 %
 rubbish, a third of them each at saturation (as many callers as places), with a crowd (ten times as many callers, who
-ask again at once when they are refused) and with arrivals at ten times the saturated rate; a worker killed with -9
+ask again at once when they are refused) and with arrivals at ten times the saturated rate, in turn, as a machine is not
+equally fast for minutes; a worker killed with -9
 under load; senders that dribble and readers that don't read. Resident memory is taken every second. Loopback only.
 Prints a JSON summary with a verdict for each promise; `--out` gets it as a table.
 Expected: every verdict true (413, 415 and 422 are the answers to rubbish).
@@ -19,11 +20,13 @@ import random
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -53,6 +56,8 @@ MOST_CONNECTIONS = 800  # fewer than a server takes
 SLOW_SENDERS = 50
 SLOW_SECONDS = 14.0  # longer than the server gives a sender for a head or a body
 UPLOAD_SECONDS = 3
+ROUNDS = 5
+SERIES = ("statuses", "rss_mb")
 STREAMED = 1024 * 1024
 
 
@@ -77,13 +82,7 @@ def main() -> None:
         report["places"] = places
         mixed = [food.draw(rng) for _ in range(200)]
         report["memory"] = memory(server, one_mp, options.pictures)
-        third = 20 * options.minutes
-        report["saturation"] = saturated = saturation(server, mixed, places, third)
-        report["crowd"] = saturation(server, mixed, FACTOR * places, third)
-        report["overload"] = overload(server, food, FACTOR * saturated["answers_per_second"], third)
-        for kind in ("crowd", "overload"):
-            share = report[kind]["successes_per_second"] / saturated["successes_per_second"]
-            report[kind]["of_saturation"] = round(share, 3)
+        report |= in_turn(server, food, mixed, places, 20 * options.minutes / ROUNDS)
         report["killed_worker"] = killed_worker(server, one_mp, 4)
         report["slow_senders"] = run(slow_senders(server.port, one_mp))
         report["slow_readers"] = slow_readers(server, one_mp)
@@ -93,6 +92,29 @@ def main() -> None:
     if options.out is not None:
         options.out.write_text(table(report, options.minutes))
     raise SystemExit(not all(report["verdicts"].values()))
+
+
+def in_turn(server: Server, food: Diet, mixed: Sequence[bytes], places: int, seconds: float) -> dict[str, Any]:
+    """Saturation, crowd and overload, so many seconds each, ROUNDS times; what the last two left of the first."""
+    rounds: dict[str, list[dict[str, Any]]] = {"saturation": [], "crowd": [], "overload": []}
+    for _ in range(ROUNDS):
+        full = saturation(server, mixed, places, seconds)
+        rounds["saturation"].append(full)
+        rounds["crowd"].append(saturation(server, mixed, FACTOR * places, seconds))
+        rounds["overload"].append(overload(server, food, FACTOR * full["answers_per_second"], seconds))
+    report = {kind: together(loads) for kind, loads in rounds.items()}
+    for kind in ("crowd", "overload"):
+        share = report[kind]["successes_per_second"] / report["saturation"]["successes_per_second"]
+        report[kind]["of_saturation"] = round(share, 3)
+    return report
+
+
+def together(loads: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Rounds of one kind as one: counts and samples of all, rates and times as their mean."""
+    statuses_of_all = sum((Counter(load["statuses"]) for load in loads), Counter[str]())
+    means = {name: round(fmean(load[name] for load in loads), 2) for name in loads[0] if name not in SERIES}
+    samples = [sample for load in loads for sample in load["rss_mb"]]
+    return {**means, "statuses": dict(sorted(statuses_of_all.items())), "rss_mb": _twentieths(samples)}
 
 
 def verdicts(report: dict[str, Any]) -> dict[str, bool]:
@@ -145,7 +167,7 @@ def saturation(server: Server, requests: Sequence[bytes], callers: int, seconds:
         "cpu_ms_per_answer": round(1000 * (server.cpu_seconds - cpu) / max(1, len(load.exchanges)), 1),
         "statuses": statuses(load.exchanges),
         **percentiles(load.exchanges),
-        "rss_mb": _twentieths(samples),
+        "rss_mb": samples,
     }
 
 
@@ -234,7 +256,7 @@ def overload(server: Server, food: Diet, rate: float, seconds: float) -> dict[st
         "statuses": statuses(exchanges),
         "successes_per_second": round(throughput(inside, started, ended), 2),
         **percentiles(exchanges),
-        "rss_mb": _twentieths(samples),
+        "rss_mb": samples,
         "peak_rss_mb": round(server.peak_rss_mb, 1),
     }
 
