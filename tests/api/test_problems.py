@@ -107,6 +107,22 @@ def test_a_missing_file_and_a_broken_form_are_told_apart(client: TestClient) -> 
     assert (broken.status_code, broken.json()["code"]) == (400, "malformed_request")
 
 
+@pytest.mark.parametrize(("chosen", "status", "code"), [(PICTURE, 200, None), (b"", 422, "missing_field")])
+def test_fields_that_a_browser_sends_empty_are_left_out(
+    client: TestClient, chosen: bytes, status: int, code: str | None
+) -> None:
+    """A browser sends texts that nobody filled in, and files that nobody chose without a name."""
+
+    def part(name: str, more: bytes, body: bytes = b"") -> bytes:
+        return b'--b\r\nContent-Disposition: form-data; name="%s"%s\r\n\r\n%s\r\n' % (name.encode(), more, body)
+
+    form = part("file", b'; filename="x.png"' if chosen else b'; filename=""', chosen)
+    form += part("threshold", b"") + part("size", b"") + part("background_image", b'; filename=""') + b"--b--\r\n"
+    answer = client.post("/cutout", content=form, headers={"content-type": "multipart/form-data; boundary=b"})
+    assert answer.status_code == status
+    assert code is None or answer.json()["code"] == code
+
+
 @pytest.mark.parametrize("missing", [1, 4, 20, 200])
 def test_a_form_that_is_cut_off_is_called_so(client: TestClient, missing: int) -> None:
     form = b'--b\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\n' + encoded(disc()) + b"\r\n--b--"
