@@ -6,9 +6,9 @@
 Phases, each bounded: memory after 100 and after 1,000 pictures of 1 MP; then `--minutes` of mixed sizes with 5 %
 rubbish, a third of them each at saturation (as many callers as places), with a crowd (ten times as many callers, who
 ask again at once when they are refused) and with arrivals at ten times the saturated rate, in turn, as a machine is not
-equally fast for minutes; a worker killed with -9
-under load; senders that dribble and readers that don't read. Resident memory is taken every second. Loopback only.
-Prints a JSON summary with a verdict for each promise; `--out` gets it as a table.
+equally fast for minutes; a worker killed with -9 under load; senders that dribble and readers that don't read. Resident
+memory is taken every second. Loopback only. Prints a JSON summary with a verdict for each promise; `--out` gets it as a
+table.
 Expected: every verdict true (413, 415 and 422 are the answers to rubbish).
 """
 
@@ -57,6 +57,7 @@ SLOW_SENDERS = 50
 SLOW_SECONDS = 14.0  # longer than the server gives a sender for a head or a body
 UPLOAD_SECONDS = 3
 ROUNDS = 5
+COUNTS = ("sent", "not_sent_for_want_of_connections")
 SERIES = ("statuses", "rss_mb")
 STREAMED = 1024 * 1024
 
@@ -112,9 +113,10 @@ def in_turn(server: Server, food: Diet, mixed: Sequence[bytes], places: int, sec
 def together(loads: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Rounds of one kind as one: counts and samples of all, rates and times as their mean."""
     statuses_of_all = sum((Counter(load["statuses"]) for load in loads), Counter[str]())
+    sums = {name: sum(load[name] for load in loads) for name in COUNTS if name in loads[0]}
     means = {name: round(fmean(load[name] for load in loads), 2) for name in loads[0] if name not in SERIES}
     samples = [sample for load in loads for sample in load["rss_mb"]]
-    return {**means, "statuses": dict(sorted(statuses_of_all.items())), "rss_mb": _twentieths(samples)}
+    return {**means, **sums, "statuses": dict(sorted(statuses_of_all.items())), "rss_mb": _twentieths(samples)}
 
 
 def verdicts(report: dict[str, Any]) -> dict[str, bool]:
@@ -257,7 +259,6 @@ def overload(server: Server, food: Diet, rate: float, seconds: float) -> dict[st
         "successes_per_second": round(throughput(inside, started, ended), 2),
         **percentiles(exchanges),
         "rss_mb": samples,
-        "peak_rss_mb": round(server.peak_rss_mb, 1),
     }
 
 

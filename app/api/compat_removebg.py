@@ -38,7 +38,7 @@ from app.api.removebg_schemas import (
 )
 from app.api.routes import ANSWER_HEADERS, picture_response
 from app.api.services import clock_of, services_of
-from app.api.uploads import UploadRoute, check_length
+from app.api.uploads import UploadRoute, check_length, is_left_empty
 from app.clock import Clock
 from app.errors import DownloadFailed, InvalidOption, InvalidUrl, MalformedRequest
 from app.imaging.arrange import fitting_size
@@ -427,15 +427,13 @@ async def _fields(request: Request) -> Fields:
         return await asyncio.to_thread(_json_fields, await request.body())
     fields: dict[str, str | bytes] = {}
     for name, value in (await request.form()).multi_items():
-        if name not in RemoveBgMultipart.model_fields:
+        if name not in RemoveBgMultipart.model_fields or is_left_empty(value):
             continue
         if isinstance(value, UploadFile):
-            content = await value.read()
+            fields[name] = content = await value.read()
             if name not in PICTURES:
                 check_length(name, len(content))
-            if content or value.filename:
-                fields[name] = content
-        elif value:
+        else:
             fields[name] = value.encode("latin-1") if name in PICTURES else value
     return fields
 

@@ -100,9 +100,7 @@ class StrictRoute(UploadRoute):
         async def answer(request: Request) -> Response:
             form = await request.form()
             try:
-                fields = model.model_validate(
-                    {name: value for name, value in form.items() if not _is_left_empty(value)}
-                )
+                fields = model.model_validate({name: value for name, value in form.items() if not is_left_empty(value)})
             except ValidationError as error:
                 raise RequestValidationError(
                     [{**item, "loc": ("body", *item["loc"])} for item in error.errors(include_url=False)], body=form
@@ -235,7 +233,7 @@ class _MultiPart(MultiPartParser):
             super().on_part_end()
 
 
-def _is_left_empty(value: UploadFile | str) -> bool:
+def is_left_empty(value: UploadFile | str) -> bool:
     """As browsers send what nobody has filled in or chosen."""
     return value == "" or (isinstance(value, UploadFile) and value.filename == "" and value.size == 0)
 

@@ -83,6 +83,11 @@ def connected(port: int) -> socket.socket:
     return socket.create_connection(("127.0.0.1", port), PATIENCE)
 
 
+def get_livez(connection: socket.socket) -> None:
+    connection.sendall(GET)
+    assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+
+
 @pytest.mark.parametrize("start", [b"", b"GET /livez HT", b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Slow: "])
 def test_a_head_that_does_not_end_is_cut_off(port: int, start: bytes) -> None:
     with closing(connected(port)) as slow:
@@ -216,8 +221,7 @@ def test_whoever_has_idled_longest_makes_room(port: int) -> None:
     try:
         for _ in range(LIMITS.connections + 1):
             held.append(connected(port))
-            held[-1].sendall(GET)
-            assert held[-1].recv(65536).startswith(b"HTTP/1.1 200")
+            get_livez(held[-1])
         for connection in held:
             with suppress(ConnectionError):
                 connection.sendall(GET)
@@ -245,12 +249,10 @@ def test_a_request_that_came_in_time_is_answered_however_late_it_is_read() -> No
         closing(connected(port)) as busy,
         listened_to(stall),
     ):
-        waiting.sendall(GET)
-        assert waiting.recv(65536).startswith(b"HTTP/1.1 200")
+        get_livez(waiting)
         busy.sendall(b"no HTTP\r\n\r\n")
         assert stalled.wait(PATIENCE)
-        waiting.sendall(GET)
-        assert waiting.recv(65536).startswith(b"HTTP/1.1 200")
+        get_livez(waiting)
         assert until_closed(waiting) == b""
 
 
