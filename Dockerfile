@@ -8,9 +8,10 @@ COPY requirements/server.txt /build/
 RUN python -m pip --python /opt/venv/bin/python install --no-cache-dir --no-compile --require-hashes -r /build/server.txt \
     && find /opt/venv \( -name 'libonnxruntime.so*' -o -type d -name tests \) -prune -exec rm -rf {} +
 COPY app /srv/cutout/app
+COPY cutout /srv/cutout/cutout
 # Bytecode of just what the server imports: a read-only container can't write any, and would compile at every start.
 RUN cd /srv/cutout && /opt/venv/bin/python -c "\
-import app.__main__, app.main, app.inference.onnx_predictor, pythonjsonlogger.json, uvicorn.loops.uvloop, \
+import app.__main__, app.main, cutout.inference.onnx_predictor, pythonjsonlogger.json, uvicorn.loops.uvloop, \
 uvicorn.protocols.http.httptools_impl, uvicorn.lifespan.on"
 
 FROM python:3.11-slim-bookworm
@@ -23,6 +24,7 @@ ENV PATH=/opt/venv/bin:$PATH \
 WORKDIR /srv/cutout
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /srv/cutout/app app
+COPY --from=build /srv/cutout/cutout cutout
 COPY LICENSE ./
 COPY models models
 USER 10001:10001

@@ -18,11 +18,12 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 from uvicorn.supervisors.multiprocess import Process
 
-from app import metrics
-from app.api.connection import http_protocol
-from app.explain import explain
-from app.logs import log_config
-from app.settings import Settings, variable
+from cutout.explain import explain
+from cutout.system.logs import log_config
+
+from . import metrics
+from .server.connection import http_protocol
+from .settings import Settings, variable
 
 log = logging.getLogger("cutout")
 
@@ -61,7 +62,7 @@ def main() -> None:
     settings = read_settings()
     listening = listen(settings.host, settings.port)
     config = uvicorn.Config(
-        "app.main:from_environment",
+        f"{__package__}.main:from_environment",
         factory=True,
         http=http_protocol(settings),
         ws="none",

@@ -10,24 +10,28 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 from uvicorn.config import STARTUP_FAILURE
 
-from app import __version__
-from app.api import auth, compat_rembg, compat_removebg, docs, health, models, page, problems, protect, routes, schema
-from app.api.fetch import UrlFetcher
-from app.api.observe import Observe
-from app.api.pace import Pace
-from app.api.rates import RateLimit
-from app.api.services import Services
-from app.api.traces import provider_from_environment, telemetry
-from app.cores import usable_cores
-from app.errors import CutoutError
-from app.inference.predictor import Predictor
-from app.inference.registry import Registry, load_all
-from app.logs import hush_decoders, leave_out_unused
-from app.metrics import Metrics
-from app.process import prepare_for_pictures
-from app.remover import Remover
-from app.settings import Settings
-from app.workers import Room, Workers
+from cutout import __version__
+from cutout.errors import CutoutError
+from cutout.inference.predictor import Predictor
+from cutout.inference.registry import Registry, load_all
+from cutout.remover import Remover
+from cutout.system.cores import usable_cores
+from cutout.system.logs import hush_decoders, leave_out_unused
+from cutout.system.process import prepare_for_pictures
+
+from .admission.pace import Pace
+from .admission.rates import RateLimit
+from .admission.workers import Room, Workers
+from .api import auth, docs, health, openapi, page, problems, protect
+from .api.compat import rembg
+from .api.compat.removebg import routes as removebg
+from .api.native import models, routes
+from .api.observe import Observe
+from .api.services import Services
+from .api.traces import provider_from_environment, telemetry
+from .fetch import UrlFetcher
+from .metrics import Metrics
+from .settings import Settings
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -43,7 +47,7 @@ log = logging.getLogger("cutout")
 def load_bundles(settings: Settings) -> list[Predictor]:
     """Every bundle of the settings, loaded, checked against its golden sample, and so warm. Raises BundleError or
     ProviderMissing."""
-    from app.inference.onnx_predictor import load_predictor
+    from cutout.inference.onnx_predictor import load_predictor
 
     return load_all(
         settings.models, lambda bundle: load_predictor(bundle, settings.intra_op_threads, settings.providers)
@@ -97,7 +101,7 @@ def create_app(
     app.add_middleware(Observe, metrics=metrics, traces=traces)
     protect.protect_answers(app, settings)
     problems.install(app)
-    for router in (routes.router, compat_rembg.router, compat_removebg.router):  # first, as they are looked up in turn
+    for router in (routes.router, rembg.router, removebg.router):  # first, as they are looked up in turn
         app.include_router(router, dependencies=auth.documented(settings))
     for router in (page.router, models.router, health.router):
         app.include_router(router)
@@ -105,7 +109,7 @@ def create_app(
         app.include_router(health.metrics_router)
     if settings.docs:
         app.include_router(docs.router)
-    schema.install(app)
+    openapi.install(app)
     app.mount("/assets", page.assets(), name="assets")
     return app
 

@@ -13,6 +13,8 @@ MIB = 1024 * 1024
 DAY = 24 * 60 * 60
 OTHERS = frozenset({"CUTOUT_BIND", "CUTOUT_CPUS", "CUTOUT_MEMORY", "CUTOUT_PROMETHEUS_PORT", "CUTOUT_SERVER"})
 """What the compose files and the command line read, and a server may find in its environment."""
+CHUNK = 128 * 1024  # an answer is handed over in pieces of this size, each when the last one has nearly gone
+GRACE_SECONDS = 5.0  # before a body or a reader has to keep `min_bytes_per_second`
 CLIENT_KEY = "CUTOUT_API_KEY"
 Provider = Literal["cpu", "cuda", "tensorrt", "openvino", "migraphx"]
 SHIPPED_MODELS = Path(__file__).parent.parent / "models"

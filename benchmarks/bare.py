@@ -13,16 +13,16 @@ import threading
 import time
 from pathlib import Path
 
-from app.imaging import alpha as alphas
-from app.imaging import codec, compose
-from app.inference.onnx_predictor import load_predictor
-from app.inference.predictor import Predictor
-from app.inference.registry import Registry, load_all
 from app.main import threads
-from app.process import prepare_for_pictures
 from app.settings import Settings
 from benchmarks.load import Exchange
 from benchmarks.servers import peak_rss_mb
+from cutout.imaging import alpha as alphas
+from cutout.imaging import codec, compose
+from cutout.inference.onnx_predictor import load_predictor
+from cutout.inference.predictor import Predictor
+from cutout.inference.registry import Registry, load_all
+from cutout.system.process import prepare_for_pictures
 
 MAX_PIXELS = 50_000_000
 

@@ -7,9 +7,9 @@ import numpy as np
 import onnxruntime
 from fastapi import FastAPI, UploadFile
 
-from app.imaging.preprocess import preprocess
-from app.inference.manifest import find_bundles, read_manifest
 from app.settings import Settings
+from cutout.imaging.preprocess import preprocess
+from cutout.inference.manifest import find_bundles, read_manifest
 
 cv2.setNumThreads(1)
 bundle = next(path for path in find_bundles(Settings().models) if read_manifest(path).task == "classify")

@@ -21,7 +21,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-COMMAND = [sys.executable, "-c", "from app.cli.main import main; main()", "batch"]
+COMMAND = [sys.executable, "-c", "from cutout.cli.main import main; main()", "batch"]
 OWN = {".lock", "batch.json"}
 POLL_SECONDS = 0.2
 TRIES = 3

@@ -8,14 +8,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from app.clock import Clock
-from app.imaging import codec, compose
-from app.imaging.preprocess import Image, resize
-from app.inference.registry import Registry
 from app.main import load_bundles
-from app.options import CutoutOptions
-from app.remover import Remover
 from app.settings import Settings
+from cutout.imaging import codec, compose
+from cutout.imaging.preprocess import Image, resize
+from cutout.inference.registry import Registry
+from cutout.options import CutoutOptions
+from cutout.remover import Remover
+from cutout.system.clock import Clock
 
 ROOT = Path(__file__).parent.parent
 PHOTOGRAPHS = ("cat.jpg", "astronaut.jpg", "coffee.jpg")

@@ -15,9 +15,9 @@ import keras
 import typer
 from matplotlib import pyplot as plt
 
-from model_export.data import find_pairs, select_some
-from model_export.start import find_origin
-from model_export.tasks import MaskTask
+from model_export.data.dataset import find_pairs, select_some
+from model_export.training.start import find_origin
+from model_export.training.tasks import MaskTask
 
 PLAIN = "default"
 EVERY = 2

@@ -3,11 +3,11 @@
 import hashlib
 from pathlib import Path
 
-from app.imaging.codec import decode
-from app.inference.golden import golden_answer
-from app.inference.manifest import MANIFEST, Manifest, read_manifest
-from app.inference.onnx_predictor import load_predictor
 from benchmarks.unet import write_unet
+from cutout.imaging.codec import decode
+from cutout.inference.golden import golden_answer
+from cutout.inference.manifest import MANIFEST, Manifest, read_manifest
+from cutout.inference.onnx_predictor import load_predictor
 
 
 def float32_bundle(shipped: Path, folder: Path, size: int, *, unet: bool = False) -> Path:
@@ -39,8 +39,8 @@ def float32_bundle(shipped: Path, folder: Path, size: int, *, unet: bool = False
 
 
 def _convert(shipped: Path, manifest: Manifest, path: Path) -> None:
+    from model_export.bundle.conversion import load_network, to_onnx
     from model_export.config import TrainConfig
-    from model_export.conversion import load_network, to_onnx
 
     if manifest.training is None:
         raise SystemExit(f"{shipped}: its manifest doesn't say how it was trained")

@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 import typer
 
-from app.imaging.preprocess import Image
+from cutout.imaging.preprocess import Image
 from model_export.config import load_config
-from model_export.data import Mask, find_pairs, load_pair, select
-from model_export.measures import MaskScore
-from model_export.progress import track
+from model_export.data.dataset import Mask, find_pairs, load_pair, select
+from model_export.data.progress import track
+from model_export.quality.measures import MaskScore
 
 BORDER, ITERATIONS = 0.05, 5
 

@@ -20,14 +20,14 @@ from multiprocessing.shared_memory import SharedMemory
 import cv2
 import numpy as np
 
-from app.clock import Clock
-from app.imaging.codec import decode
-from app.inference.onnx_predictor import load_predictor
-from app.inference.registry import Registry, load_all
-from app.options import CutoutOptions
-from app.remover import Remover
 from app.settings import SHIPPED_MODELS
 from benchmarks.pictures import SIZES, jpeg, synthetic
+from cutout.imaging.codec import decode
+from cutout.inference.onnx_predictor import load_predictor
+from cutout.inference.registry import Registry, load_all
+from cutout.options import CutoutOptions
+from cutout.remover import Remover
+from cutout.system.clock import Clock
 
 MAX_PIXELS = 50_000_000
 

@@ -17,10 +17,10 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from app.inference.manifest import read_manifest
 from benchmarks.serve import RESULTS, machine
 from benchmarks.servers import ROOT
 from benchmarks.unet import plain_unet
+from cutout.inference.manifest import read_manifest
 
 ROUNDS = 60
 BUDGET = 40 / 59

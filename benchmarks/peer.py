@@ -11,9 +11,9 @@ from pathlib import Path
 import onnx
 from onnx import helper
 
-from app.inference.manifest import read_manifest
 from benchmarks.load import upload
 from benchmarks.servers import ROOT, Server, serving
+from cutout.inference.manifest import read_manifest
 
 REQUIREMENT = "rembg[cpu,cli]==2.0.86"
 ENVIRONMENT = ROOT / "build" / "benchmarks" / "rembg"

@@ -30,13 +30,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from app.inference.manifest import find_bundles, read_manifest
 from benchmarks import peer
 from benchmarks.float32 import float32_bundle
 from benchmarks.load import Exchange, ask, closed_loop, percentiles, run, statuses, throughput, upload
 from benchmarks.pictures import SIZES, photographs
 from benchmarks.serve_report import write_report
 from benchmarks.servers import ROOT, Server, cutout_server
+from cutout.inference.manifest import find_bundles, read_manifest
 from model_export.report.timing import processor
 
 RESULTS = ROOT / "benchmarks" / "results"

@@ -17,15 +17,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.clock import Clock
-from app.imaging import alpha as alphas
-from app.imaging import codec, compose
-from app.imaging.preprocess import resize
-from app.inference.onnx_predictor import load_predictor
-from app.inference.registry import Registry, load_all
-from app.options import CutoutOptions, MaskOptions
-from app.remover import Remover
 from benchmarks.servers import ROOT
+from cutout.imaging import alpha as alphas
+from cutout.imaging import codec, compose
+from cutout.imaging.preprocess import resize
+from cutout.inference.onnx_predictor import load_predictor
+from cutout.inference.registry import Registry, load_all
+from cutout.options import CutoutOptions, MaskOptions
+from cutout.remover import Remover
+from cutout.system.clock import Clock
 
 Stage = tuple[str, Callable[[], object], Callable[[], object] | None]
 

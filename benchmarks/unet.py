@@ -13,7 +13,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from app.inference.manifest import Manifest
+from cutout.inference.manifest import Manifest
 
 WIDTHS = (16, 32, 64, 128, 128)
 UNET_SIDE = 320

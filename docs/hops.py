@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.imaging import alpha as alphas
-from app.imaging import codec, compose
-from app.imaging.preprocess import fit, resize
-from app.inference.onnx_predictor import load_predictor
 from app.settings import SHIPPED_MODELS
+from cutout.imaging import alpha as alphas
+from cutout.imaging import codec, compose
+from cutout.imaging.preprocess import fit, resize
+from cutout.inference.onnx_predictor import load_predictor
 
 ROOT = Path(__file__).parent.parent
 PHOTOGRAPH = ROOT / "tests" / "data" / "photographs" / "cat.jpg"

@@ -11,15 +11,15 @@ from pathlib import Path
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from app.api.connection import HEAD_BYTES, PIPELINED
-from app.api.fetch import MAX_URL
-from app.api.rates import MOST_CALLERS
-from app.api.schemas import CutoutForm, MaskForm, PredictForm
-from app.api.uploads import MAX_NAME, MAX_PARTS, MAX_TEXT_PART
-from app.explain import choices
-from app.imaging.codec import LONGEST_SIDE
+from app.admission.rates import MOST_CALLERS
+from app.api.intake.uploads import MAX_NAME, MAX_PARTS, MAX_TEXT_PART
+from app.api.native.schemas import CutoutForm, MaskForm, PredictForm
+from app.fetch import MAX_URL
 from app.metrics import Metrics
+from app.server.connection import HEAD_BYTES, PIPELINED
 from app.settings import Settings
+from cutout.explain import choices
+from cutout.imaging.codec import LONGEST_SIDE
 
 ROOT = Path(__file__).parent.parent
 FILES = ("README.md", "README.zh-CN.md", "docs/*.md", "deploy/*/README.md")

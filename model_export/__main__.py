@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import cv2
 import typer
 
-from app.errors import CutoutError, DataError
-from model_export.words import reason
+from cutout.errors import CutoutError, DataError
+from cutout.explain import reason
 
 if TYPE_CHECKING:
     from model_export.config import TrainConfig
@@ -49,19 +49,20 @@ def train(
 ) -> None:
     """Train a network on a folder of pictures with masks; the run's folder gets a report."""
     from model_export.config import load_config
-    from model_export.quiet import import_tensorflow
-    from model_export.start import find_origin
+    from model_export.networks.tensorflow import import_tensorflow
+    from model_export.training.start import find_origin
 
     origin = find_origin(start) if start else None
     loaded = load_config(config, overrides, origin.config if origin else None)
     import_tensorflow()
+    from model_export.report.live import LiveReport
+    from model_export.report.training import next_step, scores
     from model_export.report.write import write_run_report
-    from model_export.train import train as run
-    from model_export.train_report import next_step, scores
+    from model_export.training.train import train as run
 
     keras_file = origin.keras_file if origin else None
     folder = out or Path("runs") / loaded.name
-    run(loaded, data, folder, resume, keras_file, keep, live_report=not no_report)
+    run(loaded, data, folder, resume, keras_file, keep, [] if no_report else [LiveReport(folder)])
     print(scores(folder))
     if not no_report:
         write_run_report(folder, data)
@@ -82,9 +83,9 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Tell what a folder holds and what is wrong with it; exit code 1 where training would stop."""
-    from model_export.check import check as run
-    from model_export.check_report import as_text, write_sheet
-    from model_export.pairs import read_clips
+    from model_export.data.check import check as run
+    from model_export.data.pairs import read_clips
+    from model_export.report.check import as_text, write_sheet
 
     if sheet is not None and not cv2.haveImageWriter(str(sheet)):
         raise typer.BadParameter(f"{sheet} has no ending of a picture's, as sheet.png has", param_hint="--sheet")
@@ -120,11 +121,11 @@ def evaluate(
     no_report: Annotated[bool, typer.Option("--no-report", help="only the JSON")] = False,
 ) -> None:
     """Measure a bundle on a folder of pictures with masks; one JSON object on standard output, and a report."""
-    from model_export.evaluate import evaluate as run
-    from model_export.pairs import read_clips
+    from model_export.data.pairs import read_clips
+    from model_export.quality.evaluate import evaluate as run
     from model_export.report.subject import load_subject
     from model_export.report.write import write_report
-    from model_export.run_folder import REPORTS
+    from model_export.training.run_folder import REPORTS
 
     if no_report:
         result = run(bundle, data, split.value, alphas, threads, read_clips(clips))
@@ -151,7 +152,7 @@ def report(
     """Write the report of a bundle or run, or one page that compares several on the same pictures."""
     from model_export.report.subject import load_subject
     from model_export.report.write import write_comparison, write_report
-    from model_export.run_folder import REPORT, REPORTS
+    from model_export.training.run_folder import REPORT, REPORTS
 
     subjects = [load_subject(model, data, threads) for model in models]
     if len(subjects) > 1:
@@ -176,19 +177,19 @@ def export(
     overrides: Overrides = [],  # noqa: B006 - typer reads the default, nothing writes to it
 ) -> None:
     """Convert a trained network to ONNX, check it against Keras, and write a bundle that the server loads."""
-    from model_export.provenance import read_licenses
-    from model_export.publish import refuse_overwriting
-    from model_export.quiet import import_tensorflow
+    from model_export.bundle.publish import refuse_overwriting
+    from model_export.networks.tensorflow import import_tensorflow
+    from model_export.training.provenance import read_licenses
 
     keras_file, loaded = _trained(run, keras, config, overrides)
     terms = read_licenses(licenses) if licenses else read_licenses()
     if not force:
         refuse_overwriting(out, loaded.name, version)
     import_tensorflow()
-    from model_export.export import Export
-    from model_export.export import export as run_export
-    from model_export.export_report import as_json as json_of
-    from model_export.export_report import as_text
+    from model_export.bundle.export import Export
+    from model_export.bundle.export import export as run_export
+    from model_export.report.export import as_json as json_of
+    from model_export.report.export import as_text
 
     exported = run_export(Export(keras_file, loaded, data, terms, version, quantized=not float32), out)
     print(json.dumps(json_of(exported, out), indent=2) if as_json else as_text(exported, out))
@@ -209,9 +210,9 @@ def import_model(
     overrides: Overrides = [],  # noqa: B006 - typer reads the default, nothing writes to it
 ) -> None:
     """Wrap somebody else's ONNX file into a bundle that the server loads."""
-    from model_export.import_spec import NOT_STATED, read_spec
-    from model_export.importing import Import, import_onnx
-    from model_export.publish import refuse_overwriting
+    from model_export.bundle.import_spec import NOT_STATED, read_spec
+    from model_export.bundle.importing import Import, import_onnx
+    from model_export.bundle.publish import refuse_overwriting
 
     loaded = read_spec(preset, spec, overrides)
     terms = license_text or loaded.license
@@ -230,8 +231,8 @@ def import_model(
 @cli.command()
 def card(bundles: Annotated[list[Path], typer.Argument(help="bundles' folders")]) -> None:
     """Write the model cards of bundles anew from their manifests; `export` writes them too."""
-    from app.inference.manifest import read_manifest
-    from model_export.card import write_card
+    from cutout.inference.manifest import read_manifest
+    from model_export.bundle.card import write_card
 
     for bundle in bundles:
         print(write_card(read_manifest(bundle), bundle))

@@ -8,12 +8,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from app.errors import DataError
-from app.imaging.preprocess import PreprocessSpec
-from app.inference.manifest import DataSet
-from model_export.augment import AugmentConfig
+from cutout.errors import DataError
+from cutout.explain import reason
+from cutout.imaging.preprocess import PreprocessSpec
+from cutout.inference.manifest import DataSet
 from model_export.config_errors import in_words
-from model_export.words import reason
 
 CONFIGS = Path(__file__).parent / "configs"
 RUN_CONFIG = "config.json"
@@ -135,6 +134,28 @@ class Start(_Strict):
     license: str
     sets: tuple[DataSet, ...] = Field((), description="what those weights had seen")
     kept: tuple[DataSet, ...] = Field((), description="general pictures that were trained on beside the new ones")
+
+
+class AugmentConfig(BaseModel):
+    """How often and how far. A probability of 0 switches a step off."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    flip: float = Field(0.5, ge=0, le=1, description="probability of a mirror image")
+    min_crop: float = Field(0.55, gt=0, le=1, description="smallest side of a random crop, share of the canvas")
+    max_crop: float = Field(1.0, gt=0, le=2, description="largest side; above 1 zooms out over mirrored edges")
+    aspect: float = Field(0.2, ge=0, le=1, description="how far a crop's proportions may drift from 1")
+    rotate: float = Field(0.3, ge=0, le=1, description="probability of a rotation")
+    max_degrees: float = Field(20, ge=0, le=180)
+    color: float = Field(0.8, ge=0, le=1, description="probability of a change of colour")
+    gray: float = Field(0.05, ge=0, le=1, description="probability of losing all colour")
+    blur: float = Field(0.1, ge=0, le=1)
+    noise: float = Field(0.1, ge=0, le=1)
+    jpeg: float = Field(0.15, ge=0, le=1, description="probability of JPEG artefacts")
+    paste: float = Field(0.0, ge=0, le=1, description="probability of a cut-out on another background instead")
+    borrow: float = Field(0.0, ge=0, le=1, description="share of the pasted that go beside another picture")
+    behind: float = Field(0.0, ge=0, le=1, description="share of the pasted with another cut-out behind them")
+    empty: float = Field(0.0, ge=0, le=1, description="probability of a background with nothing on it instead")
 
 
 class TrainConfig(_Strict):

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from app.explain import BOUNDS
+from cutout.explain import BOUNDS
 
 LIMITS = {**BOUNDS, "multiple_of": ("multiple_of", "a multiple of")}
 KINDS = {

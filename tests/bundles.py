@@ -8,8 +8,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from app.imaging.preprocess import PreprocessSpec
-from app.inference.manifest import MANIFEST, Golden, Manifest, ModelFile, OutputSpec, PartsSpec
+from cutout.imaging.preprocess import PreprocessSpec
+from cutout.inference.manifest import MANIFEST, Golden, Manifest, ModelFile, OutputSpec, PartsSpec
 from tests.pictures import encoded
 
 SIDE = 32

@@ -24,13 +24,13 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-from app.clock import Clock
-from app.errors import ClientError
-from app.imaging import codec
-from app.inference.registry import Registry
-from app.options import CutoutOptions, Format, MaskOptions
-from app.remover import Remover
 from app.settings import Settings
+from cutout.errors import ClientError
+from cutout.imaging import codec
+from cutout.inference.registry import Registry
+from cutout.options import CutoutOptions, Format, MaskOptions
+from cutout.remover import Remover
+from cutout.system.clock import Clock
 from tests import broken
 from tests.stand_ins import bright_predictors
 

@@ -10,7 +10,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
-from app.api.fetch import Address, UrlFetcher
+from app.fetch import Address, UrlFetcher
 
 PUBLIC = "127.0.0.1"
 PRIVATE = "127.0.0.2"

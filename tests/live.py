@@ -8,9 +8,9 @@ from contextlib import contextmanager
 import uvicorn
 from fastapi import FastAPI
 
-from app.api.connection import http_protocol
-from app.api.fetch import UrlFetcher
+from app.fetch import UrlFetcher
 from app.main import create_app
+from app.server.connection import http_protocol
 from app.settings import Settings
 from tests.stand_ins import bright_predictors
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from app.imaging.preprocess import Alpha, Image, PreprocessSpec, Tensor, place, resize
-from app.inference.manifest import Golden, Manifest, ModelFile, OutputSpec, PartsSpec
-from app.inference.predictor import Prepared
 from app.settings import Settings
+from cutout.imaging.preprocess import Alpha, Image, PreprocessSpec, Tensor, place, resize
+from cutout.inference.manifest import Golden, Manifest, ModelFile, OutputSpec, PartsSpec
+from cutout.inference.predictor import Prepared
 
 SIDE = 32
 

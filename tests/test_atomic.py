@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.atomic import replace
+from cutout.system.files import replace
 
 
 @pytest.mark.parametrize("name", ["cat.png", "checkpoint.weights.h5", "model.onnx", "a" * 255, f"{'a' * 251}.png"])

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.errors import InvalidOption, RegionEmpty, RegionOutOfBounds
-from app.geometry import parse_margins, parse_position, parse_region
+from cutout.errors import InvalidOption, RegionEmpty, RegionOutOfBounds
+from cutout.options.lengths import parse_margins, parse_position, parse_region
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import resource, sys, threading
 import numpy as np
 
 if sys.argv[1] == "prepared":
-    from app.process import prepare_for_pictures
+    from cutout.system.process import prepare_for_pictures
     prepare_for_pictures()
 
 def picture():

@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 import pytest
 
-from app.clock import Clock
-from app.cores import usable_cores
-from app.errors import Abandoned, Overloaded, TooSlow
-from app.workers import HUNG, Room, Workers
+from app.admission.workers import HUNG, Room, Workers
+from cutout.errors import Abandoned, Overloaded, TooSlow
+from cutout.system.clock import Clock
+from cutout.system.cores import usable_cores
 from tests.pictures import disc, encoded
 
 ROOM = Room(pixels=10_000, largest=10_000)
@@ -100,9 +100,9 @@ def test_whoever_waits_for_room_in_vain_goes_and_what_is_refused_takes_none() ->
 
 HANGING = """
 import asyncio, threading, time
-from app.clock import Clock
-from app.errors import TooSlow
-from app.workers import Room, Workers
+from cutout.system.clock import Clock
+from cutout.errors import TooSlow
+from app.admission.workers import Room, Workers
 
 async def serve(never: threading.Event) -> None:
     workers = Workers(threads=1, queue=1, room=Room(1, 1), patience=0.2)

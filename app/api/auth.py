@@ -9,9 +9,10 @@ from fastapi.security import APIKeyHeader, HTTPBearer
 from pydantic import SecretStr
 from starlette.datastructures import Headers
 
-from app.api.services import services_of
-from app.errors import Unauthorized
-from app.settings import Settings
+from cutout.errors import Unauthorized
+
+from ..settings import Settings
+from .services import services_of
 
 KEY_HEADER = "X-Api-Key"
 

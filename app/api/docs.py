@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from starlette.responses import FileResponse
 
-from app.api.page import DOCS_POLICY, html
+from .page import DOCS_POLICY, html
 
 router = APIRouter(include_in_schema=False)
 

@@ -4,10 +4,11 @@ from fastapi import APIRouter, Request
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from app.api.problems import documented
-from app.api.schemas import Health
-from app.api.services import services_of
-from app.errors import NotReady
+from cutout.errors import NotReady
+
+from .native.schemas import Health
+from .problems import documented
+from .services import services_of
 
 PROBES = frozenset({"/livez", "/readyz", "/metrics"})
 """What machines ask every few seconds."""

@@ -11,10 +11,10 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.health import PROBES
-from app.api.problems import leaving, unexpected
-from app.api.traces import record_stages, trace_id
-from app.metrics import Metrics
+from ..metrics import Metrics
+from .health import PROBES
+from .problems import leaving, unexpected
+from .traces import record_stages, trace_id
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider

@@ -15,7 +15,7 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
 
-from app.api.services import services_of
+from .services import services_of
 
 WEB = Path(__file__).parent.parent / "web"
 

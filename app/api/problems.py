@@ -13,8 +13,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
-from app import errors
-from app.api.fields import invalid_fields
+from cutout import errors
+
+from .intake.fields import invalid_fields
 
 RETRY_AFTER_SECONDS = 1
 _HEADERS = {

@@ -7,9 +7,9 @@ from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.health import PROBES
-from app.api.problems import problem_response
-from app.settings import Settings
+from ..settings import Settings
+from .health import PROBES
+from .problems import problem_response
 
 # After OWASP's REST Security Cheat Sheet. Strict-Transport-Security is for whoever ends TLS, in front of this server.
 HEADERS = {

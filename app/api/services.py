@@ -8,15 +8,16 @@ from typing import Any
 
 from fastapi import Request
 
-from app.api.fetch import UrlFetcher
-from app.api.pace import Pace
-from app.api.rates import RateLimit
-from app.clock import Clock
-from app.inference.registry import Registry
-from app.metrics import Metrics
-from app.remover import Remover
-from app.settings import Settings
-from app.workers import Workers
+from cutout.inference.registry import Registry
+from cutout.remover import Remover
+from cutout.system.clock import Clock
+
+from ..admission.pace import Pace
+from ..admission.rates import RateLimit
+from ..admission.workers import Workers
+from ..fetch import UrlFetcher
+from ..metrics import Metrics
+from ..settings import Settings
 
 
 @dataclass(frozen=True)

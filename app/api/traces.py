@@ -14,7 +14,7 @@ from fastapi.telemetry import TelemetryConfig
 from opentelemetry import trace
 from starlette.types import Scope
 
-from app.api.health import PROBES
+from .health import PROBES
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider

@@ -12,9 +12,9 @@ from fastapi import FastAPI
 from ray import serve
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import NotReady
 from app.main import create_app
 from app.settings import Settings
+from cutout.errors import NotReady
 
 
 def build() -> FastAPI:

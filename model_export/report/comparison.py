@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from model_export.card import COUNTS, MEASURES
-from model_export.evaluate import Result
+from model_export.bundle.card import COUNTS, MEASURES
+from model_export.quality.evaluate import Result
 from model_export.report.curves import calibration
 from model_export.report.evidence import Evidence, PictureScore, spread_over_sets
 from model_export.report.sections import (

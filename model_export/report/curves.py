@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model_export.part_measures import Labels, Probabilities
+from model_export.quality.part_measures import Labels, Probabilities
 
 Values = NDArray[np.float64]
 

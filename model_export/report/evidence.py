@@ -9,11 +9,11 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from app.imaging.alpha import Matte
-from app.imaging.preprocess import Tensor
-from model_export.data import Mask, Pair
-from model_export.measures import iou, mean_absolute_error
-from model_export.part_measures import Labels, Probabilities, cross_entropy
+from cutout.imaging.alpha import Matte
+from cutout.imaging.preprocess import Tensor
+from model_export.data.dataset import Mask, Pair
+from model_export.quality.measures import iou, mean_absolute_error
+from model_export.quality.part_measures import Labels, Probabilities, cross_entropy
 from model_export.report.curves import ScoreCounts
 
 LEVELS = 256

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from model_export.run_folder import HISTORY
+from model_export.training.run_folder import HISTORY
 
 Series = tuple[list[int], list[float]]
 

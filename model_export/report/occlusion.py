@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from app.imaging.preprocess import Tensor
+from cutout.imaging.preprocess import Tensor
 
 Score = Callable[[Tensor], NDArray[np.float32]]
 

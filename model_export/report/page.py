@@ -5,7 +5,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from model_export.provenance import code_version
+from model_export.training.provenance import code_version
 
 Context = dict[str, Any]
 

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.imaging.alpha import Matte
-from app.imaging.preprocess import Image
-from model_export.data import Mask
+from cutout.imaging.alpha import Matte
+from cutout.imaging.preprocess import Image
+from model_export.data.dataset import Mask
 
 LONGEST = 240  # pixels of the longer side; shown at half that on fine screens
 OUTLINE = (255, 0, 170)  # a colour that photographs seldom have

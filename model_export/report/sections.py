@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from app.imaging.alpha import to_size
-from app.imaging.compose import limit_size
-from app.imaging.preprocess import Tensor
-from app.inference.manifest import Manifest
-from app.inference.predictor import Predictor, Prepared
-from model_export.card import COUNTS, MAIN_MEASURE, MEASURES
-from model_export.data import TEST_PERCENT, VALIDATION_PERCENT, Pair, load_pair
-from model_export.evaluate import OVERALL, Result
+from cutout.imaging.alpha import to_size
+from cutout.imaging.compose import limit_size
+from cutout.imaging.preprocess import Tensor
+from cutout.inference.manifest import Manifest
+from cutout.inference.predictor import Predictor, Prepared
+from model_export.bundle.card import COUNTS, MAIN_MEASURE, MEASURES
+from model_export.data.dataset import TEST_PERCENT, VALIDATION_PERCENT, Pair, load_pair
+from model_export.quality.evaluate import OVERALL, Result
 from model_export.report import figures
 from model_export.report.curves import ScoreCounts, calibration, confusion_at, precision_recall, roc
 from model_export.report.evidence import Evidence, PictureScore, TellingPart

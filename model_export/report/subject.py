@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from app.errors import DataError
-from app.inference.manifest import MANIFEST, Manifest
-from app.inference.onnx_predictor import load_predictor
-from app.inference.predictor import Predictor
+from cutout.errors import DataError
+from cutout.inference.manifest import MANIFEST, Manifest
+from cutout.inference.onnx_predictor import load_predictor
+from cutout.inference.predictor import Predictor
 from model_export.config import RUN_CONFIG, read_run_config
 from model_export.report.history import History, read_history
-from model_export.run_folder import MODEL
+from model_export.training.run_folder import MODEL
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,12 @@ def load_subject(folder: Path, root: Path, threads: int = 1) -> Subject:
 
 
 def _converted(run: Path, root: Path, threads: int) -> Predictor:
-    from model_export.quiet import import_tensorflow
+    from model_export.networks.tensorflow import import_tensorflow
 
     import_tensorflow()
-    from model_export.data import find_pairs
-    from model_export.export import Export, convert
-    from model_export.provenance import read_licenses
+    from model_export.bundle.export import Export, convert
+    from model_export.data.dataset import find_pairs
+    from model_export.training.provenance import read_licenses
 
     config = read_run_config(run)
     pairs = find_pairs(root, config.data.sets, config.data.clips)

@@ -9,8 +9,8 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
-from app.imaging.preprocess import Image
-from app.inference.predictor import Predictor
+from cutout.imaging.preprocess import Image
+from cutout.inference.predictor import Predictor
 
 RUNS = 15
 LONGEST_SECONDS = 3.0

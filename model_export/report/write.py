@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from app.atomic import replace
-from app.errors import DataError
+from cutout.errors import DataError
+from cutout.system.files import replace
 from model_export.config import TrainConfig, read_run_config
-from model_export.data import Pair, load_image
-from model_export.evaluate import Result, Which, measure, pairs_to_judge
+from model_export.data.dataset import Pair, load_image
+from model_export.quality.evaluate import Result, Which, measure, pairs_to_judge
 from model_export.report import sections
 from model_export.report.comparison import comparison
 from model_export.report.evidence import Evidence
@@ -18,7 +18,7 @@ from model_export.report.history import History, read_history
 from model_export.report.page import render
 from model_export.report.subject import Subject, load_subject
 from model_export.report.timing import measure_time
-from model_export.run_folder import REPORT
+from model_export.training.run_folder import REPORT
 
 REFRESH_SECONDS = 60
 

@@ -10,7 +10,7 @@ from matplotlib.ticker import FormatStrFormatter, LogLocator, MaxNLocator, NullF
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import FrozenTrial, TrialState
 
-from app.atomic import replace
+from cutout.system.files import replace
 from model_export.report.figures import MUTED, SERIES, new_axes, to_svg
 from model_export.report.page import render
 

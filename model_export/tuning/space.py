@@ -18,8 +18,8 @@ from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from app.errors import DataError
-from model_export.words import reason
+from cutout.errors import DataError
+from cutout.explain import reason
 
 RANGE_KEYS = {"low", "high", "step", "log"}
 LARGEST_GRID = 10_000

@@ -19,9 +19,9 @@ import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 from tqdm import tqdm
 
-from app.atomic import replace
-from app.errors import DataError
-from app.interrupts import signals_interrupt
+from cutout.errors import DataError
+from cutout.system.files import replace
+from cutout.system.interrupts import signals_interrupt
 from model_export.config import TrainConfig, load_config
 from model_export.tuning.space import Space, Values, overrides
 from model_export.tuning.trial import Training, to_toml

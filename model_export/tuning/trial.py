@@ -10,7 +10,7 @@ from pathlib import Path
 import tomli_w
 
 from model_export.config import TrainConfig
-from model_export.run_folder import HISTORY, MODEL, PROVENANCE, REPORT
+from model_export.training.run_folder import HISTORY, MODEL, PROVENANCE, REPORT
 
 CONFIG = "config.toml"
 LOG = "train.log"

@@ -17,9 +17,9 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from app.api.connection import CHUNK, GRACE_SECONDS, HEAD_BYTES, PIPELINED, UNFINISHED_BYTES, _OneWrite
-from app.api.uploads import seconds_allowed
-from app.settings import Settings
+from app.api.intake.uploads import seconds_allowed
+from app.server.connection import HEAD_BYTES, PIPELINED, UNFINISHED_BYTES, _OneWrite
+from app.settings import CHUNK, GRACE_SECONDS, Settings
 from tests.live import live
 from tests.pictures import disc, encoded
 from tests.server.test_process import eventually

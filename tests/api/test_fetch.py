@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from app.api.fetch import UrlFetcher, is_public, parse_url
-from app.errors import DownloadFailed, InvalidUrl, TooSlow
+from app.fetch import UrlFetcher, is_public, parse_url
+from cutout.errors import DownloadFailed, InvalidUrl, TooSlow
 from tests.internet import PRIVATE, PUBLIC, Names, fetcher, redirect, response, serving
 
 PICTURE = bytes(range(256)) * 4

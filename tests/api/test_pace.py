@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.types import Message
 
-from app.api.pace import MOST_SECONDS, Pace
+from app.admission.pace import MOST_SECONDS, Pace
 
 BODY: Message = {"type": "http.request", "body": b"x" * 1000, "more_body": True}
 GONE: Message = {"type": "http.disconnect"}

@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from app.imaging.codec import Picture
-from app.imaging.preprocess import Alpha, Image
-from app.inference.predictor import Prepared
 from app.main import create_app
-from app.remover import describe
 from app.settings import Settings
+from cutout.imaging.codec import Picture
+from cutout.imaging.preprocess import Alpha, Image
+from cutout.inference.predictor import Prepared
+from cutout.remover import describe
 from tests.pictures import decoded, disc, encoded
 from tests.stand_ins import BrightPredictor
 

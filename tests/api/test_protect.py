@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from pythonjsonlogger.json import JsonFormatter
 from starlette.testclient import TestClient
 
+from app.admission.rates import RateLimit
 from app.api.protect import HEADERS
-from app.api.rates import RateLimit
-from app.errors import RateLimited
 from app.main import create_app
 from app.settings import Settings
+from cutout.errors import RateLimited
 from tests.contract.conftest import every_place_taken
 from tests.pictures import disc, encoded
 from tests.stand_ins import bright_predictors

@@ -9,7 +9,7 @@ from tests.architecture.test_repository import ROOT
 
 # The import of a predictor as the server does it, then any session: telemetry starts with the first.
 RUN = """
-import app.inference.onnx_predictor, onnx, onnxruntime
+import cutout.inference.onnx_predictor, onnx, onnxruntime
 from onnx import TensorProto, helper
 value = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy"]
 graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "identity", value[:1], value[1:])

@@ -8,8 +8,8 @@ from typing import Protocol
 
 import pytest
 
-from app.cli.main import main
 from app.settings import Settings
+from cutout.cli.main import main
 from tests.bundles import write_bundles
 from tests.live import live
 

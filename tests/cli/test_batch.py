@@ -14,19 +14,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.cli.batch import Job, find_pictures, output_folder, output_stems, run
-from app.cli.engine import LocalEngine
-from app.cli.folders import LocalFolder
-from app.errors import OutputRefused
-from app.options import CutoutOptions
 from app.settings import Settings
+from cutout.cli.batch import Job, find_pictures, output_folder, output_stems, run
+from cutout.cli.engine import LocalEngine
+from cutout.cli.folders import LocalFolder
+from cutout.errors import OutputRefused
+from cutout.options import CutoutOptions
 from tests.cli.conftest import Cutout
 from tests.pictures import decoded, disc, encoded
 from tests.server.test_process import PATIENCE, eventually
 
 # SIGINT as in a terminal: jobs that a script starts with & are born deaf to it
 AWAKE = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-COMMAND = [sys.executable, "-c", AWAKE + "from app.cli.main import main; main()", "batch"]
+COMMAND = [sys.executable, "-c", AWAKE + "from cutout.cli.main import main; main()", "batch"]
 
 
 def manifest(folder: Path) -> list[dict[str, Any]]:

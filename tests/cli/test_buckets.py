@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.folders import Bucket, BucketLog, File, open_folder
-from app.errors import InvalidOption
+from cutout.cli.folders import Bucket, BucketLog, File, open_folder
+from cutout.errors import InvalidOption
 from tests.cli.buckets import BUCKET, Store, access, serve
 from tests.cli.conftest import Cutout
 from tests.cli.test_batch import COMMAND, manifest, outputs, sha256

@@ -9,11 +9,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from pydantic import SecretStr
 
-from app.cli.client import ServerEngine
-from app.errors import InvalidUrl, Overloaded, RateLimited, Unauthorized, UnknownModel, Unreachable
-from app.inference.manifest import Manifest
-from app.options import CutoutOptions
 from app.settings import Settings
+from cutout.cli.client import ServerEngine
+from cutout.errors import InvalidUrl, Overloaded, RateLimited, Unauthorized, UnknownModel, Unreachable
+from cutout.inference.manifest import Manifest
+from cutout.options import CutoutOptions
 from tests.live import live
 from tests.pictures import disc, encoded
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from app.cli import cluster
-from app.cli.batch import Job, find_pictures, output_stems
-from app.cli.folders import LocalFolder
-from app.cli.manifest import Journal
-from app.options import CutoutOptions
 from app.settings import Settings
+from cutout.cli import cluster
+from cutout.cli.batch import Job, find_pictures, output_stems
+from cutout.cli.folders import LocalFolder
+from cutout.cli.manifest import Journal
+from cutout.options import CutoutOptions
 from tests.cli.buckets import BUCKET, access, serve
 from tests.cli.conftest import Cutout
 from tests.cli.test_batch import COMMAND, manifest, outputs

@@ -14,10 +14,10 @@ import typer
 from pydantic import BaseModel
 from typer.testing import CliRunner
 
-from app.cli.main import cli
-from app.cli.options import takes, takes_settings
-from app.options import CutoutOptions, PredictOptions
 from app.settings import Settings
+from cutout.cli.main import cli
+from cutout.cli.options import takes, takes_settings
+from cutout.options import CutoutOptions, PredictOptions
 from tests.cli.conftest import Cutout
 
 ROOT = Path(__file__).parent.parent.parent
@@ -161,7 +161,7 @@ def test_the_installed_command_is_there_and_ctrl_c_while_it_is_imported_is_no_cr
 import sys
 class Interrupt:
     def find_spec(self, name, *_):
-        if name == "app.cli.main":
+        if name == "cutout.cli.main":
             raise KeyboardInterrupt
 sys.meta_path.insert(0, Interrupt())
 """

@@ -8,8 +8,8 @@ import httpx2
 import numpy as np
 import pytest
 
-from app.cli import files
-from app.explain import explain_os_error
+from cutout.cli import files
+from cutout.explain import explain_os_error
 from tests.cli.conftest import Cutout
 from tests.pictures import decoded, disc, encoded
 

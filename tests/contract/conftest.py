@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 from starlette.testclient import TestClient
 
-from app.api.fetch import UrlFetcher
+from app.fetch import UrlFetcher
 from app.main import create_app
 from app.settings import Settings
 from tests.stand_ins import bright_predictors

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from app.api.compat_rembg import RembgForm, RembgUrl
-from app.api.compat_removebg import CONTRACT, REFUSALS, TITLES
-from app.api.removebg_schemas import RemoveBgMultipart
+from app.api.compat.rembg import RembgForm, RembgUrl
+from app.api.compat.removebg.routes import CONTRACT, REFUSALS, TITLES
+from app.api.compat.removebg.schemas import RemoveBgMultipart
 
 TEXT = (Path(__file__).parents[2] / "docs" / "migrating.md").read_text()
 

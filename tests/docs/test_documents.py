@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from app import errors
 from app.api.problems import STATUS
+from cutout import errors
 from docs.tables import ROOT, documents, filled
 from model_export.__main__ import cli
 

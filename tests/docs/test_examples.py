@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import typer
 
-from app.cli.main import cli
 from app.settings import Settings
+from cutout.cli.main import cli
 from docs.tables import ROOT, documents
 from tests.live import live
 

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from app.imaging import alpha as alphas
-from app.imaging.cells import Grid
-from app.imaging.preprocess import PreprocessSpec, place
+from cutout.imaging import alpha as alphas
+from cutout.imaging.matting.cells import Grid
+from cutout.imaging.preprocess import PreprocessSpec, place
 
 
 def scene(side: int = 600) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from app.geometry import parse_margins
-from app.imaging import arrange
-from app.imaging.codec import Picture
-from app.imaging.pair import encode_zip, split
+from cutout.imaging import arrange
+from cutout.imaging.codec import Picture
+from cutout.imaging.pair import encode_zip, split
+from cutout.options.lengths import parse_margins
 from tests.pictures import decoded
 
 Pixels = NDArray[np.uint8]

@@ -15,8 +15,8 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from app.errors import InvalidOption, UndecodablePicture
-from app.imaging import codec
+from cutout.errors import InvalidOption, UndecodablePicture
+from cutout.imaging import codec
 from tests.broken import chunk
 from tests.pictures import decoded
 

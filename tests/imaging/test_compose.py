@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from app.imaging import codec, compose
+from cutout.imaging import codec, compose
 
 RED, WHITE = np.array([255, 0, 0, 255], np.uint8), np.array([255, 255, 255, 255], np.uint8)
 

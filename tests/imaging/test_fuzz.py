@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from app.errors import UndecodablePicture
+from cutout.errors import UndecodablePicture
 from tests.fuzz import ROOT
 
 

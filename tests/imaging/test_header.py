@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
-from app.errors import ClientError, PictureTooLarge, UndecodablePicture, UnsupportedFormat
-from app.imaging import codec
-from app.imaging.header import MAX_FRAMES, MAX_PARTS, MAX_SCANS, sniff
+from cutout.errors import ClientError, PictureTooLarge, UndecodablePicture, UnsupportedFormat
+from cutout.imaging import codec
+from cutout.imaging.header import MAX_FRAMES, MAX_PARTS, MAX_SCANS, sniff
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 

@@ -9,8 +9,8 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from app.imaging.alpha import restore
-from app.imaging.preprocess import PreprocessSpec, fit, normalize, place, preprocess, resize
+from cutout.imaging.alpha import restore
+from cutout.imaging.preprocess import PreprocessSpec, fit, normalize, place, preprocess, resize
 
 CLASSIFIER = PreprocessSpec(color="gray", size=64, fit="crop", scale="minmax")
 sizes = st.integers(1, 128)  # beyond 128 to 1 `restore` no longer keeps the canvas's scale

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.geometry import parse_region
-from app.imaging.sizes import decoded_for, worked_on
+from cutout.imaging.sizes import decoded_for, worked_on
+from cutout.options.lengths import parse_region
 
 SIDES = st.integers(1, 9000)
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.errors import BundleError, UnknownModel
-from app.imaging.preprocess import Alpha, Tensor
-from app.inference.golden import check_golden
-from app.inference.manifest import MANIFEST, read_manifest
-from app.inference.onnx_predictor import load_predictor
-from app.inference.predictor import Prepared
-from app.inference.registry import Registry, load_all
+from cutout.errors import BundleError, UnknownModel
+from cutout.imaging.preprocess import Alpha, Tensor
+from cutout.inference.golden import check_golden
+from cutout.inference.manifest import MANIFEST, read_manifest
+from cutout.inference.onnx_predictor import load_predictor
+from cutout.inference.predictor import Prepared
+from cutout.inference.registry import Registry, load_all
 from tests.bundles import write_bundle, write_bundles
 from tests.pictures import disc
 from tests.stand_ins import BrightPredictor

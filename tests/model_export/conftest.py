@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from model_export.data import split_of_key
+from model_export.data.dataset import split_of_key
 
 WIDTH, HEIGHT = 80, 64
 WANTED = {"train": 12, "validation": 3, "test": 3}

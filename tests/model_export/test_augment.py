@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from model_export.augment import Sample, empty, lift, paste, scenery
-from model_export.masks_dataset import Scenery
-from model_export.pairs import find_scenery
+from model_export.data.augment import Sample, empty, lift, paste, scenery
+from model_export.data.mask_batches import Scenery
+from model_export.data.pairs import find_scenery
 
 SIDE = 48
 RED, GREEN, BLUE = 0, 1, 2

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from app.inference.manifest import TrainingRecord, find_bundles, read_manifest
-from model_export.card import CARD, card
+from cutout.inference.manifest import TrainingRecord, find_bundles, read_manifest
+from model_export.bundle.card import CARD, card
 from tests.bundles import write_bundle
 
 SHIPPED = find_bundles(Path(__file__).parents[2] / "models")

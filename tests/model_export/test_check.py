@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from app.errors import DataError
+from cutout.errors import DataError
 from model_export.__main__ import cli
-from model_export.check import is_inverted
-from model_export.data import split_of_key
-from model_export.duplicates import fingerprint_of
+from model_export.data.check import is_inverted
+from model_export.data.dataset import split_of_key
+from model_export.data.duplicates import fingerprint_of
 from tests.model_export.conftest import draw_pair, write_pair
 
 

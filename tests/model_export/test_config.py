@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.errors import DataError
+from cutout.errors import DataError
 from model_export.config import TrainingConfig, load_config
 
 

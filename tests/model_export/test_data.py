@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.errors import DataError
-from model_export.data import (
+from cutout.errors import DataError
+from model_export.data.dataset import (
     SPLITS,
     Pair,
     few_judged,

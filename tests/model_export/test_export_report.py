@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from app.inference.manifest import Manifest, read_manifest
-from model_export.export_report import Exported, as_json, as_text
+from cutout.inference.manifest import Manifest, read_manifest
+from model_export.bundle.export import Exported
+from model_export.report.export import as_json, as_text
 from tests.bundles import write_bundle
 
 

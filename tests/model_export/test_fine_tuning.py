@@ -11,12 +11,12 @@ import keras
 import numpy as np
 import pytest
 
-from app.errors import DataError
-from app.inference.manifest import read_manifest
-from app.interrupts import signals_interrupt
-from model_export.callbacks import Checkpoint
+from cutout.errors import DataError
+from cutout.inference.manifest import read_manifest
+from cutout.system.interrupts import signals_interrupt
 from model_export.config import load_config, read_run_config
-from model_export.start import find_origin
+from model_export.training.callbacks import Checkpoint
+from model_export.training.start import find_origin
 from tests.model_export.conftest import draw_pair, write_pair
 from tests.model_export.test_road import SMALL, history, run, settings
 

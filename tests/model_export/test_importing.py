@@ -12,14 +12,14 @@ from onnx import TensorProto
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
-from app.errors import BundleError, DataError
-from app.inference.golden import check_golden
-from app.inference.manifest import Manifest, read_manifest
-from app.inference.onnx_predictor import load_predictor
 from app.main import create_app
 from app.settings import Settings
+from cutout.errors import BundleError, DataError
+from cutout.inference.golden import check_golden
+from cutout.inference.manifest import Manifest, read_manifest
+from cutout.inference.onnx_predictor import load_predictor
 from model_export.__main__ import cli
-from model_export.import_spec import preset_names
+from model_export.bundle.import_spec import preset_names
 from tests.model_export.networks import write_network
 from tests.pictures import decoded, disc, encoded
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from model_export.measures import MaskScore, s_measure
-from model_export.part_measures import auc, confusion, part_scores
+from model_export.quality.measures import MaskScore, s_measure
+from model_export.quality.part_measures import auc, confusion, part_scores
 
 S_MEASURES = (0.778103, 0.344286, 0.571101, 1.0)
 

@@ -10,11 +10,11 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
-from app.errors import DataError
-from app.imaging.preprocess import resize
-from model_export.data import Pair, find_pairs, fingerprint, load_image, load_pair
-from model_export.pairs import scan
-from model_export.pictures import load_mask
+from cutout.errors import DataError
+from cutout.imaging.preprocess import resize
+from model_export.data.dataset import Pair, find_pairs, fingerprint, load_image, load_pair
+from model_export.data.files import load_mask
+from model_export.data.pairs import scan
 from tests.model_export.conftest import draw_pair
 
 PICTURE, MASK = draw_pair(0)

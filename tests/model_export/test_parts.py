@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from app.imaging.preprocess import PreprocessSpec, reduce_for_parts
-from model_export.data import Mask, Pair, find_pairs
-from model_export.parts import draw_parts, foreground_counts, judged_parts, load_picture, part_seed
+from cutout.imaging.preprocess import PreprocessSpec, reduce_for_parts
+from model_export.data.dataset import Mask, Pair, find_pairs
+from model_export.data.parts import draw_parts, foreground_counts, judged_parts, load_picture, part_seed
 
 SIZES = (0.2, 0.35, 0.6)
 SPEC = PreprocessSpec(color="gray", size=64, fit="crop", scale="minmax")

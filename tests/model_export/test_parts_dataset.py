@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model_export.augment import AugmentConfig, augment_part
-from model_export.config import TrainConfig, load_config
-from model_export.data import find_pairs
-from model_export.parts_dataset import PartBatches
+from model_export.config import AugmentConfig, TrainConfig, load_config
+from model_export.data.augment import augment_part
+from model_export.data.dataset import find_pairs
+from model_export.data.part_batches import PartBatches
 
 # TensorFlow warns about itself when Keras is imported.
 pytestmark = [

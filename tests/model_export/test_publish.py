@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from app.errors import OutputRefused
-from app.inference.manifest import read_manifest
-from model_export.publish import publish, refuse_overwriting
+from cutout.errors import OutputRefused
+from cutout.inference.manifest import read_manifest
+from model_export.bundle.publish import publish, refuse_overwriting
 from tests.bundles import write_bundle
 
 

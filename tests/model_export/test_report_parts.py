@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
-from model_export.data import Pair
-from model_export.part_measures import auc, confusion
+from model_export.data.dataset import Pair
+from model_export.quality.part_measures import auc, confusion
 from model_export.report.curves import (
     Curve,
     ScoreCounts,

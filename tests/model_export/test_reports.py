@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from app.errors import DataError
+from cutout.errors import DataError
 from model_export.__main__ import cli
 from model_export.config import load_config
-from model_export.data import Pair, find_pairs
+from model_export.data.dataset import Pair, find_pairs
 from model_export.report.write import common_pairs, write_progress, write_run_report
 from tests.bundles import write_bundle, write_bundles
 

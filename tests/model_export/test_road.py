@@ -10,13 +10,13 @@ import onnx
 import pytest
 from typer.testing import CliRunner
 
-from app.errors import BundleError, DataError
-from app.inference.golden import check_golden
-from app.inference.manifest import Manifest, read_manifest
-from app.inference.onnx_predictor import load_predictor
-from app.inference.predictor import Predictor
+from cutout.errors import BundleError, DataError
+from cutout.inference.golden import check_golden
+from cutout.inference.manifest import Manifest, read_manifest
+from cutout.inference.onnx_predictor import load_predictor
+from cutout.inference.predictor import Predictor
 from model_export.__main__ import cli
-from model_export.card import CARD, card
+from model_export.bundle.card import CARD, card
 from tests.model_export.conftest import draw_pair
 
 # TensorFlow and tf2onnx warn about themselves; there is nothing to mend here.
@@ -179,8 +179,8 @@ def test_evaluate_takes_the_test_split_and_repeats_the_manifest(bundle: Path, pi
 
 
 def test_a_network_that_does_not_fit_its_config_is_refused(trained: Path, pictures: Path, tmp_path: Path) -> None:
+    from model_export.bundle.conversion import load_network
     from model_export.config import read_run_config
-    from model_export.conversion import load_network
 
     config = read_run_config(trained)
     wider = {"kernel_size": 5} if trained.name == "classifier" else {"decoder": (8, 8, 8, 8, 16)}
@@ -190,8 +190,8 @@ def test_a_network_that_does_not_fit_its_config_is_refused(trained: Path, pictur
 
 
 def test_disagreement_with_keras_is_refused(trained: Path, tmp_path: Path) -> None:
+    from model_export.bundle.conversion import load_network, parity, to_onnx
     from model_export.config import read_run_config
-    from model_export.conversion import load_network, parity, to_onnx
 
     config = read_run_config(trained)
     network = load_network(trained / "model.keras", config)

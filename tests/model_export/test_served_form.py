@@ -7,11 +7,11 @@ import keras
 import numpy as np
 import onnx
 
-from app.imaging.preprocess import PreprocessSpec, Tensor
+from cutout.imaging.preprocess import PreprocessSpec, Tensor
+from model_export.bundle.conversion import run_onnx, served_form, to_onnx
+from model_export.bundle.quantize import quantize
 from model_export.config import EncoderDecoderConfig, TrainConfig
-from model_export.conversion import run_onnx, served_form, to_onnx
-from model_export.quantize import quantize
-from model_export.train import build_for_serving
+from model_export.training.train import build_for_serving
 
 SIDE = 64
 

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from model_export.train_report import next_step, scores
+from model_export.report.training import next_step, scores
 
 
 def write_history(run: Path, *values: tuple[int, float]) -> None:

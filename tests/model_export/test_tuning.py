@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from optuna.trial import TrialState
 from typer.testing import CliRunner
 
-from app.errors import DataError
+from cutout.errors import DataError
 from model_export.__main__ import cli
 from model_export.config import CnnConfig, TrainConfig, load_config, override
-from model_export.run_folder import HISTORY
+from model_export.training.run_folder import HISTORY
 from model_export.tuning import study as studies
 from model_export.tuning.report import importances
 from model_export.tuning.space import overrides, read_space

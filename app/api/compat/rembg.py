@@ -1,0 +1,170 @@
+"""`/api/remove` as rembg's server has it: its parameters in, our native options' answer out.
+
+Parameters may come in the form or in the query, whichever a client uses. docs/migrating.md lists each of them.
+"""
+
+import json
+import re
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Query, UploadFile
+from pydantic import AfterValidator, BaseModel, Field
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from cutout.options import CutoutOptions, MaskOptions
+
+from ..intake.uploads import UploadRoute
+from ..native.routes import ANSWER_HEADERS, picture_response
+from ..problems import InvalidField, Problem
+from ..services import clock_of, services_of
+from .common import WITHOUT_EFFECT_HEADER, fetch, name_without_effect
+
+NOT_HERE = ("a", "af", "ab", "ae", "extras")  # edges always follow the picture here, and with no knobs to it
+
+
+def _check_json_object(text: str | None) -> str | None:
+    try:
+        readable = not text or isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        readable = False
+    if not readable:
+        raise ValueError("extras has to be a JSON object")
+    return text
+
+
+def _check_color(text: str | None) -> str | None:
+    if text is not None:
+        _hex_color(text)
+    return text
+
+
+def _hex_color(text: str) -> str:
+    """`r,g,b` or `r,g,b,a`, each 0 to 255, as `#rrggbbaa`. Raises ValueError."""
+    if not re.fullmatch(r"\s*\d{1,3}\s*(,\s*\d{1,3}\s*){2,3}", text):
+        raise ValueError("bgc has to be r,g,b,a")
+    return "#" + bytes(map(int, text.split(","))).hex()
+
+
+class RembgOptions(BaseModel):
+    """What rembg's server may be asked for."""
+
+    model: Annotated[str, Field(description="a model of this server; any other name means its default")] = "u2net"
+    a: Annotated[bool, Field(description="alpha matting; without effect, edges always follow the picture")] = False
+    af: Annotated[int, Field(ge=0, le=255, description="foreground threshold; without effect")] = 240
+    ab: Annotated[int, Field(ge=0, le=255, description="background threshold; without effect")] = 10
+    ae: Annotated[int, Field(ge=0, description="erosion; without effect")] = 10
+    om: Annotated[bool, Field(description="only the mask, an 8-bit grey PNG")] = False
+    ppm: Annotated[bool, Field(description="a hard mask")] = False
+    bgc: Annotated[str | None, Field(description="background colour, r,g,b,a"), AfterValidator(_check_color)] = None
+    extras: Annotated[
+        str | None, Field(description="a JSON object; without effect"), AfterValidator(_check_json_object)
+    ] = None
+
+
+class RembgForm(RembgOptions):
+    file: Annotated[UploadFile, Field(description="the picture")]
+
+
+class RembgUrl(RembgOptions):
+    url: Annotated[str, Field(description="where the picture is, http or https")]
+
+
+class RembgInvalidItem(BaseModel):
+    type: str = Field(examples=["missing"])
+    loc: list[str] = Field(examples=[["body", "file"]])
+    msg: str = Field(examples=["Field required"])
+
+
+class RembgInvalid(BaseModel):
+    detail: list[RembgInvalidItem]
+
+
+class RembgError(BaseModel):
+    detail: str
+
+
+class RembgRoute(UploadRoute):
+    """Errors as FastAPI writes them by itself, which rembg's clients know: 422 with a list, others with a text."""
+
+    def render_problem(self, problem: Problem, request: Request) -> Response:
+        if problem.status != 422:
+            return JSONResponse({"detail": problem.detail}, problem.status)
+        upload = "url" if request.method == "GET" else "file"
+        fields = problem.errors or [InvalidField(field=upload, message=problem.detail)]
+        kind = {"missing_field": "missing", "invalid_option": "value_error"}.get(problem.code, problem.code)
+        where = "query" if request.method == "GET" else "body"
+        items = [RembgInvalidItem(type=kind, loc=[where, item.field], msg=item.message) for item in fields]
+        return JSONResponse(RembgInvalid(detail=items).model_dump(), 422)
+
+
+router = APIRouter(route_class=RembgRoute, tags=["compatible with rembg"], prefix="/api")
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The cut-out, or with `om` the mask",
+        "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}},
+        "headers": {**ANSWER_HEADERS, **WITHOUT_EFFECT_HEADER},
+    },
+    422: {"model": RembgInvalid, "description": "A parameter or the picture can't be used"},
+    **{
+        status: {"model": RembgError, "description": description}
+        for status, description in {
+            400: "The form can't be read, or the URL can't be fetched",
+            401: "No key, or one that is not known here",
+            408: "The upload took too long",
+            413: "Too many bytes or pixels",
+            415: "Not a picture type that is read here",
+            429: "Overloaded, try again",
+            503: "Not ready yet",
+            504: "It took too long",
+        }.items()
+    },
+}
+
+
+@router.post(
+    "/remove",
+    operation_id="rembgRemove",
+    summary="Remove the background of an upload",
+    response_class=Response,
+    responses=RESPONSES,
+)
+async def remove_upload(
+    request: Request,
+    form: Annotated[RembgForm, Form(media_type="multipart/form-data")],
+    query: Annotated[RembgOptions, Query()],
+) -> Response:
+    """Remove the background of an uploaded picture, by rembg's parameters."""
+    given = {**query.model_dump(exclude_unset=True), **form.model_dump(exclude_unset=True, exclude={"file"})}
+    return await _remove(request, await form.file.read(), given)
+
+
+@router.get(
+    "/remove",
+    operation_id="rembgRemoveUrl",
+    summary="Remove the background of a picture on the web",
+    response_class=Response,
+    responses=RESPONSES,
+)
+async def remove_url(request: Request, query: Annotated[RembgUrl, Query()]) -> Response:
+    """Remove the background of a picture on the web, by rembg's parameters. Off unless the operator allows URLs."""
+    given = query.model_dump(exclude_unset=True, exclude={"url"})
+    upload = await fetch(query.url, services_of(request.app).fetcher, clock_of(request))
+    return await _remove(request, upload, given)
+
+
+async def _remove(request: Request, upload: bytes, given: dict[str, Any]) -> Response:
+    services, clock = services_of(request.app), clock_of(request)
+    remover, workers = services.remover, services.workers
+    asked = RembgOptions.model_validate(given)
+    known = asked.model in services.registry.names
+    model, threshold = asked.model if known else None, 0.5 if asked.ppm else None
+    if asked.om:
+        mask = MaskOptions(model=model, threshold=threshold)
+        written = await workers.run(lambda clock: remover.mask(upload, mask, clock), clock, upload)
+    else:
+        background = None if asked.bgc is None else _hex_color(asked.bgc)
+        options = CutoutOptions(model=model, threshold=threshold, background=background)
+        written = await workers.run(lambda clock: remover.cut_out(upload, options, clock), clock, upload)
+    ignored = [name for name in ("model", *NOT_HERE) if name in given and not (name == "model" and known)]
+    return name_without_effect(picture_response(written, clock), ignored)

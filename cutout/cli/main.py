@@ -1,0 +1,324 @@
+"""`cutout`: remove backgrounds from files and folders, ask for a score, list models, serve."""
+
+import importlib.util
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from app.settings import Settings
+from cutout import __version__
+from cutout.cli import batch as batches
+from cutout.cli import cluster, files, folders
+from cutout.cli.engine import Engine, LocalEngine
+from cutout.cli.manifest import Journal, Record
+from cutout.cli.options import one_of, takes, takes_settings, whole_number
+from cutout.errors import CutoutError, InvalidOption, InvalidUrl, NoPictures, OutputRefused, UnknownModel
+from cutout.explain import explain_os_error
+from cutout.options import CutoutOptions, PredictOptions
+from cutout.system.cores import usable_cores
+from cutout.system.interrupts import signals_interrupt
+
+REFUSED, FAILED, INTERRUPTED = 2, 1, 130
+REFUSALS = (InvalidOption, InvalidUrl, NoPictures, OutputRefused, UnknownModel)
+SHOWN_FAILURES = 10
+SHOWN_KINDS = 6
+UNWRAPPED = 1000
+"""Columns where no terminal has fewer: a line for each model, for `grep` and its like."""
+
+cli = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help=__doc__,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+notes = Console(stderr=True, highlight=False, soft_wrap=True)
+
+Server = Annotated[
+    str | None,
+    typer.Option(help="address of a running server to use instead of this process", envvar="CUTOUT_SERVER"),
+]
+Key = Annotated[
+    str | None, typer.Option("--api-key", help="the server's key", envvar="CUTOUT_API_KEY", show_envvar=True)
+]
+Background = Annotated[
+    Path | None,
+    typer.Option(help="a picture to put behind, scaled to cover; --background, or white, where it is transparent"),
+]
+Picture = Annotated[Path, typer.Argument(metavar="PICTURE", help="a picture; - for standard input")]
+Force = Annotated[bool, typer.Option("--force", help="overwrite what is there")]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command's entry; ends the process. Errors of the domain are one line and a status."""
+    try:
+        cli(arguments, prog_name="cutout")
+    except CutoutError as error:
+        say(f"cutout: {error.code}: {error.detail}")
+        raise SystemExit(REFUSED if isinstance(error, REFUSALS) else FAILED) from None
+    except OSError as error:
+        say(f"cutout: {explain_os_error(error)}")
+        raise SystemExit(FAILED) from None
+
+
+def say(line: str) -> None:
+    """One line on standard error. Names of files may hold anything, also what terminals obey: that is escaped."""
+    escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+    notes.print("".join(escaped), markup=False)
+
+
+@cli.callback(invoke_without_command=True)
+def root(version: Annotated[bool, typer.Option("--version", help="print the version and leave")] = False) -> None:
+    """Background removal that you train, own and serve yourself."""
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+@cli.command()
+@takes(CutoutOptions)
+def remove(
+    options: CutoutOptions,
+    picture: Picture,
+    output: Annotated[
+        Path, typer.Argument(metavar="OUTPUT", help="the file to write, its type by its name; - for standard output")
+    ],
+    background_image: Background = None,
+    force: Force = False,
+    server: Server = None,
+    api_key: Key = None,
+) -> None:
+    """Remove the background of one picture; of many: `cutout batch`."""
+    files.check_output(output, force)
+    asked = options.format if "format" in options.model_fields_set else None
+    options = options.model_copy(update={"format": files.format_of(output, asked)})
+    behind = files.read_background(background_image) if background_image else None
+    upload = files.read(picture)
+    with _engine(server, api_key) as engine, files.naming(picture):
+        files.write(output, engine.cut_out(upload, options, behind).data)
+
+
+@cli.command()
+@takes(PredictOptions)
+def predict(options: PredictOptions, picture: Picture, server: Server = None, api_key: Key = None) -> None:
+    """Tell whether a picture shows foreground; the JSON of POST /predict on standard output."""
+    upload = files.read(picture)
+    with _engine(server, api_key) as engine, files.naming(picture):
+        answer = engine.predict(upload, options.model, options.subject)
+    print(answer.model_dump_json(exclude_none=not options.subject, indent=2))
+
+
+@cli.command()
+@takes(CutoutOptions)
+def batch(
+    options: CutoutOptions,
+    source: Annotated[str, typer.Argument(metavar="IN", help="folder of pictures, or the address of one in a bucket")],
+    target: Annotated[str, typer.Argument(metavar="OUT", help="folder of cut-outs and manifest, here or in a bucket")],
+    background_image: Background = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            *("--jobs", "-j"),
+            parser=whole_number(1, 256),
+            metavar="INTEGER",
+            help="pictures at a time; the cores when absent",
+        ),
+    ] = None,
+    parquet: Annotated[
+        bool, typer.Option("--parquet", help="write the manifest as Parquet too (needs the extra `batch`)")
+    ] = False,
+    engine_name: Annotated[
+        str,
+        typer.Option(
+            "--engine",
+            parser=one_of("local", "ray"),
+            metavar="local|ray",
+            help="work in this process, or on the Ray cluster of RAY_ADDRESS (extra `ray`)",
+        ),
+    ] = "local",
+    force: Annotated[bool, typer.Option("--force", help="start anew, overwriting what is in OUT")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="no progress, no summary")] = False,
+    server: Server = None,
+    api_key: Key = None,
+) -> None:
+    """Remove the backgrounds of a folder of pictures, recursively; run again, it goes on where it stopped.
+
+    Ends with 0 when every picture is done, 1 when some failed (they are tried again next time), 2 when nothing was
+    begun (no picture was found, or OUT is another job's), 130 when interrupted.
+    """
+    _refuse_files(source, target)
+    pictures, out = folders.open_folder(source), folders.open_folder(target)
+    _refuse_batch(pictures, out, parquet, server, engine_name)
+    job = batches.Job(pictures, options, files.read_background(background_image) if background_image else None)
+    found = _files_in(source, pictures, out)
+    paths = batches.find_pictures(found)
+    others = batches.passed_over(found, paths)
+    if not paths:
+        raise NoPictures(f"no picture in {source}" + (f"; {_passed_over(others)}" if others else ""))
+    stems = batches.output_stems(paths)
+    with _engine(server, api_key) as engine, batches.output_folder(out, job.description(engine), force) as journal:
+        journal.forget_failures_outside(paths)
+        missing = batches.to_do(journal, found, out, paths)
+        work = _work(engine_name, engine, job, out, journal, stems, missing, jobs)
+        tried, interrupted, began = 0, False, time.monotonic()
+        try:
+            with signals_interrupt(), _progress(len(missing), quiet) as advance, closing(work):
+                for record in work:
+                    tried += 1
+                    advance(record)
+        except KeyboardInterrupt:
+            interrupted = True
+        if parquet:
+            journal.write_parquet()
+        failures = _summarize(journal, paths, tried, time.monotonic() - began, others, quiet)
+    if interrupted:
+        say("interrupted; the same command goes on from here")
+    raise typer.Exit(INTERRUPTED if interrupted else FAILED if failures else 0)
+
+
+@cli.command()
+def models(
+    server: Server = None,
+    api_key: Key = None,
+    as_json: Annotated[bool, typer.Option("--json", help="the whole manifests")] = False,
+) -> None:
+    """List the models: those that are loaded here, or a server's."""
+    with _engine(server, api_key) as engine:
+        manifests, default = engine.models(), engine.mask_model().name
+    if as_json:
+        print("[" + ",\n".join(manifest.model_dump_json(indent=2) for manifest in manifests) + "]")
+        return
+    table = Table("model", "version", "task", "size", "made for", box=None, pad_edge=False)
+    for manifest in manifests:
+        name = manifest.name + (" (default)" if manifest.name == default else "")
+        size = f"{manifest.model.bytes / 1e6:.1f} MB"
+        table.add_row(name, manifest.version, manifest.task, size, manifest.description)
+    Console(highlight=False, width=None if sys.stdout.isatty() else UNWRAPPED).print(table)
+
+
+@cli.command()
+@takes_settings
+def serve() -> None:
+    """Run the server. Every option is also read from the environment.
+
+    Ends with 0 when told to stop, 2 for an option that can't be read, 3 for an address, a model or a provider that is
+    not to be had.
+    """
+    from app.__main__ import main as run
+
+    run()
+
+
+def _engine(server: str | None, key: str | None) -> closing[Engine]:
+    if server:
+        from cutout.cli.client import ServerEngine
+
+        return closing(ServerEngine(server, key))
+    from app.__main__ import read_settings
+
+    return closing(LocalEngine(read_settings()))
+
+
+def _work(
+    name: str,
+    engine: Engine,
+    job: batches.Job,
+    target: folders.Folder,
+    journal: Journal,
+    stems: Mapping[str, str],
+    paths: list[str],
+    jobs: int | None,
+) -> Generator[Record]:
+    """The records of `paths` as they are done: here, or on a Ray cluster as large as it is."""
+    if name == "ray":
+        return cluster.run(Settings(), job, target, journal, stems, paths, jobs)
+    return batches.run(engine, job, target, journal, stems, paths, jobs or usable_cores())
+
+
+def _files_in(given: str, source: folders.Folder, target: folders.Folder) -> dict[str, folders.File]:
+    try:
+        return source.files(leave_out=target)
+    except FileNotFoundError:
+        raise InvalidOption(f"no such folder: {given}") from None
+
+
+def _refuse_files(source: str, target: str) -> None:
+    for given in (source, target):
+        if not given:
+            raise InvalidOption("the name of a folder is empty; the current one is .")
+        if Path(given).is_file():
+            raise InvalidOption(f"{given} is a file, not a folder; for one picture: cutout remove")
+
+
+def _refuse_batch(
+    source: folders.Folder, target: folders.Folder, parquet: bool, server: str | None, engine: str
+) -> None:
+    """Say no before any work is done."""
+    if target.address == source.address:
+        raise OutputRefused("IN and OUT are the same folder")
+    if source.address.startswith(target.address.rstrip("/") + "/"):
+        raise OutputRefused("IN lies in OUT: a cut-out could take the place of a picture; take another OUT")
+    if parquet:
+        _require_pyarrow()
+    if server and engine == "ray":
+        raise InvalidOption("--engine ray and --server exclude each other")
+    if engine == "ray" and importlib.util.find_spec("ray") is None:
+        raise InvalidOption("--engine ray needs Ray: pip install '.[ray]'")
+
+
+def _require_pyarrow() -> None:
+    if importlib.util.find_spec("pyarrow") is None:
+        raise InvalidOption("--parquet needs pyarrow: pip install '.[batch]'")
+
+
+@contextmanager
+def _progress(total: int, quiet: bool) -> Iterator[Callable[[Record], None]]:
+    """A bar on standard error where that is a terminal; yields what to call with each record."""
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[state]}"), TimeRemainingColumn())
+    began, failed = time.monotonic(), 0
+    with Progress(*columns, console=notes, disable=quiet or not notes.is_terminal) as progress:
+        bar = progress.add_task("", total=total, state="")
+
+        def advance(record: Record) -> None:
+            nonlocal failed
+            failed += record.error is not None
+            rate = (progress.tasks[0].completed + 1) / (time.monotonic() - began)
+            state = f"{rate:.1f}/s" + (f", {failed} failed" if failed else "")
+            progress.update(bar, advance=1, state=state)
+
+        yield advance
+
+
+def _passed_over(others: Counter[str]) -> str:
+    """What of the folder is no picture, by the ends of the names."""
+    shown = others.most_common(SHOWN_KINDS)
+    rest = others.total() - sum(count for _, count in shown)
+    kinds = [f"{count} {kind}" for kind, count in shown] + ([f"{rest} others"] if rest else [])
+    return f"passed over: {', '.join(kinds)}"
+
+
+def _summarize(
+    journal: Journal, paths: list[str], tried: int, seconds: float, others: Counter[str], quiet: bool
+) -> int:
+    """Say how it went, on standard error. Returns how many pictures have failed."""
+    records = [journal.records[path] for path in paths if path in journal.records]
+    failures = [record for record in records if record.error is not None]
+    if not quiet:
+        for record in failures[:SHOWN_FAILURES]:
+            say(f"{record.path}: {record.error}")
+        if len(failures) > SHOWN_FAILURES:
+            say(f"... and {len(failures) - SHOWN_FAILURES} more")
+        rate = f", {tried} in {seconds:.1f} s" if tried else ""
+        say(f"{len(records) - len(failures)} of {len(paths)} done, {len(failures)} failed{rate}: {journal.address}")
+        if others:
+            say(_passed_over(others))
+    return len(failures)

@@ -1,0 +1,153 @@
+"""Command line options made from the models behind the HTTP API and the settings: one name, limit and text."""
+
+import functools
+import inspect
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, get_args, get_origin
+
+import typer
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from app.settings import Settings, variable
+from cutout.explain import choices, explain
+
+Command = Callable[..., None]
+Options = TypeVar("Options", bound=BaseModel)
+METAVARS = {bool: "true|false", int: "INTEGER", float: "NUMBER", Path: "PATH"}
+SECRET = {"api_keys"}  # a command line can be read by everybody on the machine
+
+
+def takes(model: type[BaseModel]) -> Callable[[Command], Command]:
+    """The command gets every field of `model` as an option, and what was chosen, checked, as `options`."""
+
+    def decorate(command: Command) -> Command:
+        fields = [_parameter(name, field) for name, field in model.model_fields.items()]
+
+        def choose(**given: Any) -> None:
+            chosen = {name: given.pop(name) for name in model.model_fields}
+            command(**given, options=checked(model, {k: v for k, v in chosen.items() if v is not None}))
+
+        return _with_parameters(choose, command, fields)
+
+    return decorate
+
+
+def takes_settings(command: Command) -> Command:
+    """The command gets every setting that is no secret as an option; what is chosen goes into the environment.
+
+    Ends with 2 and the option's name where one can't be read; what the environment alone says is not looked at.
+    """
+    names = [name for name in Settings.model_fields if name not in SECRET]
+
+    def choose(**given: Any) -> None:
+        chosen = {name: value for name in names if (value := given.pop(name)) is not None}
+        typed = {name for name, value in chosen.items() if os.environ.get(variable(name)) != value}
+        os.environ.update({variable(name): value for name, value in chosen.items()})
+        _check_settings(typed)
+        command(**given)
+
+    return _with_parameters(choose, command, [_setting(name, Settings.model_fields[name]) for name in names])
+
+
+def checked(model: type[Options], chosen: dict[str, Any]) -> Options:
+    """Raises typer.BadParameter, which ends the command with 2 and the option's name."""
+    try:
+        return model(**chosen)
+    except ValidationError as error:
+        raise _bad_option(model, error.errors()[0]) from None
+
+
+def _check_settings(typed: set[str]) -> None:
+    try:
+        Settings()
+    except ValidationError as error:
+        for item in error.errors():
+            if item["loc"][0] in typed:
+                raise _bad_option(Settings, item) from None
+
+
+def _bad_option(model: type[BaseModel], item: ErrorDetails) -> typer.BadParameter:
+    name = str(item["loc"][0])
+    return typer.BadParameter(explain(item, model.model_fields[name].description), param_hint=f"'{_flag(name)}'")
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """A reader of an option's text. It raises typer.BadParameter."""
+
+    def read(text: str) -> str:
+        if text not in words:
+            raise typer.BadParameter(f"{text!r} is none of {', '.join(words)}")
+        return text
+
+    return read
+
+
+def whole_number(least: int, most: int) -> Callable[[str], int]:
+    """A reader of an option's text. It raises typer.BadParameter."""
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or not least <= int(text) <= most:
+            raise typer.BadParameter(f"{text!r} is no whole number from {least} to {most}")
+        return int(text)
+
+    return read
+
+
+def _with_parameters(choose: Command, command: Command, added: Iterable[inspect.Parameter]) -> Command:
+    signature = inspect.signature(command, eval_str=True)
+    own = [parameter for name, parameter in signature.parameters.items() if name != "options"]
+    keyword = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in [*own, *added]]
+    functools.update_wrapper(choose, command)
+    choose.__signature__ = signature.replace(parameters=keyword)  # type: ignore[attr-defined]
+    return choose
+
+
+def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
+    """An option that is None unless given, so that the default stays the model's; flags apart, text that it reads."""
+    default = False if field.default is None else _shown(field.default)
+    if field.annotation is bool:
+        kind: Any = Annotated[bool | None, typer.Option(help=field.description, show_default=default)]
+    else:
+        words = choices(field.annotation)
+        kind = Annotated[
+            str | None,
+            typer.Option(
+                help=field.description,
+                show_default=default,
+                metavar=_metavar(field),
+                autocompletion=lambda incomplete: [word for word in words if word.startswith(incomplete)],
+            ),
+        ]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+
+
+def _setting(name: str, field: FieldInfo) -> inspect.Parameter:
+    """As text: `Settings` reads it, exactly as it reads the environment."""
+    unset = field.default_factory is not None or field.default in (None, ())
+    default = False if unset else _shown(field.default)
+    option = typer.Option(help=field.description, show_default=default, envvar=variable(name), metavar=_metavar(field))
+    kind: Any = Annotated[str | None, option]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+
+
+def _metavar(field: FieldInfo) -> str:
+    """`a|b` for what can be counted, else the kind of value."""
+    words = choices(field.annotation)
+    several = "" if get_origin(field.annotation) is not tuple else "[,...]"
+    kinds = get_args(field.annotation) or (field.annotation,)
+    kind = next((name for known, name in METAVARS.items() if known in kinds), "TEXT")
+    return ("|".join(words) or kind) + several
+
+
+def _shown(default: object) -> str:
+    if isinstance(default, tuple):
+        return ",".join(default)
+    return str(default).lower() if isinstance(default, bool) else str(default)
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")

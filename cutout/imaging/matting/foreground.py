@@ -1,0 +1,84 @@
+"""The subject's own colours at its edges, where the picture shows a mixture with the background.
+
+Forte, Pitié, "Approximate Fast Foreground Colour Estimation" (ICIP 2021): blur the picture weighted by alpha and by
+1 - alpha, which gives the colours F and B around each pixel, then move F so that the mixture is the pixel's own:
+F + alpha (I - alpha F - (1 - alpha) B). Twice, from wide to narrow. Here the blurs are made on a grid of cells, and
+only the last step at full size, and there only where 0 < alpha < 255.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cutout.imaging.matting.cells import Grid, Maps, Window
+from cutout.imaging.preprocess import Image
+
+CELLS = 400  # along the longer side
+WIDE, NARROW = 20, 2  # radius of the blurs, cells
+LEAST = np.float32(1e-3)  # a share of foreground too small to tell a colour by
+
+
+class EdgeColors:
+    """The subject's own colours where the alpha (H, W) uint8 of a picture (H, W, 3) uint8 RGB is 0 < alpha < 255."""
+
+    def __init__(self, image: Image, alpha: NDArray[np.uint8]) -> None:
+        self._image, self._alpha = image, alpha
+        self.grid = Grid.like(image.shape[1], image.shape[0], CELLS)
+        self._edges = self.grid.any(is_partial(alpha))
+        if self._edges.any():
+            rows, columns = self.grid.around(self._edges, WIDE + NARROW)
+            part, pixels = self.grid.part(image, rows, columns)
+            maps = _colors(part.means(pixels), part.means(self.grid.part(alpha, rows, columns)[1]))
+            self._background, self._difference = (self.grid.placed(map_, rows, columns) for map_ in maps)
+
+    def replace(self, pixels: NDArray[np.uint8], band: slice) -> None:
+        """Give the edge pixels of a cut-out these colours, in place. `pixels` are those under one of `grid.bands`."""
+        for window in self.grid.windows_in(band, self._edges):
+            matte = self._alpha[window.rows, window.columns]
+            colors = _unmix(self.grid, self._background, self._difference, self._image, matte, window)
+            rgba = cv2.merge([*cv2.split(colors), matte])
+            cv2.copyTo(rgba, is_partial(matte), pixels[:, window.columns])
+
+
+def is_partial(alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """255 where 0 < alpha < 255."""
+    return np.asarray(cv2.inRange(alpha, 1, 254), np.uint8)
+
+
+def shares(alpha: NDArray[np.uint8]) -> Maps:
+    """An alpha (h, w) uint8 as (h, w, 3) float32 in [0, 1], to weigh colours by."""
+    plane = np.asarray(alpha, np.float32) * np.float32(1 / 255)
+    return np.asarray(cv2.merge([plane, plane, plane]), np.float32)
+
+
+def _colors(colors: Image, alpha: NDArray[np.uint8]) -> tuple[Maps, Maps]:
+    """Background B and difference F - B, (rows, columns, 3) float32 from 0 to 255, around each cell."""
+    image = np.asarray(colors, np.float32)
+    share = shares(alpha)
+    foreground = around_foreground = background = image
+    for radius in (WIDE, NARROW):
+        around_foreground = _mean(foreground, share, radius, around_foreground)
+        background = _mean(background, 1 - share, radius, background)
+        mixture = share * around_foreground + (1 - share) * background
+        foreground = np.clip(around_foreground + share * (image - mixture), 0, 255, dtype=np.float32)
+    return background, around_foreground - background
+
+
+def _mean(colors: Maps, weight: Maps, radius: int, fallback: Maps) -> Maps:
+    """The weighted mean of the colours around each cell; `fallback` where there is next to no weight."""
+    side = (2 * radius + 1, 2 * radius + 1)
+    total = cv2.blur(colors * weight, side) + LEAST * fallback
+    return np.asarray(total / (cv2.blur(weight, side) + LEAST), np.float32)
+
+
+def _unmix(
+    grid: Grid, background: Maps, difference: Maps, image: Image, matte: NDArray[np.uint8], window: Window
+) -> Image:
+    """F + alpha (I - alpha F - (1 - alpha) B) at every pixel of a window, with F = B + D: three operations fewer."""
+    behind, change = grid.spread(background, window), grid.spread(difference, window)
+    share = shares(matte)
+    rest = np.asarray(cv2.subtract(image[window.rows, window.columns], behind, dtype=cv2.CV_32F), np.float32)
+    rest -= share * change
+    rest *= share
+    rest += change
+    return np.asarray(cv2.add(rest, behind, dtype=cv2.CV_8U), np.uint8)

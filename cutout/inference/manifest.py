@@ -1,0 +1,139 @@
+"""What a bundle says of itself: `manifest.json`, beside `model.onnx`. Written by the exporter, read by the server."""
+
+import base64
+import hashlib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from cutout.errors import BundleError
+from cutout.explain import explain_all
+from cutout.imaging.preprocess import PreprocessSpec
+
+MANIFEST = "manifest.json"
+NAME_PATTERN = r"^[a-z][a-z0-9_-]{0,39}$"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PartsSpec(_Strict):
+    """How a classifier is moved over a picture: square parts, their side a share of the picture's shorter side."""
+
+    sizes: tuple[float, ...] = Field(min_length=1)
+    stride: float = Field(gt=0, le=1, description="step between parts, share of a part's side")
+
+
+class OutputSpec(_Strict):
+    """Which output the alpha is read from, and where in it: (1, S, S, C), (1, C, S, S), (1, S, S) or (S, S)."""
+
+    name: str
+    layout: Literal["NHWC", "NCHW"] = Field("NHWC", description="where the channels of an output of four axes are")
+    channel: int = Field(0, ge=0, description="the channel that holds the foreground")
+    activation: Literal["none", "sigmoid", "minmax"] = Field(
+        "none", description="what turns the output into an alpha in [0, 1]; none where the network does it itself"
+    )
+
+
+class ModelFile(_Strict):
+    file: Literal["model.onnx"] = "model.onnx"
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    bytes: int = Field(gt=0)
+    opset: int
+    precision: Literal["float32", "float16", "uint8"] = Field(description="uint8: quantised to 8 bits")
+    input: str
+    dimensions: dict[str, int] = Field({}, description="the input's dynamic dimensions by name, fixed to these sizes")
+    parameters: int | None = None
+
+
+class DataSet(_Strict):
+    name: str
+    pictures: int
+    license: str
+
+
+class TrainingRecord(_Strict):
+    """All that repeating the training takes."""
+
+    sets: tuple[DataSet, ...]
+    fingerprint: str = Field(description="sha256 over the names and contents of all training files")
+    config: dict[str, Any]
+    code_version: str
+    libraries: dict[str, str]
+    exported_by: str | None = Field(None, description="version of the code that converted and measured it")
+
+
+class Parity(_Strict):
+    """The same inputs through Keras and through onnxruntime, before quantisation."""
+
+    samples: int
+    max_difference: float
+    tolerance: float
+
+
+class Golden(_Strict):
+    """A small picture and the answer to expect: the server checks itself with it before it says it is ready."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    picture: str = Field(description="a PNG, base64")
+    expected: tuple[float, ...] = Field(
+        description="classifier: the probability; segmenter: the alpha averaged over an 8x8 grid, row by row"
+    )
+    tolerance: float = Field(gt=0)
+
+    def png(self) -> bytes:
+        return base64.b64decode(self.picture)
+
+
+class Manifest(_Strict):
+    schema_version: Literal[1] = 1
+    name: str = Field(pattern=NAME_PATTERN)
+    version: str
+    task: Literal["classify", "segment"]
+    description: str
+    license: str = Field(description="the terms of the weights, in plain words")
+    created: str = Field(description="UTC, ISO 8601")
+    preprocess: PreprocessSpec
+    output: OutputSpec
+    threshold: float = Field(0.5, gt=0, lt=1)
+    parts: PartsSpec | None = None
+    model: ModelFile
+    training: TrainingRecord | None = None
+    quality: dict[str, dict[str, float]] = Field({}, description="set -> measure -> value, on pictures not seen")
+    quality_float32: dict[str, dict[str, float]] | None = Field(None, description="the same before quantisation")
+    parity: Parity | None = None
+    golden: Golden
+
+    @model_validator(mode="after")
+    def _classifiers_have_parts(self) -> "Manifest":
+        if (self.task == "classify") != (self.parts is not None):
+            raise ValueError("`parts` belongs to classifiers, and they need it")
+        return self
+
+
+def read_manifest(bundle: Path) -> Manifest:
+    """Read and check a bundle: the manifest's form, and the sha256 of the model file. Raises BundleError."""
+    try:
+        manifest = Manifest.model_validate_json((bundle / MANIFEST).read_bytes())
+    except OSError as error:
+        raise BundleError(f"{bundle}: no readable {MANIFEST}") from error
+    except ValidationError as error:
+        raise BundleError(f"{bundle / MANIFEST}: {explain_all(error)}") from error
+    model = bundle / manifest.model.file
+    if not model.is_file():
+        raise BundleError(f"{model}: missing")
+    with model.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != manifest.model.sha256:
+        raise BundleError(f"{model}: sha256 is {digest}, the manifest says {manifest.model.sha256}")
+    return manifest
+
+
+def find_bundles(folder: Path) -> list[Path]:
+    """Every bundle in a folder, sorted by name; the folder itself where it is one."""
+    if (folder / MANIFEST).is_file():
+        return [folder]
+    return sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))

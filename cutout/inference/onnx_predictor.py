@@ -1,0 +1,236 @@
+"""Bundles run by onnxruntime. The only module of the server that imports it."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import onnxruntime
+
+from cutout.errors import BundleError, ProviderMissing
+from cutout.imaging.alpha import restore
+from cutout.imaging.preprocess import (
+    Alpha,
+    Image,
+    Placement,
+    Tensor,
+    fit,
+    normalize,
+    place,
+    reduce_for_parts,
+    size_for_parts,
+)
+from cutout.inference.manifest import Manifest, OutputSpec, PartsSpec, read_manifest
+from cutout.inference.predictor import Predictor, Prepared
+
+BATCH = 16  # one fixed batch size: onnxruntime's arena grows with every new shape and never shrinks
+MAP_SIDE = 96  # pixels of the shorter side of the map of parts
+INPUT_TYPES: dict[str, type[np.floating[Any]]] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+
+
+PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+    "openvino": "OpenVINOExecutionProvider",
+    "migraphx": "MIGraphXExecutionProvider",
+}
+
+
+def load_predictor(bundle: Path, intra_op_threads: int = 1, providers: Sequence[str] = ("cpu",)) -> Predictor:
+    """The predictor of a bundle, its manifest and sha256 checked. `providers`, of PROVIDERS, run the network, the first
+    whatever it can. Raises BundleError, or ProviderMissing."""
+    manifest = read_manifest(bundle)
+    session = _Session(bundle / manifest.model.file, manifest, intra_op_threads, providers)
+    if manifest.parts is not None:
+        return PartsPredictor(manifest, session, manifest.parts)
+    return MaskPredictor(manifest, session)
+
+
+class _Session:
+    """An onnxruntime session with one input and the output that the manifest names."""
+
+    def __init__(self, path: Path, manifest: Manifest, intra_op_threads: int, providers: Sequence[str]) -> None:
+        wanted = _checked(providers)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = intra_op_threads
+        options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = 3
+        for name, size in manifest.model.dimensions.items():
+            options.add_free_dimension_override_by_name(name, size)
+        try:
+            self._session = onnxruntime.InferenceSession(path, options, providers=wanted)
+        except Exception as error:  # onnxruntime's own exceptions share no base class
+            raise BundleError(f"{path}: onnxruntime can't load it: {error}") from error
+        # A provider whose libraries are missing is left out with no more than a warning.
+        if missing := [name for name in providers if PROVIDERS[name] not in self._session.get_providers()]:
+            raise ProviderMissing(f"CUTOUT_PROVIDERS={','.join(providers)}: {missing[0]} is there but does not start")
+        self._input, self._output = manifest.model.input, manifest.output.name
+        self._activation = manifest.output.activation
+        self._check_names(path)
+        self._dtype = self._input_type(path)
+
+    def run(self, tensor: Tensor) -> Tensor:
+        feed = {self._input: tensor.astype(self._dtype, copy=False)}
+        output = np.asarray(self._session.run([self._output], feed)[0], np.float32)
+        if self._activation == "sigmoid":
+            return np.asarray(0.5 + 0.5 * np.tanh(0.5 * output), np.float32)  # 1 / (1 + exp(-x)) would overflow
+        if self._activation == "minmax":
+            low, high = output.min(), output.max()
+            return np.asarray((output - low) / max(float(high - low), 1e-6), np.float32)
+        return output
+
+    def _check_names(self, path: Path) -> None:
+        inputs = [node.name for node in self._session.get_inputs()]
+        outputs = [node.name for node in self._session.get_outputs()]
+        if inputs != [self._input] or self._output not in outputs:
+            raise BundleError(f"{path}: inputs {inputs} and outputs {outputs} are not what the manifest says")
+
+    def _input_type(self, path: Path) -> type[np.floating[Any]]:
+        stated = self._session.get_inputs()[0].type
+        if stated not in INPUT_TYPES:
+            raise BundleError(f"{path}: the input is a {stated}; only {', '.join(INPUT_TYPES)} can be fed")
+        return INPUT_TYPES[stated]
+
+
+def _checked(providers: Sequence[str]) -> list[str]:
+    """onnxruntime's names. Raises ProviderMissing where it was built without one."""
+    available = onnxruntime.get_available_providers()
+    if missing := [name for name in providers if PROVIDERS[name] not in available]:
+        there = ",".join(name for name, full in PROVIDERS.items() if full in available)
+        raise ProviderMissing(
+            f"CUTOUT_PROVIDERS={','.join(providers)}: no {missing[0]} in this onnxruntime, only {there}"
+        )
+    if {"cuda", "tensorrt"} & set(providers):
+        onnxruntime.preload_dlls()  # the libraries that pip installed; the loader would look for the system's alone
+    return [PROVIDERS[name] for name in providers]
+
+
+class MaskPredictor:
+    """A network that classifies every pixel: one picture, one run, one alpha."""
+
+    def __init__(self, manifest: Manifest, session: _Session) -> None:
+        self.manifest, self._session = manifest, session
+
+    def prepare(self, image: Image) -> Prepared:
+        canvas, placement = fit(image, self.manifest.preprocess)
+        return Prepared(normalize(canvas, self.manifest.preprocess), (placement,))
+
+    def predict(self, prepared: Prepared) -> Tensor:
+        return self._session.run(prepared.tensor)
+
+    def assemble(self, prepared: Prepared, output: Tensor) -> Alpha:
+        side = self.manifest.preprocess.size
+        canvas = foreground_plane(output, self.manifest.output)
+        if canvas.shape != (side, side):
+            canvas = np.asarray(cv2.resize(canvas, (side, side), interpolation=cv2.INTER_LINEAR), np.float32)
+        return restore(np.clip(canvas, 0, 1), prepared.placements[0])
+
+    def mask_size(self, width: int, height: int) -> tuple[int, int]:
+        return _placed_size(width, height, self.manifest)
+
+    def probability(self, image: Image, alpha: Alpha | None = None) -> float:
+        """The mean alpha of the surest hundredth of the picture: near 0 only where nothing stands out."""
+        if alpha is None:
+            prepared = self.prepare(image)
+            alpha = self.assemble(prepared, self.predict(prepared))
+        count = max(1, alpha.size // 100)
+        return float(np.partition(alpha.ravel(), -count)[-count:].mean())
+
+    def score_size(self, width: int, height: int) -> tuple[int, int]:
+        return self.mask_size(width, height)
+
+
+def foreground_plane(output: Tensor, spec: OutputSpec) -> Tensor:
+    """The (h, w) of an output that holds the foreground. Raises BundleError for a shape without one."""
+    if output.ndim == 4:
+        output = output if spec.layout == "NCHW" else output.transpose(0, 3, 1, 2)
+        if spec.channel < output.shape[1]:
+            return np.ascontiguousarray(output[0, spec.channel])
+    elif output.ndim in (2, 3) and output.size == output.shape[-1] * output.shape[-2]:
+        return output.reshape(output.shape[-2:])
+    raise BundleError(f"output {spec.name!r} of shape {output.shape} has no channel {spec.channel} ({spec.layout})")
+
+
+class PartsPredictor:
+    """A network that says for a small square whether it shows foreground, moved over the picture at several scales."""
+
+    def __init__(self, manifest: Manifest, session: _Session, parts: PartsSpec) -> None:
+        self.manifest, self._session, self._parts = manifest, session, parts
+
+    def prepare(self, image: Image) -> Prepared:
+        reduced = reduce_for_parts(image, self._parts.sizes, self.manifest.preprocess)
+        height, width = reduced.shape[:2]
+        boxes = tuple(_boxes(width, height, self._parts))
+        spec = self.manifest.preprocess
+        tensors = [
+            normalize(fit(reduced[box.top : box.top + box.height, box.left : box.left + box.width], spec)[0], spec)
+            for box in boxes
+        ]
+        return Prepared(np.concatenate(tensors), boxes)
+
+    def predict(self, prepared: Prepared) -> Tensor:
+        tensor = prepared.tensor
+        missing = -len(tensor) % BATCH
+        padded = np.concatenate([tensor, np.zeros((missing, *tensor.shape[1:]), np.float32)])
+        batches = [self._session.run(padded[start : start + BATCH]) for start in range(0, len(padded), BATCH)]
+        return np.concatenate(batches)[: len(tensor)]
+
+    def assemble(self, prepared: Prepared, output: Tensor) -> Alpha:
+        """Each point of the map is the mean over scales of the parts that cover it, nearer centres counting more."""
+        scores = output.reshape(len(prepared.placements))
+        width, height = prepared.placements[0].image_width, prepared.placements[0].image_height
+        ratio = MAP_SIDE / min(width, height)
+        shape = (max(1, round(height * ratio)), max(1, round(width * ratio)))
+        maps = []
+        for side in sorted({box.width for box in prepared.placements}):
+            total, weight = np.zeros(shape, np.float32), np.full(shape, 1e-6, np.float32)
+            for box, score in zip(prepared.placements, scores, strict=True):
+                if box.width == side:
+                    _spread(total, weight, box, float(score), ratio)
+            maps.append(total / weight)
+        return np.asarray(np.mean(maps, axis=0), np.float32)
+
+    def mask_size(self, width: int, height: int) -> tuple[int, int]:
+        return size_for_parts(width, height, self._parts.sizes, self.manifest.preprocess)
+
+    def probability(self, image: Image, alpha: Alpha | None = None) -> float:
+        """The classifier's answer to the picture as a whole, fitted as its preprocessing says; `alpha` is no help."""
+        spec = self.manifest.preprocess
+        return float(self._session.run(normalize(fit(image, spec)[0], spec)).reshape(-1)[0])
+
+    def score_size(self, width: int, height: int) -> tuple[int, int]:
+        return _placed_size(width, height, self.manifest)
+
+
+def _placed_size(width: int, height: int, manifest: Manifest) -> tuple[int, int]:
+    """The size that a picture has on the network's canvas, what `fit` cuts off included."""
+    placement = place(width, height, manifest.preprocess)
+    return placement.width, placement.height
+
+
+def _boxes(width: int, height: int, parts: PartsSpec) -> Iterator[Placement]:
+    """Squares of every size, in steps, the last row and column flush with the picture's edge."""
+    for share in parts.sizes:
+        side = max(1, round(share * min(width, height)))
+        for top in _starts(height, side, parts.stride):
+            for left in _starts(width, side, parts.stride):
+                yield Placement(left, top, side, side, width, height)
+
+
+def _starts(length: int, side: int, stride: float) -> list[int]:
+    count = max(1, int(np.ceil((length - side) / max(1.0, side * stride))) + 1)
+    return sorted({round(start) for start in np.linspace(0, length - side, count)})
+
+
+def _spread(total: Alpha, weight: Alpha, box: Placement, score: float, ratio: float) -> None:
+    """Add a part's score over the map's cells it covers, with a Hann window as weight."""
+    top, bottom = round(box.top * ratio), max(round(box.top * ratio) + 1, round((box.top + box.height) * ratio))
+    left, right = round(box.left * ratio), max(round(box.left * ratio) + 1, round((box.left + box.width) * ratio))
+    cells = (slice(top, bottom), slice(left, right))
+    window = cv2.createHanningWindow((max(2, right - left + 2), max(2, bottom - top + 2)), cv2.CV_32F)[1:-1, 1:-1]
+    window = window[: total[cells].shape[0], : total[cells].shape[1]] + np.float32(0.05)
+    total[cells] += window * np.float32(score)
+    weight[cells] += window

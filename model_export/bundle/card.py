@@ -1,0 +1,172 @@
+"""The model card of a bundle, `README.md` beside its manifest: all of it comes from the manifest.
+
+After Mitchell et al., Model Cards for Model Reporting (FAT* 2019).
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from cutout.inference.manifest import Manifest, TrainingRecord
+from cutout.system.files import replace
+from model_export.quality.evaluate import OVERALL
+
+CARD = "README.md"
+WEAK = 3  # sets named as the weakest
+
+USE = {
+    "segment": "Finding what stands out in a photograph and giving an alpha for it, so that the background can be "
+    "removed or replaced: `POST /cutout` and `POST /mask`. Where a mistake would cost something, a person should look "
+    "at the result.",
+    "classify": "Telling whether a picture, or a part of it, shows foreground: `POST /predict`. Scored over a "
+    "picture's parts it gives a coarse alpha, for a first look and for teaching; for cut-outs use a segmenter.",
+}
+LIMITS = {
+    "segment": (
+        "One alpha for all that stands out: objects are not told apart, and which of several is meant is not known.",
+        "Soft and thin things (hair, glass, smoke, spokes) come out soft or too solid, not strand by strand.",
+    ),
+    "classify": (
+        "It sees a small grey square: no colour, no fine texture, nothing of the rest of the picture.",
+        "Its coarse alpha has no exact edges.",
+    ),
+}
+UNTESTED = "Pictures unlike the training data below are untested: medical, aerial and document pictures among them."
+NOT_FOR = "Not for recognising, following or judging people, nor where safety depends on the answer."
+MEASURES = {
+    "pictures": "pictures",
+    "parts": "parts",
+    "iou": "IoU",
+    "max_f": "max F",
+    "mae": "MAE",
+    "s_measure": "S-measure",
+    "balanced_accuracy": "balanced accuracy",
+    "auc": "AUC",
+    "precision": "precision",
+    "recall": "recall",
+    "loss": "loss",
+}
+COUNTS = frozenset({"pictures", "parts"})
+MAIN_MEASURE = {"segment": "iou", "classify": "balanced_accuracy"}
+
+
+def write_card(manifest: Manifest, bundle: Path) -> Path:
+    """Write the card of `manifest` into the folder `bundle`; its path."""
+    replace(bundle / CARD, lambda path: path.write_text(card(manifest)))
+    return bundle / CARD
+
+
+def card(manifest: Manifest) -> str:
+    """The card as Markdown."""
+    sections = [
+        f"# {manifest.name} {manifest.version}\n\n{manifest.description}",
+        f"## Intended use\n\n{USE[manifest.task]}",
+        _limits(manifest),
+        f"## Licence\n\n{manifest.license}",
+        _quality(manifest),
+        *([_data(manifest.training)] if manifest.training else []),
+        _file(manifest),
+        *([_provenance(manifest.training)] if manifest.training else []),
+    ]
+    return "\n\n".join(sections) + "\n\n<sub>Written from `manifest.json` by `python -m model_export card`.</sub>\n"
+
+
+def _limits(manifest: Manifest) -> str:
+    lines = [*LIMITS[manifest.task], UNTESTED, NOT_FOR]
+    weakest = _weakest(manifest)
+    if weakest:
+        lines.insert(0, f"Weakest where measured: {weakest}.")
+    return "## Limits\n\n" + "\n".join(f"- {line}" for line in lines)
+
+
+def _weakest(manifest: Manifest) -> str:
+    key = MAIN_MEASURE[manifest.task]
+    sets = {name: values for name, values in manifest.quality.items() if name != OVERALL and key in values}
+    if len(sets) <= WEAK:
+        return ""
+    ranked = sorted(sets, key=lambda name: sets[name][key])[:WEAK]
+    return ", ".join(f"{name} ({MEASURES[key]} {sets[name][key]:.3f})" for name in ranked)
+
+
+def _quality(manifest: Manifest) -> str:
+    if not manifest.quality:
+        return "## Quality\n\nNot measured."
+    columns = [key for key in MEASURES if any(key in values for values in manifest.quality.values())]
+    rows = [
+        [f"**{name}**" if name == OVERALL else name, *(_number(values.get(key)) for key in columns)]
+        for name, values in manifest.quality.items()
+    ]
+    text = (
+        "## Quality\n\nMeasured through onnxruntime, as served, on the pictures that training kept aside.\n\n"
+        + _table(["set", *(MEASURES[key] for key in columns)], rows)
+    )
+    before = (manifest.quality_float32 or {}).get(OVERALL)
+    if before:
+        key = MAIN_MEASURE[manifest.task]
+        after = manifest.quality[OVERALL][key]
+        text += f"\n\nQuantised to 8 bits; {MEASURES[key]} before {before[key]:.3f}, after {after:.3f}."
+    return text
+
+
+def _data(training: TrainingRecord) -> str:
+    rows = [[entry.name, str(entry.pictures), entry.license] for entry in training.sets]
+    total = sum(entry.pictures for entry in training.sets)
+    return (
+        f"## Training data\n\n{total:,} pictures for training and validation. They are not in this bundle. Their "
+        "terms, as their origins state them, apply to them and may reach to what was learned from them.\n\n"
+        + _table(["set", "pictures", "terms"], rows)
+    )
+
+
+def _file(manifest: Manifest) -> str:
+    model, spec = manifest.model, manifest.preprocess
+    rows = [
+        ["file", f"`{model.file}`, {model.bytes / 1e6:.2f} MB, {model.precision}, ONNX opset {model.opset}"],
+        ["sha256", f"`{model.sha256}`"],
+        ["parameters", f"{model.parameters:,}" if model.parameters else "not known"],
+        ["input", f"{spec.size} x {spec.size} x {spec.channels}, {spec.color}, fit by {spec.fit}, scale {spec.scale}"],
+        ["threshold", f"{manifest.threshold:g}"],
+    ]
+    if manifest.parity:
+        parity = manifest.parity
+        difference = f"at most {parity.max_difference:.1e} over {parity.samples} samples, before quantising"
+        rows.append(["difference from Keras", difference])
+    return "## The file\n\n" + _table(["", ""], rows)
+
+
+def _provenance(training: TrainingRecord) -> str:
+    rows = [
+        *([["started from", _start(training.config["start"])]] if training.config.get("start") else []),
+        ["trained by", _versions(training)],
+        ["seed", str(training.config.get("training", {}).get("seed", "not recorded"))],
+        ["data fingerprint", f"`{training.fingerprint}`"],
+        ["libraries", ", ".join(f"{name} {version}" for name, version in training.libraries.items())],
+    ]
+    config = json.dumps(training.config, indent=2)
+    return (
+        "## Provenance\n\n"
+        + _table(["", ""], rows)
+        + f"\n\n<details><summary>The whole configuration</summary>\n\n```json\n{config}\n```\n\n</details>"
+    )
+
+
+def _start(start: dict[str, Any]) -> str:
+    return f"{start['name']} {start['version']}, weights `{start['sha256']}`"
+
+
+def _versions(training: TrainingRecord) -> str:
+    trained = f"code `{training.code_version}`"
+    if training.exported_by in (None, training.code_version):
+        return trained
+    return f"{trained}, exported by `{training.exported_by}`"
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.0f}" if value.is_integer() and abs(value) > 1 else f"{value:.3f}"

@@ -1,0 +1,110 @@
+"""Keras to ONNX, and the proof that both give the same answers."""
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import keras
+import numpy as np
+import onnx
+import onnxruntime
+import tensorflow as tf
+import tf2onnx
+from numpy.typing import NDArray
+
+from cutout.errors import BundleError, DataError
+from cutout.imaging.preprocess import Tensor
+from model_export.config import CnnConfig, EncoderDecoderConfig, TrainConfig
+from model_export.networks.architectures import inference_model, with_mirror, with_sharpness
+from model_export.training.train import build_for_serving
+
+OPSET = 18  # the newest that tf2onnx writes
+INPUT = "image"
+OUTPUTS = {"classify": "probability", "segment": "alpha"}
+PARITY_TOLERANCE = 1e-5
+
+
+Kind = Literal["classify", "segment"]
+
+
+def task_of(config: TrainConfig) -> Kind:
+    return "classify" if isinstance(config.network, CnnConfig) else "segment"
+
+
+def load_network(path: Path, config: TrainConfig) -> Any:
+    """The float32 network of `config` with the weights of a saved `.keras`, made of Keras's own layers only.
+
+    Rebuilt rather than used as saved: a network saved under a bfloat16 policy converts to an invalid graph, and a
+    file without layers of ours opens in any Keras. Raises DataError where the weights don't fit the config.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such saved network")
+    try:
+        saved = keras.models.load_model(path, compile=False)
+    except (ValueError, TypeError, OSError, KeyError) as error:
+        raise DataError(f"{path}: Keras can't load it: {error}") from error
+    network = build_for_serving(config)[1]
+    try:
+        network.set_weights(inference_model(saved).get_weights())
+    except ValueError as error:
+        raise DataError(f"{path}: its weights don't fit the network of config {config.name!r}: {error}") from error
+    return network
+
+
+def served_form(network: Any, config: TrainConfig) -> Any:
+    """What is converted: the network, asked twice and its answer sharpened where the config says so."""
+    if not isinstance(config.network, EncoderDecoderConfig):
+        return network
+    asked = with_mirror(network) if config.network.mirror else network
+    return with_sharpness(asked, config.network.sharpness) if config.network.sharpness > 1 else asked
+
+
+def to_onnx(network: Any, config: TrainConfig, path: Path, metadata: dict[str, str]) -> None:
+    """Write the network as ONNX, opset 18, float32, with a fixed input size.
+
+    Input `image`, (1, S, S, C) for a segmenter and (N, S, S, C) for a classifier, which scores many parts at once;
+    output `alpha` (1, S, S, 1) or `probability` (N, 1).
+    """
+    task, batch = task_of(config), None if task_of(config) == "classify" else 1
+    signature = [tf.TensorSpec((batch, *config.preprocess.tensor_shape), tf.float32, name=INPUT)]
+    name = OUTPUTS[task]
+    function = tf.function(
+        lambda image: {name: network(image, training=False)}, autograph=False, input_signature=signature
+    )
+    proto, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
+    if batch is None:
+        for value in (*proto.graph.input, *proto.graph.output):
+            value.type.tensor_type.shape.dim[0].dim_param = "N"
+    onnx.helper.set_model_props(proto, metadata)
+    onnx.checker.check_model(proto, full_check=True)
+    onnx.save(proto, path)
+
+
+def metadata_of(config: TrainConfig, version: str, license_text: str) -> dict[str, str]:
+    """What the ONNX file says of itself where the manifest got lost: all values are text."""
+    return {
+        "name": config.name,
+        "version": version,
+        "task": task_of(config),
+        "preprocess": json.dumps(config.preprocess.model_dump(mode="json")),
+        "license": license_text,
+    }
+
+
+def run_onnx(path: Path, x: Tensor) -> NDArray[np.float32]:
+    """The first output for x (N, S, S, C), batch by batch where the file takes only one at a time."""
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    name, one_at_a_time = session.get_inputs()[0].name, session.get_inputs()[0].shape[0] == 1
+    batches = np.split(x, len(x)) if one_at_a_time else [x]
+    return np.concatenate([session.run(None, {name: batch})[0] for batch in batches])
+
+
+def parity(network: Any, path: Path, x: Tensor) -> float:
+    """The largest difference between Keras and onnxruntime over x (N, S, S, C). Raises BundleError above 1e-5."""
+    expected = np.concatenate([np.asarray(network(sample, training=False)) for sample in np.split(x, len(x))])
+    difference = float(np.max(np.abs(expected - run_onnx(path, x))))
+    if not difference <= PARITY_TOLERANCE:  # NaN is refused too
+        raise BundleError(
+            f"{path.name}: Keras and onnxruntime differ by {difference:.3g}, allowed {PARITY_TOLERANCE:g}; not exported"
+        )
+    return difference

@@ -1,0 +1,225 @@
+"""Somebody else's ONNX file as a bundle: checked, tried on the golden picture, and described for the server."""
+
+import hashlib
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from math import prod
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
+
+import numpy as np
+import onnx
+from onnx import TensorProto
+
+from cutout.errors import BundleError
+from cutout.explain import reason
+from cutout.inference.golden import check_golden
+from cutout.inference.manifest import MANIFEST, NAME_PATTERN, Manifest, ModelFile, OutputSpec
+from cutout.inference.onnx_predictor import foreground_plane, load_predictor
+from model_export.bundle.golden_image import answered_golden, golden_picture, unanswered_golden
+from model_export.bundle.import_spec import ImportSpec
+from model_export.bundle.publish import publish
+
+FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16)
+QUANTISED = {"QuantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "ConvInteger", "MatMulInteger"}
+SLACK = 0.01  # how far outside [0, 1] rounding may take an alpha
+
+Precision = Literal["float32", "float16", "uint8"]
+
+
+@dataclass(frozen=True)
+class Import:
+    """What to import: a file, how to use it, and what the bundle is to be called."""
+
+    file: Path
+    spec: ImportSpec
+    name: str
+    version: str = "1.0.0"
+
+
+def import_onnx(job: Import, out: Path) -> Manifest:
+    """Write the bundle `out`; its manifest. The model file is copied byte for byte unless its weights lie beside it.
+
+    Raises BundleError saying what does not fit the spec, and what to change; then nothing is written.
+    """
+    if not re.fullmatch(NAME_PATTERN, job.name):
+        raise BundleError(f"{job.name!r} is no name for a model: lower-case letters, digits, - and _; say --name")
+    model = _load(job.file)
+    with TemporaryDirectory() as folder:
+        work = Path(folder)
+        _copy(job.file, model, work / "model.onnx")
+        draft = _describe(job, model, (work / "model.onnx").read_bytes())
+        _check_range(_raw_answer(draft, work), job.spec)
+        (work / MANIFEST).write_text(draft.model_dump_json())
+        manifest = draft.model_copy(update={"golden": answered_golden(load_predictor(work))})
+        (work / MANIFEST).write_text(manifest.model_dump_json())
+        check_golden(load_predictor(work))
+        publish([work / "model.onnx"], manifest, out)
+    return manifest
+
+
+def _load(file: Path) -> onnx.ModelProto:
+    try:
+        model = onnx.load(file)
+    except OSError as error:
+        raise BundleError(f"{file}: {reason(error)}") from error
+    except Exception as error:  # protobuf's, onnx's and the system's share no base class
+        raise BundleError(f"{file}: not a readable ONNX file: {error}") from error
+    if not model.graph.output:
+        raise BundleError(f"{file}: not an ONNX network: it has no output")
+    return model
+
+
+def _copy(file: Path, model: onnx.ModelProto, target: Path) -> None:
+    """The file as it is, or in one piece where it keeps its weights in a second file."""
+    bare = onnx.load(file, load_external_data=False)
+    if not any(tensor.data_location == TensorProto.EXTERNAL for tensor in bare.graph.initializer):
+        shutil.copyfile(file, target)
+        return
+    try:
+        onnx.save_model(model, target)
+    except Exception as error:  # protobuf's and Python's, by where the limit is met
+        raise BundleError(f"{file}: with its weights it is larger than the 2 GB of one ONNX file: {error}") from error
+
+
+def _describe(job: Import, model: onnx.ModelProto, data: bytes) -> Manifest:
+    """The manifest, but for the golden answer."""
+    spec, source = job.spec, _only_input(model, job.file)
+    output = _chosen_output(model, job)
+    precision = _precision(model)
+    return Manifest(
+        name=job.name,
+        version=job.version,
+        task="segment",
+        description=spec.description,
+        license=spec.license,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        preprocess=spec.preprocess,
+        output=OutputSpec(
+            name=output.name,
+            layout=spec.output.layout,
+            channel=spec.output.channel,
+            activation=spec.output.activation,
+        ),
+        threshold=spec.threshold,
+        model=ModelFile(
+            sha256=hashlib.sha256(data).hexdigest(),
+            bytes=len(data),
+            opset=max((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=0),
+            precision=precision,
+            input=source.name,
+            dimensions=_dimensions(source, job),
+            parameters=sum(prod(tensor.dims) for tensor in model.graph.initializer if tensor.data_type in FLOATS),
+        ),
+        golden=unanswered_golden(precision),
+    )
+
+
+def _only_input(model: onnx.ModelProto, file: Path) -> Any:
+    constants = {tensor.name for tensor in model.graph.initializer}  # old files list their weights as inputs too
+    inputs = [value for value in model.graph.input if value.name not in constants]
+    if len(inputs) != 1:
+        raise BundleError(f"{file}: {len(inputs)} inputs ({_listed(inputs)}); a network that reads one picture has one")
+    kind = inputs[0].type.tensor_type.elem_type
+    if kind not in FLOATS:
+        stated = TensorProto.DataType.Name(kind)
+        raise BundleError(f"{file}: the input {inputs[0].name!r} is {stated}; only FLOAT and FLOAT16 can be fed")
+    return inputs[0]
+
+
+def _dimensions(source: onnx.ValueInfoProto, job: Import) -> dict[str, int]:
+    """What the input's named dynamic dimensions are fixed to. Raises BundleError where a fixed one is another."""
+    stated = _shape(source)
+    wanted = (1, *job.spec.preprocess.tensor_shape)
+    sizes: dict[str, int] = {}
+    fits = len(stated) == len(wanted)
+    for dimension, size in zip(stated, wanted, strict=False):
+        if isinstance(dimension, str) and dimension != "?":
+            fits &= sizes.setdefault(dimension, size) == size
+        elif isinstance(dimension, int):
+            fits &= dimension == size
+    if not fits:
+        raise BundleError(
+            f"{job.file}: the input {source.name!r} is {list(stated)}, the spec makes {list(wanted)}{_remedy(stated)}"
+        )
+    return sizes
+
+
+def _remedy(stated: Sequence[int | str]) -> str:
+    """What to set where the input is a square picture of another size or layout."""
+    fixed = [size if isinstance(size, int) else 0 for size in stated]
+    for layout, channels, sides in (("NCHW", 1, (2, 3)), ("NHWC", 3, (1, 2))):
+        if len(fixed) == 4 and fixed[channels] in (1, 3) and fixed[sides[0]] == fixed[sides[1]]:
+            size = f" --set preprocess.size={fixed[sides[0]]}" if fixed[sides[0]] else ""
+            color = " --set preprocess.color=gray" if fixed[channels] == 1 else ""
+            return f"; try --set preprocess.layout={layout}{size}{color}"
+    return "; it has to be one square picture of 1 or 3 channels"
+
+
+def _chosen_output(model: onnx.ModelProto, job: Import) -> Any:
+    outputs, choice = list(model.graph.output), job.spec.output
+    if choice.name is not None:
+        outputs = [output for output in outputs if output.name == choice.name]
+    place = 0 if choice.name is not None else choice.index
+    if place >= len(outputs):
+        raise BundleError(
+            f"{job.file}: no output {choice.name or place!r}; there are {_listed(model.graph.output)}: "
+            "set output.name or output.index"
+        )
+    return outputs[place]
+
+
+def _raw_answer(draft: Manifest, work: Path) -> Any:
+    """The network's own values (h, w) for the golden picture, before any activation."""
+    bare = draft.model_copy(update={"output": draft.output.model_copy(update={"activation": "none"})})
+    (work / MANIFEST).write_text(bare.model_dump_json())
+    predictor = load_predictor(work)
+    try:
+        raw = predictor.predict(predictor.prepare(golden_picture()))
+    except Exception as error:  # onnxruntime's own exceptions share no base class
+        raise BundleError(f"onnxruntime can't run it on the golden picture: {error}") from error
+    plane = foreground_plane(raw, draft.output)
+    if plane.shape[0] != plane.shape[1] or plane.shape[0] < 8:
+        raise BundleError(f"output {draft.output.name!r} is {list(raw.shape)}, not a square alpha: set output.layout")
+    return plane
+
+
+def _check_range(values: Any, spec: ImportSpec) -> None:
+    """Raises BundleError where the values are logits and taken for an alpha, or the other way round."""
+    if not np.isfinite(values).all():
+        raise BundleError("the golden picture gives NaN or infinite values: check preprocess.scale, mean and std")
+    low, high = float(values.min()), float(values.max())
+    is_alpha = low >= -SLACK and high <= 1 + SLACK
+    if is_alpha and spec.output.activation == "sigmoid":
+        raise BundleError(
+            f"the golden picture gives values from {low:.3g} to {high:.3g}: an alpha already, which a second sigmoid "
+            "would squeeze to .5 and above; --set output.activation=none"
+        )
+    if not is_alpha and spec.output.activation == "none":
+        raise BundleError(
+            f"the golden picture gives values from {low:.3g} to {high:.3g}, not an alpha in [0, 1]: for logits "
+            "--set output.activation=sigmoid"
+        )
+
+
+def _precision(model: onnx.ModelProto) -> Precision:
+    if any(node.op_type in QUANTISED for node in model.graph.node):
+        return "uint8"
+    halves = sum(prod(t.dims) for t in model.graph.initializer if t.data_type == TensorProto.FLOAT16)
+    singles = sum(prod(t.dims) for t in model.graph.initializer if t.data_type == TensorProto.FLOAT)
+    half = model.graph.input[0].type.tensor_type.elem_type == TensorProto.FLOAT16 or halves > singles
+    return "float16" if half else "float32"
+
+
+def _shape(value: onnx.ValueInfoProto) -> tuple[int | str, ...]:
+    """Sizes, names of dynamic dimensions, and `?` where one has no name."""
+    dimensions = value.type.tensor_type.shape.dim
+    return tuple(d.dim_value if d.HasField("dim_value") else d.dim_param or "?" for d in dimensions)
+
+
+def _listed(values: Sequence[onnx.ValueInfoProto]) -> str:
+    return ", ".join(f"{value.name} {list(_shape(value))}" for value in values) or "none"

@@ -1,0 +1,189 @@
+"""`data check`: what a folder of pictures with masks holds, and what would stop or spoil a training on it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cutout.errors import DataError
+from cutout.imaging.preprocess import Image, resize
+from model_export.data.dataset import SPLITS, Mask, Pair, Split, few_judged, load_pair, select
+from model_export.data.duplicates import Twins, fingerprint_of, twins
+from model_export.data.headers import read_header
+from model_export.data.pairs import scan
+from model_export.data.progress import track
+
+SMALL_PICTURE = 64  # pixels of the shorter side
+LITTLE, MUCH = 0.005, 0.98  # share of foreground below and above which a mask is suspicious
+SOFT = 0.25  # share of the foreground that may lie between black and white: edges and hair, not a grey mask
+EDGE_COVERED, MIDDLE_BARE = 0.75, 0.5  # of an inverted mask the frame is foreground, the middle is not
+LOOKED_AT = 320  # pixels of the shorter side at which a large photograph is judged
+THUMBNAIL = 192
+SHOWN = 48  # pairs of the contact sheet
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something about one file, in words, with the remedy. `stops`: training would refuse it."""
+
+    file: str
+    text: str
+    stops: bool
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one readable pair showed."""
+
+    pair: Pair
+    width: int
+    height: int
+    foreground: float
+    fingerprint: NDArray[np.uint8]
+    suspicious: bool
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `data check` found; `looks` are for the contact sheet and not part of the JSON."""
+
+    root: str
+    sets: dict[str, dict[str, Any]]
+    findings: list[Finding]
+    twins: list[Twins]
+    looks: list[Look] = field(repr=False)
+
+    @property
+    def ok(self) -> bool:
+        """Whether training would start."""
+        return not any(finding.stops for finding in self.findings)
+
+    def as_json(self) -> dict[str, Any]:
+        """One JSON-ready object."""
+        return {
+            "root": self.root,
+            "ok": self.ok,
+            "pairs": sum(entry["pictures"] for entry in self.sets.values()),
+            "sets": self.sets,
+            "errors": [{"file": each.file, "problem": each.text} for each in self.findings if each.stops],
+            "warnings": [{"file": each.file, "problem": each.text} for each in self.findings if not each.stops],
+            "near_duplicates_across_the_split": [asdict(each) for each in self.twins],
+        }
+
+
+def check(root: Path, clips: dict[str, str] | None = None) -> Report:
+    """Look at every pair below `root`. Raises DataError where there is nothing to look at."""
+    found = scan(root, None, clips)
+    findings = [_split_off_file(text, stops=True) for text in found.problems]
+    findings += [_split_off_file(text, stops=False) for text in found.surprises]
+    looks = []
+    for pair in track(found.pairs, "looking at pairs"):
+        look, remarks = look_at(pair)
+        findings += remarks
+        looks += [look] if look else []
+    sides: dict[Path, Split] = {pair.image_path: side for side in SPLITS for pair in select(found.pairs, side)}
+    findings += _about_sets(root, found.pairs)
+    across = twins([(look.pair, sides[look.pair.image_path], look.fingerprint) for look in looks])
+    return Report(str(root), _by_set(found.pairs, looks, sides), findings, across, looks)
+
+
+def look_at(pair: Pair) -> tuple[Look | None, list[Finding]]:
+    """One pair, and what is the matter with it; no look where training would refuse it."""
+    try:
+        image, mask = load_pair(pair, LOOKED_AT)
+    except (DataError, OSError) as error:
+        text = (
+            error.detail if isinstance(error, DataError) else f"{pair.image_path}: {error.strerror}; mend or remove it"
+        )
+        return None, [_split_off_file(text, stops=True)]
+    remarks = [Finding(_named(pair), text, stops=False) for text in _remarks(image, mask)]
+    share = float((mask >= 128).mean())
+    look = Look(pair, *_full_size(pair, image), share, fingerprint_of(thumbnail(image)), suspicious=bool(remarks))
+    return look, remarks
+
+
+def thumbnail(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A picture or mask with a longer side of THUMBNAIL pixels."""
+    scale = THUMBNAIL / max(array.shape[:2])
+    return resize(array, max(1, round(array.shape[1] * scale)), max(1, round(array.shape[0] * scale)))
+
+
+def _remarks(image: Image, mask: Mask) -> Iterable[str]:
+    """What is odd about a pair that training would take."""
+    if min(image.shape[:2]) < SMALL_PICTURE:
+        yield f"only {image.shape[1]}x{image.shape[0]} pixels; find a larger copy"
+    share = float((mask >= 128).mean())
+    if share > MUCH:
+        yield f"{share:.0%} of it is foreground; draw the background black (0)"
+    elif share < LITTLE:
+        yield f"only {share:.2%} of it is foreground; crop the picture, or check the mask"
+    elif is_inverted(mask):
+        yield "the mask looks inverted: its frame is foreground and its middle is not; swap black and white"
+    between = float(((mask > 25) & (mask < 230)).sum() / max(1, int((mask > 25).sum())))
+    if between > SOFT:
+        yield f"{between:.0%} of its foreground is neither black nor white; unless it is see-through, draw it 255"
+
+
+def is_inverted(mask: Mask) -> bool:
+    """Whether a mask (H, W) looks as if background had been drawn white: objects stand in the middle, as a rule."""
+    height, width = mask.shape
+    middle = mask[height // 4 : -(height // 4) or None, width // 4 : -(width // 4) or None] >= 128
+    frame = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]]) >= 128
+    return bool(frame.mean() > EDGE_COVERED and middle.mean() < MIDDLE_BARE)
+
+
+def _full_size(pair: Pair, image: Image) -> tuple[int, int]:
+    """Width and height of the upright picture in the file, which may have been decoded reduced."""
+    header = read_header(pair.image_path)
+    return header.upright if header else (image.shape[1], image.shape[0])
+
+
+def _about_sets(root: Path, pairs: Sequence[Pair]) -> list[Finding]:
+    findings = []
+    if len(pairs) < 3:
+        text = f"{len(pairs)} pictures are too few: three, one each to train, to validate and to test, are the least"
+        findings.append(Finding(str(root), text, stops=True))
+    elif few := few_judged(pairs):
+        findings.append(Finding(str(root), few, stops=False))
+    if pairs and all(pair.form == "alpha" for pair in pairs):
+        text = "cut-outs without their pictures lie on white; put pictures to paste them on into backgrounds/"
+        if not (root / "backgrounds").is_dir():
+            findings.append(Finding(str(root), text, stops=False))
+    return findings
+
+
+def _by_set(pairs: Sequence[Pair], looks: Sequence[Look], sides: dict[Path, Split]) -> dict[str, dict[str, Any]]:
+    sets: dict[str, dict[str, Any]] = {}
+    for name, group in groupby(sorted(pairs), key=lambda pair: pair.set):
+        members = list(group)
+        seen = [look for look in looks if look.pair.set == name]
+        sets[name] = {
+            "pictures": len(members),
+            "readable": len(seen),
+            "masks": sorted({pair.form for pair in members}),
+            **{side: sum(1 for pair in members if sides[pair.image_path] == side) for side in sorted(SPLITS)},
+            "width": _spread([look.width for look in seen]),
+            "height": _spread([look.height for look in seen]),
+            "foreground": _spread([round(look.foreground, 4) for look in seen]),
+        }
+    return sets
+
+
+def _spread(values: Sequence[float]) -> dict[str, float]:
+    """Least, median and most; nothing where there is nothing."""
+    return {"least": min(values), "median": float(np.median(values)), "most": max(values)} if values else {}
+
+
+def _named(pair: Pair) -> str:
+    """The file to mend."""
+    return str(pair.image_path if pair.form == "polygons" else pair.mask_path)
+
+
+def _split_off_file(text: str, stops: bool) -> Finding:
+    """Errors of training name their file first."""
+    file, _, rest = text.partition(": ")
+    return Finding(file, rest or text, stops)

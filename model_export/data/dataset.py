@@ -1,0 +1,129 @@
+"""Pictures with foreground masks: loaded in pairs, and split so that no test picture was ever trained on.
+
+`model_export/data/pairs.py` finds them, `model_export/data/files.py` reads their files; the rest of training asks here.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Literal
+
+from cutout.errors import DataError
+from cutout.imaging.preprocess import Image, resize
+from model_export.data.files import Mask, load_cutout, load_image, load_mask, load_sized
+from model_export.data.pairs import Pair, find_pairs
+
+__all__ = [
+    "SPLITS",
+    "Mask",
+    "Pair",
+    "Split",
+    "few_judged",
+    "find_pairs",
+    "fingerprint",
+    "load_cutout",
+    "load_image",
+    "load_pair",
+    "select",
+    "select_some",
+    "split_of",
+    "split_of_key",
+]
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "test", "validation")
+
+VALIDATION_PERCENT = 7
+TEST_PERCENT = 8
+LEAST_SHARE = 10  # of small folders each of validation and test gets at least a tenth,
+ENOUGH_JUDGED = 10  # up to so many groups
+
+
+def split_of(pair: Pair) -> Split:
+    """The side a pair belongs to, from a hash of its set and group: the same on every machine."""
+    return split_of_key(_key(pair))
+
+
+def split_of_key(key: str) -> Split:
+    bucket = _hash(key) % 100
+    if bucket < TEST_PERCENT:
+        return "test"
+    return "validation" if bucket < TEST_PERCENT + VALIDATION_PERCENT else "train"
+
+
+def select(pairs: Iterable[Pair], split: Split) -> list[Pair]:
+    """The pairs of one side, in their order. `pairs` are all there are.
+
+    By the hash alone a small folder may leave a side next to nothing. A side with less than its least, a tenth of the
+    groups and at most ten, gets groups of the fullest one; three groups are enough for all sides.
+    """
+    everything = list(pairs)
+    sides = {_key(pair): split_of(pair) for pair in everything}
+    least = min(ENOUGH_JUDGED, max(1, len(sides) // LEAST_SHARE))
+    for side in SPLITS:
+        counts = Counter(sides.values())
+        fullest = max(SPLITS, key=counts.__getitem__)
+        movable = sorted((key for key, now in sides.items() if now == fullest), key=_hash)
+        missing = max(0, min(least - counts[side], len(movable) - 1))
+        sides.update(dict.fromkeys(movable[:missing], side))
+    return [pair for pair in everything if sides[_key(pair)] == split]
+
+
+def few_judged(pairs: Sequence[Pair]) -> str | None:
+    """What to say where so few pictures are kept aside that a score on them says little; `pairs` are all there are."""
+    validation, test = len(select(pairs, "validation")), len(select(pairs, "test"))
+    if min(validation, test) >= ENOUGH_JUDGED:
+        return None
+    return (
+        f"only {validation} of {len(pairs)} pictures validate and {test} test: scores on so few say little. From "
+        f"{LEAST_SHARE * ENOUGH_JUDGED} pictures on each has {ENOUGH_JUDGED}; or keep others in a folder of their own "
+        "for `evaluate --split all`"
+    )
+
+
+def select_some(pairs: Sequence[Pair], split: Split) -> list[Pair]:
+    """As `select`, but raises DataError where that leaves none."""
+    chosen = select(pairs, split)
+    if not chosen:
+        raise DataError(
+            f"{len(pairs)} pictures are too few: none is left for {split}; three pictures of different clips would do"
+        )
+    return chosen
+
+
+def fingerprint(pairs: Sequence[Pair]) -> str:
+    """sha256 over names and contents of all files: which data a model saw."""
+    digest = hashlib.sha256()
+    for pair in sorted(pairs):
+        digest.update(f"{pair.set}/{pair.stem}\0".encode())
+        digest.update(pair.image_path.read_bytes())
+        shapes = json.dumps(asdict(pair.shapes)).encode() if pair.shapes else pair.mask_path.read_bytes()
+        digest.update(shapes)
+    return digest.hexdigest()
+
+
+def load_pair(pair: Pair, least: int | None = None) -> tuple[Image, Mask]:
+    """The picture (H, W, 3) and its mask (H, W), both of the same size: reduced where far above `least` pixels a side.
+
+    Raises DataError where the mask is empty or of another size than its picture.
+    """
+    image, size = load_sized(pair.image_path, least)
+    mask = load_mask(pair)
+    if mask.shape != size:
+        raise DataError(
+            f"{pair.mask_path}: the mask is {mask.shape[1]}x{mask.shape[0]} pixels, "
+            f"its picture {size[1]}x{size[0]}; save the mask at the picture's size"
+        )
+    if not mask.any():
+        raise DataError(f"{pair.mask_path}: the mask is empty; remove the pair or draw the foreground white (255)")
+    return image, resize(mask, image.shape[1], image.shape[0])
+
+
+def _key(pair: Pair) -> str:
+    return f"{pair.set}/{pair.group}"
+
+
+def _hash(key: str) -> int:
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big")

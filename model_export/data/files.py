@@ -1,0 +1,168 @@
+"""Picture and mask files as arrays. Errors name the file and the remedy."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cutout.errors import DataError
+from cutout.imaging.header import Header
+from cutout.imaging.preprocess import Image
+from model_export.data.headers import read_header
+from model_export.data.pairs import Pair, Shapes
+
+Mask = NDArray[np.uint8]
+
+REDUCED_COLOR = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}
+SPARE = 2  # a reduced picture keeps so many times the pixels of a side that are wanted: shrinking from there is exact
+VOID = (192, 224, 224)  # BGR: VOC's colour for the edge between objects
+LEAST_WHITE = 128
+
+
+def load_image(path: Path, least: int | None = None) -> Image:
+    """An image (H, W, 3) uint8 RGB, upright; transparency is laid on white.
+
+    With `least`, a JPEG whose sides are far longer is decoded at a half, a quarter or an eighth, so that a picture of
+    a phone's 12 megapixels never stands in memory. Raises DataError naming the file if it can't be read.
+    """
+    return load_sized(path, least)[0]
+
+
+def load_sized(path: Path, least: int | None = None) -> tuple[Image, tuple[int, int]]:
+    """As `load_image`, and the (height, width) of the upright picture in the file."""
+    header = read_header(path)
+    if header is not None and header.has_alpha:
+        image = _on_white(_decode(path, cv2.IMREAD_UNCHANGED))
+        return image, image.shape[:2]
+    factor = _factor(header, least)
+    bgr = _decode(path, REDUCED_COLOR[factor] if factor > 1 else cv2.IMREAD_COLOR)
+    image = np.ascontiguousarray(bgr[:, :, ::-1])
+    if factor == 1 or header is None:
+        return image, image.shape[:2]
+    width, height = header.upright
+    return image, (height, width)
+
+
+def load_mask(pair: Pair) -> Mask:
+    """The mask (H, W) uint8 in 0..255 of a pair, whatever form it is in. Raises DataError naming the file."""
+    if pair.form == "polygons":
+        assert pair.shapes is not None
+        return _draw(pair.shapes, pair)
+    if pair.form == "alpha":
+        alpha = load_cutout(pair.mask_path)[:, :, 3]
+        if alpha.min() == 255:
+            raise DataError(
+                f"{pair.mask_path}: nothing of it is transparent, and there is no mask; add one, or remove it"
+            )
+        return alpha
+    if pair.form == "trimap":
+        codes = _decode(pair.mask_path, cv2.IMREAD_GRAYSCALE)
+        if not np.isin(codes, (1, 2, 3)).all():
+            raise DataError(f"{pair.mask_path}: a trimap has the values 1, 2 and 3; this one has others")
+        return _resolve(codes == 1, codes == 3)
+    if pair.form == "labels":
+        return _labelled(_decode(pair.mask_path, cv2.IMREAD_UNCHANGED))
+    return _gray(pair.mask_path)
+
+
+def load_cutout(path: Path) -> NDArray[np.uint8]:
+    """A cut-out (H, W, 4) uint8 RGBA. Raises DataError if it can't be read or has no transparency."""
+    bgra = _decode(path, cv2.IMREAD_UNCHANGED)
+    if bgra.ndim != 3 or bgra.shape[2] != 4:
+        raise DataError(f"{path}: a cut-out needs an alpha channel")
+    return np.ascontiguousarray(bgra[:, :, [2, 1, 0, 3]])
+
+
+def _factor(header: Header | None, least: int | None) -> int:
+    if header is None or header.format != "jpeg" or least is None:
+        return 1
+    room = min(header.width, header.height) // (SPARE * least)
+    return max((factor for factor in REDUCED_COLOR if factor <= room), default=1)
+
+
+def _on_white(pixels: NDArray[np.uint8]) -> Image:
+    if pixels.ndim != 3 or pixels.shape[2] != 4:
+        return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB if pixels.ndim == 2 else cv2.COLOR_BGR2RGB), np.uint8)
+    alpha = pixels[:, :, 3:].astype(np.uint16)
+    return ((pixels[:, :, 2::-1] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+
+
+def _gray(path: Path) -> Mask:
+    header = read_header(path)
+    if header is not None and header.has_alpha:
+        pixels = _decode(path, cv2.IMREAD_UNCHANGED)
+        if pixels.ndim == 3 and pixels.shape[2] == 4 and pixels[:, :, 3].min() < 255:
+            return np.ascontiguousarray(pixels[:, :, 3])
+    mask = _decode(path, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
+    brightest = int(mask.max())
+    if 0 < brightest < LEAST_WHITE:
+        raise DataError(
+            f"{path}: the mask's brightest value is {brightest}, which means background; save foreground as 255"
+        )
+    return mask
+
+
+def _labelled(pixels: NDArray[np.uint8]) -> Mask:
+    """VOC: any label but background is foreground. As colours, or as the labels' numbers with 255 for the void."""
+    if pixels.ndim == 3:
+        void = (pixels[:, :, :3] == np.array(VOID, np.uint8)).all(axis=2)
+        labelled = pixels[:, :, :3].any(axis=2)
+    else:
+        labelled = pixels > 0
+        void = pixels == 255
+        void &= bool((labelled & ~void).any())  # a mask of 0 and 255 alone has no void
+    return _resolve(labelled & ~void, void)
+
+
+def _resolve(foreground: NDArray[np.bool_], unknown: NDArray[np.bool_]) -> Mask:
+    """The unknown band goes to whichever side is nearer: its middle is the edge."""
+    if not unknown.any():
+        return np.where(foreground, np.uint8(255), np.uint8(0))
+    to_foreground, to_background = (
+        cv2.distanceTransform((~side).astype(np.uint8), cv2.DIST_L2, 3) for side in (foreground, ~foreground & ~unknown)
+    )
+    return np.where(foreground | (unknown & (to_foreground <= to_background)), np.uint8(255), np.uint8(0))
+
+
+def _draw(shapes: Shapes, pair: Pair) -> Mask:
+    mask = np.zeros((shapes.height, shapes.width), np.uint8)
+    for segmentation in shapes.segmentations:
+        if isinstance(segmentation, dict):
+            mask |= _run_lengths(segmentation, pair.mask_path)
+            continue
+        for outline in segmentation:
+            if len(outline) < 6 or len(outline) % 2:
+                raise DataError(
+                    f"{pair.mask_path}: an outline of {pair.image_path.name} has {len(outline)} numbers; "
+                    "three points, x and y, are the least"
+                )
+            points = np.asarray(outline, np.float64).reshape(-1, 2)
+            cv2.fillPoly(mask, [np.rint(points).astype(np.int32)], 255)
+    return mask
+
+
+def _run_lengths(segmentation: dict[str, Any], path: Path) -> Mask:
+    counts: Sequence[int] | str = segmentation.get("counts", "")
+    if isinstance(counts, str):
+        raise DataError(f"{path}: it has compressed run lengths; export the annotations as polygons")
+    height, width = segmentation["size"]
+    if sum(counts) != height * width:
+        raise DataError(f"{path}: run lengths that don't add up to {width}x{height} pixels; export them anew")
+    values = np.arange(len(counts)) % 2 * 255
+    return np.repeat(values, counts).astype(np.uint8).reshape(width, height).T
+
+
+def _decode(path: Path, flags: int) -> NDArray[np.uint8]:
+    data = np.fromfile(path, np.uint8)
+    try:
+        pixels = cv2.imdecode(data, flags) if data.size else None
+    except cv2.error:  # more pixels than OpenCV takes
+        pixels = None
+    if pixels is None:
+        raise DataError(f"{path}: not a readable picture; replace or remove it")
+    if pixels.dtype == np.uint16:  # some tools write masks of 0 and 255 with 16 bits
+        pixels = cv2.convertScaleAbs(pixels, alpha=1 if pixels.max() <= 255 else 1 / 257)
+    return np.asarray(pixels, np.uint8)

@@ -1,0 +1,289 @@
+"""Which pictures and masks a folder holds: the layouts that data sets come in, read behind `find_pairs`.
+
+A data folder is one set, or holds sets side by side; each set is in any of these layouts:
+
+    images/x.jpg        masks/x.png                   255 = foreground; of a mask with transparency, its alpha
+    im/, imgs/          gt/                           the same under the names of DIS5K and HKU-IS
+    *-Image/x.jpg       *-Mask/x.png                  DUTS: DUTS-TR/DUTS-TR-Image with DUTS-TR-Mask
+    images/x.jpg        annotations/trimaps/x.png     Oxford-IIIT Pet: 1 foreground, 2 background, 3 the edge between
+    JPEGImages/x.jpg    SegmentationClass/x.png       PASCAL VOC: black background, classes foreground, the void between
+    x.jpg, images/x.jpg annotations.json              COCO: polygons; the JSON file has any name, also in annotations/
+    x.png               (its own alpha)               cut-outs: RGBA, in the folder itself or its images/
+
+Beside the sets, `cutouts/` and `backgrounds/` are not sets but what training pastes.
+"""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from cutout.errors import DataError
+from model_export.data.headers import read_header
+
+MaskForm = Literal["gray", "trimap", "labels", "alpha", "polygons"]
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+MASK_SUFFIXES = IMAGE_SUFFIXES | {".gif"}
+SIDE_BY_SIDE = (("images", "masks"), ("image", "mask"), ("im", "gt"), ("imgs", "gt"))
+PASTED = frozenset({"cutouts", "backgrounds"})
+EXPECTED = "expected {root}/<set>/images/x.jpg with <set>/masks/x.png, or another layout of docs/training.md"
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """What one COCO file says of one picture: its size, and the outlines or run lengths of its objects."""
+
+    width: int
+    height: int
+    segmentations: tuple[Any, ...]
+
+
+@dataclass(frozen=True, order=True)
+class Pair:
+    """One picture and its mask. `group` names what must stay on one side of a split: the picture, or its clip.
+
+    `mask_path` is the file that `form` tells how to read: of a cut-out the picture itself, of COCO the JSON file,
+    whose `shapes` are this picture's.
+    """
+
+    set: str
+    stem: str
+    group: str
+    image_path: Path
+    mask_path: Path
+    form: MaskForm = "gray"
+    shapes: Shapes | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class Found:
+    """The pairs of a folder, and what stops training or only surprises, each naming a file and the remedy."""
+
+    pairs: list[Pair]
+    problems: list[str]
+    surprises: list[str] = field(default_factory=list)
+
+
+def find_pairs(root: Path, sets: Sequence[str] | None = None, clips: Mapping[str, str] | None = None) -> list[Pair]:
+    """All pairs below `root`, sorted by set and file name.
+
+    `clips` maps a set to a regular expression whose first group names the clip in a stem, so that all the frames of
+    one clip share a side of the split. Raises DataError where a folder or a mask is missing.
+    """
+    found = scan(root, sets, clips)
+    if found.problems:
+        more = f" ({len(found.problems) - 1} more like it: data check lists them)" if len(found.problems) > 1 else ""
+        raise DataError(found.problems[0] + more)
+    return found.pairs
+
+
+def read_clips(texts: Sequence[str]) -> dict[str, str]:
+    """`clips` of `find_pairs` from `SET=REGEX` each. Raises DataError for what can't be read so."""
+    clips = {}
+    for text in texts:
+        name, _, pattern = text.partition("=")
+        try:
+            groups = re.compile(pattern).groups
+        except re.error as error:
+            raise DataError(f"{text}: no regular expression: {error}") from error
+        if groups < 1:
+            raise DataError(f"{text}: clips read SET=REGEX, with a group in it that names the clip")
+        clips[name] = pattern
+    return clips
+
+
+def find_scenery(folder: Path) -> list[Path]:
+    """The pictures in a folder of cut-outs or backgrounds and in the folders in it."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
+    )
+
+
+def scan(root: Path, sets: Sequence[str] | None = None, clips: Mapping[str, str] | None = None) -> Found:
+    """As `find_pairs`, but tells what is missing beside what is there. Raises DataError where there is nothing."""
+    if not root.is_dir():
+        raise DataError(f"{root}: no such folder of training pictures")
+    read = {_name(folder): (folder, found) for folder, found in _sets_below(root).items()}
+    if sets is not None:
+        missing = sorted(set(sets) - set(read))
+        if missing:
+            raise DataError(f"{root}: no such set: {', '.join(missing)}")
+        read = {name: entry for name, entry in read.items() if name in sets}
+    pairs = [
+        _in_clip(pair, (clips or {}).get(name)) for name, (_, found) in sorted(read.items()) for pair in found.pairs
+    ]
+    problems = [problem for _, found in read.values() for problem in found.problems]
+    if not pairs and not problems:
+        raise DataError(f"{root}: no pictures found; {EXPECTED.format(root=root)}")
+    return Found(pairs, problems, [surprise for _, found in read.values() for surprise in found.surprises])
+
+
+def _sets_below(root: Path) -> dict[Path, Found]:
+    own = _read(root)
+    if own is not None and any(pair.image_path.parent != root for pair in own.pairs):
+        return {root: own}
+    folders = sorted(path for path in root.iterdir() if path.is_dir() and path.name not in PASTED)
+    below = {folder: found for folder in folders if (found := _read(folder)) is not None}
+    if own is None:
+        return below
+    if not below:
+        return {root: own}
+    first, stray = next(iter(below)), f"{root}: {len(own.pairs)} pictures lie beside the sets and are left out"
+    return {**below, first: replace(below[first], surprises=[stray, *below[first].surprises])}
+
+
+def _read(folder: Path) -> Found | None:
+    """What a folder holds, by the first layout that it is in; None where it is in none."""
+    return next((found for layout in LAYOUTS if (found := layout(folder)) is not None), None)
+
+
+def _side_by_side(folder: Path) -> Found | None:
+    for images, masks in [*SIDE_BY_SIDE, *_named_as_duts(folder)]:
+        if (folder / images).is_dir() and (folder / masks).is_dir():
+            return _matched(folder, folder / images, folder / masks, "gray")
+    return None
+
+
+def _named_as_duts(folder: Path) -> list[tuple[str, str]]:
+    names = [path.name for path in sorted(folder.glob("*-Image"))]
+    return [(name, name.removesuffix("Image") + "Mask") for name in names]
+
+
+def _pets(folder: Path) -> Found | None:
+    trimaps = folder / "annotations" / "trimaps"
+    if not trimaps.is_dir():
+        return None
+    return _matched(folder, folder / "images", trimaps, "trimap", every_picture=False)
+
+
+def _voc(folder: Path) -> Found | None:
+    for masks in ("SegmentationClass", "SegmentationObject"):
+        if (folder / "JPEGImages").is_dir() and (folder / masks).is_dir():
+            return _matched(folder, folder / "JPEGImages", folder / masks, "labels", every_picture=False)
+    return None
+
+
+def _coco(folder: Path) -> Found | None:
+    files = [*sorted(folder.glob("[!.]*.json")), *sorted(folder.glob("annotations/[!.]*.json"))]
+    read = [(path, values) for path in files if (values := _coco_values(path)) is not None]
+    if not read:
+        return None
+    pairs, problems, seen = [], [], dict[Path, Path]()
+    for path, values in read:
+        outlines = _outlines(values)
+        for entry in values["images"]:
+            if entry["id"] not in outlines:
+                continue  # nothing marked in it: nothing to learn foreground from
+            name = entry["file_name"].replace("\\", "/")
+            image = _beside(folder, path, name)
+            if image in seen:
+                problems.append(f"{image}: both {seen[image]} and {path} outline it; leave one of them")
+                continue
+            if image is None:
+                problems.append(f"{path}: its picture {entry['file_name']} is missing; put it into {folder / 'images'}")
+                continue
+            seen[image] = path
+            stem = name.rsplit(".", 1)[0].replace("/", "-")
+            shapes = Shapes(int(entry["width"]), int(entry["height"]), tuple(outlines[entry["id"]]))
+            pairs.append(Pair(_name(folder), stem, stem, image, path, "polygons", shapes))
+    return Found(sorted(pairs), problems)
+
+
+def _outlines(values: dict[str, Any]) -> dict[Any, list[Any]]:
+    """What is outlined in each picture of a COCO file, by the picture's id."""
+    outlines = defaultdict(list)
+    for annotation in values["annotations"]:
+        if annotation.get("segmentation"):
+            outlines[annotation["image_id"]].append(annotation["segmentation"])
+    return dict(outlines)
+
+
+def _coco_values(path: Path) -> dict[str, Any] | None:
+    """The contents of a COCO file; None where it is another kind of JSON, or of the people's joints that COCO publishes
+    beside its outlines. Raises DataError where it is broken."""
+    try:
+        values = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise DataError(f"{path}: not readable as JSON: {error}; mend or remove it") from error
+    if not isinstance(values, dict) or not {"images", "annotations"} <= values.keys():
+        return None
+    if any("keypoints" in annotation for annotation in values["annotations"][:1]):
+        return None
+    fields = {"images": {"id", "file_name", "width", "height"}, "annotations": {"image_id"}}
+    for part, needed in fields.items():
+        missing = next((needed - entry.keys() for entry in values[part] if not needed <= entry.keys()), None)
+        if missing:
+            raise DataError(f"{path}: an entry of {part!r} lacks {', '.join(sorted(missing))}; COCO's form needs it")
+    return values
+
+
+def _beside(folder: Path, file: Path, name: str) -> Path | None:
+    """The picture that a COCO file names: beside it, in images/, or in a folder named as the file's end (val2017)."""
+    places = (file.parent, folder, folder / "images", folder / file.stem.split("_")[-1])
+    return next((place / name for place in places if (place / name).is_file()), None)
+
+
+def _cutouts(folder: Path) -> Found | None:
+    for place in (folder, folder / "images"):
+        files = _pictures(place)
+        header = read_header(files[0]) if files else None
+        if header is not None and header.has_alpha:
+            return Found([Pair(_name(folder), path.stem, path.stem, path, path, "alpha") for path in files], [])
+    return None
+
+
+def _images_alone(folder: Path) -> Found | None:
+    images = folder / "images"
+    return _matched(folder, images, folder / "masks", "gray") if images.is_dir() else None
+
+
+LAYOUTS: tuple[Callable[[Path], Found | None], ...] = (_side_by_side, _pets, _voc, _coco, _cutouts, _images_alone)
+
+
+def _matched(folder: Path, images: Path, masks: Path, form: MaskForm, every_picture: bool = True) -> Found:
+    """Pictures and masks of one stem. Where not `every_picture` has a mask, those without are left out."""
+    found = _pictures(images)
+    pictures = {path.stem: path for path in found}
+    by_stem = {
+        path.stem if path.stem in pictures else _bare(path.stem): path for path in _pictures(masks, MASK_SUFFIXES)
+    }
+    shared = [stem for stem in pictures if stem in by_stem]
+    pairs = [Pair(_name(folder), stem, stem, pictures[stem], by_stem[stem], form) for stem in shared]
+    alone = [stem for stem in pictures if stem not in by_stem] if every_picture else []
+    problems = [f"{pictures[stem]}: no mask; expected {masks / stem}.png" for stem in alone]
+    problems += [
+        f"{path}: of the same name as {pictures[path.stem]}; rename one, and its mask"
+        for path in found
+        if pictures[path.stem] != path
+    ]
+    if not found and any(path.is_dir() for path in images.glob("[!.]*")):
+        problems.append(f"{images}: its pictures are in folders of it; put them directly into it, and the masks alike")
+    orphans = [path for stem, path in by_stem.items() if stem not in pictures]
+    surprises = [f"{path}: a mask without a picture, left out; expected {images / path.stem}.jpg" for path in orphans]
+    return Found(pairs, problems, surprises)
+
+
+def _pictures(folder: Path, suffixes: Iterable[str] = IMAGE_SUFFIXES) -> list[Path]:
+    """The picture files in a folder; hidden ones, as macOS leaves them, are none."""
+    return sorted(path for path in folder.glob("[!.]*") if path.suffix.lower() in suffixes)
+
+
+def _bare(stem: str) -> str:
+    return re.sub(r"[_-]mask$", "", stem)
+
+
+def _name(folder: Path) -> str:
+    return folder.name or folder.resolve().name
+
+
+def _in_clip(pair: Pair, clip: str | None) -> Pair:
+    match = re.fullmatch(clip, pair.stem) if clip else None
+    if match is None:
+        return pair
+    return Pair(pair.set, pair.stem, match.group(1), pair.image_path, pair.mask_path, pair.form, pair.shapes)

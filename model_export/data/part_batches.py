@@ -1,0 +1,110 @@
+"""Batches for the classifier: parts of pictures, half of them foreground unless the config says otherwise.
+
+Unbalanced classes (`data.foreground_share`) are met by resampling, by weights in the loss, or by augmentation of the
+rare class (He and Garcia, IEEE TKDE 2009).
+"""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from cutout.errors import DataError
+from cutout.imaging.preprocess import Tensor, fit, normalize
+from model_export.config import TrainConfig
+from model_export.data.augment import augment_part
+from model_export.data.dataset import Pair
+from model_export.data.parts import NO_PARTS, Part, Picture, draw_parts, draw_unevenly, load_pictures, part_seed
+
+Batch = tuple[Tensor, Tensor] | tuple[Tensor, Tensor, Tensor]
+
+
+class PartBatches(keras.utils.PyDataset):
+    """x (N, S, S, C) float32 normalised, y (N, 1) float32: 1 foreground, 0 background; with class weights w (N,) too.
+
+    Every picture gives `data.parts_per_picture` parts an epoch, times the weight of its set. The randomness of a
+    batch depends on seed, epoch and place alone, not on which worker thread draws it.
+    """
+
+    def __init__(self, pairs: Sequence[Pair], config: TrainConfig) -> None:
+        super().__init__(workers=2, use_multiprocessing=False, max_queue_size=8)
+        self.config, self.spec = config, config.preprocess
+        self.pictures = load_pictures(pairs, config.data.part_sizes, config.preprocess)
+        self.batch_size = config.training.batch_size
+        self.start((self.spec.size, self.batch_size), epoch=0)
+
+    def __len__(self) -> int:
+        return self.steps((self.spec.size, self.batch_size))
+
+    def steps(self, size: tuple[int, int]) -> int:
+        """Steps in an epoch of that (input side, batch size)."""
+        wanted = min(self.config.training.samples_per_epoch or len(self.order), len(self.order))
+        return max(1, wanted // size[1])
+
+    def start(self, size: tuple[int, int], epoch: int) -> None:
+        """Go on from this epoch at this batch size."""
+        self.batch_size, self.epoch = size[1], epoch
+        self.parts = self._draw(epoch if self.config.data.redraw_parts else 0)
+        if not self.parts:
+            raise DataError(NO_PARTS)
+        self._shuffle()
+
+    def __getitem__(self, index: int) -> Batch:
+        rng = np.random.default_rng([self.config.training.seed, self.epoch, index])
+        chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
+        parts = [self.parts[place] for place in chosen]
+        x = np.concatenate([self._tensor(picture, part, rng) for picture, part in parts])
+        y = np.array([[part.label] for _, part in parts], np.float32)
+        return (x, y) if self.weights is None else (x, y, self.weights[y[:, 0].astype(int)])
+
+    def on_epoch_end(self) -> None:
+        self.epoch += 1
+        if self.config.data.redraw_parts:
+            self.parts = self._draw(self.epoch)
+        self._shuffle()
+
+    def _draw(self, epoch: int) -> list[tuple[Picture, Part]]:
+        data, seed = self.config.data, self.config.training.seed
+        drawn = []
+        for picture in self.pictures:
+            count = data.parts_per_picture * data.weights.get(picture.pair.set, 1.0)
+            rng = part_seed(picture.pair, seed, epoch)
+            if data.foreground_share == 0.5:
+                parts = draw_parts(picture.mask, data.part_sizes, max(1, round(count / 2)), rng)
+            else:
+                parts = draw_unevenly(picture.mask, data.part_sizes, max(2, round(count)), data.foreground_share, rng)
+            drawn += [(picture, part) for part in parts]
+        return drawn
+
+    def _shuffle(self) -> None:
+        rng = np.random.default_rng([self.config.training.seed, self.epoch])
+        labels = np.array([part.label for _, part in self.parts])
+        self.rare = int(labels.mean() < 0.5)
+        self.order = rng.permutation(self._resampled(labels, rng))
+        self.weights = self._class_weights(labels[self.order])
+
+    def _resampled(self, labels: NDArray[np.int64], rng: Generator) -> NDArray[np.int64]:
+        """Places of the parts of an epoch: all of them once, or as many of one class as of the other."""
+        rare, common = np.flatnonzero(labels == self.rare), np.flatnonzero(labels != self.rare)
+        if self.config.data.resample == "over":
+            return np.concatenate([common, np.resize(rng.permutation(rare), len(common))])
+        if self.config.data.resample == "under":
+            return np.concatenate([rng.choice(common, len(rare), replace=False), rare])
+        return np.arange(len(labels))
+
+    def _class_weights(self, labels: NDArray[np.int64]) -> Tensor | None:
+        """Weights in the loss, (2,); balanced ones have a mean of 1 over the parts of the epoch."""
+        chosen = self.config.training.class_weights
+        if chosen == "none":
+            return None
+        if chosen == "balanced":
+            return np.asarray(len(labels) / (2 * np.bincount(labels, minlength=2)), np.float32)
+        return np.asarray(chosen, np.float32)
+
+    def _tensor(self, picture: Picture, part: Part, rng: Generator) -> Tensor:
+        canvas, _ = fit(part.cut(picture.image), self.spec)
+        if self.config.augment and not (self.config.data.augment_only_rare and part.label != self.rare):
+            canvas = augment_part(canvas, self.config.augment, rng)
+        return normalize(canvas, self.spec)

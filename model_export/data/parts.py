@@ -1,0 +1,149 @@
+"""The labelled parts of a picture that the classifier learns from and is tested on.
+
+A **part** is a square inside the picture, its side a given share of the picture's shorter side, rounded to pixels.
+Its label comes from the share of its pixels that are foreground (mask >= 128):
+
+    at least 60 %   foreground (1)
+    at most 5 %     background (0)
+    in between      no part: nobody could say what it shows
+
+A picture yields **pairs** of one foreground and one background part of the same size, so that classes are balanced
+at every size and size says nothing about the class. For each pair a size is drawn, uniformly from those at which the
+picture has parts of both classes; then one part of each class, uniformly from all its positions (steps of one pixel),
+with replacement. A picture that has both classes at no size yields nothing.
+
+The draw depends on the seed, the epoch, the picture's set and stem, its mask and the sizes, and on nothing else:
+the same parts on every machine and whatever other pictures there are. Training, validation, test and `evaluate` all
+cut parts here.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from cutout.imaging.preprocess import Image, PreprocessSpec, Tensor, fit, normalize, reduce_for_parts
+from model_export.data.dataset import Mask, Pair, load_pair
+from model_export.data.progress import track
+
+FOREGROUND_FROM_PERCENT = 60
+BACKGROUND_UP_TO_PERCENT = 5
+JUDGED_PAIRS = 8  # pairs of parts from each picture wherever a network is judged, so that figures compare
+JUDGED_SEED = 0
+NO_PARTS = "none of the pictures has parts of both classes: their masks are too full or too thin for data.part_sizes"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A square of a picture, in its pixels, and what it shows: 1 foreground, 0 background."""
+
+    left: int
+    top: int
+    side: int
+    label: int
+
+    def cut(self, image: Image) -> Image:
+        """The part's pixels (side, side, 3) uint8, a view."""
+        return image[self.top : self.top + self.side, self.left : self.left + self.side]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture to cut parts from, reduced by `reduce_for_parts`, with its mask at the same size."""
+
+    pair: Pair
+    image: Image
+    mask: Mask
+
+
+def draw_parts(mask: Mask, sizes: Sequence[float], pairs: int, rng: Generator) -> list[Part]:
+    """`pairs` pairs of a foreground and a background part of a mask (H, W) uint8, foreground first; or none at all."""
+    drawable = _drawable(mask, sizes)
+    if not drawable:
+        return []
+    chosen = [drawable[index] for index in rng.integers(len(drawable), size=pairs)]
+    return [positions.draw(label, rng) for positions in chosen for label in (1, 0)]
+
+
+def draw_unevenly(mask: Mask, sizes: Sequence[float], count: int, share: float, rng: Generator) -> list[Part]:
+    """`count` parts, that share of them foreground but at least one of each class; none where `draw_parts` finds none.
+
+    Classes as unlike in number as in the pictures of a real task: not in pairs, though each size is drawn alike.
+    """
+    drawable = _drawable(mask, sizes)
+    if not drawable:
+        return []
+    foreground = min(max(1, round(count * share)), count - 1)
+    labels = [1] * foreground + [0] * (count - foreground)
+    chosen = rng.integers(len(drawable), size=count)
+    return [drawable[index].draw(label, rng) for index, label in zip(chosen, labels, strict=True)]
+
+
+def part_seed(pair: Pair, seed: int, epoch: int = 0) -> Generator:
+    """The random numbers for the parts of one picture in one epoch."""
+    name = hashlib.sha256(f"{pair.set}/{pair.stem}".encode()).digest()[:8]
+    return np.random.default_rng([seed, epoch, int.from_bytes(name, "big")])
+
+
+def foreground_counts(mask: Mask, side: int) -> NDArray[np.int32]:
+    """How many foreground pixels every square of that side has: (H - side + 1, W - side + 1), at its top left corner.
+
+    By an integral image: four look-ups a square, whatever its size (Crow, SIGGRAPH 1984).
+    """
+    table = cv2.integral((mask >= 128).astype(np.uint8))
+    counts = table[side:, side:] - table[:-side, side:] - table[side:, :-side] + table[:-side, :-side]
+    return np.asarray(counts, np.int32)
+
+
+def load_picture(pair: Pair, sizes: Sequence[float], spec: PreprocessSpec) -> Picture:
+    """A picture and its mask, reduced. Raises DataError naming a file that is unusable."""
+    image, mask = load_pair(pair, round(spec.size / min(sizes)))
+    return Picture(pair, reduce_for_parts(image, sizes, spec), reduce_for_parts(mask, sizes, spec))
+
+
+def load_pictures(pairs: Sequence[Pair], sizes: Sequence[float], spec: PreprocessSpec) -> list[Picture]:
+    """All of `pairs`, in memory."""
+    return [load_picture(pair, sizes, spec) for pair in track(pairs, "loading pictures")]
+
+
+def judged_parts(picture: Picture, sizes: Sequence[float], spec: PreprocessSpec) -> tuple[Tensor, NDArray[np.int64]]:
+    """The 16 parts (n, S, S, C) of a picture that networks are judged on, and their labels (n,); n = 0 if it has none.
+
+    Always the same for the same picture and sizes, prepared as the server prepares them.
+    """
+    parts = draw_parts(picture.mask, sizes, JUDGED_PAIRS, part_seed(picture.pair, JUDGED_SEED))
+    tensors = [normalize(fit(part.cut(picture.image), spec)[0], spec) for part in parts]
+    x = np.concatenate(tensors) if tensors else np.zeros((0, *spec.tensor_shape), np.float32)
+    return x, np.array([part.label for part in parts], np.int64)
+
+
+def _drawable(mask: Mask, sizes: Sequence[float]) -> list["_Positions"]:
+    """The sizes at which a mask has parts of both classes, with the places of each."""
+    return [positions for size in sizes if (positions := _Positions(mask, size)).has_both_labels]
+
+
+class _Positions:
+    """All places in a mask where parts of one size may lie, by label."""
+
+    def __init__(self, mask: Mask, size: float) -> None:
+        self.side = max(1, round(size * min(mask.shape)))
+        counts = foreground_counts(mask, self.side)
+        self.columns = counts.shape[1]
+        percents, pixels = 100 * counts.ravel(), self.side**2
+        self.of_label = (
+            np.flatnonzero(percents <= BACKGROUND_UP_TO_PERCENT * pixels),
+            np.flatnonzero(percents >= FOREGROUND_FROM_PERCENT * pixels),
+        )
+
+    @property
+    def has_both_labels(self) -> bool:
+        return all(len(places) for places in self.of_label)
+
+    def draw(self, label: int, rng: Generator) -> Part:
+        places = self.of_label[label]
+        top, left = divmod(int(places[rng.integers(len(places))]), self.columns)
+        return Part(left, top, self.side, label)

@@ -1,0 +1,132 @@
+"""How good a bundle is on a folder of pictures, through onnxruntime and with the server's own preprocessing."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from cutout.errors import BundleError, DataError
+from cutout.imaging.alpha import Matte, to_size
+from cutout.imaging.preprocess import Tensor
+from cutout.inference.manifest import Manifest
+from cutout.inference.onnx_predictor import load_predictor
+from cutout.inference.predictor import Predictor, Prepared
+from model_export.data.dataset import Mask, Pair, find_pairs, load_pair, select_some
+from model_export.data.parts import NO_PARTS, judged_parts, load_picture
+from model_export.data.progress import track
+from model_export.quality.measures import MaskScore
+from model_export.quality.part_measures import Labels, Probabilities, confusion, part_scores
+
+Result = dict[str, Any]
+Which = Literal["test", "all"]
+OVERALL = "overall"
+
+
+class Watch(Protocol):
+    """Looks on while a bundle is measured, and is shown each picture once: the report's eyes."""
+
+    def parts(self, pair: Pair, x: Tensor, labels: Labels, probabilities: Probabilities) -> None:
+        """The labelled parts x (n, S, S, C) of a picture, their labels (n,) and the answers (n,)."""
+        ...
+
+    def alpha(self, pair: Pair, alpha: Matte, mask: Mask) -> None:
+        """The alpha (H, W) uint8 of a picture and its mask (H, W) uint8."""
+        ...
+
+
+def evaluate(
+    bundle: Path,
+    root: Path,
+    which: Which = "test",
+    alphas: bool = False,
+    threads: int = 1,
+    clips: Mapping[str, str] | None = None,
+) -> Result:
+    """One JSON-ready object: what was evaluated, the measures over all pictures, and under `sets` those of each set.
+
+    For a classifier loss, accuracy, balanced_accuracy, precision, recall, auc and confusion_matrix over labelled
+    parts; for a segmenter, or with `alphas`, mae, max_f, iou and s_measure over whole pictures, at the mask's own
+    size. `which="test"` takes the pictures that training kept aside; "all" takes every picture. `clips` as in
+    `find_pairs`, in place of those that the bundle was trained with.
+    """
+    predictor = load_predictor(bundle, threads)
+    return {"split": which, **measure(predictor, pairs_to_judge(predictor.manifest, root, which, clips), alphas)}
+
+
+def measure(predictor: Predictor, pairs: Sequence[Pair], alphas: bool = False, watch: Watch | None = None) -> Result:
+    """As `evaluate`, of a loaded bundle on given pictures."""
+    manifest = predictor.manifest
+    as_alphas = alphas or manifest.task == "segment"
+    measured = score_alphas(predictor, pairs, watch) if as_alphas else score_parts(predictor, pairs, watch)
+    return {
+        "name": manifest.name,
+        "version": manifest.version,
+        "sha256": manifest.model.sha256,
+        "task": manifest.task,
+        **measured.pop(OVERALL),
+        "sets": measured,
+    }
+
+
+def pairs_to_judge(manifest: Manifest, root: Path, which: Which, clips: Mapping[str, str] | None = None) -> list[Pair]:
+    """The pictures of `root` to judge a bundle on. Raises DataError where there are none."""
+    if which == "all":
+        return find_pairs(root)
+    data = manifest.training.config.get("data", {}) if manifest.training else {}
+    return select_some(find_pairs(root, data.get("sets"), clips or data.get("clips")), "test")
+
+
+def score_parts(predictor: Predictor, pairs: Sequence[Pair], watch: Watch | None = None) -> dict[str, Result]:
+    """Set -> measures over 16 labelled parts of every picture that has both kinds, and the same for all sets."""
+    manifest = predictor.manifest
+    if manifest.parts is None:
+        raise BundleError(f"{manifest.name}: only a classifier can be scored on parts")
+    found: defaultdict[str, list[tuple[Labels, Probabilities]]] = defaultdict(list)
+    for pair in track(pairs, "evaluating"):
+        picture = load_picture(pair, manifest.parts.sizes, manifest.preprocess)
+        x, labels = judged_parts(picture, manifest.parts.sizes, manifest.preprocess)
+        if len(x):
+            answer = np.asarray(predictor.predict(Prepared(x, ())), np.float32).reshape(-1)
+            found[pair.set].append((labels, answer))
+            if watch:
+                watch.parts(pair, x, labels, answer)
+    if not found:
+        raise DataError(NO_PARTS)
+    groups = {**found, OVERALL: [entry for entries in found.values() for entry in entries]}
+    return {name: _part_result(entries, manifest.threshold) for name, entries in groups.items()}
+
+
+def score_alphas(predictor: Predictor, pairs: Sequence[Pair], watch: Watch | None = None) -> dict[str, Result]:
+    """Set -> measures of the alphas of whole pictures, brought bilinearly to the mask's size; and for all sets."""
+    scores: defaultdict[str, MaskScore] = defaultdict(MaskScore)
+    for pair in track(pairs, "evaluating"):
+        image, mask = load_pair(pair)
+        prepared = predictor.prepare(image)
+        coarse = predictor.assemble(prepared, predictor.predict(prepared))
+        alpha = to_size(coarse, mask.shape[1], mask.shape[0])
+        for name in (pair.set, OVERALL):
+            scores[name].add(alpha, mask)
+        if watch:
+            watch.alpha(pair, alpha, mask)
+    return {
+        name: {
+            "pictures": score.pictures,
+            "mae": score.mae,
+            "max_f": score.max_f,
+            "iou": score.iou,
+            "s_measure": score.s_measure,
+        }
+        for name, score in scores.items()
+    }
+
+
+def _part_result(entries: Sequence[tuple[Labels, Probabilities]], threshold: float) -> Result:
+    labels, probabilities = (np.concatenate(arrays) for arrays in zip(*entries, strict=True))
+    return {
+        "pictures": len(entries),
+        "parts": len(labels),
+        **part_scores(labels, probabilities, threshold),
+        "confusion_matrix": confusion(labels, probabilities, threshold).tolist(),
+    }

@@ -1,0 +1,98 @@
+"""How `data check` tells what it found: as text, and as a contact sheet."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from model_export.data.check import LOOKED_AT, SHOWN, THUMBNAIL, Finding, Look, Report, thumbnail
+from model_export.data.dataset import load_pair
+
+MOST_LINES = 20  # of one kind; the JSON has all
+COLUMNS = 8
+LABEL_HEIGHT = 18
+TINT = np.array([255, 0, 120], np.float32)
+OUTLINE = (255, 255, 0)
+SHEET_GRAY = 40
+LABEL, SUSPICIOUS = (220, 220, 220), (255, 90, 60)
+
+
+def as_text(report: Report) -> str:
+    """The report for a terminal."""
+    lines = [
+        f"{'set':<24}{'pictures':>9}{'train':>7}{'valid.':>7}{'test':>6}  {'width x height':<16}{'foreground':<12}"
+    ]
+    for name, entry in report.sets.items():
+        size = _median(entry["width"]) + " x " + _median(entry["height"])
+        share = f"{entry['foreground']['median']:.0%}" if entry["foreground"] else "-"
+        counts = f"{entry['pictures']:>9}{entry['train']:>7}{entry['validation']:>7}{entry['test']:>6}"
+        lines.append(f"{name[:23]:<24}{counts}  {size:<16}{share:<12}")
+    lines.append("(width, height and foreground: medians)")
+    stops = [finding for finding in report.findings if finding.stops]
+    warnings = [finding for finding in report.findings if not finding.stops]
+    lines += _listed("error: training would stop", stops) + _listed("warning", warnings)
+    if report.twins:
+        lines.append(f"\nwarning: {len(report.twins)} near-duplicates across the split, which make scores too good.")
+        lines.append("Remove one of each two, or name their group in data.clips:")
+        lines += [
+            f"  {each.first} ({each.first_side}) ~ {each.second} ({each.second_side})" for each in report.twins[:20]
+        ]
+        lines += _and_more(len(report.twins))
+    lines.append("\n" + (_verdict(len(stops)) if stops else "ready to train"))
+    return "\n".join(lines)
+
+
+def contact_sheet(looks: Sequence[Look]) -> NDArray[np.uint8]:
+    """A sheet (H, W, 3) uint8 RGB: suspicious pairs first, the rest evenly over the folder; foreground tinted."""
+    suspicious = [look for look in looks if look.suspicious][: SHOWN // 2]
+    others = [look for look in looks if not look.suspicious]
+    count = min(SHOWN - len(suspicious), len(others))
+    chosen = suspicious + [others[place * len(others) // count] for place in range(count)]
+    cell = THUMBNAIL + LABEL_HEIGHT
+    rows = -(-len(chosen) // COLUMNS)
+    sheet = np.full((max(1, rows) * cell, COLUMNS * THUMBNAIL, 3), SHEET_GRAY, np.uint8)
+    for place, look in enumerate(chosen):
+        row, column = divmod(place, COLUMNS)
+        picture = _overlay(look)
+        top = row * cell + (THUMBNAIL - picture.shape[0]) // 2
+        left = column * THUMBNAIL + (THUMBNAIL - picture.shape[1]) // 2
+        sheet[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
+        where = (column * THUMBNAIL + 4, (row + 1) * cell - 5)
+        color = SUSPICIOUS if look.suspicious else LABEL
+        cv2.putText(sheet, look.pair.stem[:26], where, cv2.FONT_HERSHEY_SIMPLEX, 0.4, color, 1, cv2.LINE_AA)
+    return sheet
+
+
+def write_sheet(looks: Sequence[Look], path: Path) -> None:
+    """Write the contact sheet as a picture."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), cv2.cvtColor(contact_sheet(looks), cv2.COLOR_RGB2BGR))
+
+
+def _overlay(look: Look) -> NDArray[np.uint8]:
+    image, mask = map(thumbnail, load_pair(look.pair, LOOKED_AT))
+    weight = mask[:, :, np.newaxis].astype(np.float32) / 255 * 0.45
+    picture = np.rint(image * (1 - weight) + TINT * weight).astype(np.uint8)
+    outlines, _ = cv2.findContours((mask >= 128).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    return np.asarray(cv2.drawContours(picture, outlines, -1, OUTLINE, 1), np.uint8)
+
+
+def _verdict(errors: int) -> str:
+    return "1 error: mend or remove this file" if errors == 1 else f"{errors} errors: mend or remove these files"
+
+
+def _listed(title: str, findings: Sequence[Finding]) -> list[str]:
+    if not findings:
+        return []
+    lines = [f"  {finding.file}: {finding.text}" for finding in findings[:MOST_LINES]]
+    return [f"\n{title} ({len(findings)}):", *lines, *_and_more(len(findings))]
+
+
+def _and_more(count: int) -> list[str]:
+    return [f"  and {count - MOST_LINES} more; --json lists all"] if count > MOST_LINES else []
+
+
+def _median(spread: dict[str, float]) -> str:
+    return f"{spread['median']:.0f}" if spread else "-"

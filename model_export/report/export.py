@@ -1,0 +1,49 @@
+"""What `export` made, and how it tells: as text, and as one JSON object."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+from model_export.bundle.card import COUNTS, MEASURES
+from model_export.bundle.export import MOST_LOST, Exported, lost
+from model_export.quality.evaluate import OVERALL
+from model_export.report.table import table
+
+PRECISIONS = {"float32": "float32", "uint8": "8 bits"}
+
+
+def as_text(exported: Exported, out: Path) -> str:
+    """What was measured, in float32 and in 8 bits, which of it was taken, where it is and how to serve it."""
+    title = f"test split, {exported.manifest.quality[OVERALL]['pictures']:.0f} pictures"
+    columns = {"megabytes": "MB", **{key: name for key, name in MEASURES.items() if key not in COUNTS}}
+    rows = [
+        (PRECISIONS[each.model.precision], {"megabytes": each.model.bytes / 1e6, **each.quality[OVERALL]})
+        for each in exported.measured
+    ]
+    bundle = f"{exported.manifest.name} {exported.manifest.version}, {PRECISIONS[exported.manifest.model.precision]}"
+    return "\n".join(
+        [
+            table(title, columns, rows),
+            *_choice(exported),
+            f"bundle: {out} ({bundle})",
+            f"serve it: CUTOUT_MODELS={shlex.quote(str(out))} make serve",
+        ]
+    )
+
+
+def as_json(exported: Exported, out: Path) -> dict[str, Any]:
+    """One JSON-ready object; `measured` has the figures by precision."""
+    return {
+        "bundle": str(out),
+        "model": exported.manifest.model.model_dump(),
+        "quality": exported.manifest.quality[OVERALL],
+        "measured": {each.model.precision: each.quality[OVERALL] for each in exported.measured},
+    }
+
+
+def _choice(exported: Exported) -> list[str]:
+    if len(exported.measured) == 1:
+        return []
+    if exported.manifest.model.precision == "float32":
+        return [f"float32 was taken: 8 bits would cost {lost(exported.measured):.3f} of max F, {MOST_LOST} or more"]
+    return [f"8 bits were taken: they change max F by {-lost(exported.measured):+.3f}"]

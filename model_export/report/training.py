@@ -1,0 +1,39 @@
+"""What a training run tells when it has ended."""
+
+import shlex
+from pathlib import Path
+
+from model_export.report.history import read_history
+from model_export.report.table import table
+from model_export.training.run_folder import MODEL
+
+COLUMNS = {
+    "mean_iou": "IoU",
+    "mean_mae": "MAE",
+    "kept_mean_iou": "IoU of --keep",
+    "val_balanced_accuracy": "balanced accuracy",
+    "val_auc": "AUC",
+    "score": "score",
+}
+
+
+def scores(run: Path) -> str:
+    """What the run scored on the validation split: what it began with, where it was fine-tuned, and what was kept."""
+    history = read_history(run)
+    seen = [entry for entry in history.epochs if "score" in entry] if history else []
+    if not seen:
+        return "no look at the validation split yet"
+    begun = [("before", seen[0])] if seen[0]["epoch"] == 0 else []
+    later = seen[len(begun) :]
+    best = max(later, key=lambda entry: entry["score"], default=None)
+    after = [(f"epoch {best['epoch']:.0f}", best)] if best else []
+    lines = [table("validation split", COLUMNS, [*begun, *after])]
+    if begun and (best is None or best["score"] <= seen[0]["score"]):
+        lines.append("no epoch scored better than what it began with, which was kept")
+    return "\n".join(lines)
+
+
+def next_step(run: Path, root: Path, name: str) -> str:
+    """Where the network is, and the command that makes a bundle of it."""
+    command = ["-m", "model_export", "export", "--run", str(run), "--data", str(root), "--out", f"mine/{name}"]
+    return f"network: {run / MODEL}\nbundle it: .venv/bin/python {shlex.join(command)}"

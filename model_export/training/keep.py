@@ -1,0 +1,61 @@
+"""Keeping what a network knows while it learns something new: general pictures beside the new ones, and judged too."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from cutout.inference.manifest import DataSet
+from model_export.config import TrainConfig
+from model_export.data.dataset import Pair, find_pairs, select_some
+from model_export.training.tasks import Judge, Scores
+
+KEPT = "kept"
+MOST_JUDGED = 100  # pictures, evenly over the sets: enough to see a loss, few enough for every epoch
+
+
+class KeptPictures:
+    """The training and validation pictures of a general folder, on the sides of the split that they always have."""
+
+    def __init__(self, root: Path, config: TrainConfig) -> None:
+        pairs = find_pairs(root, None, config.data.clips)
+        validation = select_some(pairs, "validation")
+        self.share = config.training.keep_share
+        self.train = [_renamed(pair) for pair in select_some(pairs, "train")]
+        self.validation = [_renamed(pair) for pair in validation[:: max(1, len(validation) // MOST_JUDGED)]]
+
+    def weighted(self, config: TrainConfig, new: Sequence[Pair]) -> TrainConfig:
+        """The config with which the kept pictures are `training.keep_share` of what is drawn beside `new`."""
+        weights = config.data.weights
+        total = sum(weights.get(pair.set, 1.0) for pair in new)
+        each = self.share / (1 - self.share) * total / len(self.train)
+        kept = {pair.set: each for pair in self.train}
+        return config.model_copy(update={"data": config.data.model_copy(update={"weights": {**weights, **kept}})})
+
+    def judged_too(self, new: Judge, kept: Judge) -> Judge:
+        """Score both; a network is as good as on what it trains on: the kept pictures count by their share."""
+
+        def score(model: Any) -> Scores:
+            scores, others = new(model), kept(model)
+            both = (1 - self.share) * scores["score"] + self.share * others["score"]
+            return {**scores, "score": both, **{f"{KEPT}_{name}": value for name, value in others.items()}}
+
+        return score
+
+    def told(self, config: TrainConfig) -> TrainConfig:
+        """The config that says which general pictures were seen too."""
+        if config.start is None:
+            return config
+        counts = Counter(pair.set for pair in (*self.train, *self.validation))
+        known = {entry.name.removeprefix(f"{config.start.name}/"): entry.license for entry in config.start.sets}
+        sets = tuple(
+            DataSet(name=name, pictures=count, license=known.get(name.removeprefix(f"{KEPT}/"), "not stated"))
+            for name, count in sorted(counts.items())
+        )
+        return config.model_copy(update={"start": config.start.model_copy(update={"kept": sets})})
+
+
+def _renamed(pair: Pair) -> Pair:
+    """The pair under a set name of its own; its side of the split was chosen under the old one."""
+    return replace(pair, set=f"{KEPT}/{pair.set}")

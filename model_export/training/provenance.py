@@ -1,0 +1,162 @@
+"""Where a network comes from: its pictures and their terms, its config, the code and libraries that made it."""
+
+import platform
+import subprocess
+import tomllib
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from cutout.errors import DataError
+from cutout.explain import reason
+from cutout.inference.manifest import DataSet, TrainingRecord
+from cutout.system.files import replace
+from model_export.config import LICENSES, Start, TrainConfig
+from model_export.data.dataset import Pair, fingerprint, select
+from model_export.data.pairs import find_scenery
+from model_export.training.run_folder import PROVENANCE
+
+LIBRARIES = (
+    "tensorflow-cpu",
+    "tensorflow",
+    "keras",
+    "tf2onnx",
+    "onnx",
+    "onnxruntime",
+    "numpy",
+    "opencv-python-headless",
+)
+NOT_STATED = "not stated"
+GENERAL_TERMS = "The terms of the training pictures apply; the manifest lists them under training.sets."
+
+
+@dataclass(frozen=True)
+class Licenses:
+    """The terms of the weights, and of each set by name."""
+
+    weights: str
+    sets: dict[str, str]
+
+
+def read_licenses(path: Path = LICENSES) -> Licenses:
+    """A TOML file: `weights = "terms"` and a table `[sets]` of name = "terms". Raises DataError for anything else."""
+    try:
+        values = tomllib.loads(path.read_text())
+        return Licenses(str(values["weights"]), {str(name): str(terms) for name, terms in values["sets"].items()})
+    except OSError as error:
+        raise DataError(f"{path}: {reason(error)}") from error
+    except (tomllib.TOMLDecodeError, KeyError, AttributeError) as error:
+        raise DataError(f"{path}: expected weights = '...' and a [sets] table of name = 'terms': {error}") from error
+
+
+class RunStart(BaseModel):
+    """What a run began with, `provenance.json` in its folder: it may be exported later, by newer code."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    code_version: str
+    fingerprint: str
+    libraries: dict[str, str]
+    pictures: dict[str, int] = {}
+    """set -> how many are trained on and validated with"""
+
+
+def record_start(pairs: Sequence[Pair], out: Path, resume: bool) -> None:
+    """Note in the run's folder `out` what it begins with; `pairs` are all there are. A resumed run keeps its note."""
+    if not resume:
+        text = run_start(pairs).model_dump_json(indent=2)
+        replace(out / PROVENANCE, lambda path: path.write_text(text + "\n"))
+
+
+def run_start(pairs: Sequence[Pair]) -> RunStart:
+    """The code and libraries as they are now, and the fingerprint of what `pairs` (all splits) hold for training."""
+    seen = _seen(pairs)
+    return RunStart(
+        code_version=code_version(),
+        fingerprint=fingerprint(seen),
+        libraries={"python": platform.python_version(), **_versions()},
+        pictures=dict(Counter(pair.set for pair in seen)),
+    )
+
+
+def training_record(
+    config: TrainConfig, pairs: Sequence[Pair], root: Path, licenses: Licenses, run: Path | None = None
+) -> TrainingRecord:
+    """What a network trained with `config` on `pairs` (all splits) of `root` saw: training and validation pictures.
+
+    Code, libraries and fingerprint are those that the folder `run` says it began with, else those of now.
+    """
+    seen = _seen(pairs)
+    start = noted(run) or run_start(pairs)
+    counts = Counter(pair.set for pair in seen)
+    if config.augment and (config.augment.paste or config.augment.empty):
+        counts.update(_scenery(root))
+    return TrainingRecord(
+        sets=tuple(
+            DataSet(name=name, pictures=count, license=licenses.sets.get(name, NOT_STATED))
+            for name, count in sorted(counts.items())
+        )
+        + (config.start.kept + config.start.sets if config.start else ()),
+        fingerprint=start.fingerprint,
+        config=config.model_dump(mode="json"),
+        code_version=start.code_version,
+        libraries=start.libraries,
+        exported_by=code_version(),
+    )
+
+
+def weights_license(record: TrainingRecord, licenses: Licenses, start: Start | None = None) -> str:
+    """The stated terms where every set is known, a general sentence where the user's own sets are among them.
+
+    Fine-tuned weights are under the terms of those they started from too.
+    """
+    if start:
+        return (
+            f"{GENERAL_TERMS} Fine-tuned from {start.name} {start.version}, whose terms go on applying: {start.license}"
+        )
+    return licenses.weights if all(entry.name in licenses.sets for entry in record.sets) else GENERAL_TERMS
+
+
+def code_version() -> str:
+    """The commit of the code, or `unknown` outside a repository."""
+    try:
+        command = ["git", "describe", "--always", "--dirty", "--tags"]
+        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)  # noqa: S603 - no input of a user
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return done.stdout.strip()
+
+
+def _seen(pairs: Sequence[Pair]) -> list[Pair]:
+    return [*select(pairs, "train"), *select(pairs, "validation")]
+
+
+def _versions() -> dict[str, str]:
+    versions = {}
+    for name in LIBRARIES:
+        with suppress(PackageNotFoundError):  # TensorFlow goes by several names
+            versions[name] = version(name)
+    return versions
+
+
+def noted(run: Path | None) -> RunStart | None:
+    """What a run's folder says that it began with, if anything. Raises DataError for a note that can't be read."""
+    if run is None or not (run / PROVENANCE).is_file():
+        return None
+    try:
+        return RunStart.model_validate_json((run / PROVENANCE).read_bytes())
+    except ValidationError as error:
+        raise DataError(f"{run / PROVENANCE}: {error}") from error
+
+
+def _scenery(root: Path) -> Counter[str]:
+    """Cut-outs and backgrounds that were pasted, by folder."""
+    counts: Counter[str] = Counter()
+    for kind in ("cutouts", "backgrounds"):
+        counts.update(f"{kind}/{path.parent.name}" for path in find_scenery(root / kind))
+    return counts

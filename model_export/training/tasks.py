@@ -1,0 +1,88 @@
+"""What differs between telling parts apart and classifying every pixel: the batches, the loss, the score."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+
+from cutout.errors import DataError
+from cutout.imaging.preprocess import normalize
+from model_export.config import TrainConfig
+from model_export.data.dataset import Pair
+from model_export.data.mask_batches import MaskBatches, load_samples
+from model_export.data.part_batches import PartBatches
+from model_export.data.parts import NO_PARTS, judged_parts, load_pictures
+from model_export.quality.measures import MaskScore
+from model_export.quality.part_measures import part_scores
+
+JUDGED_AT_ONCE = 16
+JUDGED_PARTS_AT_ONCE = 256
+
+Scores = dict[str, float]
+Judge = Callable[[Any], Scores]
+
+
+class Task(Protocol):
+    compile: ClassVar[dict[str, Any]]
+
+    def batches(self, pairs: Sequence[Pair], root: Path) -> Any: ...
+
+    def judge(self, pairs: Sequence[Pair]) -> Judge: ...
+
+
+class MaskTask:
+    """The segmenter's: every pixel of every picture."""
+
+    compile: ClassVar[dict[str, Any]] = {"jit_compile": False}
+
+    def __init__(self, config: TrainConfig) -> None:
+        self.config = config
+
+    def batches(self, pairs: Sequence[Pair], root: Path) -> MaskBatches:
+        return MaskBatches(pairs, self.config, root)
+
+    def judge(self, pairs: Sequence[Pair]) -> Judge:
+        samples, names = load_samples(pairs, self.config.preprocess), [pair.set for pair in pairs]
+
+        def score(model: Any) -> Scores:
+            totals: dict[str, MaskScore] = {}
+            for start in range(0, len(samples), JUDGED_AT_ONCE):
+                part = samples[start : start + JUDGED_AT_ONCE]
+                x = np.concatenate([normalize(canvas, self.config.preprocess) for canvas, _ in part])
+                alphas = np.rint(model.predict_on_batch(x)[:, :, :, 0] * 255).astype(np.uint8)
+                for alpha, (_, mask), name in zip(alphas, part, names[start:], strict=False):
+                    totals.setdefault(name, MaskScore()).add(alpha, mask)
+            sets = sorted(totals)
+            mean_iou = float(np.mean([totals[name].iou for name in sets]))
+            mean_mae = float(np.mean([totals[name].mae for name in sets]))
+            each = {f"iou/{name}": totals[name].iou for name in sets}
+            best = {f"max_f/{name}": totals[name].max_f for name in sets}
+            return {"score": mean_iou - mean_mae, "mean_iou": mean_iou, "mean_mae": mean_mae, **each, **best}
+
+        return score
+
+
+class PartTask:
+    """The classifier's: labelled parts of every picture."""
+
+    compile: ClassVar[dict[str, Any]] = {"loss": "binary_crossentropy", "metrics": ["accuracy"], "jit_compile": False}
+
+    def __init__(self, config: TrainConfig) -> None:
+        self.config = config
+
+    def batches(self, pairs: Sequence[Pair], root: Path) -> PartBatches:
+        return PartBatches(pairs, self.config)
+
+    def judge(self, pairs: Sequence[Pair]) -> Judge:
+        sizes, spec = self.config.data.part_sizes, self.config.preprocess
+        judged = [judged_parts(picture, sizes, spec) for picture in load_pictures(pairs, sizes, spec)]
+        x, labels = (np.concatenate(arrays) for arrays in zip(*judged, strict=True))
+        if not len(x):
+            raise DataError(f"validation: {NO_PARTS}")
+
+        def score(model: Any) -> Scores:
+            scores = part_scores(labels, model.predict(x, batch_size=JUDGED_PARTS_AT_ONCE, verbose=0)[:, 0])
+            return {"score": scores["balanced_accuracy"], **{f"val_{name}": value for name, value in scores.items()}}
+
+        return score

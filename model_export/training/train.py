@@ -1,0 +1,176 @@
+"""Train a network from a config on a folder of sets. A run can be stopped at any time and resumed.
+
+A run's folder holds `config.json`, `history.jsonl` (a line an epoch), the checkpoint to resume from, and
+`model.keras`: the float32 network with the weights that scored best on the validation split.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from cutout.errors import DataError
+from cutout.system.files import replace
+from cutout.system.interrupts import signals_interrupt
+from model_export.config import RUN_CONFIG, CnnConfig, TrainConfig
+from model_export.data.dataset import SPLITS, Pair, few_judged, find_pairs, select, select_some
+from model_export.networks.architectures import (
+    build_cnn,
+    build_encoder_decoder,
+    dtype_policy,
+    freeze,
+    inference_model,
+    take_weights,
+)
+from model_export.training.callbacks import STATE, Checkpoint, WeightAverage
+from model_export.training.keep import KeptPictures
+from model_export.training.losses import DeeplySupervised
+from model_export.training.provenance import record_start
+from model_export.training.run_folder import HISTORY, MODEL
+from model_export.training.schedule import build_optimizer
+from model_export.training.tasks import Judge, MaskTask, PartTask, Task
+
+
+def train(
+    config: TrainConfig,
+    root: Path,
+    out: Path,
+    resume: bool = False,
+    start: Path | None = None,
+    keep: Path | None = None,
+    watchers: Sequence[keras.callbacks.Callback] = (),
+) -> Path:
+    """Train and return the path of the best model. Ctrl-C and SIGTERM end the run and keep it.
+
+    `start` is a saved network of the same shape to go on with; `keep` is a folder of general pictures to train on
+    beside those in `root`, so that what the network knew stays (rehearsal: Robins, Connection Science 7, 1995).
+    `watchers` are told of every epoch, last: the history is written then.
+
+    Raises DataError for unusable pictures, and for a run that is there already and was not asked to go on.
+    """
+    _refuse_overwriting(out, resume)
+    if keep and config.start is None:
+        raise DataError("--keep is for fine-tuning: it goes with --from; put all pictures into --data otherwise")
+    keras.utils.set_random_seed(config.training.seed)
+    pairs = find_pairs(root, config.data.sets, config.data.clips)
+    _tell(config, pairs)
+    kept = KeptPictures(keep, config) if keep else None
+    _prepare(kept.told(config) if kept else config, out, resume)
+    record_start(pairs, out, resume)
+    batches, judge = _task_on(config, root, pairs, kept)
+    model = build_for_training(config)
+    sizes = _sizes(config)
+    model.compile(
+        optimizer=build_optimizer(config.training, [batches.steps(step) for step in sizes]), **_task(config).compile
+    )
+    average = WeightAverage(config.training.average) if config.training.average else None
+    reference, served = build_for_serving(config)
+    checkpoint = Checkpoint(
+        out, reference, served, judge, average, config.training.validate_every, config.training.patience
+    )
+    model.optimizer.build(model.trainable_variables)
+    resumed = resume and (out / STATE).is_file()
+    if start:
+        take_weights(model, start)
+        checkpoint.start_from(model.get_weights(), config.training.blend)
+        if not resumed:
+            checkpoint.judge_start(model)
+    done = checkpoint.resume(model) if resumed else 0
+    callbacks = [*([average] if average else []), checkpoint, *watchers]
+    try:
+        with signals_interrupt():
+            _fit(model, batches, sizes, done, callbacks)
+    except KeyboardInterrupt:
+        checkpoint.keep_something()
+        print(f"stopped; the best model so far is {out / MODEL}, and --resume goes on from here")
+    return out / MODEL
+
+
+def build_for_training(config: TrainConfig) -> Any:
+    """The network with fresh weights under the config's dtype policy, of any input size if it takes any."""
+    with dtype_policy(config.training.dtype_policy):
+        if isinstance(config.network, CnnConfig):
+            return build_cnn(config.network, config.preprocess)
+        network = build_encoder_decoder(config.network, config.preprocess, training=True)
+        freeze(network, config.training.frozen_levels)
+        outputs = network.outputs if config.training.deep_supervision else network.outputs[0]
+        return DeeplySupervised(network.input, outputs, name=network.name)
+
+
+def build_for_serving(config: TrainConfig) -> tuple[Any, Any]:
+    """The same network in float32 at its final size: whole, to take the weights, and the part that is exported."""
+    with dtype_policy("float32"):
+        if isinstance(config.network, CnnConfig):
+            whole = build_cnn(config.network, config.preprocess)
+        else:
+            whole = build_encoder_decoder(config.network, config.preprocess, config.preprocess.size)
+            if not config.training.deep_supervision:
+                whole = inference_model(whole)
+    return whole, inference_model(whole)
+
+
+def _fit(model: Any, batches: Any, sizes: list[Any], done: int, callbacks: list[Any]) -> None:
+    """One `fit` for each stretch of epochs of one size."""
+    while done < len(sizes):
+        last = done
+        while last < len(sizes) and sizes[last] == sizes[done]:
+            last += 1
+        batches.start(sizes[done], epoch=done)
+        model.fit(batches, initial_epoch=done, epochs=last, callbacks=callbacks, verbose="auto", shuffle=False)
+        if model.stop_training:
+            break
+        done = last
+
+
+def _sizes(config: TrainConfig) -> list[tuple[int, int]]:
+    """(input side, batch size) of each epoch."""
+    training = config.training
+    sizes = [(config.preprocess.size, training.batch_size)] * training.epochs
+    for step in sorted(training.sizes, key=lambda step: step.from_epoch):
+        count = max(0, training.epochs - step.from_epoch)
+        sizes[step.from_epoch :] = [(step.size, step.batch_size)] * count
+    return sizes
+
+
+def _task(config: TrainConfig) -> Task:
+    return PartTask(config) if isinstance(config.network, CnnConfig) else MaskTask(config)
+
+
+def _task_on(config: TrainConfig, root: Path, pairs: Sequence[Pair], kept: KeptPictures | None) -> tuple[Any, Judge]:
+    """The batches to train on and what judges the network, of the pictures and of those to keep beside them."""
+    train, validation = select_some(pairs, "train"), select_some(pairs, "validation")
+    if kept is None:
+        task = _task(config)
+        return task.batches(train, root), task.judge(validation)
+    task = _task(kept.weighted(config, train))
+    batches = task.batches([*train, *kept.train], root)
+    return batches, kept.judged_too(task.judge(validation), task.judge(kept.validation))
+
+
+def _tell(config: TrainConfig, pairs: Sequence[Pair]) -> None:
+    """What is about to be done, and what is doubtful about it."""
+    counts = {side: len(select(pairs, side)) for side in SPLITS}
+    training = config.training
+    rate = f", the rate falling over the last {training.decay_epochs:g} of them" if training.decay_epochs else ""
+    print(
+        f"{config.name}: {counts['train']} pictures to train on, {counts['validation']} to validate, "
+        f"{counts['test']} kept for the test"
+    )
+    print(f"{training.epochs} epochs{rate}")
+    few = few_judged(pairs)
+    if few:
+        print(f"warning: {few}", file=sys.stderr)
+
+
+def _refuse_overwriting(out: Path, resume: bool) -> None:
+    if (out / STATE).is_file() and not resume:
+        raise DataError(f"{out}: a run is there already; --resume goes on with it, another --out starts afresh")
+
+
+def _prepare(config: TrainConfig, out: Path, resume: bool) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    if not resume:
+        (out / HISTORY).unlink(missing_ok=True)
+    replace(out / RUN_CONFIG, lambda path: path.write_text(config.model_dump_json(indent=2)))
