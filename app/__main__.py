@@ -12,18 +12,16 @@ import socket
 import sys
 
 import uvicorn
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 from uvicorn.supervisors.multiprocess import Process
 
-from cutout.explain import explain
+from cutout.settings import read_settings
 from cutout.system.logs import log_config
 
 from . import metrics
 from .server.connection import http_protocol
-from .settings import Settings, variable
+from .settings import Settings
 
 log = logging.getLogger("cutout")
 
@@ -59,7 +57,7 @@ class Supervisor(Multiprocess):
 
 
 def main() -> None:
-    settings = read_settings()
+    settings = read_settings(Settings)
     listening = listen(settings.host, settings.port)
     config = uvicorn.Config(
         f"{__package__}.main:from_environment",
@@ -109,19 +107,6 @@ def _why_not_there(error: OSError, host: str, port: int) -> str:
     if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
         return f"{host} is no address of this machine; choose another with --host or CUTOUT_HOST"
     return f"can't listen on port {port} of {host}: {error.strerror}"
-
-
-def read_settings() -> Settings:
-    """The settings of the environment. Ends the process with 2 and a line for each that can't be read."""
-    try:
-        return Settings()
-    except ValidationError as error:
-        first: dict[str, ErrorDetails] = {}
-        for item in error.errors():
-            first.setdefault(str(item["loc"][0]), item)
-        for name, item in first.items():
-            print(f"{variable(name)}: {explain(item)}", file=sys.stderr)
-        raise SystemExit(2) from None
 
 
 def _refuse_unusable(folder: str | None) -> None:

@@ -12,12 +12,12 @@ from uvicorn.config import STARTUP_FAILURE
 
 from cutout import __version__
 from cutout.errors import CutoutError
+from cutout.inference.load import load_bundles
 from cutout.inference.predictor import Predictor
-from cutout.inference.registry import Registry, load_all
-from cutout.remover import Remover
+from cutout.inference.registry import Registry
 from cutout.system.cores import usable_cores
 from cutout.system.logs import hush_decoders, leave_out_unused
-from cutout.system.process import prepare_for_pictures
+from cutout.system.process import prepare_for_images
 
 from .admission.pace import Pace
 from .admission.rates import RateLimit
@@ -25,7 +25,8 @@ from .admission.workers import Room, Workers
 from .api import auth, docs, health, openapi, page, problems, protect
 from .api.compat import rembg
 from .api.compat.removebg import routes as removebg
-from .api.native import models, routes
+from .api.native import models as model_routes
+from .api.native import routes
 from .api.observe import Observe
 from .api.services import Services
 from .api.traces import provider_from_environment, telemetry
@@ -44,34 +45,32 @@ PIXELS_A_THREAD = 16_000_000  # what cameras make: such pictures never wait for 
 log = logging.getLogger("cutout")
 
 
-def load_bundles(settings: Settings) -> list[Predictor]:
-    """Every bundle of the settings, loaded, checked against its golden sample, and so warm. Raises BundleError or
-    ProviderMissing."""
-    from cutout.inference.onnx_predictor import load_predictor
-
-    return load_all(
-        settings.models, lambda bundle: load_predictor(bundle, settings.intra_op_threads, settings.providers)
-    )
+def build(settings: Settings) -> Sequence[Predictor]:
+    """Load the bundles of the settings. Raises BundleError or ProviderMissing."""
+    return load_bundles(settings.models, settings.intra_op_threads, settings.providers)
 
 
 def create_app(
     settings: Settings,
-    build: Build = load_bundles,
+    build: Build = build,
     fetcher: UrlFetcher | None = None,
     traces: "TracerProvider | None" = None,
 ) -> FastAPI:
-    """The service. `build` makes the predictors to serve, once, before the first request is answered; `fetcher` gets
-    pictures that callers name by URL: where it is absent, one by the settings, and none unless they allow it. `traces`
-    takes spans of requests, and is shut down with the service."""
+    """Wire the service: settings, and a way to build predictors, in; an ASGI app out.
 
-    registry, metrics = Registry(settings.default_model), Metrics()
-    workers = Workers(threads(settings), settings.queue, Room(pixels(settings), settings.max_pixels))
+    `build` makes the predictors to serve, at once. `fetcher` gets images that callers name by URL:
+    where it is absent, one by the settings, and none unless they allow it. `traces` takes spans of
+    requests, and is shut down with the service. Raises what `build` raises, and BundleError where
+    its predictors cannot be served together.
+    """
+    models = Registry(build(settings), settings.default_model)
+    metrics = Metrics()
+    workers = Workers(threads(settings), settings.queue, Room(pixels(settings)))
     metrics.places.set(workers.permits)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        registry.use(await asyncio.to_thread(build, settings))
-        log.info("ready: %s", ", ".join(registry.names))
+        log.info("ready: %s", ", ".join(models.names))
         yield
         await workers.close()
         if traces is not None:
@@ -89,8 +88,7 @@ def create_app(
     )
     app.state.services = Services(
         settings=settings,
-        registry=registry,
-        remover=Remover(registry, settings.max_pixels),
+        models=models,
         workers=workers,
         fetcher=fetcher or _fetcher(settings),
         metrics=metrics,
@@ -103,7 +101,7 @@ def create_app(
     problems.install(app)
     for router in (routes.router, rembg.router, removebg.router):  # first, as they are looked up in turn
         app.include_router(router, dependencies=auth.documented(settings))
-    for router in (page.router, models.router, health.router):
+    for router in (page.router, model_routes.router, health.router):
         app.include_router(router)
     if settings.metrics:
         app.include_router(health.metrics_router)
@@ -118,15 +116,12 @@ def from_environment() -> FastAPI:
     """The service by its environment: what each worker process runs. A bundle that can't be served ends it."""
     hush_decoders()
     leave_out_unused()
-    prepare_for_pictures()
-    settings = Settings()
+    prepare_for_images()
     try:
-        predictors = load_bundles(settings)
-        Registry(settings.default_model).use(predictors)  # here, where what can't be served is one line
+        return create_app(Settings(), traces=provider_from_environment(os.environ))
     except CutoutError as error:
         log.critical(error.detail)
-        raise SystemExit(STARTUP_FAILURE) from None  # the supervisor stops then, instead of starting another worker
-    return create_app(settings, lambda _: predictors, traces=provider_from_environment(os.environ))
+        raise SystemExit(STARTUP_FAILURE) from None  # the supervisor then stops, and starts no other
 
 
 def _fetcher(settings: Settings) -> UrlFetcher | None:

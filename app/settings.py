@@ -3,11 +3,12 @@
 
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
+
+from cutout.settings import EngineSettings, split, variable
 
 MIB = 1024 * 1024
 DAY = 24 * 60 * 60
@@ -16,42 +17,22 @@ OTHERS = frozenset({"CUTOUT_BIND", "CUTOUT_CPUS", "CUTOUT_MEMORY", "CUTOUT_PROME
 CHUNK = 128 * 1024  # an answer is handed over in pieces of this size, each when the last one has nearly gone
 GRACE_SECONDS = 5.0  # before a body or a reader has to keep `min_bytes_per_second`
 CLIENT_KEY = "CUTOUT_API_KEY"
-Provider = Literal["cpu", "cuda", "tensorrt", "openvino", "migraphx"]
-SHIPPED_MODELS = Path(__file__).parent.parent / "models"
-"""Beside the package: in a clone, in the container and where `pip install` puts it."""
 
 
-class Settings(BaseSettings):
+class Settings(EngineSettings):
     """Every setting has a default that is safe on a developer's machine. An unreadable value stops the start."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="CUTOUT_", frozen=True, extra="forbid", env_ignore_empty=True, allow_inf_nan=False
-    )
+    model_config = SettingsConfigDict(extra="forbid")
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on")
-    models: Path = Field(
-        default_factory=lambda: SHIPPED_MODELS,
-        description="folder of bundles, or one bundle; those shipped when unset",
-    )
-    default_model: str | None = Field(
-        None, description="the model of `POST /cutout` and `/mask`; the first segmenter, by name, when unset"
-    )
     max_upload_bytes: int = Field(32 * MIB, ge=1024, description="largest request body, bytes")
-    max_pixels: int = Field(50_000_000, ge=64, le=1 << 28, description="largest picture, pixels, read from its header")
     workers: int = Field(1, ge=1, le=64, description="worker processes; one that dies is replaced")
     threads: int | None = Field(
         None,
         ge=1,
         le=1024,
         description="pictures worked on at once in a process; cores / workers / intra-op threads when unset",
-    )
-    intra_op_threads: int = Field(1, ge=1, le=256, description="threads that onnxruntime uses for one picture")
-    providers: Annotated[tuple[Provider, ...], NoDecode] = Field(
-        ("cpu",),
-        min_length=1,
-        description="what runs the networks, separated by commas, first choice first: `cpu`, `cuda`, `tensorrt`, "
-        "`openvino`, `migraphx`; one that is not there stops the start",
     )
     pixels_at_once: int | None = Field(
         None,
@@ -130,15 +111,10 @@ class Settings(BaseSettings):
                 raise ValueError(f"{host!r} is not the name of a host, without http:// and without a port")
         return tuple(host.lower() for host in hosts)
 
-    @field_validator("api_keys", "cors_origins", "providers", "trusted_hosts", mode="before")
+    @field_validator("api_keys", "cors_origins", "trusted_hosts", mode="before")
     @classmethod
-    def _split(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        entries = tuple(filter(None, map(str.strip, value.split(","))))
-        if value and not entries:  # a server that was to be closed must not start open
-            raise ValueError("nothing but commas and spaces; leave it out for none")
-        return entries
+    def _split_others(cls, value: object) -> object:
+        return split(value)
 
     def doubts(self, variables: Iterable[str]) -> Iterator[str]:
         """A line for each variable that looks like a setting and is none: a mistyped limit must not go unseen."""
@@ -148,8 +124,3 @@ class Settings(BaseSettings):
                 continue
             nearest = get_close_matches(given, known, 1, 0.8)
             yield f"{given} is no setting and changes nothing" + (f"; is {nearest[0]} meant?" if nearest else "")
-
-
-def variable(name: str) -> str:
-    """The environment variable of a setting."""
-    return f"CUTOUT_{name.upper()}"

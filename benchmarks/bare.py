@@ -17,24 +17,25 @@ from app.main import threads
 from app.settings import Settings
 from benchmarks.load import Exchange
 from benchmarks.servers import peak_rss_mb
-from cutout.imaging import alpha as alphas
-from cutout.imaging import codec, compose
-from cutout.inference.onnx_predictor import load_predictor
+from cutout.imaging import mask as masks
+from cutout.imaging.compose import Cut, times
+from cutout.imaging.decode import decode, read_header
+from cutout.imaging.encode import encode_png
+from cutout.inference.load import load_bundles
 from cutout.inference.predictor import Predictor
-from cutout.inference.registry import Registry, load_all
-from cutout.system.process import prepare_for_pictures
+from cutout.inference.registry import Registry
+from cutout.system.process import prepare_for_images
 
 MAX_PIXELS = 50_000_000
 
 
-def cut_out(upload: bytes, predictor: Predictor, refine: bool) -> bytes:
-    """A picture file in, its cut-out as a PNG out."""
-    picture = codec.decode(upload, MAX_PIXELS)
-    prepared = predictor.prepare(picture.image)
+def cut_out(data: bytes, predictor: Predictor, refine: bool) -> bytes:
+    """An image file in, its cut-out as a PNG out."""
+    image = decode(data, read_header(data, MAX_PIXELS))
+    prepared = predictor.prepare(image.image)
     coarse = predictor.assemble(prepared, predictor.predict(prepared))
-    alpha = alphas.refine(coarse, picture.image) if refine else alphas.to_size(coarse, picture.width, picture.height)
-    bands = compose.cutout_bands(picture.image, compose.times(alpha, picture.alpha))
-    return codec.encode_png_bands((picture.height, picture.width, 4), bands)
+    alpha = masks.refine(coarse, image.image) if refine else masks.to_size(coarse, *image.size)
+    return encode_png(Cut(image.image, times(alpha, image.alpha)))
 
 
 def loop(predictor: Predictor, uploads: list[bytes], refine: bool, seconds: float, count: int) -> list[Exchange]:
@@ -64,9 +65,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("pictures", nargs="+", type=Path)
     options = parser.parse_args()
-    prepare_for_pictures()  # as the server's
-    registry = Registry()
-    registry.use(load_all(options.models, load_predictor))
+    prepare_for_images()  # as the server's
+    registry = Registry(load_bundles(options.models))
     predictor, uploads = registry.for_masks(), [path.read_bytes() for path in options.pictures]
     refine, count = options.refine == "true", threads(Settings())
     loop(predictor, uploads, refine, 0.0, count)

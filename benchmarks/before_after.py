@@ -8,14 +8,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from app.main import load_bundles
-from app.settings import Settings
-from cutout.imaging import codec, compose
+from cutout import Remover
+from cutout.imaging.compose import on_image
+from cutout.imaging.decode import decode, read_header
 from cutout.imaging.preprocess import Image, resize
-from cutout.inference.registry import Registry
-from cutout.options import CutoutOptions
-from cutout.remover import Remover
-from cutout.system.clock import Clock
 
 ROOT = Path(__file__).parent.parent
 PHOTOGRAPHS = ("cat.jpg", "astronaut.jpg", "coffee.jpg")
@@ -29,18 +25,13 @@ def checkerboard(height: int, width: int) -> Image:
 
 
 def main() -> None:
-    registry = Registry()
-    settings = Settings()
-    registry.use(load_bundles(settings))
-    remover = Remover(registry, settings.max_pixels)
+    remover = Remover()
     strip = []
     for name in PHOTOGRAPHS:
-        upload = (ROOT / "tests" / "data" / "photographs" / name).read_bytes()
-        before = codec.decode(upload, settings.max_pixels).image
-        cutout = codec.decode(remover.cut_out(upload, CutoutOptions(), Clock()).data, settings.max_pixels)
-        assert cutout.alpha is not None
-        pixels = np.dstack([cutout.image, cutout.alpha])
-        after = compose.on_picture(pixels, checkerboard(*before.shape[:2]))
+        path = ROOT / "tests" / "data" / "photographs" / name
+        upload = path.read_bytes()
+        before = decode(upload, read_header(upload, 10**7)).image
+        after = on_image(remover.cut_out(before), checkerboard(*before.shape[:2]))
         width = round(before.shape[1] * HEIGHT / before.shape[0])
         gap = np.full((HEIGHT, GAP, 3), 255, np.uint8)
         strip += [resize(before, width, HEIGHT), resize(after, width, HEIGHT), gap]

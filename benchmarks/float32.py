@@ -4,7 +4,8 @@ import hashlib
 from pathlib import Path
 
 from benchmarks.unet import write_unet
-from cutout.imaging.codec import decode
+from cutout.imaging.decode import decode, read_header
+from cutout.imaging.preprocess import Image
 from cutout.inference.golden import golden_answer
 from cutout.inference.manifest import MANIFEST, Manifest, read_manifest
 from cutout.inference.onnx_predictor import load_predictor
@@ -32,10 +33,15 @@ def float32_bundle(shipped: Path, folder: Path, size: int, *, unet: bool = False
     )
     manifest = manifest.model_copy(update={"model": model})
     (bundle / MANIFEST).write_text(manifest.model_dump_json())
-    answer = golden_answer(load_predictor(bundle), decode(manifest.golden.png(), 1_000_000).image)
+    answer = golden_answer(load_predictor(bundle), _golden_image(manifest))
     golden = manifest.golden.model_copy(update={"expected": tuple(answer)})
     (bundle / MANIFEST).write_text(manifest.model_copy(update={"golden": golden}).model_dump_json())
     return bundle
+
+
+def _golden_image(manifest: Manifest) -> Image:
+    png = manifest.golden.png()
+    return decode(png, read_header(png, 1_000_000)).image
 
 
 def _convert(shipped: Path, manifest: Manifest, path: Path) -> None:

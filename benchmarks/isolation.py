@@ -20,14 +20,10 @@ from multiprocessing.shared_memory import SharedMemory
 import cv2
 import numpy as np
 
-from app.settings import SHIPPED_MODELS
 from benchmarks.pictures import SIZES, jpeg, synthetic
-from cutout.imaging.codec import decode
-from cutout.inference.onnx_predictor import load_predictor
-from cutout.inference.registry import Registry, load_all
-from cutout.options import CutoutOptions
-from cutout.remover import Remover
-from cutout.system.clock import Clock
+from cutout import Remover
+from cutout.imaging.decode import decode, read_header
+from cutout.imaging.preprocess import Image
 
 MAX_PIXELS = 50_000_000
 
@@ -63,25 +59,27 @@ def main() -> None:
 @cache
 def _remover() -> Remover:
     cv2.setNumThreads(1)
-    registry = Registry()
-    registry.use(load_all(SHIPPED_MODELS, load_predictor))
-    return Remover(registry, MAX_PIXELS)
+    return Remover(threads=1)
 
 
 def cut_out(upload: bytes) -> bytes:
-    return _remover().cut_out(upload, CutoutOptions(), Clock()).data
+    return _remover().cut_out(upload)
+
+
+def _decode(upload: bytes) -> Image:
+    return decode(upload, read_header(upload, MAX_PIXELS)).image
 
 
 def decode_into(name: str, upload: bytes) -> tuple[int, ...]:
     """Decode into the shared memory of that name; the shape of what is there."""
-    image, memory = decode(upload, MAX_PIXELS).image, SharedMemory(name)
+    image, memory = _decode(upload), SharedMemory(name)
     np.ndarray(image.shape, np.uint8, memory.buf)[:] = image
     memory.close()
     return image.shape
 
 
 def decode_here(upload: bytes) -> None:
-    decode(upload, MAX_PIXELS)
+    _decode(upload)
 
 
 def _decoded_elsewhere(process: Executor, pixels: SharedMemory, upload: bytes) -> None:

@@ -18,13 +18,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.servers import ROOT
-from cutout.imaging import alpha as alphas
-from cutout.imaging import codec, compose
+from cutout import remover
+from cutout.imaging import compose
+from cutout.imaging import mask as masks
+from cutout.imaging.compose import Cut
+from cutout.imaging.decode import decode, read_header
+from cutout.imaging.encode import encode_jpeg, encode_png, encode_webp
 from cutout.imaging.preprocess import resize
-from cutout.inference.onnx_predictor import load_predictor
-from cutout.inference.registry import Registry, load_all
-from cutout.options import CutoutOptions, MaskOptions
-from cutout.remover import Remover
+from cutout.imaging.subject import coverage
+from cutout.inference.load import load_bundles
+from cutout.inference.predictor import coarse_alpha
+from cutout.inference.registry import Registry
+from cutout.options import CutoutOptions, MaskOptions, PredictOptions
+from cutout.sources import Upload
 from cutout.system.clock import Clock
 
 Stage = tuple[str, Callable[[], object], Callable[[], object] | None]
@@ -58,71 +64,86 @@ def _detail(rng: np.random.Generator, width: int, height: int) -> NDArray[np.flo
 def stages(width: int, height: int) -> list[Stage]:
     """(name, as it is now, as before)"""
     image, _, coarse = photograph(width, height)
-    jpeg = codec.encode_jpeg(image, 90)
-    alpha = alphas.refine(coarse, image)
-    cutout = compose.cutout(image, alpha)
+    jpeg = encode_jpeg(image, 90)
+    alpha = masks.refine(coarse, image)
+    cutout = Cut(image, alpha).whole()
     red = np.array([255, 0, 0, 255], np.uint8)
     buffer = np.frombuffer(jpeg, np.uint8)
     bgra = cv2.cvtColor(cutout, cv2.COLOR_RGBA2BGRA)
     return [
-        ("decode JPEG", lambda: codec.decode(jpeg, 10**8), lambda: _decode(buffer)),
-        ("decode JPEG at a quarter", lambda: codec.decode(jpeg, 10**8, _quarter), lambda: _decode(buffer)),
+        ("decode JPEG", lambda: _decoded(jpeg), lambda: _decode(buffer)),
+        ("decode JPEG at a quarter", lambda: _decoded(jpeg, 4), lambda: _decode(buffer)),
         ("resize to 320 x 320", lambda: resize(image, 320, 320), lambda: _area(image, 320, 320)),
-        ("alpha, bilinear", lambda: alphas.to_size(coarse, width, height), None),
-        ("alpha, refined", lambda: alphas.refine(coarse, image), lambda: _guided_filter(coarse, image)),
-        ("cutout", lambda: compose.cutout(image, alpha), lambda: _blur_fusion(image, alpha)),
+        ("alpha, bilinear", lambda: masks.to_size(coarse, width, height), None),
+        ("alpha, refined", lambda: masks.refine(coarse, image), lambda: _guided_filter(coarse, image)),
+        ("cutout", lambda: Cut(image, alpha).whole(), lambda: _blur_fusion(image, alpha)),
         ("on a colour", lambda: compose.on_color(cutout, red), lambda: _blend(cutout, red)),
         ("shrink to 1000 pixels", lambda: compose.limit_size(cutout, 1000), lambda: _shrink(cutout)),
-        ("encode PNG", lambda: codec.encode_png(cutout), lambda: cv2.imencode(".png", bgra)),
-        ("encode PNG of the alpha", lambda: codec.encode_png(alpha), lambda: cv2.imencode(".png", alpha)),
-        ("encode JPEG", lambda: codec.encode_jpeg(image), None),
-        ("encode WebP", lambda: codec.encode_webp(cutout), None),
+        ("encode PNG", lambda: encode_png(cutout), lambda: cv2.imencode(".png", bgra)),
+        ("encode PNG of the alpha", lambda: encode_png(alpha), lambda: cv2.imencode(".png", alpha)),
+        ("encode JPEG", lambda: encode_jpeg(image), None),
+        ("encode WebP", lambda: encode_webp(cutout), None),
     ]
 
 
 def requests(width: int, height: int, models: Path) -> list[Stage]:
     """Whole jobs for which fewer pixels than the upload's are enough. As before: every one of them decoded."""
-    remover = Remover(Registry(), 10**8)
-    remover.registry.use(load_all(models, load_predictor))
-    jpeg = codec.encode_jpeg(photograph(width, height)[0], 90)
+    models_ = Registry(load_bundles(models))
+    jpeg = encode_jpeg(photograph(width, height)[0], 90)
 
     def whole(wanted: Callable[[NDArray[np.uint8]], object]) -> Callable[[], object]:
-        return lambda: wanted(codec.decode(jpeg, 10**8).image)
+        return lambda: wanted(_decoded(jpeg))
 
-    classifier, segmenter = remover.registry.for_scores(), remover.registry.for_masks()
+    classifier, segmenter = models_.for_scores(), models_.for_masks()
 
     def alpha(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        prepared = segmenter.prepare(image)
-        return segmenter.assemble(prepared, segmenter.predict(prepared))
+        return coarse_alpha(segmenter, image, Clock())
 
     def score_and_subject(image: NDArray[np.uint8]) -> object:
-        return segmenter.probability(image), alphas.coverage(alphas.to_size(alpha(image), width, height))
+        return segmenter.probability(image), coverage(masks.to_size(alpha(image), width, height))
 
     def mask(image: NDArray[np.uint8]) -> object:
-        return codec.encode_png(alphas.to_size(alpha(image), width, height))
+        return encode_png(masks.to_size(alpha(image), width, height))
 
     def small_cutout(image: NDArray[np.uint8]) -> object:
-        cutout = compose.cutout(image, alphas.refine(alpha(image), image))
-        return codec.encode_png(compose.limit_size(cutout, 1000))
+        cutout = Cut(image, masks.refine(alpha(image), image)).whole()
+        return encode_png(compose.limit_size(cutout, 1000))
 
-    def by(name: str, work: Callable[[Clock], object], before: Callable[[NDArray[np.uint8]], object]) -> Stage:
-        return name, lambda: work(Clock()), whole(before)
+    def by(
+        name: str,
+        work: Callable[[Upload], object],
+        before: Callable[[NDArray[np.uint8]], object],
+    ) -> Stage:
+        return name, lambda: work(Upload.read(jpeg, 10**8)), whole(before)
 
     unrefined, small = MaskOptions(refine=False), CutoutOptions(size=1000)
+    both = PredictOptions(model=segmenter.manifest.name, subject=True)
     return [
-        by("score", lambda clock: remover.score(jpeg, clock), classifier.probability),
+        by(
+            "score",
+            lambda upload: remover.score(upload, PredictOptions(), models_, Clock()),
+            classifier.probability,
+        ),
         by(
             "score and subject by the segmenter",
-            lambda clock: remover.score(jpeg, clock, segmenter.manifest.name, subject=True),
+            lambda upload: remover.score(upload, both, models_, Clock()),
             score_and_subject,
         ),
-        by("mask, not refined", lambda clock: remover.mask(jpeg, unrefined, clock), mask),
-        by("cut-out of 1000 pixels", lambda clock: remover.cut_out(jpeg, small, clock), small_cutout),
+        by(
+            "mask, not refined",
+            lambda upload: remover.mask(upload, unrefined, models_, Clock()),
+            mask,
+        ),
+        by(
+            "cut-out of 1000 pixels",
+            lambda upload: remover.cut_out(upload, small, models_, Clock()),
+            small_cutout,
+        ),
     ]
 
 
-def _quarter(width: int, height: int) -> tuple[int, int]:
-    return width // 4, height // 4
+def _decoded(data: bytes, factor: int = 1) -> NDArray[np.uint8]:
+    return decode(data, read_header(data, 10**8), factor).image
 
 
 def _decode(buffer: NDArray[np.uint8]) -> object:

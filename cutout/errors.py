@@ -20,10 +20,10 @@ CutoutError
 ├── RateLimited                   one caller asks too often
 ├── TooSlow                       the deadline of the request has passed
 ├── Abandoned                     the client has gone; nobody waits for the answer
-├── NotReady                      bundles are still being loaded or checked
 ├── NoPictures                    a folder without a picture of a type that is read
 ├── OutputRefused                 a file or folder that must not be written to
 ├── Unreachable                   a server that does not answer, or not as this service does
+├── ServiceMissing                `cutout serve` where only the engine is installed
 ├── ProviderMissing               an execution provider was asked for that onnxruntime does not have
 ├── BundleError                   a bundle is missing, damaged or not what its manifest says
 └── DataError                     training pictures or masks are missing, damaged or don't fit
@@ -124,8 +124,8 @@ class Abandoned(CutoutError):
     code = "abandoned"
 
 
-class NotReady(CutoutError):
-    code = "not_ready"
+class ServiceMissing(CutoutError):
+    code = "service_missing"
 
 
 class NoPictures(CutoutError):

@@ -6,11 +6,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.settings import SHIPPED_MODELS
-from cutout.imaging import alpha as alphas
-from cutout.imaging import codec, compose
+from cutout.imaging import compose
+from cutout.imaging import mask as masks
+from cutout.imaging.decode import decode, read_header
 from cutout.imaging.preprocess import fit, resize
 from cutout.inference.onnx_predictor import load_predictor
+from cutout.settings import SHIPPED_MODELS
 
 ROOT = Path(__file__).parent.parent
 PHOTOGRAPH = ROOT / "tests" / "data" / "photographs" / "cat.jpg"
@@ -22,13 +23,14 @@ ENLARGED = 2
 
 def main() -> None:
     predictor = load_predictor(SHIPPED_MODELS / "segmenter")
-    image = codec.decode(PHOTOGRAPH.read_bytes(), 1_000_000).image
+    upload = PHOTOGRAPH.read_bytes()
+    image = decode(upload, read_header(upload, 1_000_000)).image
     canvas, _ = fit(image, predictor.manifest.preprocess)
     prepared = predictor.prepare(image)
     coarse = predictor.assemble(prepared, predictor.predict(prepared))
-    stretched = alphas.to_size(coarse, image.shape[1], image.shape[0])
-    refined = alphas.refine(coarse, image)
-    cutout = compose.cutout(image, refined)
+    stretched = masks.to_size(coarse, image.shape[1], image.shape[0])
+    refined = masks.refine(coarse, image)
+    cutout = compose.Cut(image, refined).whole()
     raw = np.dstack([image, refined])
     write("1-upload", image)
     write("2-canvas", canvas)

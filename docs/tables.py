@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
 
 from app.admission.rates import MOST_CALLERS
 from app.api.intake.uploads import MAX_NAME, MAX_PARTS, MAX_TEXT_PART
@@ -19,7 +20,7 @@ from app.metrics import Metrics
 from app.server.connection import HEAD_BYTES, PIPELINED
 from app.settings import Settings
 from cutout.explain import choices
-from cutout.imaging.codec import LONGEST_SIDE
+from cutout.imaging.decode import LONGEST_SIDE
 
 ROOT = Path(__file__).parent.parent
 FILES = ("README.md", "README.zh-CN.md", "docs/*.md", "deploy/*/README.md")
@@ -93,8 +94,9 @@ def _default(field: FieldInfo) -> str:
     """With what else can be chosen, where that can be counted and the description does not tell."""
     if field.is_required():
         return "required"
-    value = field.default
-    if field.default_factory is not None or value is None or value == () or value == "":
+    extra = field.json_schema_extra
+    value = extra["default"] if isinstance(extra, dict) else field.default
+    if value in (None, PydanticUndefined, (), ""):
         return "–"
     if isinstance(value, tuple):
         value = ",".join(value)

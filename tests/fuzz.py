@@ -25,11 +25,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from app.settings import Settings
+from cutout import remover
 from cutout.errors import ClientError
-from cutout.imaging import codec
+from cutout.imaging.box import Size
+from cutout.imaging.decode import reduction
 from cutout.inference.registry import Registry
-from cutout.options import CutoutOptions, Format, MaskOptions
-from cutout.remover import Remover
+from cutout.options import CutoutOptions, Format, MaskOptions, PredictOptions
+from cutout.sources import Upload
 from cutout.system.clock import Clock
 from tests import broken
 from tests.stand_ins import bright_predictors
@@ -48,18 +50,21 @@ Mutation = Callable[[random.Random, bytearray], None]
 
 def attack(data: bytes, number: int) -> None:
     """Decode a file and do one of the jobs with it. Raises ClientError, if all is well."""
-    picture = codec.decode(data, MAX_PIXELS, lambda width, height: (width // 3, height // 3))
-    assert picture.image.shape[2] == 3
-    assert picture.alpha is None or picture.alpha.shape == picture.image.shape[:2]
-    remover, clock = _remover(), Clock()
+    upload = Upload.read(data, MAX_PIXELS)
+    width, height = upload.header.upright
+    image = upload.decode(reduction(upload.header, Size(width // 3, height // 3)))
+    assert image.image.shape[2] == 3
+    assert image.alpha is None or image.alpha.shape == image.image.shape[:2]
+    models, clock = Registry(bright_predictors(Settings())), Clock()
     if number % JOBS == 0:
-        remover.score(data, clock, subject=True)
+        remover.score(upload, PredictOptions(subject=True), models, clock)
     elif number % JOBS == 1:
-        remover.mask(data, MaskOptions(refine=False), clock)
+        remover.mask(upload, MaskOptions(refine=False), models, clock)
     elif number % JOBS == 2:
-        remover.cut_out(data, CutoutOptions(crop=True, format=Format.auto), clock, background=data)
+        options = CutoutOptions(crop=True, format=Format.auto)
+        remover.cut_out(upload, options, models, clock, background=upload)
     else:
-        remover.cut_out(data, CutoutOptions(size=20), clock)
+        remover.cut_out(upload, CutoutOptions(size=20), models, clock)
 
 
 def case(seed: int, number: int, pictures: list[bytes]) -> bytes:
@@ -193,12 +198,6 @@ def _reason(status: int) -> str:
     if status == -signal.SIGPROF:
         return f"took more than {CASE_SECONDS:g} s of CPU"
     return f"killed by {signal.Signals(-status).name}" if status < 0 else f"ended with {status}"
-
-
-def _remover() -> Remover:
-    registry = Registry()
-    registry.use(bright_predictors(Settings()))
-    return Remover(registry, MAX_PIXELS)
 
 
 # ---- mutations

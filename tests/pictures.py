@@ -4,6 +4,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cutout.imaging.box import Size
+from cutout.imaging.decode import Raster, reduction
+from cutout.sources import Upload
+
 
 def disc(width: int = 96, height: int = 64) -> NDArray[np.uint8]:
     """A bright disc on black, (H, W, 3) uint8 RGB, its radius a quarter of the height, in the middle."""
@@ -32,3 +36,9 @@ def decoded(data: bytes) -> NDArray[np.uint8]:
     if pixels.ndim == 2:
         return pixels
     return np.ascontiguousarray(pixels[:, :, {3: [2, 1, 0], 4: [2, 1, 0, 3]}[pixels.shape[2]]])
+
+
+def raster(data: bytes, max_pixels: int = 10**8, least: tuple[int, int] | None = None) -> Raster:
+    """A file as the engine decodes it, a JPEG reduced as far as `least` allows."""
+    upload = Upload.read(data, max_pixels)
+    return upload.decode(1 if least is None else reduction(upload.header, Size(*least)))

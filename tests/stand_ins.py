@@ -3,7 +3,8 @@
 import numpy as np
 
 from app.settings import Settings
-from cutout.imaging.preprocess import Alpha, Image, PreprocessSpec, Tensor, place, resize
+from cutout.imaging.box import Size
+from cutout.imaging.preprocess import Alpha, Image, PreprocessSpec, Tensor, canvas_box, resize
 from cutout.inference.manifest import Golden, Manifest, ModelFile, OutputSpec, PartsSpec
 from cutout.inference.predictor import Prepared
 
@@ -36,7 +37,9 @@ class BrightPredictor:
 
     def prepare(self, image: Image) -> Prepared:
         small = np.asarray(resize(image, SIDE, SIDE)[:, :, 1] / 255, np.float32)
-        return Prepared(small[np.newaxis], (place(image.shape[1], image.shape[0], self.manifest.preprocess),))
+        size = Size(image.shape[1], image.shape[0])
+        box = canvas_box(size, self.manifest.preprocess)
+        return Prepared(small[np.newaxis], (box,), size)
 
     def predict(self, prepared: Prepared) -> Tensor:
         return prepared.tensor
@@ -44,14 +47,14 @@ class BrightPredictor:
     def assemble(self, prepared: Prepared, output: Tensor) -> Alpha:
         return np.asarray(output[0], np.float32)
 
-    def mask_size(self, width: int, height: int) -> tuple[int, int]:
-        return SIDE, SIDE
+    def mask_size(self, size: Size) -> Size:
+        return Size(SIDE, SIDE)
 
     def probability(self, image: Image, alpha: Alpha | None = None) -> float:
         return float(image[:, :, 1].mean() / 255 if alpha is None else alpha.mean())
 
-    def score_size(self, width: int, height: int) -> tuple[int, int]:
-        return SIDE, SIDE
+    def score_size(self, size: Size) -> Size:
+        return Size(SIDE, SIDE)
 
 
 def bright_predictors(settings: Settings) -> list[BrightPredictor]:

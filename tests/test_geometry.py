@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cutout.errors import InvalidOption, RegionEmpty, RegionOutOfBounds
-from cutout.options.lengths import parse_margins, parse_position, parse_region
+from cutout.imaging.box import Box, Size
+from cutout.options import Margins, Position, Region
 
 
 @pytest.mark.parametrize(
@@ -21,7 +22,7 @@ from cutout.options.lengths import parse_margins, parse_position, parse_region
     ],
 )
 def test_a_region_is_read_in_pixels_and_percent(text: str, box: tuple[int, int, int, int]) -> None:
-    assert parse_region(text).box(200, 100) == box
+    assert Region.parse(text).box(Size(200, 100)) == Box.between(*box)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +37,7 @@ def test_a_region_is_read_in_pixels_and_percent(text: str, box: tuple[int, int, 
 )
 def test_a_region_has_to_lie_in_the_picture(text: str, error: type[InvalidOption]) -> None:
     with pytest.raises(error):
-        parse_region(text).box(200, 100)
+        Region.parse(text).box(Size(200, 100))
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,7 @@ def test_a_region_has_to_lie_in_the_picture(text: str, error: type[InvalidOption
 )
 def test_what_is_no_region_is_refused(text: str) -> None:
     with pytest.raises(InvalidOption):
-        parse_region(text)
+        Region.parse(text)
 
 
 @pytest.mark.parametrize(
@@ -60,13 +61,14 @@ def test_what_is_no_region_is_refused(text: str) -> None:
     ],
 )
 def test_margins_go_clockwise_and_a_plain_share_is_of_the_longer_side(text: str, around: tuple[int, ...]) -> None:
-    assert parse_margins(text).around(width=100, height=200) == around
+    assert Margins.parse(text).around(Box(0, 0, 100, 200)) == Box(0, 0, 100, 200).grown(*around)
+    assert str(Margins.parse(text)) == text
 
 
 @pytest.mark.parametrize("text", ["501px", "51%", "2", "1px 2px 3px", "1px 2px 3px 4px 5px", "-1px", "", "px", "1.5"])
 def test_what_is_no_margin_is_refused(text: str) -> None:
     with pytest.raises(InvalidOption):
-        parse_margins(text)
+        Margins.parse(text)
 
 
 @pytest.mark.parametrize(
@@ -74,11 +76,12 @@ def test_what_is_no_margin_is_refused(text: str) -> None:
     [("original", None), ("center", (0.5, 0.5)), ("0%", (0.0, 0.0)), ("100%", (1.0, 1.0)), ("10% 90%", (0.1, 0.9))],
 )
 def test_a_position_is_a_share_of_the_free_room(text: str, shares: tuple[float, float] | None) -> None:
-    assert parse_position(text) == shares
+    position = Position.parse(text)
+    assert (None if position.keeps else (position.left, position.top)) == shares
 
 
 @given(st.text(alphabet="0123456789 %px,.center-original", max_size=30))
 def test_no_text_does_more_than_be_refused(text: str) -> None:
-    for parse in (parse_region, parse_margins, parse_position):
+    for parse in (Region.parse, Margins.parse, Position.parse):
         with contextlib.suppress(InvalidOption):
             parse(text)

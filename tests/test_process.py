@@ -11,8 +11,8 @@ import resource, sys, threading
 import numpy as np
 
 if sys.argv[1] == "prepared":
-    from cutout.system.process import prepare_for_pictures
-    prepare_for_pictures()
+    from cutout.system.process import prepare_for_images
+    prepare_for_images()
 
 def picture():
     arrays = [np.full(size, 1, np.uint8) for size in (3_500_000, 1_200_000, 3_000_000, 600_000)]

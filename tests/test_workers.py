@@ -9,13 +9,12 @@ from collections.abc import Callable
 
 import pytest
 
-from app.admission.workers import HUNG, Room, Workers
-from cutout.errors import Abandoned, Overloaded, TooSlow
+from app.admission.workers import HUNG, Job, Room, Workers
+from cutout.errors import Abandoned, Overloaded, TooSlow, UnsupportedFormat
 from cutout.system.clock import Clock
 from cutout.system.cores import usable_cores
-from tests.pictures import disc, encoded
 
-ROOM = Room(pixels=10_000, largest=10_000)
+ROOM = Room(pixels=10_000)
 
 
 def test_a_burst_gets_as_many_places_as_there_are() -> None:
@@ -38,10 +37,10 @@ def test_work_past_its_deadline_is_answered_and_then_dropped() -> None:
 
     async def scenario() -> None:
         workers, clock = Workers(threads=1, queue=0, room=ROOM), Clock()
-        running = asyncio.ensure_future(workers.run(work, clock))
+        running = asyncio.ensure_future(workers.run(lambda: Job(1, work), clock))
         await asyncio.to_thread(started.wait, 10)
         with pytest.raises(TooSlow):
-            await workers.run(lambda clock: None, Clock(time.monotonic()))  # the only thread is busy
+            await workers.run(lambda: Job(1, lambda clock: None), Clock(time.monotonic()))  # the only thread is busy
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
@@ -53,26 +52,25 @@ def test_work_past_its_deadline_is_answered_and_then_dropped() -> None:
 
 
 def test_pictures_wait_for_room_in_the_order_in_which_they_came() -> None:
-    small, large = encoded(disc(60, 50)), encoded(disc(100, 90))  # 3,000 and 9,000 pixels
     done: list[str] = []
     entered = {name: threading.Event() for name in ("first", "large", "last")}
     leave = {name: threading.Event() for name in entered}
 
-    def work(name: str) -> Callable[[Clock], None]:
+    def job(name: str, pixels: int) -> Callable[[], Job[None]]:
         def wait(clock: Clock) -> None:
             entered[name].set()
             assert leave[name].wait(10)
             done.append(name)
 
-        return wait
+        return lambda: Job(pixels, wait)
 
     async def scenario() -> None:
         workers, clocks = Workers(threads=3, queue=0, room=ROOM), [Clock(), Clock(), Clock()]
-        running = [asyncio.ensure_future(workers.run(work("first"), clocks[0], small))]
+        running = [asyncio.ensure_future(workers.run(job("first", 3000), clocks[0]))]
         await asyncio.to_thread(entered["first"].wait, 10)
-        running.append(asyncio.ensure_future(workers.run(work("large"), clocks[1], large, small)))  # more than there is
+        running.append(asyncio.ensure_future(workers.run(job("large", 12_000), clocks[1])))  # more than there is
         assert not await asyncio.to_thread(entered["large"].wait, 0.05)
-        running.append(asyncio.ensure_future(workers.run(work("last"), clocks[2], small)))
+        running.append(asyncio.ensure_future(workers.run(job("last", 3000), clocks[2])))
         leave["last"].set()
         assert not await asyncio.to_thread(entered["last"].wait, 0.05)  # there is room, but it is not its turn
         leave["first"].set()
@@ -87,28 +85,41 @@ def test_pictures_wait_for_room_in_the_order_in_which_they_came() -> None:
     assert done == ["first", "large", "last"]
 
 
-def test_whoever_waits_for_room_in_vain_goes_and_what_is_refused_takes_none() -> None:
-    room, patient = Room(pixels=10_000, largest=9_000), Clock()
-    with room.hold((encoded(disc(100, 90)),), patient):
-        with room.hold((b"no picture", encoded(disc(100, 100))), patient):
+def test_a_job_that_waits_too_long_for_room_gives_up_its_turn() -> None:
+    room, patient = Room(pixels=10_000), Clock()
+    with room.hold(9000, patient):
+        with pytest.raises(TooSlow), room.hold(3000, Clock(time.monotonic() + 0.01)):
             pass
-        with pytest.raises(TooSlow), room.hold((encoded(disc(60, 50)),), Clock(time.monotonic() + 0.01)):
+        with room.hold(1000, patient):
             pass
-    with room.hold((encoded(disc(100, 90)),), patient):
+    with room.hold(10_000, patient):
         pass
+
+
+def test_what_cannot_be_prepared_is_never_given_room() -> None:
+    def refuse() -> Job[None]:
+        raise UnsupportedFormat("not an image")
+
+    async def scenario() -> None:
+        workers = Workers(threads=1, queue=0, room=ROOM)
+        with workers.room.hold(10_000, Clock()), pytest.raises(UnsupportedFormat):
+            await workers.run(refuse, Clock())
+        await workers.close()
+
+    asyncio.run(scenario())
 
 
 HANGING = """
 import asyncio, threading, time
 from cutout.system.clock import Clock
 from cutout.errors import TooSlow
-from app.admission.workers import Room, Workers
+from app.admission.workers import Job, Room, Workers
 
 async def serve(never: threading.Event) -> None:
-    workers = Workers(threads=1, queue=1, room=Room(1, 1), patience=0.2)
+    workers = Workers(threads=1, queue=1, room=Room(1), patience=0.2)
     for work in (lambda clock: time.sleep(0.02), lambda clock: never.wait()):
         try:
-            await workers.run(work, Clock(time.monotonic() + 0.01))
+            await workers.run(lambda: Job(1, work), Clock(time.monotonic() + 0.01))
         except TooSlow:
             print("too slow", flush=True)
         await asyncio.sleep(0.5)

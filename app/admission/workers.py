@@ -16,10 +16,10 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
-from cutout.errors import CutoutError, Overloaded, TooSlow
-from cutout.imaging.header import sniff
+from cutout.errors import Overloaded, TooSlow
 from cutout.system.clock import Clock
 
 log = logging.getLogger("cutout")
@@ -30,21 +30,30 @@ PATIENCE = 60.0  # seconds that a thread has to come back once nobody waits for 
 CHECK_SECONDS = 0.1  # how often work that waits for room looks whether anybody still waits for it
 
 
-class Room:
-    """Room for so many pixels at once, and with it for so much memory. First come, first served.
+@dataclass(frozen=True)
+class Job(Generic[T]):
+    """Work on images, and how many pixels they have together."""
 
-    A picture's pixels are those of its header. One that is refused for more than `largest` takes no room, and neither
-    does a file that is no picture; one with more pixels than there is room for has it for itself.
+    pixels: int
+    work: Callable[[Clock], T]
+
+
+class Room:
+    """Room for a number of pixels at once, and with it for so much memory. First come, first served.
+
+    A job with more pixels than there is room for waits until it has all of it for itself.
     """
 
-    def __init__(self, pixels: int, largest: int) -> None:
-        self.pixels, self.largest = pixels, largest
-        self._free, self._line, self._changed = pixels, deque[object](), threading.Condition()
+    def __init__(self, pixels: int) -> None:
+        self.pixels = pixels
+        self._free = pixels
+        self._line = deque[object]()
+        self._changed = threading.Condition()
 
     @contextmanager
-    def hold(self, uploads: tuple[bytes, ...], clock: Clock) -> Iterator[None]:
-        """Wait for room for all of these uploads, and keep it. Raises TooSlow or Abandoned when that takes too long."""
-        wanted = min(self.pixels, sum(map(self._weight, uploads)))
+    def hold(self, pixels: int, clock: Clock) -> Iterator[None]:
+        """Wait for room for that many pixels, and keep it. Raises TooSlow or Abandoned."""
+        wanted = min(self.pixels, pixels)
         self._take(wanted, clock)
         try:
             yield
@@ -54,25 +63,17 @@ class Room:
                 self._changed.notify_all()
 
     def _take(self, wanted: int, clock: Clock) -> None:
-        place = object()
+        ticket = object()
         with self._changed:
-            self._line.append(place)
+            self._line.append(ticket)
             try:
-                while self._line[0] is not place or self._free < wanted:
+                while self._line[0] is not ticket or self._free < wanted:
                     clock.check()
                     self._changed.wait(CHECK_SECONDS)
                 self._free -= wanted
             finally:
-                self._line.remove(place)
+                self._line.remove(ticket)
                 self._changed.notify_all()
-
-    def _weight(self, upload: bytes) -> int:
-        try:
-            header = sniff(upload)
-        except CutoutError:
-            return 0
-        pixels = header.width * header.height
-        return pixels if pixels <= self.largest else 0
 
 
 class Workers:
@@ -99,13 +100,15 @@ class Workers:
         finally:
             self.admitted -= 1
 
-    async def run(self, work: Callable[[Clock], T], clock: Clock, *uploads: bytes) -> T:
-        """`work(clock)` in a thread, once there is room for the uploads that it decodes; its wait is the stage `queue`.
+    async def run(self, prepare: Callable[[], Job[T]], clock: Clock) -> T:
+        """Prepare a job in a thread and, once there is room for its pixels, do its work.
 
-        Raises TooSlow once the clock's deadline has passed. Work that has not started is dropped then; work in a
-        thread can't be interrupted and ends before its next stage. Its thread is not given to anybody else meanwhile.
+        `prepare` reads the headers of the images, and may raise ClientError. The wait for a thread
+        and for room is the stage `queue`. Raises TooSlow once the clock's deadline has passed: work
+        that has not started is dropped then; work in a thread cannot be interrupted, ends before
+        its next stage, and keeps its thread until then.
         """
-        future = self._pool.submit(self._in_turn, work, clock, uploads, time.perf_counter_ns())
+        future = self._pool.submit(self._in_turn, prepare, clock, time.perf_counter_ns())
         try:
             return await asyncio.wait_for(asyncio.wrap_future(future), clock.remaining())
         except TimeoutError:
@@ -119,10 +122,12 @@ class Workers:
         """Let the threads finish what they work on."""
         await asyncio.get_running_loop().run_in_executor(None, functools.partial(self._pool.shutdown, wait=True))
 
-    def _in_turn(self, work: Callable[[Clock], T], clock: Clock, uploads: tuple[bytes, ...], submitted: int) -> T:
-        with self.room.hold(uploads, clock):
+    def _in_turn(self, prepare: Callable[[], Job[T]], clock: Clock, submitted: int) -> T:
+        clock.check()
+        job = prepare()
+        with self.room.hold(job.pixels, clock):
             clock.add("queue", submitted)
-            return work(clock)
+            return job.work(clock)
 
 
 def _end_if_hung(work: "weakref.ref[Future[Any]]") -> None:

@@ -4,10 +4,7 @@ from fastapi import APIRouter, Request
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from cutout.errors import NotReady
-
 from .native.schemas import Health
-from .problems import documented
 from .services import services_of
 
 PROBES = frozenset({"/livez", "/readyz", "/metrics"})
@@ -30,12 +27,12 @@ async def livez() -> Response:
     operation_id="readyz",
     summary="May it be sent requests?",
     response_model=Health,
-    responses=documented(503),
 )
-async def readyz(request: Request) -> Response:
-    """Every model is loaded, checked against its golden sample, and warm."""
-    if not services_of(request.app).registry.ready:
-        raise NotReady("the models are still being loaded")
+async def readyz() -> Response:
+    """Every model is loaded, checked against its golden sample, and warm.
+
+    That is so before the server accepts a connection: until then, there is no answer at all.
+    """
     return JSONResponse({"status": "ready"})
 
 

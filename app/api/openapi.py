@@ -50,9 +50,8 @@ def exact(schema: Node) -> Node:
     schema["info"]["description"] = ABOUT
     schema["tags"] = [{"name": name, "description": what} for name, what in TAGS.items()]
     _say_binary(components)
-    for name in AUTOMATIC:
-        components.pop(name, None)
-    assert not any(f'/{name}"' in json.dumps(schema) for name in AUTOMATIC)
+    _drop_unreferenced(schema, components)
+    assert not set(AUTOMATIC) & components.keys()
     return schema
 
 
@@ -63,6 +62,17 @@ def _drop_what_is_never_sent(responses: Node) -> None:
             del responses[status]
         elif ProblemResponse.media_type in content:
             content.pop(JSON, None)
+
+
+def _drop_unreferenced(schema: Node, components: Node) -> None:
+    """Leave out types that nothing refers to: FastAPI adds its own errors, and option values."""
+    while True:
+        text = json.dumps(schema)
+        unused = [name for name in components if f'#/components/schemas/{name}"' not in text]
+        if not unused:
+            return
+        for name in unused:
+            del components[name]
 
 
 def _name(content: Node, components: Node) -> None:

@@ -43,7 +43,6 @@ STATUS: dict[type[errors.CutoutError], int] = {
     errors.Overloaded: 429,
     errors.RateLimited: 429,
     errors.Abandoned: 499,
-    errors.NotReady: 503,
     errors.TooSlow: 504,
 }
 
@@ -60,7 +59,7 @@ EXAMPLES = {
     415: (errors.UnsupportedFormat.code, "not a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF picture"),
     422: (errors.UndecodablePicture.code, "the picture is broken, cut off, or of a rare kind that is not read here"),
     429: (errors.Overloaded.code, "all places are taken"),
-    503: (errors.NotReady.code, "the models are still being loaded"),
+    503: ("shutting_down", "the server is shutting down; send the request again"),
     504: (errors.TooSlow.code, "the deadline has passed"),
 }
 
@@ -185,7 +184,7 @@ def unexpected(request: Request) -> Response:
 
 def leaving(request: Request) -> Response:
     """What a client is told whose request was not done when the time to finish was over."""
-    return problem_response(request, 503, "shutting_down", "this server is going away; send the request again")
+    return problem_response(request, 503, "shutting_down", "the server is shutting down; send the request again")
 
 
 def _title(status: int) -> str:

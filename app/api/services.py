@@ -9,7 +9,6 @@ from typing import Any
 from fastapi import Request
 
 from cutout.inference.registry import Registry
-from cutout.remover import Remover
 from cutout.system.clock import Clock
 
 from ..admission.pace import Pace
@@ -25,8 +24,7 @@ class Services:
     """`fetcher` is None where the operator does not allow URLs, `rates` where there is no limit."""
 
     settings: Settings
-    registry: Registry
-    remover: Remover
+    models: Registry
     workers: Workers
     fetcher: UrlFetcher | None
     metrics: Metrics

@@ -22,7 +22,7 @@ from cutout.cli.folders import File, Folder
 from cutout.cli.manifest import JOURNAL, Journal, Record
 from cutout.errors import CutoutError, OutputRefused, Unreachable
 from cutout.explain import explain_os_error
-from cutout.options import CutoutOptions
+from cutout.options import CutoutOptions, PredictOptions
 
 JOB = "batch.json"
 PICTURES = frozenset({".avif", ".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
@@ -143,7 +143,7 @@ def process(engine: Engine, job: Job, folder: Folder, path: str, stem: str) -> R
     try:
         picture = job.source.read(path)
         record = Record(path, hashlib.sha256(picture).hexdigest(), len(picture))
-        prediction = engine.predict(picture)
+        prediction = engine.predict(picture, PredictOptions())
         cutout = engine.cut_out(picture, job.options, job.background)
         output = stem + (SUFFIXES.get(cutout.media_type) or mimetypes.guess_extension(cutout.media_type) or "")
         folder.write(output, cutout.data)

@@ -8,12 +8,12 @@ import uuid
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
-from app.api.native.schemas import ModelList, Prediction
 from cutout import errors
 from cutout.cli.engine import Cutout
 from cutout.errors import CutoutError, InvalidOption, InvalidUrl, Overloaded, RateLimited, Unauthorized, Unreachable
 from cutout.inference.manifest import Manifest
-from cutout.options import CutoutOptions
+from cutout.options import CutoutOptions, PredictOptions
+from cutout.results import ModelList, Prediction
 
 PATIENCE_SECONDS = 120
 TRIES = 20
@@ -41,8 +41,8 @@ class ServerEngine:
         headers, body = self._post("/cutout", options.model_dump(mode="json", exclude_defaults=True), files)
         return Cutout(body, headers["content-type"], float(headers["x-coverage"]))
 
-    def predict(self, picture: bytes, model: str | None = None, subject: bool = False) -> Prediction:
-        fields = {"model": model, "subject": subject}
+    def predict(self, picture: bytes, options: PredictOptions) -> Prediction:
+        fields = options.model_dump(mode="json")
         return Prediction.model_validate_json(self._post("/predict", fields, {"file": picture})[1])
 
     def models(self) -> Sequence[Manifest]:

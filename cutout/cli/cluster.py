@@ -9,13 +9,13 @@ import json
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import asdict
 
-from app.settings import Settings
 from cutout.cli.batch import Job, process
 from cutout.cli.engine import LocalEngine
 from cutout.cli.folders import Folder
 from cutout.cli.manifest import Journal, Record
 from cutout.errors import InvalidOption, Unreachable
 from cutout.explain import explain_os_error
+from cutout.settings import EngineSettings
 
 PICTURES_A_TASK = 16
 TRIES = 3
@@ -23,7 +23,7 @@ TRIES = 3
 
 
 def run(
-    settings: Settings,
+    settings: EngineSettings,
     job: Job,
     folder: Folder,
     journal: Journal,
@@ -69,7 +69,7 @@ def _connect() -> None:
 
 
 def _records(
-    settings: Settings, job: Job, folder: Folder, items: list[str], together: int, tries: int, jobs: int | None
+    settings: EngineSettings, job: Job, folder: Folder, items: list[str], together: int, tries: int, jobs: int | None
 ) -> Generator[Record]:
     """Of those `items` whose task, of `together` of them, an actor lived to end in as many `tries`."""
     import ray
@@ -97,7 +97,7 @@ def _records(
 class _Actor:
     """Text in and out, since Arrow takes no names that are not UTF-8 and makes floats of integers that may be None."""
 
-    def __init__(self, settings: Settings, job: Job, folder: Folder) -> None:
+    def __init__(self, settings: EngineSettings, job: Job, folder: Folder) -> None:
         self._engine, self._job, self._folder = LocalEngine(settings), job, folder
 
     def __call__(self, batch: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:

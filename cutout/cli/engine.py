@@ -1,21 +1,22 @@
-"""What makes the pictures: the models in this process, or a server elsewhere. Both answer alike, byte for byte."""
+"""What does the work: the models in this process, or a server elsewhere. Both answer alike."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from app.settings import Settings
-from cutout.options import CutoutOptions
+from cutout.options import CutoutOptions, PredictOptions
+from cutout.settings import EngineSettings
 from cutout.system.clock import Clock
 
 if TYPE_CHECKING:
-    from app.api.native.schemas import Prediction
     from cutout.inference.manifest import Manifest
+    from cutout.results import Prediction
+    from cutout.sources import Upload
 
 
 @dataclass(frozen=True)
 class Cutout:
-    """A finished picture file, and the share of the picture that is foreground."""
+    """A finished image file, and the share of the image that is foreground."""
 
     data: bytes
     media_type: str
@@ -25,9 +26,9 @@ class Cutout:
 class Engine(Protocol):
     """Thread-safe. Every method raises CutoutError, of the same class wherever the work is done."""
 
-    def cut_out(self, picture: bytes, options: CutoutOptions, background: bytes | None = None) -> Cutout: ...
+    def cut_out(self, image: bytes, options: CutoutOptions, background: bytes | None = None) -> Cutout: ...
 
-    def predict(self, picture: bytes, model: str | None = None, subject: bool = False) -> "Prediction": ...
+    def predict(self, image: bytes, options: PredictOptions) -> "Prediction": ...
 
     def models(self) -> "Sequence[Manifest]": ...
 
@@ -36,49 +37,59 @@ class Engine(Protocol):
         ...
 
     def stop(self) -> None:
-        """Let nobody wait any longer: what can't be done at once fails."""
+        """End every wait: what cannot be done at once fails."""
         ...
 
     def close(self) -> None:
-        """Called last, when no other thread uses it any more."""
+        """Free what it holds. Called last, when no other thread uses it any more."""
         ...
 
 
 class LocalEngine:
-    """The models of the settings, in this process. Raises BundleError where one can't be loaded.
+    """The models of the settings, in this process. Raises BundleError where one cannot be loaded.
 
-    What it takes is imported with the first one: the command line's help, and a server's clients, do without.
+    What it needs is imported with the first one: the command line's help, and a server's clients,
+    do without.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        from app.main import load_bundles
+    def __init__(self, settings: EngineSettings) -> None:
+        from cutout.inference.load import load_bundles
         from cutout.inference.registry import Registry
-        from cutout.remover import Remover
-        from cutout.system.process import prepare_for_pictures
+        from cutout.system.process import prepare_for_images
 
-        prepare_for_pictures()
-        self._registry = Registry(settings.default_model)
-        self._registry.use(load_bundles(settings))
-        self._remover = Remover(self._registry, settings.max_pixels)
+        prepare_for_images()
+        loaded = load_bundles(settings.models, settings.intra_op_threads, settings.providers)
+        self._models = Registry(loaded, settings.default_model)
+        self._max_pixels = settings.max_pixels
 
-    def cut_out(self, picture: bytes, options: CutoutOptions, background: bytes | None = None) -> Cutout:
-        written = self._remover.cut_out(picture, options, Clock(), background)
-        return Cutout(written.data, written.media_type, round(written.subject.coverage, 6))
+    def cut_out(self, image: bytes, options: CutoutOptions, background: bytes | None = None) -> Cutout:
+        from cutout import remover
 
-    def predict(self, picture: bytes, model: str | None = None, subject: bool = False) -> "Prediction":
-        from app.api.native.routes import prediction
+        behind = None if background is None else self._upload(background)
+        result = remover.cut_out(self._upload(image), options, self._models, Clock(), behind)
+        return Cutout(result.content.data, result.content.media_type, result.subject.coverage)
+
+    def predict(self, image: bytes, options: PredictOptions) -> "Prediction":
+        from cutout import remover
+        from cutout.results import Prediction
 
         clock = Clock()
-        return prediction(self._remover.score(picture, clock, model, subject), clock)
+        score = remover.score(self._upload(image), options, self._models, clock)
+        return Prediction.of(score, clock)
 
     def models(self) -> "Sequence[Manifest]":
-        return [predictor.manifest for predictor in self._registry.all()]
+        return [predictor.manifest for predictor in self._models.all()]
 
     def mask_model(self, name: str | None = None) -> "Manifest":
-        return self._registry.for_masks(name).manifest
+        return self._models.for_masks(name).manifest
 
     def stop(self) -> None:
         return None
 
     def close(self) -> None:
         return None
+
+    def _upload(self, data: bytes) -> "Upload":
+        from cutout.sources import Upload
+
+        return Upload.read(data, self._max_pixels)

@@ -37,11 +37,11 @@ def read(path: Path) -> bytes:
 
 def read_background(path: Path) -> bytes:
     """A picture that will be put behind others, tried here, so that no other is blamed for it. Raises ClientError."""
-    from cutout.imaging.codec import decode
+    from cutout.sources import Upload
 
     data = read(path)
     with naming(path):
-        decode(data, max_pixels=1 << 28)
+        Upload.read(data, max_pixels=1 << 28).decode()
     return data
 
 

@@ -14,16 +14,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from app.settings import Settings
 from cutout import __version__
 from cutout.cli import batch as batches
 from cutout.cli import cluster, files, folders
 from cutout.cli.engine import Engine, LocalEngine
 from cutout.cli.manifest import Journal, Record
-from cutout.cli.options import one_of, takes, takes_settings, whole_number
+from cutout.cli.options import one_of, takes, whole_number
 from cutout.errors import CutoutError, InvalidOption, InvalidUrl, NoPictures, OutputRefused, UnknownModel
 from cutout.explain import explain_os_error
 from cutout.options import CutoutOptions, PredictOptions
+from cutout.settings import EngineSettings, read_settings
 from cutout.system.cores import usable_cores
 from cutout.system.interrupts import signals_interrupt
 
@@ -113,7 +113,7 @@ def predict(options: PredictOptions, picture: Picture, server: Server = None, ap
     """Tell whether a picture shows foreground; the JSON of POST /predict on standard output."""
     upload = files.read(picture)
     with _engine(server, api_key) as engine, files.naming(picture):
-        answer = engine.predict(upload, options.model, options.subject)
+        answer = engine.predict(upload, options)
     print(answer.model_dump_json(exclude_none=not options.subject, indent=2))
 
 
@@ -205,17 +205,15 @@ def models(
     Console(highlight=False, width=None if sys.stdout.isatty() else UNWRAPPED).print(table)
 
 
-@cli.command()
-@takes_settings
-def serve() -> None:
-    """Run the server. Every option is also read from the environment.
+@cli.command(
+    add_help_option=False,
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+)
+def serve(context: typer.Context) -> None:
+    """Run the server; its settings are options: `cutout serve --help`."""
+    from cutout.cli.serve import serve as run
 
-    Ends with 0 when told to stop, 2 for an option that can't be read, 3 for an address, a model or a provider that is
-    not to be had.
-    """
-    from app.__main__ import main as run
-
-    run()
+    run(context.args)
 
 
 def _engine(server: str | None, key: str | None) -> closing[Engine]:
@@ -223,9 +221,7 @@ def _engine(server: str | None, key: str | None) -> closing[Engine]:
         from cutout.cli.client import ServerEngine
 
         return closing(ServerEngine(server, key))
-    from app.__main__ import read_settings
-
-    return closing(LocalEngine(read_settings()))
+    return closing(LocalEngine(read_settings(EngineSettings)))
 
 
 def _work(
@@ -240,7 +236,7 @@ def _work(
 ) -> Generator[Record]:
     """The records of `paths` as they are done: here, or on a Ray cluster as large as it is."""
     if name == "ray":
-        return cluster.run(Settings(), job, target, journal, stems, paths, jobs)
+        return cluster.run(read_settings(EngineSettings), job, target, journal, stems, paths, jobs)
     return batches.run(engine, job, target, journal, stems, paths, jobs or usable_cores())
 
 

@@ -11,9 +11,10 @@ import typer
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings
 
-from app.settings import Settings, variable
 from cutout.explain import choices, explain
+from cutout.settings import variable
 
 Command = Callable[..., None]
 Options = TypeVar("Options", bound=BaseModel)
@@ -36,21 +37,21 @@ def takes(model: type[BaseModel]) -> Callable[[Command], Command]:
     return decorate
 
 
-def takes_settings(command: Command) -> Command:
-    """The command gets every setting that is no secret as an option; what is chosen goes into the environment.
+def takes_settings(settings: type[BaseSettings], command: Command) -> Command:
+    """Give a command every setting that is no secret as an option; what is chosen goes into the environment.
 
     Ends with 2 and the option's name where one can't be read; what the environment alone says is not looked at.
     """
-    names = [name for name in Settings.model_fields if name not in SECRET]
+    names = [name for name in settings.model_fields if name not in SECRET]
 
     def choose(**given: Any) -> None:
         chosen = {name: value for name in names if (value := given.pop(name)) is not None}
         typed = {name for name, value in chosen.items() if os.environ.get(variable(name)) != value}
         os.environ.update({variable(name): value for name, value in chosen.items()})
-        _check_settings(typed)
+        _check_settings(settings, typed)
         command(**given)
 
-    return _with_parameters(choose, command, [_setting(name, Settings.model_fields[name]) for name in names])
+    return _with_parameters(choose, command, [_setting(name, settings.model_fields[name]) for name in names])
 
 
 def checked(model: type[Options], chosen: dict[str, Any]) -> Options:
@@ -61,13 +62,13 @@ def checked(model: type[Options], chosen: dict[str, Any]) -> Options:
         raise _bad_option(model, error.errors()[0]) from None
 
 
-def _check_settings(typed: set[str]) -> None:
+def _check_settings(settings: type[BaseSettings], typed: set[str]) -> None:
     try:
-        Settings()
+        settings()
     except ValidationError as error:
         for item in error.errors():
             if item["loc"][0] in typed:
-                raise _bad_option(Settings, item) from None
+                raise _bad_option(settings, item) from None
 
 
 def _bad_option(model: type[BaseModel], item: ErrorDetails) -> typer.BadParameter:
@@ -108,7 +109,8 @@ def _with_parameters(choose: Command, command: Command, added: Iterable[inspect.
 
 def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
     """An option that is None unless given, so that the default stays the model's; flags apart, text that it reads."""
-    default = False if field.default is None else _shown(field.default)
+    value = field.get_default(call_default_factory=True)
+    default = False if value is None else _shown(value)
     if field.annotation is bool:
         kind: Any = Annotated[bool | None, typer.Option(help=field.description, show_default=default)]
     else:

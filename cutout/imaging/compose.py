@@ -1,4 +1,4 @@
-"""Picture and alpha to cut-out; cut-outs on a colour or a picture; sizes."""
+"""From an image and its alpha to a cut-out, and from a cut-out to one on a background."""
 
 from collections.abc import Iterator
 
@@ -6,49 +6,69 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cutout.imaging.alpha import Matte
 from cutout.imaging.bands import bands
-from cutout.imaging.matting.cells import Grid
-from cutout.imaging.matting.foreground import CELLS, EdgeColors, is_partial, shares
-from cutout.imaging.preprocess import Image, resize
+from cutout.imaging.box import Size
+from cutout.imaging.matting.foreground import EdgeColors, shares
+from cutout.imaging.preprocess import Image, Matte, resize
+from cutout.imaging.straight import alpha_of, edge_blocks, resize_cutout
 
 Cutout = NDArray[np.uint8]
 """(H, W, 4) uint8 RGBA with straight alpha; RGB is 0 where alpha is 0."""
 
 
 def times(alpha: Matte, own: Matte | None) -> Matte:
-    """The alpha (H, W) of a picture's foreground, times the picture's own transparency (H, W) where it has some."""
-    return alpha if own is None else np.asarray(cv2.multiply(alpha, own, scale=1 / 255), np.uint8)
+    """Multiply the alpha (H, W) of the foreground by an image's own transparency (H, W), if any."""
+    if own is None:
+        return alpha
+    return np.asarray(cv2.multiply(alpha, own, scale=1 / 255), np.uint8)
 
 
-def cutout(image: Image, alpha: Matte) -> Cutout:
-    """Cut `image` (H, W, 3) uint8 RGB out by `alpha` (H, W) uint8.
+class Cut:
+    """An image (H, W, 3) uint8 RGB and its alpha (H, W) uint8, cut out only when it is asked for.
 
-    Where alpha is 0 nothing of the picture stays in the file. Where it lies between 0 and 255 the colours are the
-    subject's own (`cutout.imaging.matting.foreground`), so that no fringe of the old background shows on a new one.
+    Where alpha is 0 nothing of the image is kept. Where it lies between 0 and 255 the colours are
+    the subject's own (`cutout.imaging.matting.foreground`), so that no fringe of the old background
+    shows on a new one.
     """
-    pixels = np.empty((*image.shape[:2], 4), np.uint8)
-    for _ in cutout_bands(image, alpha, pixels):
-        pass
-    return pixels
 
+    def __init__(self, image: Image, alpha: Matte) -> None:
+        self.image, self.alpha = image, alpha
 
-def cutout_bands(image: Image, alpha: Matte, pixels: Cutout | None = None) -> Iterator[Cutout]:
-    """The same from the top, some rows at a time, so that it is never whole and never leaves a core's cache.
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return (*self.alpha.shape, 4)
 
-    In `pixels` (H, W, 4) where these are given, else each band in the memory of the one before.
-    """
-    edges = EdgeColors(image, alpha)
-    buffer = np.empty((0, image.shape[1], 4), np.uint8)
-    for cells in edges.grid.bands():
-        rows = edges.grid.pixel_rows(cells)
-        count = rows.stop - rows.start
-        if pixels is None and len(buffer) < count:
-            buffer = np.empty((count, image.shape[1], 4), np.uint8)
-        band = buffer[:count] if pixels is None else pixels[rows]
-        _cut(image[rows], alpha[rows], band)
-        edges.replace(band, cells)
-        yield band
+    @property
+    def size(self) -> Size:
+        return Size(self.alpha.shape[1], self.alpha.shape[0])
+
+    def whole(self) -> Cutout:
+        """Cut out all of it: (H, W, 4)."""
+        pixels = np.empty(self.shape, np.uint8)
+        for _ in self._cut_into(pixels):
+            pass
+        return pixels
+
+    def bands(self) -> Iterator[Cutout]:
+        """Cut out some rows at a time, from the top, each band in the memory of the one before.
+
+        So it is never whole and never leaves a core's cache: at 12 megapixels that saves 48 MB, and
+        the time to fill and empty them.
+        """
+        return self._cut_into(None)
+
+    def _cut_into(self, pixels: Cutout | None) -> Iterator[Cutout]:
+        edges = EdgeColors(self.image, self.alpha)
+        buffer = np.empty((0, self.image.shape[1], 4), np.uint8)
+        for cells in edges.grid.bands():
+            rows = edges.grid.pixel_rows(cells)
+            count = rows.stop - rows.start
+            if pixels is None and len(buffer) < count:
+                buffer = np.empty((count, self.image.shape[1], 4), np.uint8)
+            band = buffer[:count] if pixels is None else pixels[rows]
+            _cut(self.image[rows], self.alpha[rows], band)
+            edges.replace(band, cells)
+            yield band
 
 
 def _cut(image: Image, alpha: Matte, pixels: Cutout) -> None:
@@ -71,7 +91,7 @@ def on_color(pixels: Cutout, color: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return _over(pixels, composite)
 
 
-def on_picture(pixels: Cutout, background: Image) -> Image:
+def on_image(pixels: Cutout, background: Image) -> Image:
     """A cut-out on a picture (h, w, 3), which is scaled to cover it and cut to the middle: (H, W, 3)."""
     height, width = pixels.shape[:2]
     rows, columns = background.shape[:2]
@@ -86,45 +106,21 @@ def on_picture(pixels: Cutout, background: Image) -> Image:
 
 def hard(pixels: Cutout) -> Cutout:
     """A cut-out (H, W, 4) whose every pixel is empty or solid, by whether its alpha reaches a half."""
-    solid = cv2.inRange(_alpha(pixels), 128, 255)
+    solid = cv2.inRange(alpha_of(pixels), 128, 255)
     return np.asarray(cv2.merge([*cv2.split(cv2.copyTo(pixels, solid))[:3], solid]), np.uint8)
 
 
-def limited_size(width: int, height: int, longest: int | None) -> tuple[int, int]:
-    """(width, height) with a longer side of at most `longest` pixels, the proportions kept; never larger than given."""
-    if longest is None or max(height, width) <= longest:
-        return width, height
-    ratio = longest / max(height, width)
-    return max(1, round(width * ratio)), max(1, round(height * ratio))
-
-
 def limit_size(pixels: NDArray[np.uint8], longest: int | None) -> NDArray[np.uint8]:
-    """Shrink a cut-out, picture or alpha so that its longer side is at most `longest` pixels; never enlarges."""
-    size = limited_size(pixels.shape[1], pixels.shape[0], longest)
-    return resize_cutout(pixels, *size) if pixels.ndim == 3 and pixels.shape[2] == 4 else resize(pixels, *size)
-
-
-def resize_cutout(pixels: Cutout, width: int, height: int) -> Cutout:
-    """Resize straight alpha (H, W, 4) so that a pixel's colour counts as much as its alpha: no dark fringe.
-
-    Weighted in 8 bits: laid on any background the result is within 2 of 255 of the exact one.
-    """
-    if pixels.shape[:2] == (height, width):
-        return pixels
-    weighted = pixels.copy()  # where alpha is 0 or 255 the colours are weighted already
-    alpha = _alpha(pixels)
-    for here in _edges(alpha):
-        colors = np.asarray(cv2.cvtColor(pixels[here], cv2.COLOR_RGBA2RGB), np.uint8)
-        product = cv2.multiply(colors, shares(alpha[here]), dtype=cv2.CV_8U)
-        weighted[here] = cv2.merge([*cv2.split(product), alpha[here]])
-    resized = resize(weighted, width, height)
-    *planes, matte = cv2.split(resized)
-    return np.asarray(cv2.merge([*(cv2.divide(plane, matte, scale=255) for plane in planes), matte]), np.uint8)
+    """Shrink a cut-out, image or alpha to a longer side of at most `longest` pixels."""
+    size = Size(pixels.shape[1], pixels.shape[0]).limited(longest)
+    if pixels.ndim == 3 and pixels.shape[2] == 4:
+        return resize_cutout(pixels, *size)
+    return resize(pixels, *size)
 
 
 def _over(pixels: Cutout, background: Image) -> Image:
     """The cut-out over an opaque background (H, W, 3), in place: solid pixels are copied, only the others mixed."""
-    alpha = _alpha(pixels)
+    alpha = alpha_of(pixels)
     for rows in bands(pixels):
         solid = cv2.inRange(alpha[rows], 255, 255)
         if cv2.hasNonZero(solid):
@@ -132,21 +128,11 @@ def _over(pixels: Cutout, background: Image) -> Image:
             planes = zip(cv2.split(pixels[rows]), behind, strict=False)
             mixed = [cv2.bitwise_or(cv2.bitwise_and(own, solid), cv2.bitwise_and(old, rest)) for own, old in planes]
             background[rows] = cv2.merge(mixed)
-    for here in _edges(alpha):
+    for here in edge_blocks(alpha):
         behind_here = background[here]
         change = cv2.subtract(cv2.cvtColor(pixels[here], cv2.COLOR_RGBA2RGB), behind_here, dtype=cv2.CV_32F)
         cv2.add(cv2.multiply(change, shares(alpha[here])), behind_here, dst=behind_here, dtype=cv2.CV_8U)
     return background
-
-
-def _alpha(pixels: Cutout) -> Matte:
-    return np.asarray(cv2.extractChannel(pixels, 3), np.uint8)
-
-
-def _edges(alpha: Matte) -> Iterator[tuple[slice, slice]]:
-    """Blocks that together hold every pixel that is neither empty nor solid."""
-    grid = Grid.like(alpha.shape[1], alpha.shape[0], CELLS)
-    return ((window.rows, window.columns) for window in grid.windows(grid.any(is_partial(alpha))))
 
 
 def _on_translucent(pixels: Cutout, color: NDArray[np.uint8]) -> Cutout:

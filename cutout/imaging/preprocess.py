@@ -5,7 +5,6 @@ Training puts its randomness between the two: `fit -> augment -> normalize`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import cv2
@@ -13,10 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from cutout.imaging.box import Box, Size
+
 Image = NDArray[np.uint8]
 Canvas = NDArray[np.uint8]
 Tensor = NDArray[np.float32]
 Alpha = NDArray[np.float32]
+Matte = NDArray[np.uint8]
+"""An alpha (H, W) uint8, 0 is background and 255 foreground."""
 
 LONGEST_FOR_PARTS = 4  # times the shorter side
 HALVED_FROM = 1024  # pixels of the longer side; smaller pictures, training's among them, are resized in one exact pass
@@ -62,22 +65,6 @@ class PreprocessSpec(BaseModel):
         return self
 
 
-@dataclass(frozen=True)
-class Placement:
-    """Where on the canvas the picture sits: `restore` needs it to put the answer back.
-
-    `left, top, width, height` are canvas pixels and may reach over its edge (`fit="crop"`);
-    `image_width, image_height` are the picture's own.
-    """
-
-    left: int
-    top: int
-    width: int
-    height: int
-    image_width: int
-    image_height: int
-
-
 def resize(array: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
     """Resize to exactly width x height: by area when shrinking (no moiré), bilinear when enlarging.
 
@@ -117,40 +104,46 @@ def reduce_for_parts(array: NDArray[np.uint8], sizes: Sequence[float], spec: Pre
     return resize(array, *size_for_parts(array.shape[1], array.shape[0], sizes, spec))
 
 
-def size_for_parts(width: int, height: int, sizes: Sequence[float], spec: PreprocessSpec) -> tuple[int, int]:
-    """The (width, height) to which `reduce_for_parts` brings a picture of that size.
+def size_for_parts(width: int, height: int, sizes: Sequence[float], spec: PreprocessSpec) -> Size:
+    """The size to which `reduce_for_parts` brings a picture of that size.
 
     One that is longer than LONGEST_FOR_PARTS times its other side is squeezed: else its parts, and with them time and
     memory, would have no bound.
     """
     longest = LONGEST_FOR_PARTS * min(width, height)
     ratio = min(1.0, spec.size / (min(sizes) * min(height, width)))
-    return max(1, round(min(width, longest) * ratio)), max(1, round(min(height, longest) * ratio))
+    return Size(max(1, round(min(width, longest) * ratio)), max(1, round(min(height, longest) * ratio)))
 
 
-def place(image_width: int, image_height: int, spec: PreprocessSpec) -> Placement:
-    """The place of a picture of that size on the canvas of `spec`."""
+def canvas_box(size: Size, spec: PreprocessSpec) -> Box:
+    """Where on the canvas of `spec` an image of that size sits: `restore` undoes it.
+
+    With `fit="crop"` the box reaches beyond the canvas.
+    """
     side = spec.size
     if spec.fit == "stretch":
-        return Placement(0, 0, side, side, image_width, image_height)
-    reference = max(image_width, image_height) if spec.fit == "pad" else min(image_width, image_height)
-    width = max(1, round(image_width * side / reference))
-    height = max(1, round(image_height * side / reference))
-    return Placement((side - width) // 2, (side - height) // 2, width, height, image_width, image_height)
+        return Box(0, 0, side, side)
+    reference = max(size) if spec.fit == "pad" else min(size)
+    width = max(1, round(size.width * side / reference))
+    height = max(1, round(size.height * side / reference))
+    return Box((side - width) // 2, (side - height) // 2, width, height)
 
 
-def fit(image: Image, spec: PreprocessSpec) -> tuple[Canvas, Placement]:
-    """Bring an image (H, W, 3) uint8 RGB onto the canvas (S, S, C) uint8, C = 1 for grey and 3 otherwise."""
-    placement = place(image.shape[1], image.shape[0], spec)
+def fit(image: Image, spec: PreprocessSpec) -> tuple[Canvas, Box]:
+    """Bring an image (H, W, 3) uint8 RGB onto the canvas (S, S, C) uint8, and say where it sits.
+
+    C is 1 for grey and 3 otherwise.
+    """
+    box = canvas_box(Size(image.shape[1], image.shape[0]), spec)
     if spec.fit == "crop":
-        image = _middle(image, placement, spec.size)
-        placed = resize(image, min(placement.width, spec.size), min(placement.height, spec.size))
+        image = _middle(image, box, spec.size)
+        placed = resize(image, min(box.width, spec.size), min(box.height, spec.size))
     else:
-        placed = resize(image, placement.width, placement.height)
+        placed = resize(image, box.width, box.height)
     canvas = _recolor(placed, spec)
     if canvas.shape[:2] != (spec.size, spec.size):
-        canvas = _pad(canvas, placement, spec)
-    return canvas, placement
+        canvas = _pad(canvas, box, spec)
+    return canvas, box
 
 
 def normalize(canvas: Canvas, spec: PreprocessSpec) -> Tensor:
@@ -187,11 +180,11 @@ def preprocess(image: Image, spec: PreprocessSpec) -> Tensor:
     return normalize(fit(image, spec)[0], spec)
 
 
-def _middle(image: Image, placement: Placement, side: int) -> Image:
+def _middle(image: Image, box: Box, side: int) -> Image:
     """The part of the image that `fit="crop"` keeps, cut before it is resized: most of the work saved."""
     height, width = image.shape[:2]
-    kept_width = max(1, round(width * min(placement.width, side) / placement.width))
-    kept_height = max(1, round(height * min(placement.height, side) / placement.height))
+    kept_width = max(1, round(width * min(box.width, side) / box.width))
+    kept_height = max(1, round(height * min(box.height, side) / box.height))
     left, top = (width - kept_width) // 2, (height - kept_height) // 2
     return image[top : top + kept_height, left : left + kept_width]
 
@@ -204,8 +197,7 @@ def _recolor(image: Image, spec: PreprocessSpec) -> Canvas:
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)[:, :, np.newaxis]
 
 
-def _pad(placed: Canvas, placement: Placement, spec: PreprocessSpec) -> Canvas:
+def _pad(placed: Canvas, box: Box, spec: PreprocessSpec) -> Canvas:
     canvas = np.full((spec.size, spec.size, spec.channels), spec.pad_value, np.uint8)
-    top, left = placement.top, placement.left
-    canvas[top : top + placement.height, left : left + placement.width] = placed
+    canvas[box.rows, box.columns] = placed
     return canvas

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from cutout.errors import BundleError, ClientError
-from cutout.imaging.codec import decode
+from cutout.imaging.decode import decode, read_header
 from cutout.imaging.preprocess import Image
 from cutout.inference.predictor import Predictor
 
@@ -26,10 +26,11 @@ def check_golden(predictor: Predictor) -> None:
     """Raises BundleError where the answer to the golden sample is further off than its tolerance, or is no number."""
     name, golden = predictor.manifest.name, predictor.manifest.golden
     try:
-        picture = decode(golden.png(), MAX_PIXELS).image
+        png = golden.png()
+        image = decode(png, read_header(png, MAX_PIXELS)).image
     except (ClientError, ValueError) as error:
-        raise BundleError(f"{name}: its golden picture can't be read: {error}") from error
-    answer = golden_answer(predictor, picture)
+        raise BundleError(f"{name}: its golden sample cannot be read: {error}") from error
+    answer = golden_answer(predictor, image)
     if len(answer) != len(golden.expected):
         raise BundleError(f"{name}: {len(answer)} golden values, expected {len(golden.expected)}")
     difference = float(np.max(np.abs(np.subtract(answer, golden.expected))))

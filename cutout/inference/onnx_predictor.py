@@ -9,15 +9,15 @@ import numpy as np
 import onnxruntime
 
 from cutout.errors import BundleError, ProviderMissing
-from cutout.imaging.alpha import restore
+from cutout.imaging.box import Box, Size
+from cutout.imaging.mask import restore
 from cutout.imaging.preprocess import (
     Alpha,
     Image,
-    Placement,
     Tensor,
+    canvas_box,
     fit,
     normalize,
-    place,
     reduce_for_parts,
     size_for_parts,
 )
@@ -115,8 +115,9 @@ class MaskPredictor:
         self.manifest, self._session = manifest, session
 
     def prepare(self, image: Image) -> Prepared:
-        canvas, placement = fit(image, self.manifest.preprocess)
-        return Prepared(normalize(canvas, self.manifest.preprocess), (placement,))
+        canvas, box = fit(image, self.manifest.preprocess)
+        tensor = normalize(canvas, self.manifest.preprocess)
+        return Prepared(tensor, (box,), Size(image.shape[1], image.shape[0]))
 
     def predict(self, prepared: Prepared) -> Tensor:
         return self._session.run(prepared.tensor)
@@ -126,10 +127,10 @@ class MaskPredictor:
         canvas = foreground_plane(output, self.manifest.output)
         if canvas.shape != (side, side):
             canvas = np.asarray(cv2.resize(canvas, (side, side), interpolation=cv2.INTER_LINEAR), np.float32)
-        return restore(np.clip(canvas, 0, 1), prepared.placements[0])
+        return restore(np.clip(canvas, 0, 1), prepared.boxes[0])
 
-    def mask_size(self, width: int, height: int) -> tuple[int, int]:
-        return _placed_size(width, height, self.manifest)
+    def mask_size(self, size: Size) -> Size:
+        return _placed_size(size, self.manifest)
 
     def probability(self, image: Image, alpha: Alpha | None = None) -> float:
         """The mean alpha of the surest hundredth of the picture: near 0 only where nothing stands out."""
@@ -139,8 +140,8 @@ class MaskPredictor:
         count = max(1, alpha.size // 100)
         return float(np.partition(alpha.ravel(), -count)[-count:].mean())
 
-    def score_size(self, width: int, height: int) -> tuple[int, int]:
-        return self.mask_size(width, height)
+    def score_size(self, size: Size) -> Size:
+        return self.mask_size(size)
 
 
 def foreground_plane(output: Tensor, spec: OutputSpec) -> Tensor:
@@ -165,11 +166,8 @@ class PartsPredictor:
         height, width = reduced.shape[:2]
         boxes = tuple(_boxes(width, height, self._parts))
         spec = self.manifest.preprocess
-        tensors = [
-            normalize(fit(reduced[box.top : box.top + box.height, box.left : box.left + box.width], spec)[0], spec)
-            for box in boxes
-        ]
-        return Prepared(np.concatenate(tensors), boxes)
+        tensors = [normalize(fit(reduced[box.rows, box.columns], spec)[0], spec) for box in boxes]
+        return Prepared(np.concatenate(tensors), boxes, Size(width, height))
 
     def predict(self, prepared: Prepared) -> Tensor:
         tensor = prepared.tensor
@@ -180,44 +178,43 @@ class PartsPredictor:
 
     def assemble(self, prepared: Prepared, output: Tensor) -> Alpha:
         """Each point of the map is the mean over scales of the parts that cover it, nearer centres counting more."""
-        scores = output.reshape(len(prepared.placements))
-        width, height = prepared.placements[0].image_width, prepared.placements[0].image_height
+        scores = output.reshape(len(prepared.boxes))
+        width, height = prepared.size
         ratio = MAP_SIDE / min(width, height)
         shape = (max(1, round(height * ratio)), max(1, round(width * ratio)))
         maps = []
-        for side in sorted({box.width for box in prepared.placements}):
+        for side in sorted({box.width for box in prepared.boxes}):
             total, weight = np.zeros(shape, np.float32), np.full(shape, 1e-6, np.float32)
-            for box, score in zip(prepared.placements, scores, strict=True):
+            for box, score in zip(prepared.boxes, scores, strict=True):
                 if box.width == side:
                     _spread(total, weight, box, float(score), ratio)
             maps.append(total / weight)
         return np.asarray(np.mean(maps, axis=0), np.float32)
 
-    def mask_size(self, width: int, height: int) -> tuple[int, int]:
-        return size_for_parts(width, height, self._parts.sizes, self.manifest.preprocess)
+    def mask_size(self, size: Size) -> Size:
+        return size_for_parts(*size, self._parts.sizes, self.manifest.preprocess)
 
     def probability(self, image: Image, alpha: Alpha | None = None) -> float:
         """The classifier's answer to the picture as a whole, fitted as its preprocessing says; `alpha` is no help."""
         spec = self.manifest.preprocess
         return float(self._session.run(normalize(fit(image, spec)[0], spec)).reshape(-1)[0])
 
-    def score_size(self, width: int, height: int) -> tuple[int, int]:
-        return _placed_size(width, height, self.manifest)
+    def score_size(self, size: Size) -> Size:
+        return _placed_size(size, self.manifest)
 
 
-def _placed_size(width: int, height: int, manifest: Manifest) -> tuple[int, int]:
-    """The size that a picture has on the network's canvas, what `fit` cuts off included."""
-    placement = place(width, height, manifest.preprocess)
-    return placement.width, placement.height
+def _placed_size(size: Size, manifest: Manifest) -> Size:
+    """The size that an image has on the network's canvas, what `fit` cuts off included."""
+    return canvas_box(size, manifest.preprocess).size
 
 
-def _boxes(width: int, height: int, parts: PartsSpec) -> Iterator[Placement]:
+def _boxes(width: int, height: int, parts: PartsSpec) -> Iterator[Box]:
     """Squares of every size, in steps, the last row and column flush with the picture's edge."""
     for share in parts.sizes:
         side = max(1, round(share * min(width, height)))
         for top in _starts(height, side, parts.stride):
             for left in _starts(width, side, parts.stride):
-                yield Placement(left, top, side, side, width, height)
+                yield Box(left, top, side, side)
 
 
 def _starts(length: int, side: int, stride: float) -> list[int]:
@@ -225,10 +222,10 @@ def _starts(length: int, side: int, stride: float) -> list[int]:
     return sorted({round(start) for start in np.linspace(0, length - side, count)})
 
 
-def _spread(total: Alpha, weight: Alpha, box: Placement, score: float, ratio: float) -> None:
+def _spread(total: Alpha, weight: Alpha, box: Box, score: float, ratio: float) -> None:
     """Add a part's score over the map's cells it covers, with a Hann window as weight."""
-    top, bottom = round(box.top * ratio), max(round(box.top * ratio) + 1, round((box.top + box.height) * ratio))
-    left, right = round(box.left * ratio), max(round(box.left * ratio) + 1, round((box.left + box.width) * ratio))
+    top, bottom = round(box.top * ratio), max(round(box.top * ratio) + 1, round(box.bottom * ratio))
+    left, right = round(box.left * ratio), max(round(box.left * ratio) + 1, round(box.right * ratio))
     cells = (slice(top, bottom), slice(left, right))
     window = cv2.createHanningWindow((max(2, right - left + 2), max(2, bottom - top + 2)), cv2.CV_32F)[1:-1, 1:-1]
     window = window[: total[cells].shape[0], : total[cells].shape[1]] + np.float32(0.05)

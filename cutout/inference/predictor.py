@@ -3,16 +3,26 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from cutout.imaging.preprocess import Alpha, Image, Placement, Tensor
+from cutout.imaging.box import Box, Size
+from cutout.imaging.preprocess import Alpha, Image, Tensor
 from cutout.inference.manifest import Manifest
+from cutout.system.clock import Clock
+
+NO_SIZE = Size(0, 0)
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """An image made ready for a network: the tensor (N, ...) float32, and where each of its N samples came from."""
+    """An image made ready for a network.
+
+    `tensor` (N, ...) float32. `boxes` has one box for each of its N samples: for a segmenter, where
+    the image sits on the canvas; for a classifier, the part of the image, of that `size`, which the
+    sample shows. Samples made by hand have neither.
+    """
 
     tensor: Tensor
-    placements: tuple[Placement, ...]
+    boxes: tuple[Box, ...]
+    size: Size = NO_SIZE
 
 
 class Predictor(Protocol):
@@ -30,20 +40,30 @@ class Predictor(Protocol):
         ...
 
     def assemble(self, prepared: Prepared, output: Tensor) -> Alpha:
-        """The alpha (h, w) float32 in [0, 1] of the whole picture, at the network's own resolution."""
+        """The alpha (h, w) float32 in [0, 1] of the whole image, at the network's own resolution."""
         ...
 
-    def mask_size(self, width: int, height: int) -> tuple[int, int]:
-        """The (width, height) to which `prepare` brings a picture of that size: more pixels tell it nothing more."""
+    def mask_size(self, size: Size) -> Size:
+        """The size to which `prepare` brings an image of that size: more pixels add nothing."""
         ...
 
     def probability(self, image: Image, alpha: Alpha | None = None) -> float:
-        """How likely the picture as a whole shows foreground, in [0, 1].
+        """How likely the image as a whole shows foreground, in [0, 1].
 
         `alpha`: what `assemble` made of the same image, where that is known already; a segmenter need not run again.
         """
         ...
 
-    def score_size(self, width: int, height: int) -> tuple[int, int]:
-        """The same as `mask_size` for `probability`."""
+    def score_size(self, size: Size) -> Size:
+        """The size to which `probability` brings an image of that size."""
         ...
+
+
+def coarse_alpha(predictor: Predictor, image: Image, clock: Clock) -> Alpha:
+    """The alpha (h, w) float32 of an image (H, W, 3), at the network's own resolution."""
+    with clock.stage("preprocess"):
+        prepared = predictor.prepare(image)
+    with clock.stage("inference"):
+        output = predictor.predict(prepared)
+    with clock.stage("postprocess"):
+        return predictor.assemble(prepared, output)

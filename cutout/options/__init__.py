@@ -1,5 +1,17 @@
 """What a caller may ask for, parsed once, at the door: fields, lengths (30px, 10%), colours."""
 
-from cutout.options.fields import Channels, CutoutOptions, Format, MaskOptions, PredictOptions, parse_color
+from cutout.options.colors import Color
+from cutout.options.fields import Channels, CutoutOptions, Format, MaskOptions, PredictOptions
+from cutout.options.lengths import Margins, Position, Region
 
-__all__ = ["Channels", "CutoutOptions", "Format", "MaskOptions", "PredictOptions", "parse_color"]
+__all__ = [
+    "Channels",
+    "Color",
+    "CutoutOptions",
+    "Format",
+    "Margins",
+    "MaskOptions",
+    "Position",
+    "PredictOptions",
+    "Region",
+]

@@ -1,4 +1,13 @@
-"""The colour names of CSS (W3C CSS Color Module Level 4, section 6.1)."""
+"""Colours as callers write them: hex digits, or a name of CSS (W3C CSS Color Module Level 4)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cutout.errors import InvalidOption
+
+COLOR = r"^(#?([0-9a-fA-F]{3}|[0-9a-fA-F]{4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})|[a-zA-Z]{3,20})$"
 
 _TABLE = """
     aliceblue=f0f8ff antiquewhite=faebd7 aqua=00ffff aquamarine=7fffd4 azure=f0ffff beige=f5f5dc bisque=ffe4c4
@@ -27,5 +36,49 @@ _TABLE = """
     white=ffffff whitesmoke=f5f5f5 yellow=ffff00 yellowgreen=9acd32
 """
 
-NAMED = {name: f"#{digits}" for name, _, digits in (entry.partition("=") for entry in _TABLE.split())}
-"""Name in lower case -> `#rrggbb`, or `#rrggbbaa` for `transparent`."""
+NAMED = {name: digits for name, _, digits in (entry.partition("=") for entry in _TABLE.split())}
+"""Name in lower case -> `rrggbb`, or `rrggbbaa` for `transparent` (section 6.1)."""
+
+
+@dataclass(frozen=True)
+class Color:
+    """A colour with its own transparency, each channel 0 to 255."""
+
+    red: int
+    green: int
+    blue: int
+    alpha: int
+    text: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Color":
+        """Read `#rgb`, `#rgba`, `#rrggbb`, `#rrggbbaa` or a CSS name. Raises InvalidOption."""
+        digits = NAMED.get(text.lower(), text.removeprefix("#"))
+        if len(digits) in (3, 4):
+            digits = "".join(2 * digit for digit in digits)
+        if len(digits) == 6:
+            digits += "ff"
+        try:
+            values = bytes.fromhex(digits)
+        except ValueError:
+            values = b""
+        if len(values) != 4 or not digits.isalnum():
+            raise InvalidOption(f"{text!r} is not a colour; write it as #rrggbb, or by its CSS name")
+        red, green, blue, alpha = values
+        return cls(red, green, blue, alpha, text)
+
+    @property
+    def rgba(self) -> NDArray[np.uint8]:
+        """The channels as (4,) uint8."""
+        return np.array([self.red, self.green, self.blue, self.alpha], np.uint8)
+
+    @property
+    def opaque(self) -> NDArray[np.uint8]:
+        """The same colour without its transparency, (4,) uint8."""
+        return np.array([self.red, self.green, self.blue, 255], np.uint8)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+WHITE = Color.parse("#fff")

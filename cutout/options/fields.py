@@ -1,20 +1,33 @@
-"""What a caller may ask for. One definition for the HTTP API and the command line."""
+"""What a caller may ask for: one definition for Python, the command line and the HTTP API.
 
+Values are parsed here, at the door; no text reaches the engine.
+"""
+
+from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    PlainSerializer,
+    WithJsonSchema,
+)
 
 from cutout.errors import InvalidOption
-from cutout.options import colors
-from cutout.options.lengths import MARGINS, POSITION, REGION
+from cutout.imaging.box import Size
+from cutout.options.colors import COLOR, Color
+from cutout.options.lengths import MARGINS, POSITION, REGION, Margins, Position, Region
 
-COLOR = r"^(#?([0-9a-fA-F]{3}|[0-9a-fA-F]{4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})|[a-zA-Z]{3,20})$"
+T = TypeVar("T")
 
 
 class Format(StrEnum):
+    """The file that a cut-out is written as."""
+
     png = "png"
     webp = "webp"
     jpeg = "jpeg"
@@ -23,39 +36,40 @@ class Format(StrEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> "Format | None":
-        """The other usual name."""
+        """Accept the other usual name."""
         return cls.jpeg if value == "jpg" else None
 
 
 class Channels(StrEnum):
+    """What the answer shows: the cut-out, or its alpha alone."""
+
     rgba = "rgba"
     alpha = "alpha"
 
 
-def parse_color(text: str) -> NDArray[np.uint8]:
-    """`#rgb`, `#rgba`, `#rrggbb`, `#rrggbbaa` or a name of CSS as (4,) uint8 RGBA. Raises InvalidOption."""
-    digits = colors.NAMED.get(text.lower(), text).removeprefix("#")
-    if len(digits) in (3, 4):
-        digits = "".join(2 * digit for digit in digits)
-    if len(digits) == 6:
-        digits += "ff"
-    try:
-        values = bytes.fromhex(digits)
-    except ValueError:
-        values = b""
-    if len(values) != 4:
-        raise InvalidOption(f"{text!r} is not a colour; write it as #rrggbb, or by its CSS name")
-    return np.frombuffer(values, np.uint8)
+def _parsed_by(parse: Callable[[str], T]) -> BeforeValidator:
+    """Make a validator of a parser: text is parsed, what has been parsed already passes."""
+
+    def read(value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return parse(value)
+        except InvalidOption as error:
+            raise ValueError(error.detail) from None
+
+    return BeforeValidator(read)
 
 
-def _readable(color: str | None) -> str | None:
-    """Refuse a name that CSS doesn't know while the options are checked, not when the picture is done."""
-    try:
-        if color is not None:
-            parse_color(color)
-    except InvalidOption as error:
-        raise ValueError(error.detail) from None
-    return color
+def _text(pattern: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": pattern})
+
+
+AS_TEXT = PlainSerializer(str, return_type=str)
+RegionField = Annotated[InstanceOf[Region], _parsed_by(Region.parse), AS_TEXT, _text(REGION)]
+MarginsField = Annotated[InstanceOf[Margins], _parsed_by(Margins.parse), AS_TEXT, _text(MARGINS)]
+PositionField = Annotated[InstanceOf[Position], _parsed_by(Position.parse), AS_TEXT, _text(POSITION)]
+ColorField = Annotated[InstanceOf[Color], _parsed_by(Color.parse), AS_TEXT, _text(COLOR)]
 
 
 class _Options(BaseModel):
@@ -63,7 +77,7 @@ class _Options(BaseModel):
 
 
 class PredictOptions(_Options):
-    """What is asked of a picture."""
+    """What is asked of an image as a whole."""
 
     model: Annotated[str | None, Field(description="name of a loaded model; the classifier when absent")] = None
     subject: Annotated[bool, Field(description="also say what a mask finds: coverage and bounding box")] = False
@@ -73,56 +87,90 @@ class MaskOptions(_Options):
     """How the alpha is made."""
 
     model: Annotated[str | None, Field(description="name of a loaded model; the server's default when absent")] = None
-    refine: Annotated[bool, Field(description="let the mask's edges follow the picture's at full size")] = True
+    refine: Annotated[bool, Field(description="let the mask's edges follow the image's at full size")] = True
     threshold: Annotated[
         float | None, Field(ge=0, le=1, description="give a hard mask: foreground from this alpha on")
     ] = None
     size: Annotated[
-        int | None, Field(ge=1, le=16384, description="longest side of the answer, pixels; never enlarges")
+        int | None,
+        Field(ge=1, le=16384, description="longest side of the answer, pixels; never enlarges"),
     ] = None
     roi: Annotated[
-        str | None,
-        Field(pattern=REGION, description="region of interest, x1 y1 x2 y2, each px or %: all else is background"),
+        RegionField | None,
+        Field(description="region of interest, x1 y1 x2 y2, each px or %: all else is background"),
     ] = None
+
+    @property
+    def needs_pixels(self) -> bool:
+        """Whether the image's own pixels are needed once the network has seen it."""
+        return self.refine or self.roi is not None
+
+    def answer_size(self, upload: Size) -> Size:
+        """Size of the answer for an upload of that size."""
+        return upload.limited(self.size)
 
 
 class CutoutOptions(MaskOptions):
-    """How the cut-out is made and dressed."""
+    """How the cut-out is made and finished."""
 
     format: Annotated[
         Format,
         Field(
-            description="jpeg has no transparency: white unless a background is given; zip holds color.jpg and "
-            "alpha.png; auto is png where something is transparent, else jpeg"
+            description="jpeg has no transparency: white unless a background is given; zip holds "
+            "color.jpg and alpha.png; auto is png where something is transparent, else jpeg"
         ),
     ] = Format.png
-    channels: Annotated[Channels, Field(description="alpha: the finished alpha alone, as a grey picture")] = (
-        Channels.rgba
-    )
+    channels: Annotated[Channels, Field(description="alpha: the finished alpha alone, as a grey image")] = Channels.rgba
     background: Annotated[
-        str | None,
-        Field(pattern=COLOR, description="colour to put behind: #rgb, #rrggbb, either with alpha, or a CSS name"),
-        AfterValidator(_readable),
+        ColorField | None,
+        Field(description="colour to put behind: #rgb, #rrggbb, either with alpha, or a CSS name"),
     ] = None
     megapixels: Annotated[
-        float | None, Field(gt=0, le=1000, description="most megapixels of the answer before a crop; never enlarges")
-    ] = None
-    crop: Annotated[bool, Field(description="crop to the subject: to `X-Bounding-Box`, and `margin` around it")] = False
-    margin: Annotated[
-        str,
+        float | None,
         Field(
-            pattern=MARGINS,
-            description="room around a cropped subject: 30px or 10% (of its width or height), at most 500px or 50%, "
-            "one, two (above and below, sides) or four (clockwise from the top); or 0.05, a share of its longer side",
+            gt=0,
+            le=1000,
+            description="most megapixels of the answer before a crop; never enlarges",
         ),
-    ] = "0"
+    ] = None
+    crop: Annotated[
+        bool,
+        Field(description="crop to the subject: to `X-Bounding-Box`, and `margin` around it"),
+    ] = False
+    margin: Annotated[
+        MarginsField,
+        Field(
+            json_schema_extra={"default": "0"},
+            description="room around a cropped subject: 30px or 10% (of its width or height), at "
+            "most 500px or 50%, one, two (above and below, sides) or four (clockwise from the "
+            "top); or 0.05, a share of its longer side",
+        ),
+    ] = Field(default_factory=lambda: Margins.parse("0"))
     scale: Annotated[
         float | None,
         Field(
-            ge=0.1, le=1, description="the subject's size, share of the canvas; it is centred unless `position` is set"
+            ge=0.1,
+            le=1,
+            description="the subject's size, share of the canvas; it is centred unless `position` is set",
         ),
     ] = None
     position: Annotated[
-        str | None,
-        Field(pattern=POSITION, description="the subject's place on the canvas: original, center, 50% or 10% 90%"),
+        PositionField | None,
+        Field(description="the subject's position on the canvas: original, center, 50% or 10% 90%"),
     ] = None
+
+    @property
+    def needs_pixels(self) -> bool:
+        """Return True: a cut-out shows the image's pixels."""
+        return True
+
+    def answer_size(self, upload: Size) -> Size:
+        """Size of the answer for an upload of that size, before a crop."""
+        size = upload.fitting(self.megapixels)
+        return size if self.crop else size.limited(self.size)
+
+    @property
+    def is_arranged(self) -> bool:
+        """Whether the subject is cropped, scaled or moved."""
+        moved = self.position is not None and not self.position.keeps
+        return self.crop or self.scale is not None or moved

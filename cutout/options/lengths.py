@@ -1,102 +1,133 @@
-"""Places in a picture as callers write them: `30px`, `10%`, `10% 20% 90% 100%`, `center`."""
+"""Lengths and positions in an image as callers write them: `30px`, `10%`, `center`.
+
+Each value is parsed once, where it comes in, and prints as the text that it was parsed from.
+"""
 
 import re
 from dataclasses import dataclass
 
 from cutout.errors import InvalidOption, RegionEmpty, RegionOutOfBounds
+from cutout.imaging.box import Box, Size
 
-_PERCENT = r"(?:100|\d{1,2}(?:\.\d{1,4})?)%"
-_LENGTH = rf"(?:{_PERCENT}|\d{{1,5}}px|0)"
-_ROOM = r"(?:(?:50|[1-4]?\d(?:\.\d{1,4})?)%|(?:500|[1-4]?\d{1,2})px|0)"
+_PERCENT = r"(?:100|[0-9]{1,2}(?:\.[0-9]{1,4})?)%"
+_LENGTH = rf"(?:{_PERCENT}|[0-9]{{1,5}}px|0)"
+_ROOM = r"(?:(?:50|[1-4]?[0-9](?:\.[0-9]{1,4})?)%|(?:500|[1-4]?[0-9]{1,2})px|0)"
 REGION = rf"^{_LENGTH}(?:[ ,]{_LENGTH}){{3}}$"
-MARGINS = rf"^(?:0\.\d{{1,4}}|{_ROOM}(?:[ ,]{_ROOM}(?:[ ,]{_ROOM}[ ,]{_ROOM})?)?)$"
+MARGINS = rf"^(?:0\.[0-9]{{1,4}}|{_ROOM}(?:[ ,]{_ROOM}(?:[ ,]{_ROOM}[ ,]{_ROOM})?)?)$"
 POSITION = rf"^(?:original|center|{_PERCENT}(?:[ ,]{_PERCENT})?)$"
 
 
 @dataclass(frozen=True)
 class Length:
-    """So many pixels, or a share of a side, 0 to 1."""
+    """A number of pixels, or a share of a side, 0 to 1."""
 
     pixels: int = 0
     share: float = 0.0
 
     def of(self, side: int) -> int:
-        """In whole pixels of a side that is `side` pixels long."""
+        """Convert to whole pixels of a side that is `side` pixels long."""
         return self.pixels + round(self.share * side)
 
 
 @dataclass(frozen=True)
 class Region:
-    """The rectangle between two corners."""
+    """The region of interest: the rectangle between two corners."""
 
     left: Length
     top: Length
     right: Length
     bottom: Length
+    text: str
 
-    def box(self, width: int, height: int) -> tuple[int, int, int, int]:
-        """(left, top, right, bottom) in pixels, the last two exclusive. Raises RegionOutOfBounds or RegionEmpty."""
-        left, top, right, bottom = (
-            self.left.of(width),
-            self.top.of(height),
-            self.right.of(width),
-            self.bottom.of(height),
-        )
-        if max(left, right) > width or max(top, bottom) > height:
-            raise RegionOutOfBounds(f"the region of interest reaches beyond the picture's {width} x {height} pixels")
+    @classmethod
+    def parse(cls, text: str) -> "Region":
+        """Read `x1 y1 x2 y2`, each `%` of the width or height, `px`, or 0. Raises InvalidOption."""
+        _check(REGION, text, "a region; write it as x1 y1 x2 y2, each in px or %")
+        left, top, right, bottom = _lengths(text)
+        return cls(left, top, right, bottom, text)
+
+    def box(self, size: Size) -> Box:
+        """Resolve it in an image of that size. Raises RegionOutOfBounds or RegionEmpty."""
+        left, right = self.left.of(size.width), self.right.of(size.width)
+        top, bottom = self.top.of(size.height), self.bottom.of(size.height)
+        if max(left, right) > size.width or max(top, bottom) > size.height:
+            raise RegionOutOfBounds(f"roi {self.text!r} reaches beyond the image's {size.width} x {size.height} pixels")
         if left >= right or top >= bottom:
-            raise RegionEmpty("the region of interest has no pixel")
-        return left, top, right, bottom
+            raise RegionEmpty(
+                f"roi {self.text!r} has no pixel in an image of {size.width} x {size.height}: "
+                "x1 must be left of x2, and y1 above y2"
+            )
+        return Box.between(left, top, right, bottom)
+
+    def __str__(self) -> str:
+        return self.text
 
 
 @dataclass(frozen=True)
 class Margins:
-    """Room around something: each side's own, as a share of its width or height, or all as a share of the longer."""
+    """Room around a subject: shares of its own width or height, or all of its longer side."""
 
     top: Length
     right: Length
     bottom: Length
     left: Length
-    of_longer_side: bool = False
+    of_longer_side: bool
+    text: str
 
-    def around(self, width: int, height: int) -> tuple[int, int, int, int]:
-        """(top, right, bottom, left) in pixels, around something `width` x `height` pixels large."""
-        across, along = (max(width, height),) * 2 if self.of_longer_side else (width, height)
-        return self.top.of(along), self.right.of(across), self.bottom.of(along), self.left.of(across)
+    @classmethod
+    def parse(cls, text: str) -> "Margins":
+        """Read one, two (above and below, sides) or four (clockwise) of `30px` and `10%`.
 
+        At most 500px or 50%. `0.05` alone is a share of the longer side. Raises InvalidOption.
+        """
+        expected = "a margin; write it as 30px or 10%, one, two or four of them, at most 500px or 50%"
+        _check(MARGINS, text, expected)
+        if re.fullmatch(r"0\.[0-9]+", text):
+            return cls(*(Length(share=float(text)),) * 4, of_longer_side=True, text=text)
+        lengths = _lengths(text)
+        top, right, bottom, left = (lengths * 4)[:4] if len(lengths) < 4 else lengths
+        return cls(top, right, bottom, left, of_longer_side=False, text=text)
 
-def parse_region(text: str) -> Region:
-    """`x1 y1 x2 y2`, each `%` of the width or height, `px`, or 0. Raises InvalidOption."""
-    _check(REGION, text, "a region; write it as x1 y1 x2 y2, each in px or %")
-    return Region(*_lengths(text))
+    def around(self, box: Box) -> Box:
+        """Grow a box by them; the result may reach beyond the image."""
+        longer = max(box.size)
+        across = longer if self.of_longer_side else box.width
+        down = longer if self.of_longer_side else box.height
+        return box.grown(self.top.of(down), self.right.of(across), self.bottom.of(down), self.left.of(across))
 
-
-def parse_margins(text: str) -> Margins:
-    """One, two (above and below, sides) or four (clockwise from the top) of `30px` and `10%`; or `0.05`, a share of
-    the longer side. At most 500px or 50%. Raises InvalidOption."""
-    _check(MARGINS, text, "a margin; write it as 30px or 10%, one, two or four of them, at most 500px or 50%")
-    if re.fullmatch(r"0\.\d+", text):
-        return Margins(*(Length(share=float(text)),) * 4, of_longer_side=True)
-    lengths = _lengths(text)
-    top, right, bottom, left = (lengths * 4)[:4] if len(lengths) < 4 else lengths
-    return Margins(top, right, bottom, left)
-
-
-def parse_position(text: str) -> tuple[float, float] | None:
-    """Shares of the free room at the left and above: `center`, `p%`, `x% y%`; None for `original`.
-
-    Raises InvalidOption.
-    """
-    _check(POSITION, text, "a position; write it as original, center, 50% or 10% 90%")
-    if text in ("original", "center"):
-        return (0.5, 0.5) if text == "center" else None
-    shares = [length.share for length in _lengths(text)]
-    return shares[0], shares[-1]
+    def __str__(self) -> str:
+        return self.text
 
 
-def _check(pattern: str, text: str, what: str) -> None:
+@dataclass(frozen=True)
+class Position:
+    """Where the subject sits: shares of the free room at its left and above it, 0 to 1."""
+
+    left: float
+    top: float
+    text: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Position":
+        """Read `center`, `p%` or `x% y%`, or `original` (see `keeps`). Raises InvalidOption."""
+        _check(POSITION, text, "a position; write it as original, center, 50% or 10% 90%")
+        if text in ("original", "center"):
+            return cls(0.5, 0.5, text)
+        shares = [length.share for length in _lengths(text)]
+        return cls(shares[0], shares[-1], text)
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the subject stays where it is."""
+        return self.text == "original"
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def _check(pattern: str, text: str, expected: str) -> None:
     if not re.fullmatch(pattern, text):
-        raise InvalidOption(f"{text!r} is not {what}")
+        raise InvalidOption(f"{text!r} is not {expected}")
 
 
 def _lengths(text: str) -> list[Length]:

@@ -10,7 +10,7 @@ LARGE = 8 << 20  # bytes; larger arrays are the kernel's again as soon as they a
 KEPT = 32 << 20  # bytes that a thread may keep of what it has freed
 
 
-def prepare_for_pictures() -> None:
+def prepare_for_images() -> None:
     """A picture has one thread: OpenCV's own pool would fight the others for the cores. And memory is kept from one
     picture to the next: by itself glibc gives it back after each and has it cleared again for the next, which at
     1 megapixel is a tenth of all the work (`benchmarks/stages.md`). Large pictures' memory is not kept."""

@@ -4,8 +4,6 @@ Nothing of the service is written anew here: Ray starts the app in each replica,
 and adds, replaces and removes replicas.
 """
 
-from typing import Any
-
 import cv2
 import ray
 from fastapi import FastAPI
@@ -14,7 +12,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.main import create_app
 from app.settings import Settings
-from cutout.errors import NotReady
 
 
 def build() -> FastAPI:
@@ -45,13 +42,7 @@ class WholeBytes:
 
 @serve.ingress(build)
 class Cutout:
-    """A replica. Ray asks for its health, and replaces it where the answer is an error or none."""
-
-    app: Any
-
-    async def check_health(self) -> None:
-        if not self.app.state.services.registry.ready:
-            raise NotReady("the models are still being loaded")
+    """A replica. Its models are loaded and checked before Ray sends it a request."""
 
 
 app = serve.deployment(Cutout).bind()

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from cutout.imaging.compose import resize_cutout
 from cutout.imaging.preprocess import Canvas, Image, resize
+from cutout.imaging.straight import resize_cutout
 from model_export.config import AugmentConfig
 from model_export.data.dataset import Mask
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cutout.errors import DataError
-from cutout.imaging.header import Header
+from cutout.imaging.headers import Header
 from cutout.imaging.preprocess import Image
 from model_export.data.headers import read_header
 from model_export.data.pairs import Pair, Shapes

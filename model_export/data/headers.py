@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from cutout.errors import CutoutError
-from cutout.imaging.header import Header, sniff
+from cutout.imaging.headers import Header, sniff
 
 
 def read_header(path: Path) -> Header | None:

@@ -136,8 +136,8 @@ def load_samples(pairs: Sequence[Pair], spec: PreprocessSpec) -> list[Sample]:
     samples = []
     for pair in track(pairs, "loading pictures"):
         image, mask = load_pair(pair, spec.size)
-        canvas, placement = fit(image, spec)
-        samples.append((canvas, resize(mask, placement.width, placement.height)))
+        canvas, box = fit(image, spec)
+        samples.append((canvas, resize(mask, box.width, box.height)))
     return samples
 
 

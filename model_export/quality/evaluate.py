@@ -8,8 +8,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from cutout.errors import BundleError, DataError
-from cutout.imaging.alpha import Matte, to_size
-from cutout.imaging.preprocess import Tensor
+from cutout.imaging.mask import to_size
+from cutout.imaging.preprocess import Matte, Tensor
 from cutout.inference.manifest import Manifest
 from cutout.inference.onnx_predictor import load_predictor
 from cutout.inference.predictor import Predictor, Prepared

@@ -9,8 +9,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from cutout.imaging.alpha import Matte
-from cutout.imaging.preprocess import Tensor
+from cutout.imaging.preprocess import Matte, Tensor
 from model_export.data.dataset import Mask, Pair
 from model_export.quality.measures import iou, mean_absolute_error
 from model_export.quality.part_measures import Labels, Probabilities, cross_entropy

@@ -6,8 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cutout.imaging.alpha import Matte
-from cutout.imaging.preprocess import Image
+from cutout.imaging.preprocess import Image, Matte
 from model_export.data.dataset import Mask
 
 LONGEST = 240  # pixels of the longer side; shown at half that on fine screens

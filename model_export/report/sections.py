@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from cutout.imaging.alpha import to_size
 from cutout.imaging.compose import limit_size
+from cutout.imaging.mask import to_size
 from cutout.imaging.preprocess import Tensor
 from cutout.inference.manifest import Manifest
 from cutout.inference.predictor import Predictor, Prepared

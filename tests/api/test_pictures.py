@@ -9,10 +9,10 @@ from starlette.testclient import TestClient
 
 from app.main import create_app
 from app.settings import Settings
-from cutout.imaging.codec import Picture
+from cutout.imaging.box import Size
 from cutout.imaging.preprocess import Alpha, Image
 from cutout.inference.predictor import Prepared
-from cutout.remover import describe
+from cutout.results import Subject
 from tests.pictures import decoded, disc, encoded
 from tests.stand_ins import BrightPredictor
 
@@ -99,7 +99,7 @@ def test_options_change_the_answer_as_they_say(client: TestClient) -> None:
 def test_a_bad_background_picture_is_told_from_a_bad_picture(client: TestClient) -> None:
     answer = client.post("/cutout", files={"file": encoded(disc()), "background_image": b"no picture"})
     assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_format")
-    assert answer.json()["detail"].startswith("the background picture: not a JPEG")
+    assert answer.json()["detail"].startswith("background image: not a JPEG")
 
 
 def test_a_background_picture_shows_where_the_mask_is_empty(client: TestClient) -> None:
@@ -170,8 +170,8 @@ def test_the_answer_s_size_does_not_depend_on_the_format(client: TestClient, suf
 class Finer(BrightPredictor):
     """Its masks need more of a JPEG than scores do."""
 
-    def mask_size(self, width: int, height: int) -> tuple[int, int]:
-        return width, height
+    def mask_size(self, size: Size) -> Size:
+        return size
 
 
 def test_a_probability_does_not_depend_on_what_else_is_asked_for() -> None:
@@ -252,6 +252,6 @@ def test_a_box_lies_in_the_upload(width: int, height: int, data: st.DataObject) 
     left, top = data.draw(st.integers(0, across - 1)), data.draw(st.integers(0, down - 1))
     alpha = np.zeros((down, across), np.uint8)
     alpha[top:, left:] = 255
-    box = describe(alpha, Picture(np.zeros((down, across, 3), np.uint8), None, width, height)).box
+    box = Subject.of(alpha, Size(width, height)).box
     assert box is not None
     assert (box.left + box.width, box.top + box.height) == (width, height)

@@ -65,8 +65,8 @@ def test_options_out_of_range_are_named(client: TestClient, data: dict[str, str]
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
-        ({"data": {"margin": "wide"}}, "margin: 'wide'; expected: room around a cropped subject"),
-        ({"data": {"roi": "1 2"}}, "roi: '1 2'; expected: region of interest, x1 y1 x2 y2"),
+        ({"data": {"margin": "wide"}}, "margin: 'wide' is not a margin; write it as 30px or 10%"),
+        ({"data": {"roi": "1 2"}}, "roi: '1 2' is not a region; write it as x1 y1 x2 y2"),
         ({"data": {"background": "bluish"}}, "background: 'bluish' is not a colour; write it as #rrggbb"),
         ({"data": {"size": "0"}}, "out of range: it must be at least 1"),
         ({"data": {"treshold": "0.5"}}, "treshold: /cutout has no such option; did you mean threshold?"),

@@ -21,6 +21,7 @@ from tests.bundles import write_bundles
 from tests.deploy.rendered import KUBERNETES, ROOT
 from tests.pictures import disc, encoded
 from tests.server.test_process import PATIENCE, Service, eventually
+from tests.stand_ins import bright_predictors
 
 MONITORING = ROOT / "deploy" / "monitoring"
 ALERTS, RULE, DASHBOARD = (MONITORING / name for name in ("alerts.yml", "prometheus-rule.yaml", "dashboard.json"))
@@ -50,7 +51,7 @@ def test_every_metric_asked_for_is_exported(path: Path) -> None:
 @pytest.mark.parametrize("path", [ALERTS, DASHBOARD], ids=lambda path: path.name)
 def test_every_route_asked_for_is_served(path: Path) -> None:
     (routes,) = set(re.findall(r"route=~\\?\"([^\"\\]+)", path.read_text()))
-    assert set(routes.split("|")) <= create_app(Settings(), lambda _: []).openapi()["paths"].keys()
+    assert set(routes.split("|")) <= create_app(Settings(), bright_predictors).openapi()["paths"].keys()
 
 
 def test_the_operators_rule_is_the_plain_one() -> None:

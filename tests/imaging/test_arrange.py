@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from cutout.imaging import arrange
-from cutout.imaging.codec import Picture
-from cutout.imaging.pair import encode_zip, split
-from cutout.options.lengths import parse_margins
+from cutout.imaging.box import Box, Size
+from cutout.imaging.decode import Raster
+from cutout.imaging.encode import encode_zip, split
+from cutout.options import Margins
 from tests.pictures import decoded
 
 Pixels = NDArray[np.uint8]
@@ -39,12 +40,12 @@ def block(width: int, height: int, box: tuple[int, int, int, int]) -> Pixels:
 def test_a_picture_is_made_smaller_to_the_pixel(
     size: tuple[int, int], megapixels: float | None, fitting: tuple[int, int]
 ) -> None:
-    assert arrange.fitting_size(*size, megapixels) == fitting
+    assert Size(*size).fitting(megapixels) == fitting
 
 
 @given(st.integers(1, 9000), st.integers(1, 9000), st.floats(1e-4, 50))
 def test_fitting_keeps_the_limit_and_the_proportions(width: int, height: int, megapixels: float) -> None:
-    across, down = arrange.fitting_size(width, height, megapixels)
+    across, down = Size(width, height).fitting(megapixels)
     assert (across, down) <= (width, height)
     assert across * down <= max(megapixels * 1e6 * (1 + 1e-9), max(across, down))
     assert abs(across * height - down * width) <= max(width, height) or 1 in (across, down)
@@ -52,8 +53,8 @@ def test_fitting_keeps_the_limit_and_the_proportions(width: int, height: int, me
 
 def test_a_picture_with_transparency_keeps_it_when_made_smaller() -> None:
     pixels = block(100, 100, (0, 0, 50, 100))
-    picture = Picture(pixels[:, :, :3].copy(), pixels[:, :, 3].copy(), 100, 100)
-    smaller = arrange.within(picture, 50, 50)
+    image = Raster(pixels[:, :, :3].copy(), pixels[:, :, 3].copy(), Size(100, 100))
+    smaller = image.resized(Size(50, 50))
     assert smaller.image.shape == (50, 50, 3)
     assert smaller.alpha is not None
     assert smaller.alpha[:, :25].min() == 255
@@ -63,12 +64,12 @@ def test_a_picture_with_transparency_keeps_it_when_made_smaller() -> None:
 def test_what_a_picture_hides_does_not_show_when_it_is_made_smaller() -> None:
     pixels = block(100, 100, (51, 0, 49, 100))  # every pixel empty or solid; one column of the smaller one is both
     pixels[pixels[:, :, 3] == 0] = (0, 255, 0, 0)
-    smaller = arrange.within(Picture(pixels[:, :, :3], pixels[:, :, 3], 100, 100), 50, 50)
+    smaller = Raster(pixels[:, :, :3], pixels[:, :, 3], Size(100, 100)).resized(Size(50, 50))
     assert smaller.alpha is not None
     assert 0 < smaller.alpha[0, 25] < 255
     assert np.abs(smaller.image[:, 25:].astype(int) - (250, 120, 10)).max() <= 2
     assert smaller.image[:, :25].min() == 255
-    assert (smaller.width, smaller.height) == (100, 100)
+    assert smaller.upload == Size(100, 100)
 
 
 @pytest.mark.parametrize(
@@ -82,8 +83,10 @@ def test_what_a_picture_hides_does_not_show_when_it_is_made_smaller() -> None:
 )
 def test_a_crop_has_exactly_the_room_asked_for(margin: str, shape: tuple[int, int], corner: tuple[int, int]) -> None:
     picture = block(100, 80, (70, 2, 20, 10))
-    box = arrange.crop_box(picture, parse_margins(margin))
-    assert box == (70 - corner[1], 2 - corner[0], shape[1], shape[0])
+    subject = arrange.subject_box(picture)
+    assert subject is not None
+    box = Margins.parse(margin).around(subject)
+    assert box == Box(70 - corner[1], 2 - corner[0], shape[1], shape[0])
     cropped = arrange.crop(picture, box)
     assert cropped.shape[:2] == shape
     rows, columns = np.nonzero(cropped[:, :, 3])
@@ -109,12 +112,12 @@ def test_the_subject_is_scaled_and_placed_on_the_same_canvas(
     assert placed.shape == (80, 100, 4)
     found = arrange.subject_box(placed)
     assert found is not None
-    assert np.abs(np.subtract(found, box)).max() <= 1
+    assert np.abs(np.subtract((found.left, found.top, found.width, found.height), box)).max() <= 1
 
 
 def test_nothing_happens_to_an_empty_cutout() -> None:
     empty = np.zeros((8, 9, 4), np.uint8)
-    assert arrange.crop_box(empty, parse_margins("5px")) is None
+    assert arrange.subject_box(empty) is None
     assert arrange.place(empty, 0.5, (0.0, 0.0)) is empty
 
 

@@ -11,7 +11,10 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from cutout.imaging import codec, compose
+from cutout.imaging import compose
+from cutout.imaging.compose import Cut
+from cutout.imaging.encode import encode_png
+from cutout.imaging.straight import resize_cutout
 
 RED, WHITE = np.array([255, 0, 0, 255], np.uint8), np.array([255, 255, 255, 255], np.uint8)
 
@@ -28,7 +31,7 @@ def soft_disc(side: int = 200) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 
 def test_edges_take_the_subjects_color_and_nothing_else_changes() -> None:
     image, alpha = soft_disc()
-    pixels = compose.cutout(image, alpha)
+    pixels = Cut(image, alpha).whole()
     np.testing.assert_array_equal(pixels[..., 3], alpha)
     assert not pixels[alpha == 0].any()
     np.testing.assert_array_equal(pixels[alpha == 255][:, :3], image[alpha == 255])
@@ -44,15 +47,15 @@ def test_a_file_made_band_by_band_holds_the_cutout(shape: tuple[int, int]) -> No
     image = rng.integers(0, 256, (*shape, 3), np.uint8)
     soft = np.clip(cv2.resize(rng.normal(128, 300, (9, 9)), shape[::-1]), 0, 255).astype(np.uint8)
     for alpha in (soft, np.zeros(shape, np.uint8), np.full(shape, 255, np.uint8)):
-        file = codec.encode_png_bands((*shape, 4), compose.cutout_bands(image, alpha))
-        np.testing.assert_array_equal(np.asarray(Pillow.open(io.BytesIO(file))), compose.cutout(image, alpha))
+        file = encode_png(Cut(image, alpha))
+        np.testing.assert_array_equal(np.asarray(Pillow.open(io.BytesIO(file))), Cut(image, alpha).whole())
 
 
 def test_the_uploads_own_transparency_multiplies_in() -> None:
     image, alpha = soft_disc()
     own = np.full_like(alpha, 51)
     own[:100] = 0
-    pixels = compose.cutout(image, compose.times(alpha, own))
+    pixels = Cut(image, compose.times(alpha, own)).whole()
     assert not pixels[:100].any()
     assert abs(int(pixels[110, 100, 3]) - 51) <= 1
 
@@ -60,7 +63,7 @@ def test_the_uploads_own_transparency_multiplies_in() -> None:
 @given(arrays(np.uint8, st.tuples(st.integers(1, 30), st.integers(1, 30), st.just(4))))
 def test_any_cutout_leaves_nothing_where_alpha_is_zero(pixels: NDArray[np.uint8]) -> None:
     image, alpha = np.ascontiguousarray(pixels[..., :3]), np.ascontiguousarray(pixels[..., 3])
-    cutout = compose.cutout(image, alpha)
+    cutout = Cut(image, alpha).whole()
     np.testing.assert_array_equal(cutout[..., 3], alpha)
     assert not cutout[alpha == 0].any()
     np.testing.assert_array_equal(cutout[alpha == 255][:, :3], image[alpha == 255])
@@ -85,15 +88,15 @@ def test_a_background_picture_covers_and_keeps_to_the_middle() -> None:
     background = np.zeros((30, 90, 3), np.uint8)
     background[:, 30:60] = 255
     empty = np.zeros((60, 60, 4), np.uint8)
-    assert compose.on_picture(empty, background).min() == 255
+    assert compose.on_image(empty, background).min() == 255
     assert background[:, :30].max() == 0  # the caller's own array is left alone
     same = background.copy()
-    compose.on_picture(np.full((30, 90, 4), 255, np.uint8), background)
+    compose.on_image(np.full((30, 90, 4), 255, np.uint8), background)
     np.testing.assert_array_equal(background, same)
 
 
 def test_a_needle_of_a_background_does_not_ask_for_gigabytes() -> None:
-    assert compose.on_picture(np.zeros((500, 500, 4), np.uint8), np.full((1, 60_000, 3), 7, np.uint8)).max() == 7
+    assert compose.on_image(np.zeros((500, 500, 4), np.uint8), np.full((1, 60_000, 3), 7, np.uint8)).max() == 7
 
 
 @pytest.mark.parametrize("longest", [64, 33, 7, 1])
@@ -118,7 +121,7 @@ def test_a_resized_cutout_looks_on_any_background_as_the_exact_one_would(
     pixels: NDArray[np.uint8], size: tuple[int, int]
 ) -> None:
     pixels[pixels[:, :, 3] == 0] = 0
-    resized = compose.resize_cutout(pixels, *size)
+    resized = resize_cutout(pixels, *size)
     assert not resized[resized[:, :, 3] == 0].any()
     smaller = size[0] <= pixels.shape[1] and size[1] <= pixels.shape[0]
     exact = cv2.resize(premultiplied(pixels), size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)

@@ -9,8 +9,9 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from cutout.imaging.alpha import restore
-from cutout.imaging.preprocess import PreprocessSpec, fit, normalize, place, preprocess, resize
+from cutout.imaging.box import Size
+from cutout.imaging.mask import restore
+from cutout.imaging.preprocess import PreprocessSpec, canvas_box, fit, normalize, preprocess, resize
 
 CLASSIFIER = PreprocessSpec(color="gray", size=64, fit="crop", scale="minmax")
 sizes = st.integers(1, 128)  # beyond 128 to 1 `restore` no longer keeps the canvas's scale
@@ -46,17 +47,17 @@ def test_nchw_and_bgr_only_reorder() -> None:
 
 
 @given(width=sizes, height=sizes, mode=st.sampled_from(["stretch", "pad", "crop"]))
-def test_the_picture_lies_where_its_placement_says(width: int, height: int, mode: str) -> None:
+def test_the_picture_lies_where_its_box_says(width: int, height: int, mode: str) -> None:
     spec = PreprocessSpec(color="gray", size=32, fit=mode, scale="unit", pad_value=9)  # type: ignore[arg-type]
-    canvas, placement = fit(np.full((height, width, 3), 200, np.uint8), spec)
-    assert placement == place(width, height, spec)
+    canvas, box = fit(np.full((height, width, 3), 200, np.uint8), spec)
+    assert box == canvas_box(Size(width, height), spec)
     picture = canvas[
-        max(0, placement.top) : placement.top + placement.height,
-        max(0, placement.left) : placement.left + placement.width,
+        max(0, box.top) : box.bottom,
+        max(0, box.left) : box.right,
     ]
     assert (picture == 200).all()
     assert np.count_nonzero(canvas == 9) == canvas.size - picture.size
-    seen = restore((canvas[..., 0] == 200).astype(np.float32), placement)
+    seen = restore((canvas[..., 0] == 200).astype(np.float32), box)
     assert seen.sum() == picture.size
 
 
@@ -65,8 +66,8 @@ def test_a_point_comes_back_to_where_it_was(mode: str) -> None:
     image = np.zeros((120, 200, 3), np.uint8)
     image[40:60, 90:110] = 255
     spec = PreprocessSpec(color="gray", size=64, fit=mode, scale="unit")  # type: ignore[arg-type]
-    canvas, placement = fit(image, spec)
-    alpha = restore(np.ascontiguousarray(normalize(canvas, spec)[0, :, :, 0]), placement)
+    canvas, box = fit(image, spec)
+    alpha = restore(np.ascontiguousarray(normalize(canvas, spec)[0, :, :, 0]), box)
     back = cv2.resize(alpha, (200, 120), interpolation=cv2.INTER_LINEAR) > 0.5
     rows, columns = np.nonzero(back)
     assert (rows.mean(), columns.mean()) == pytest.approx((49.5, 99.5), abs=1.5)

@@ -7,9 +7,10 @@ import onnxruntime
 import pytest
 from pydantic import ValidationError
 
-from app.settings import Provider, Settings
+from app.settings import Settings
 from cutout.errors import ProviderMissing
 from cutout.inference.onnx_predictor import PROVIDERS, load_predictor
+from cutout.settings import Provider
 from tests.bundles import write_bundle
 
 NOT_HERE = [name for name, full in PROVIDERS.items() if full not in onnxruntime.get_available_providers()]

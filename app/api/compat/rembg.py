@@ -12,10 +12,11 @@ from pydantic import AfterValidator, BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from cutout.options import CutoutOptions, MaskOptions
+from cutout.options import Color, CutoutOptions, MaskOptions
 
+from .. import jobs
 from ..intake.uploads import UploadRoute
-from ..native.routes import ANSWER_HEADERS, picture_response
+from ..native.routes import ANSWER_HEADERS, image_response
 from ..problems import InvalidField, Problem
 from ..services import clock_of, services_of
 from .common import WITHOUT_EFFECT_HEADER, fetch, name_without_effect
@@ -155,16 +156,15 @@ async def remove_url(request: Request, query: Annotated[RembgUrl, Query()]) -> R
 
 async def _remove(request: Request, upload: bytes, given: dict[str, Any]) -> Response:
     services, clock = services_of(request.app), clock_of(request)
-    remover, workers = services.remover, services.workers
     asked = RembgOptions.model_validate(given)
-    known = asked.model in services.registry.names
+    known = asked.model in services.models.names
     model, threshold = asked.model if known else None, 0.5 if asked.ppm else None
     if asked.om:
         mask = MaskOptions(model=model, threshold=threshold)
-        written = await workers.run(lambda clock: remover.mask(upload, mask, clock), clock, upload)
+        result = await jobs.mask(services, clock, upload, mask)
     else:
-        background = None if asked.bgc is None else _hex_color(asked.bgc)
+        background = None if asked.bgc is None else Color.parse(_hex_color(asked.bgc))
         options = CutoutOptions(model=model, threshold=threshold, background=background)
-        written = await workers.run(lambda clock: remover.cut_out(upload, options, clock), clock, upload)
+        result = await jobs.cut_out(services, clock, upload, options)
     ignored = [name for name in ("model", *NOT_HERE) if name in given and not (name == "model" and known)]
-    return name_without_effect(picture_response(written, clock), ignored)
+    return name_without_effect(image_response(result, clock), ignored)

@@ -5,26 +5,24 @@ from starlette.responses import JSONResponse, Response
 
 from cutout.errors import UnknownModel
 from cutout.inference.manifest import Manifest
+from cutout.results import ModelList
 
 from ..problems import documented, problem_response
 from ..services import services_of
-from .schemas import ModelList
 
 router = APIRouter(tags=["models"])
 
 
-@router.get(
-    "/models", operation_id="listModels", summary="What is loaded", response_model=ModelList, responses=documented(503)
-)
+@router.get("/models", operation_id="listModels", summary="What is loaded", response_model=ModelList)
 async def list_models(request: Request) -> JSONResponse:
     """Every loaded model with its manifest: preprocessing, training data and their terms, measured quality."""
-    registry = services_of(request.app).registry
-    manifests = [predictor.manifest.model_dump(mode="json") for predictor in registry.all()]
+    models = services_of(request.app).models
+    manifests = [predictor.manifest.model_dump(mode="json") for predictor in models.all()]
     return JSONResponse(
         {
             "models": manifests,
-            "default_for_masks": registry.for_masks().manifest.name,
-            "default_for_predict": registry.for_scores().manifest.name,
+            "default_for_masks": models.for_masks().manifest.name,
+            "default_for_predict": models.for_scores().manifest.name,
         }
     )
 
@@ -34,12 +32,12 @@ async def list_models(request: Request) -> JSONResponse:
     operation_id="getModel",
     summary="One model's manifest",
     response_model=Manifest,
-    responses=documented(404, 503),
+    responses=documented(404),
 )
 async def get_model(request: Request, name: str) -> Response:
     """One model's manifest."""
     try:
-        predictor = services_of(request.app).registry.get(name)
+        predictor = services_of(request.app).models.get(name)
     except UnknownModel as error:
         return problem_response(request, 404, error.code, error.detail)
     return JSONResponse(predictor.manifest.model_dump(mode="json"))

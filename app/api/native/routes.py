@@ -5,14 +5,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
-from cutout.options import CutoutOptions, MaskOptions
-from cutout.remover import Score, Written
+from cutout.results import Prediction, Result
+from cutout.sources import File
 from cutout.system.clock import Clock
 
+from .. import jobs
 from ..intake.uploads import StrictRoute
 from ..problems import documented
 from ..services import clock_of, services_of
-from .schemas import CutoutForm, MaskForm, ModelId, PredictForm, Prediction, Size, Subject
+from .schemas import CutoutForm, MaskForm, PredictForm
 
 router = APIRouter(route_class=StrictRoute, tags=["pictures"])
 PROBLEMS = documented(400, 401, 408, 413, 415, 422, 429, 503, 504)
@@ -49,14 +50,12 @@ def _pictures(*media_types: str) -> dict[int | str, dict[str, Any]]:
     responses=_pictures("image/png", "image/webp", "image/jpeg", "application/zip"),
 )
 async def cutout(request: Request, form: Annotated[CutoutForm, MULTIPART]) -> Response:
-    """The picture without its background: straight alpha as PNG or WebP, or on a colour or picture."""
-    upload, options = await form.file.read(), CutoutOptions(**form.model_dump(include=set(CutoutOptions.model_fields)))
-    behind = await form.background_image.read() if form.background_image is not None else None
-    services, clock = services_of(request.app), clock_of(request)
-    written = await services.workers.run(
-        lambda clock: services.remover.cut_out(upload, options, clock, behind), clock, upload, behind or b""
-    )
-    return picture_response(written, clock)
+    """The image without its background: straight alpha as PNG or WebP, or on a colour or image."""
+    image = await form.file.read()
+    behind = None if form.background_image is None else await form.background_image.read()
+    clock = clock_of(request)
+    result = await jobs.cut_out(services_of(request.app), clock, image, form, behind)
+    return image_response(result, clock)
 
 
 @router.post(
@@ -64,53 +63,35 @@ async def cutout(request: Request, form: Annotated[CutoutForm, MULTIPART]) -> Re
 )
 async def mask(request: Request, form: Annotated[MaskForm, MULTIPART]) -> Response:
     """The alpha as an 8-bit grey PNG as large as the upright upload: 255 foreground, 0 background."""
-    upload, options = await form.file.read(), MaskOptions(**form.model_dump(include=set(MaskOptions.model_fields)))
-    services, clock = services_of(request.app), clock_of(request)
-    written = await services.workers.run(lambda clock: services.remover.mask(upload, options, clock), clock, upload)
-    return picture_response(written, clock)
+    image, clock = await form.file.read(), clock_of(request)
+    result = await jobs.mask(services_of(request.app), clock, image, form)
+    return image_response(result, clock)
 
 
 @router.post(
     "/predict", operation_id="predict", summary="Is there a subject?", response_model=Prediction, responses=PROBLEMS
 )
 async def predict(request: Request, form: Annotated[PredictForm, MULTIPART]) -> Response:
-    """Tell whether a picture shows foreground: the classifier's probability, and its label at the threshold."""
-    upload = await form.file.read()
-    services, clock = services_of(request.app), clock_of(request)
-    score = await services.workers.run(
-        lambda clock: services.remover.score(upload, clock, form.model, form.subject), clock, upload
-    )
+    """Tell whether an image shows foreground: the classifier's probability, and its label."""
+    image, clock = await form.file.read(), clock_of(request)
+    score = await jobs.score(services_of(request.app), clock, image, form)
     return Response(
-        prediction(score, clock).model_dump_json(exclude_none=not form.subject),
+        Prediction.of(score, clock).model_dump_json(exclude_none=not form.subject),
         media_type="application/json",
         headers={"Server-Timing": clock.server_timing()},
     )
 
 
-def prediction(score: Score, clock: Clock) -> Prediction:
-    """The answer, and the time that each stage took so far."""
-    threshold = score.manifest.threshold
-    return Prediction(
-        label="foreground" if score.probability >= threshold else "background",
-        probability=round(score.probability, 6),
-        threshold=threshold,
-        image=Size(width=score.width, height=score.height),
-        model=ModelId.of(score.manifest),
-        subject=Subject.of(score.subject) if score.subject else None,
-        timings_ms={name: round(1000 * seconds, 3) for name, seconds in clock.seconds.items()},
-    )
-
-
-def picture_response(written: Written, clock: Clock) -> Response:
-    """The finished file, and in its headers what the mask says of the picture."""
-    subject, box = written.subject, written.subject.box
+def image_response(result: Result[File], clock: Clock) -> Response:
+    """Answer with the finished file and, in its headers, what the mask says of the image."""
+    subject = result.subject
     headers = {
         "X-Subject-Found": "true" if subject.found else "false",
         "X-Coverage": f"{subject.coverage:.6f}",
-        "X-Model": f"{written.manifest.name}/{written.manifest.version}",
+        "X-Model": f"{result.manifest.name}/{result.manifest.version}",
         "Server-Timing": clock.server_timing(),
     }
-    for name, place in (("X-Bounding-Box", box), ("X-Crop-Box", written.crop)):
-        if place is not None:
-            headers[name] = f"{place.left},{place.top},{place.width},{place.height}"
-    return Response(written.data, media_type=written.media_type, headers=headers)
+    for name, box in (("X-Bounding-Box", subject.box), ("X-Crop-Box", result.crop)):
+        if box is not None:
+            headers[name] = f"{box.left},{box.top},{box.width},{box.height}"
+    return Response(result.content.data, media_type=result.content.media_type, headers=headers)

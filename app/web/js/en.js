@@ -116,7 +116,6 @@ export default {
   "problem.slow_upload": "Sending took too long. Please check the connection and try again.",
   "problem.overloaded": "The server is very busy. Please try again in a minute.",
   "problem.rate_limited": "Too many pictures in a short time. Please try again in a minute.",
-  "problem.not_ready": "The server is still starting. Please try again in a minute.",
   "problem.too_slow": "This took longer than the server allows. A smaller picture may work.",
   "problem.internal_error": "Something went wrong on the server. Its log says what.",
   "problem.network": "The server can’t be reached. Is it running?",

@@ -15,7 +15,7 @@ import { copy, save, saveAll } from "./takeaway.js";
 const AT_ONCE = 2; // requests: the server has other guests
 /** Problems that the page's own sentence says all of: the server's would only say it again, in English. */
 const SAY_ALL = new Set(
-  "unauthorized unsupported_format undecodable_picture empty_picture overloaded not_ready too_slow internal_error".split(" "),
+  "unauthorized unsupported_format undecodable_picture empty_picture overloaded too_slow internal_error".split(" "),
 );
 const $ = (id) => document.getElementById(id);
 

@@ -116,7 +116,6 @@ export default {
   "problem.slow_upload": "发送时间过长，请检查网络后重试。",
   "problem.overloaded": "服务器非常繁忙，请稍后再试。",
   "problem.rate_limited": "短时间内图片太多，请一分钟后再试。",
-  "problem.not_ready": "服务器仍在启动，请稍后再试。",
   "problem.too_slow": "处理时间超过了服务器的上限，换小一点的图片也许可以。",
   "problem.internal_error": "服务器出错了，原因见服务器日志。",
   "problem.network": "无法连接服务器，它在运行吗？",

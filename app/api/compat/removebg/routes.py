@@ -22,16 +22,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from cutout.errors import DownloadFailed, InvalidOption, InvalidUrl, MalformedRequest
-from cutout.imaging.arrange import fitting_size
-from cutout.options import CutoutOptions, Format, parse_color
-from cutout.remover import Written
+from cutout.options import Color, CutoutOptions, Format
+from cutout.results import Result
+from cutout.sources import File
 from cutout.system.clock import Clock
 
 from ....admission.workers import Workers
 from ....fetch import UrlFetcher
+from ... import jobs
 from ...auth import KEY_HEADER, RequireKey
 from ...intake.uploads import UploadRoute, check_length, is_left_empty
-from ...native.routes import ANSWER_HEADERS, picture_response
+from ...native.routes import ANSWER_HEADERS, image_response
 from ...problems import RETRY_AFTER_SECONDS, Problem, problem_response
 from ...services import clock_of, services_of
 from ..common import WITHOUT_EFFECT_HEADER, fetch, name_without_effect
@@ -233,15 +234,13 @@ async def removebg(request: Request) -> Response:
         upload = await _load(_only_source(fields), fields, fetcher, clock)
         background = _background_picture(fields)
         behind = await _load(background, fields, fetcher, clock) if background else None
-        written = await workers.run(
-            lambda clock: services.remover.cut_out(upload, asked.options, clock, behind), clock, upload, behind or b""
-        )
+        result = await jobs.cut_out(services, clock, upload, asked.options, behind)
     except Refusal as refusal:
         return problem_response(request, 400, refusal.code, refusal.detail)
-    if not written.subject.found:
+    if not result.subject.found:
         detail = "too little of the picture stands out, or not surely enough"
         return problem_response(request, 400, "unknown_foreground", detail)
-    return _answer(written, asked, workers, clock, as_json=_wants_json(request))
+    return _answer(result, asked, workers, clock, as_json=_wants_json(request))
 
 
 @account.get(
@@ -354,7 +353,7 @@ def _position(texts: Mapping[str, str]) -> str | None:
 def _background(color: str | None) -> str | None:
     """None for a colour that can't be seen."""
     try:
-        return None if color is None or parse_color(color)[3] == 0 else color
+        return None if color is None or Color.parse(color).alpha == 0 else color
     except InvalidOption:
         return color
 
@@ -372,7 +371,7 @@ def _is_opaque(fields: Fields) -> bool:
     """Whether nothing will be seen through the answer."""
     color = _text(fields, "bg_color").strip()
     try:
-        return _background_picture(fields) is not None or (color != "" and parse_color(color)[3] == 255)
+        return _background_picture(fields) is not None or (color != "" and Color.parse(color).alpha == 255)
     except InvalidOption:
         return False
 
@@ -481,32 +480,31 @@ def _wants_json(request: Request) -> bool:
     )
 
 
-def _answer(written: Written, asked: Asked, workers: Workers, clock: Clock, as_json: bool) -> Response:
-    response = picture_response(written, clock)
+def _answer(result: Result[File], asked: Asked, workers: Workers, clock: Clock, as_json: bool) -> Response:
+    response = image_response(result, clock)
     if as_json:
         native = response.headers
-        response = JSONResponse({"data": {"result_b64": base64.b64encode(written.data).decode()}})
+        response = JSONResponse({"data": {"result_b64": base64.b64encode(result.content.data).decode()}})
         response.headers.update({name: text for name, text in native.items() if not name.startswith("content-")})
     response.headers.update(_rate_limit(workers))
-    response.headers.update(_sizes(written, asked))
+    response.headers.update(_sizes(result, asked))
     response.headers["X-Credits-Charged"] = "0"
     if asked.x_type is not None:
         response.headers["X-Type"] = asked.x_type
     return name_without_effect(response, asked.ignored)
 
 
-def _sizes(written: Written, asked: Asked) -> dict[str, str]:
+def _sizes(result: Result[File], asked: Asked) -> dict[str, str]:
     """The answer's size, the size it would have with size=full, and where in the upload the subject is."""
-    upload = (written.upload_width, written.upload_height)
-    now = fitting_size(*upload, asked.options.megapixels)
-    full = fitting_size(*upload, asked.full)
+    now = result.upload.fitting(asked.options.megapixels)
+    full = result.upload.fitting(asked.full)
     sizes = {
-        "X-Width": written.width,
-        "X-Height": written.height,
-        "X-Max-Width": round(written.width * full[0] / now[0]),
-        "X-Max-Height": round(written.height * full[1] / now[1]),
+        "X-Width": result.size.width,
+        "X-Height": result.size.height,
+        "X-Max-Width": round(result.size.width * full.width / now.width),
+        "X-Max-Height": round(result.size.height * full.height / now.height),
     }
-    if (box := written.subject.box) is not None:
+    if (box := result.subject.box) is not None:
         places = zip(FOREGROUND, (box.left, box.top, box.width, box.height), strict=True)
         sizes |= {f"X-Foreground-{name}": pixels for name, pixels in places}
     return {name: str(pixels) for name, pixels in sizes.items()}

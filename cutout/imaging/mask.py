@@ -1,4 +1,4 @@
-"""From the network's coarse alpha to one as large as the picture, and what an alpha says of a picture."""
+"""From the network's coarse alpha to one as large as the image."""
 
 import math
 
@@ -6,40 +6,34 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cutout.imaging.box import Box
 from cutout.imaging.matting.cells import AREA, Grid, Maps, Window
 from cutout.imaging.matting.guided import RADIUS, linear_model
-from cutout.imaging.preprocess import Alpha, Image, Placement, resize
-
-Matte = NDArray[np.uint8]
-"""An alpha (H, W) uint8, 0 is background and 255 foreground."""
+from cutout.imaging.preprocess import Alpha, Image, Matte, resize
 
 CERTAIN = 0.06  # an alpha this near to 0 or 1, all around a cell, is taken as 0 or 1
 LONGEST_RESTORED = 4096  # pixels; a picture a thousand times as wide as high would otherwise ask for gigabytes
 REACH = 2 * RADIUS + 2  # cells; what lies further from an edge has no part in its refinement
-SOLID = 128  # from this alpha on a pixel is foreground
-SOFT = 26  # from this alpha on (10 %) a pixel next to the foreground is its soft edge: hair, fur, a blur of motion
-SOFT_REACH = 0.02  # how far that goes, share of the foreground's longer side; what reaches further is a veil
-SPECK = 0.01  # share of the largest piece of foreground; smaller ones don't count
-SAMPLED = 384  # pixels a side that foreground is looked for in: networks don't see finer, and it saves a millisecond
-SMALLEST_SUBJECT = 0.001  # share of the picture
 
 
-def restore(canvas: Alpha, placement: Placement) -> Alpha:
-    """Undo `fit`: the alpha of the whole picture (h, w) float32 from that of the canvas (S, S).
+def restore(canvas: Alpha, box: Box) -> Alpha:
+    """Undo `fit`: the alpha of the whole image (h, w) float32 from that of the canvas (S, S).
 
-    Padding is cut away. What `fit="crop"` cut off, the network has not seen: it counts as background.
+    `box` is where `fit` put the image. Padding is cut away. What `fit="crop"` cut off, the network
+    has not seen: it counts as background.
     """
     side = canvas.shape[0]
-    top, left = max(0, placement.top), max(0, placement.left)
-    kept = canvas[top : min(side, placement.top + placement.height), left : min(side, placement.left + placement.width)]
-    if kept.shape == (placement.height, placement.width):
+    top, left = max(0, box.top), max(0, box.left)
+    kept = canvas[top : min(side, box.bottom), left : min(side, box.right)]
+    if kept.shape == (box.height, box.width):
         return kept
-    shrink = min(1.0, LONGEST_RESTORED / max(placement.width, placement.height))
-    height, width = max(1, round(placement.height * shrink)), max(1, round(placement.width * shrink))
-    row, column = round((top - placement.top) * shrink), round((left - placement.left) * shrink)
-    rows, columns = max(1, round(kept.shape[0] * shrink)), max(1, round(kept.shape[1] * shrink))
-    row, column = min(row, height - 1), min(column, width - 1)
-    rows, columns = min(rows, height - row), min(columns, width - column)
+    shrink = min(1.0, LONGEST_RESTORED / max(box.size))
+    height = max(1, round(box.height * shrink))
+    width = max(1, round(box.width * shrink))
+    row = min(round((top - box.top) * shrink), height - 1)
+    column = min(round((left - box.left) * shrink), width - 1)
+    rows = min(max(1, round(kept.shape[0] * shrink)), height - row)
+    columns = min(max(1, round(kept.shape[1] * shrink)), width - column)
     whole = np.zeros((height, width), np.float32)
     whole[row : row + rows, column : column + columns] = cv2.resize(kept, (columns, rows), interpolation=cv2.INTER_AREA)
     return whole
@@ -113,58 +107,3 @@ def _evaluate(grid: Grid, slope: Maps, offset: Maps, image: Image, window: Windo
 def harden(alpha: Matte, threshold: float) -> Matte:
     """A mask of 0 and 255: foreground from alpha >= threshold on (in [0, 1])."""
     return np.asarray(np.where(alpha >= math.ceil(255 * threshold), 255, 0), np.uint8)
-
-
-def coverage(alpha: Matte) -> float:
-    """The mean alpha in [0, 1]."""
-    return float(cv2.mean(alpha)[0]) / 255
-
-
-def bounding_box(alpha: Matte) -> tuple[int, int, int, int] | None:
-    """(left, top, width, height) of the subject, or None where there is none: what a crop keeps.
-
-    That is the foreground (alpha >= 128) less pieces under 1 % of the largest, and its soft edge: alpha >= 26 no
-    further from the foreground's box than 2 % of its longer side.
-    """
-    solid = _without_specks(alpha)
-    if solid is None:
-        return None
-    left, top, right, bottom = solid
-    reach = round(SOFT_REACH * max(right - left, bottom - top))
-    left, top = max(0, left - reach), max(0, top - reach)
-    column, row, width, height = cv2.boundingRect(_at_least(SOFT, alpha[top : bottom + reach, left : right + reach]))
-    return left + column, top + row, width, height
-
-
-def _without_specks(alpha: Matte) -> tuple[int, int, int, int] | None:
-    """(left, top, right, bottom) of the foreground's larger pieces, to the pixel where `alpha` is small, else rounded
-    up; or None for none."""
-    side, samples = _sampled(alpha)
-    _, _, stats, _ = cv2.connectedComponentsWithStats(samples, ltype=cv2.CV_16U)
-    pieces = stats[1:]  # the first is the background
-    if not len(pieces):
-        left, top, width, height = cv2.boundingRect(_at_least(SOLID, alpha))
-        return (left, top, left + width, top + height) if width else None
-    areas = pieces[:, cv2.CC_STAT_AREA]
-    pieces = pieces[areas >= SPECK * areas.max()]
-    corners = pieces[:, :2], pieces[:, :2] + pieces[:, 2:4]
-    (left, top), (right, bottom) = corners[0].min(axis=0).tolist(), corners[1].max(axis=0).tolist()
-    spare = side - 1  # a piece may begin that many pixels before the first sample that hits it
-    return max(0, left * side - spare), max(0, top * side - spare), right * side, bottom * side
-
-
-def _sampled(alpha: Matte) -> tuple[int, NDArray[np.uint8]]:
-    """Every how many pixels of a row and of a column, and there 1 for foreground, else 0."""
-    side = -(-max(alpha.shape) // SAMPLED)
-    return side, _at_least(SOLID, alpha[::side, ::side])
-
-
-def _at_least(level: int, alpha: Matte) -> NDArray[np.uint8]:
-    """1 where the alpha reaches that level, else 0."""
-    return (alpha >= level).view(np.uint8)
-
-
-def subject_found(alpha: Matte) -> bool:
-    """Whether enough of the picture is surely foreground."""
-    samples = _sampled(alpha)[1]
-    return bool(np.count_nonzero(samples) >= SMALLEST_SUBJECT * samples.size)

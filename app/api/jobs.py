@@ -1,0 +1,68 @@
+"""The engine's jobs, run in the worker threads under admission: what every route calls."""
+
+from cutout import remover
+from cutout.errors import ClientError
+from cutout.options import CutoutOptions, MaskOptions, PredictOptions
+from cutout.results import Result, Score
+from cutout.sources import File, Upload
+from cutout.system.clock import Clock
+
+from ..admission.workers import Job
+from .services import Services
+
+
+async def cut_out(
+    services: Services,
+    clock: Clock,
+    image: bytes,
+    options: CutoutOptions,
+    background: bytes | None = None,
+) -> Result[File]:
+    """Cut out an image, or put the one in `background` behind it. Raises as `Workers.run`."""
+
+    def prepare() -> Job[Result[File]]:
+        upload = _upload(services, image)
+        behind = None if background is None else _upload(services, background, "background image")
+        pixels = upload.header.pixels + (behind.header.pixels if behind else 0)
+        return Job(
+            pixels,
+            lambda clock: remover.cut_out(upload, options, services.models, clock, behind),
+        )
+
+    return await services.workers.run(prepare, clock)
+
+
+async def mask(services: Services, clock: Clock, image: bytes, options: MaskOptions) -> Result[File]:
+    """Make the mask of an image. Raises as `Workers.run`."""
+
+    def prepare() -> Job[Result[File]]:
+        upload = _upload(services, image)
+        return Job(
+            upload.header.pixels,
+            lambda clock: remover.mask(upload, options, services.models, clock),
+        )
+
+    return await services.workers.run(prepare, clock)
+
+
+async def score(services: Services, clock: Clock, image: bytes, options: PredictOptions) -> Score:
+    """Score an image. Raises as `Workers.run`."""
+
+    def prepare() -> Job[Score]:
+        upload = _upload(services, image)
+        return Job(
+            upload.header.pixels,
+            lambda clock: remover.score(upload, options, services.models, clock),
+        )
+
+    return await services.workers.run(prepare, clock)
+
+
+def _upload(services: Services, data: bytes, name: str | None = None) -> Upload:
+    """Read an image's header; an error names the image where it is not the only one."""
+    try:
+        return Upload.read(data, services.settings.max_pixels)
+    except ClientError as error:
+        if name is None:
+            raise
+        raise type(error)(f"{name}: {error.detail}") from error

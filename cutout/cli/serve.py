@@ -1,0 +1,56 @@
+"""`cutout serve`: find the service, and run it with its settings as options."""
+
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+import typer
+
+import cutout
+from cutout.cli.options import takes_settings
+from cutout.errors import ServiceMissing
+
+ENGINE = Path(cutout.__file__).parent
+
+
+def find_service() -> str:
+    """The name of the package of the service.
+
+    A wheel installs it as `cutout.server`; in a clone it is `app`, beside the engine. Another
+    package named `app` is never taken for it. Raises ServiceMissing.
+    """
+    if find_spec("cutout.server") is not None:
+        return "cutout.server"
+    spec = find_spec("app")
+    ours = ENGINE.parent / "app" / "__init__.py"
+    if spec is None or spec.origin is None or Path(spec.origin) != ours:
+        raise ServiceMissing(f"the service is not installed: neither cutout.server nor {ours}")
+    return "app"
+
+
+def command() -> typer.Typer:
+    """Make the command: the service's settings as options, its entry point as what it runs."""
+    service = find_service()
+
+    def run() -> None:
+        """Run the server. Every option is also read from the environment.
+
+        Ends with 0 when told to stop, 2 for an option that cannot be read, 3 for an address, a
+        model or a provider that is not available.
+        """
+        import_module(f"{service}.__main__").main()
+
+    command = typer.Typer(
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        add_completion=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    command.command()(takes_settings(import_module(f"{service}.settings").Settings, run))
+    return command
+
+
+def serve(arguments: Sequence[str]) -> None:
+    """Run the server with these command line arguments. Ends the process."""
+    command()(list(arguments), prog_name="cutout serve")

@@ -1,0 +1,68 @@
+"""What an image file says of itself before a pixel of it is decoded: format, size, orientation.
+
+Small readers of our own (docs/decisions): the cap on pixels, the EXIF orientation in every format
+and the presence of alpha are all wanted at once, from bytes that nobody has vouched for. Each loop
+is bounded, whatever the bytes say.
+"""
+
+import struct
+from collections.abc import Callable
+
+from cutout.errors import EmptyPicture, UndecodablePicture, UnsupportedFormat
+from cutout.imaging.headers.avif import is_avif, read_avif
+from cutout.imaging.headers.common import FileFormat, Header, Malformed, Truncated
+from cutout.imaging.headers.gif_bmp import read_bmp, read_gif
+from cutout.imaging.headers.jpeg import read_jpeg
+from cutout.imaging.headers.png import read_png
+from cutout.imaging.headers.tiff import read_tiff
+from cutout.imaging.headers.webp import read_webp
+
+__all__ = ["FileFormat", "Header", "sniff"]
+
+
+def _starts_with(*beginnings: bytes) -> Callable[[bytes], bool]:
+    return lambda data: data.startswith(beginnings)
+
+
+def _is_webp(data: bytes) -> bool:
+    return data.startswith(b"RIFF") and data[8:12] == b"WEBP"
+
+
+_READERS: tuple[tuple[str, Callable[[bytes], bool], Callable[[bytes], Header]], ...] = (
+    ("JPEG", _starts_with(b"\xff\xd8\xff"), read_jpeg),
+    ("PNG", _starts_with(b"\x89PNG\r\n\x1a\n"), read_png),
+    ("WebP", _is_webp, read_webp),
+    ("GIF", _starts_with(b"GIF87a", b"GIF89a"), read_gif),
+    ("TIFF", _starts_with(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), read_tiff),
+    ("AVIF", is_avif, read_avif),
+    ("BMP", _starts_with(b"BM"), read_bmp),
+)
+
+
+def sniff(data: bytes) -> Header:
+    """Read the header of an image file, by its content.
+
+    Raises UnsupportedFormat, EmptyPicture or UndecodablePicture, and nothing else.
+    """
+    if not data:
+        raise UnsupportedFormat("the file is empty")
+    for name, is_of_format, read in _READERS:
+        if is_of_format(data):
+            header = _read(name, read, data)
+            if header.width <= 0 or header.height <= 0:
+                raise EmptyPicture("the image has no width or no height")
+            return header
+    raise UnsupportedFormat("not a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF image")
+
+
+def _read(name: str, read: Callable[[bytes], Header], data: bytes) -> Header:
+    try:
+        return read(data)
+    except Truncated as error:
+        raise UndecodablePicture(f"the {name} is truncated: {error}") from error
+    except Malformed as error:
+        raise UndecodablePicture(f"the {name} is corrupt: {error}") from error
+    except (LookupError, StopIteration, struct.error) as error:
+        raise UndecodablePicture(f"the {name} is truncated or corrupt in its header") from error
+    except (OverflowError, ValueError) as error:
+        raise UndecodablePicture(f"the {name} has a corrupt header") from error

@@ -1,0 +1,234 @@
+"""AVIF headers (ISO/IEC 14496-12 and 23008-12), and how large the frames in them are.
+
+libavif decodes frames as large as they are, and scales them to what the boxes say.
+"""
+
+import struct
+from collections.abc import Iterator
+from itertools import islice
+
+from cutout.imaging.headers import av1
+from cutout.imaging.headers.common import MAX_PARTS, Header, Malformed, bounded
+
+MAX_FRAMES = 8  # of one item; layered ones have up to 4
+MAX_TRACK_BOXES = 100  # on one level
+FEW_PIXELS = 1 << 22  # that frames may always have in all: the cells of a grid can reach far beyond it
+ROTATION_THEN_MIRROR = (  # quarter turns anticlockwise, then none, top to bottom, left to right -> EXIF
+    (1, 4, 2),
+    (8, 5, 7),
+    (3, 2, 4),
+    (6, 7, 5),
+)
+
+
+def is_avif(data: bytes) -> bool:
+    if data[4:8] != b"ftyp":
+        return False
+    brands = data[8 : min(len(data), int.from_bytes(data[:4], "big"), 256)]
+    return any(brands[at : at + 4] in (b"avif", b"avis") for at in range(0, len(brands), 4))
+
+
+def read_avif(data: bytes) -> Header:
+    meta = _box(data, b"meta", 0, len(data))
+    inside = (meta[0] + 4, meta[1])
+    properties = _box(data, b"iprp", *inside)
+    container = list(bounded(_boxes(data, *_box(data, b"ipco", *properties))))
+    primary = _primary_item(data, _box(data, b"pitm", *inside)[0])
+    owned = _associated(data, _box(data, b"ipma", *properties))
+    own = [container[index - 1] for index in owned[primary]]
+    width, height = next(struct.unpack_from(">II", data, start + 4) for kind, start, _ in own if kind == b"ispe")
+    turns = next((data[start] & 3 for kind, start, _ in own if kind == b"irot"), 0)
+    mirror = next((1 + (data[start] & 1) for kind, start, _ in own if kind == b"imir"), 0)
+    has_alpha = any(kind == b"auxC" and b":alpha" in data[start:end] for kind, start, end in container)
+    depth = next((data[start + 2] >> 5 & 3 for kind, start, _ in own if kind == b"av1C"), 0)
+    sample_max = {2: 1023, 3: 4095}.get(depth, 255)
+    if width and height:
+        spans = {
+            n: struct.unpack_from(">II", data, at + 4)
+            for n, (kind, at, _) in enumerate(container, 1)
+            if kind == b"ispe"
+        }
+        said = {item: next((spans[n] for n in numbers if n in spans), None) for item, numbers in owned.items()}
+        _check_items(data, inside, (width, height), said)
+        if b"avis" in data[8 : int.from_bytes(data[:4], "big")]:
+            _check_tracks(data, (width, height))
+    return Header("avif", width, height, ROTATION_THEN_MIRROR[turns][mirror], has_alpha, sample_max=sample_max)
+
+
+def _boxes(data: bytes, position: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """(kind, start, end) of the boxes between two places."""
+    end = min(end, len(data))
+    while position + 8 <= end:
+        size, kind = struct.unpack_from(">I4s", data, position)
+        start = position + 8
+        if size == 1:
+            size, start = struct.unpack_from(">Q", data, start)[0], start + 8
+        stop = end if size == 0 else min(end, position + size)
+        if stop < start:
+            raise Malformed("a box smaller than its own header")
+        yield kind, start, stop
+        position = stop
+
+
+def _box(data: bytes, wanted: bytes, position: int, end: int) -> tuple[int, int]:
+    """Start and end of the first box of a kind. Raises Malformed where there is none."""
+    for kind, start, stop in bounded(_boxes(data, position, end)):
+        if kind == wanted:
+            return start, stop
+    raise Malformed(f"no {wanted.decode()} box")
+
+
+def _primary_item(data: bytes, start: int) -> int:
+    return int(struct.unpack_from(">H" if data[start] == 0 else ">I", data, start + 4)[0])
+
+
+def _associated(data: bytes, box: tuple[int, int]) -> dict[int, list[int]]:
+    """The numbers, from 1 on, of the properties that belong to each item."""
+    owned: dict[int, list[int]] = {}
+    for item, number in bounded(_associations(data, *box)):
+        owned.setdefault(item, []).extend([number] if number else [])
+    return owned
+
+
+def _associations(data: bytes, position: int, end: int) -> Iterator[tuple[int, int]]:
+    """(item, number of a property), with 0 for an item of none."""
+    version, flags = data[position], data[position + 3]
+    head, index, mask = (">HB" if version == 0 else ">IB"), ("H" if flags & 1 else "B"), (0x7FFF if flags & 1 else 0x7F)
+    position += 8
+    while position < end:
+        item, count = struct.unpack_from(head, data, position)
+        numbers = struct.unpack_from(f">{count}{index}", data, position + struct.calcsize(head))
+        yield from ((item, number & mask) for number in numbers or (0,))
+        position += struct.calcsize(head) + count * struct.calcsize(index)
+
+
+Extents = tuple[tuple[int, int], ...]  # start and end of the parts of a payload
+
+
+class _Frames:
+    """The largest width and height of the frames of payloads, each read once: items may share one."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.known: dict[Extents, tuple[int, int]] = {}
+        self.bytes_left, self.units_left = 2 * len(data), MAX_PARTS
+
+    def largest(self, extents: Extents) -> tuple[int, int]:
+        if extents not in self.known:
+            self.bytes_left -= sum(end - start for start, end in extents)
+            if self.bytes_left < 0:
+                raise Malformed("payloads longer than the file")
+            self.known[extents] = self._largest(b"".join(self.data[start:end] for start, end in extents))
+        return self.known[extents]
+
+    def _largest(self, stream: bytes) -> tuple[int, int]:
+        width, height, frames = 0, 0, 0
+        for kind, start, end in av1.units(stream):
+            self.units_left -= 1
+            frames += kind in (av1.FRAME_HEADER, av1.FRAME)
+            if self.units_left < 0 or frames > MAX_FRAMES:
+                raise Malformed("more frames than one image has")
+            if kind == av1.SEQUENCE_HEADER:
+                size = av1.frame_size(stream[start:end])
+                width, height = max(width, size[0]), max(height, size[1])
+        return width, height
+
+
+def _check_items(
+    data: bytes, meta: tuple[int, int], size: tuple[int, int], said: dict[int, tuple[int, int] | None]
+) -> None:
+    """Raises Malformed where a frame is larger than its item is said to be, or all are far larger than the picture."""
+    frames, pixels, coded = _Frames(data), 0, _coded_items(data, _box(data, b"iinf", *meta))
+    for item, extents in bounded(_payloads(data, meta)):
+        if item in coded:
+            width, height = frames.largest(extents)
+            most = said.get(item) or size
+            if width > most[0] or height > most[1]:
+                raise Malformed("a frame larger than its header says")
+            pixels += width * height
+    if pixels > max(FEW_PIXELS, 4 * size[0] * size[1]):
+        raise Malformed("frames with far more pixels than the image")
+
+
+def _coded_items(data: bytes, box: tuple[int, int]) -> set[int]:
+    """The items that are AV1 streams, rather than grids of them or metadata."""
+    start, end = box
+    coded = set()
+    for kind, at, _ in bounded(_boxes(data, start + (6 if data[start] == 0 else 8), end)):
+        if kind == b"infe" and data[at] >= 2:
+            item, _, name = struct.unpack_from(">HH4s" if data[at] == 2 else ">IH4s", data, at + 4)
+            if name == b"av01":
+                coded.add(item)
+    return coded
+
+
+def _payloads(data: bytes, meta: tuple[int, int]) -> Iterator[tuple[int, Extents]]:
+    """Each item, and where its payload lies."""
+    position, _ = _box(data, b"iloc", *meta)
+    version, sizes = data[position], (data[position + 4], data[position + 5])
+    offset_size, length_size, base_size = sizes[0] >> 4, sizes[0] & 15, sizes[1] >> 4
+    index_size = sizes[1] & 15 if version else 0
+    wide = "I" if version > 1 else "H"
+    count = struct.unpack_from(">" + wide, data, position + 6)[0]
+    position += 6 + struct.calcsize(wide)
+    head = f">{wide}{'H' if version else ''}H"
+    inline = next((start for kind, start, _ in bounded(_boxes(data, *meta)) if kind == b"idat"), 0)
+    parts_left = MAX_PARTS
+    for _ in range(count):
+        item, *method, _ = struct.unpack_from(head, data, position)
+        position += struct.calcsize(head)
+        base = int.from_bytes(data[position : position + base_size], "big")
+        if method and method[0] & 15:
+            base += inline
+        position += base_size
+        parts = struct.unpack_from(">H", data, position)[0]
+        position += 2
+        parts_left -= parts
+        if parts_left < 0:
+            raise Malformed("too many parts")
+        extents = []
+        for _ in range(parts):
+            position += index_size
+            start = base + int.from_bytes(data[position : position + offset_size], "big")
+            position += offset_size
+            extents.append((start, start + int.from_bytes(data[position : position + length_size], "big")))
+            position += length_size
+        yield item, tuple(extents)
+
+
+def _check_tracks(data: bytes, size: tuple[int, int]) -> None:
+    """Raises Malformed where a track, or the first frame of one, is larger than the picture."""
+    frames = _Frames(data)
+    for kind, *track in _few_boxes(data, *_box(data, b"moov", 0, len(data))):
+        if kind == b"trak":
+            head = _only(data, b"tkhd", *track)[0]
+            table = _only(data, b"stbl", *_only(data, b"minf", *_only(data, b"mdia", *track)))
+            description = _only(data, b"stsd", *table)
+            if b"av01" in data[slice(*description)]:
+                side = struct.unpack_from(">II", data, head + (88 if data[head] else 76))
+                sizes = (side[0] >> 16, side[1] >> 16), frames.largest((_first_sample(data, table),))
+                if any(width > size[0] or height > size[1] for width, height in sizes):
+                    raise Malformed("a track larger than the image")
+
+
+def _first_sample(data: bytes, table: tuple[int, int]) -> tuple[int, int]:
+    kinds = [kind for kind, _, _ in _few_boxes(data, *table) if kind in (b"stco", b"co64")]
+    if len(kinds) != 1:
+        raise Malformed("not exactly one list of chunks")
+    start = struct.unpack_from(">I" if kinds == [b"stco"] else ">Q", data, _only(data, kinds[0], *table)[0] + 8)[0]
+    sizes = _only(data, b"stsz", *table)[0]
+    every, first = struct.unpack_from(">I4xI", data, sizes + 4)
+    return start, start + (every or first)
+
+
+def _few_boxes(data: bytes, start: int, end: int) -> list[tuple[bytes, int, int]]:
+    boxes = list(islice(_boxes(data, start, end), MAX_TRACK_BOXES + 1))
+    if len(boxes) > MAX_TRACK_BOXES:
+        raise Malformed("too many boxes")
+    return boxes
+
+
+def _only(data: bytes, wanted: bytes, start: int, end: int) -> tuple[int, int]:
+    """Start and end of the one box of a kind. Raises Malformed where there is none, or another."""
+    ((begin, stop),) = [(begin, stop) for kind, begin, stop in _few_boxes(data, start, end) if kind == wanted]
+    return begin, stop

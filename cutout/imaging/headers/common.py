@@ -1,0 +1,74 @@
+"""What the readers of headers share: the header itself, its errors, bounded loops, chunks."""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from cutout.imaging.box import Size
+
+T = TypeVar("T")
+FileFormat = Literal["jpeg", "png", "webp", "gif", "bmp", "tiff", "avif"]
+
+MAX_PARTS = 50_000
+"""Chunks, segments, boxes or tags looked at; no real file comes near, a hostile one costs 20 ms."""
+
+
+class Malformed(ValueError):
+    """A header that breaks the rules of its format, or one of our limits; the text says which."""
+
+
+class Truncated(Malformed):
+    """A header that ends before all of it is there."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file says of itself.
+
+    Width and height are those stored; `orientation` is EXIF's, 1 to 8, and still to be applied,
+    except where the decoder does (`turned_by_decoder`). `has_alpha`: the file may carry
+    transparency. `gray_key`: the grey that a PNG declares transparent, in 16 bits where it has
+    them, else in 8. `sample_max`: the largest value of samples that take 16 bits. `premultiplied`:
+    the colours of a TIFF are stored multiplied by its alpha.
+    """
+
+    format: FileFormat | Literal["array"]
+    width: int
+    height: int
+    orientation: int = 1
+    has_alpha: bool = False
+    gray_key: int | None = None
+    sample_max: int = 65535
+    premultiplied: bool = False
+    turned_by_decoder: bool = False
+
+    @property
+    def pixels(self) -> int:
+        return self.width * self.height
+
+    @property
+    def upright(self) -> Size:
+        """The size once the orientation is applied."""
+        if self.orientation > 4:
+            return Size(self.height, self.width)
+        return Size(self.width, self.height)
+
+
+def bounded(parts: Iterator[T]) -> Iterator[T]:
+    """Yield the parts. Raises Malformed beyond MAX_PARTS: decoders would read, and warn of, each."""
+    for number, part in enumerate(parts):
+        if number == MAX_PARTS:
+            raise Malformed(f"more than {MAX_PARTS} parts")
+        yield part
+
+
+def chunks(data: bytes, position: int, layout: str, trailer: int) -> Iterator[tuple[bytes, int, int]]:
+    """(kind, start, end) of the chunks of a PNG (length, kind, body, checksum) or a RIFF file (kind, length, body)."""
+    while position + 8 <= len(data):
+        first, second = struct.unpack_from(layout, data, position)
+        kind, length = (second, first) if isinstance(first, int) else (first, second)
+        yield kind, position + 8, position + 8 + length
+        position += 8 + length + trailer
+        if not trailer:  # RIFF keeps chunks at even places
+            position += length & 1

@@ -1,0 +1,22 @@
+"""GIF (GIF89a) and BMP (DIB) headers."""
+
+import struct
+
+from cutout.imaging.headers.common import Header
+
+
+def read_gif(data: bytes) -> Header:
+    width, height = struct.unpack_from("<HH", data, 6)
+    return Header("gif", width, height, has_alpha=True)  # may be: it is said frame by frame
+
+
+def read_bmp(data: bytes) -> Header:
+    size = struct.unpack_from("<I", data, 14)[0]
+    if size == 12:
+        width, height = struct.unpack_from("<HH", data, 18)
+        return Header("bmp", width, height)
+    width, height = struct.unpack_from("<ii", data, 18)
+    bits = struct.unpack_from("<H", data, 28)[0]
+    # The fourth byte is padding where no mask, the last of four from V3 on, says that it is alpha.
+    has_alpha = bits == 32 and size >= 56 and struct.unpack_from("<I", data, 66)[0] != 0
+    return Header("bmp", width, abs(height), has_alpha=has_alpha)

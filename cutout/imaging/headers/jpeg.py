@@ -1,0 +1,48 @@
+"""JPEG headers (ITU T.81)."""
+
+import re
+import struct
+from collections.abc import Iterator
+from itertools import islice
+
+from cutout.imaging.headers.common import Header, Malformed, bounded
+from cutout.imaging.headers.exif import exif_orientation
+
+MAX_SCANS = 200  # a progressive file has about 10; each costs a pass over the image, however few its bytes
+FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})  # SOF markers
+JPEG_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])", re.DOTALL)  # of those that have a length, or the end
+
+
+def read_jpeg(data: bytes) -> Header:
+    orientation = 0
+    for marker, start, end in bounded(_jpeg_segments(data)):
+        if marker == 0xE1 and not orientation and data.startswith(b"Exif\0\0", start):
+            orientation = exif_orientation(data[start + 6 : end])
+        elif marker in FRAMES:
+            height, width = struct.unpack_from(">HH", data, start + 1)
+            interleaved = marker in (0xC0, 0xC1) and _first_scan_has(data[start + 5], data, end)
+            if not interleaved and _has_too_many_scans(data, end):
+                raise Malformed(f"more than {MAX_SCANS} scans")
+            return Header("jpeg", width, height, orientation or 1)
+    raise Malformed("no frame header")
+
+
+def _jpeg_segments(data: bytes, position: int = 2) -> Iterator[tuple[int, int, int]]:
+    """(marker, start and end of what follows its length), up to the end of the picture. Skips what is no marker."""
+    while (found := JPEG_MARKER.search(data, position)) and found[1] != b"\xd9":
+        start = found.end()
+        position = start + struct.unpack_from(">H", data, start)[0]
+        yield found[1][0], start + 2, position
+
+
+def _first_scan_has(components: int, data: bytes, position: int) -> bool:
+    """Whether all of them are in it: then decoders take no other scan of a sequential JPEG."""
+    first = next((start for marker, start, _ in bounded(_jpeg_segments(data, position)) if marker == 0xDA), None)
+    return first is not None and data[first] == components
+
+
+def _has_too_many_scans(data: bytes, position: int) -> bool:
+    if data.count(b"\xff\xda", position) <= MAX_SCANS:  # a fast upper bound, which nearly every file passes
+        return False
+    scans = (marker for marker, _, _ in bounded(_jpeg_segments(data, position)) if marker == 0xDA)
+    return sum(1 for _ in islice(scans, MAX_SCANS + 1)) > MAX_SCANS

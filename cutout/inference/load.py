@@ -1,0 +1,26 @@
+"""Bundles from the disk, loaded, checked and warm."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from cutout.errors import BundleError
+from cutout.inference.golden import check_golden
+from cutout.inference.manifest import find_bundles
+from cutout.inference.predictor import Predictor
+
+
+def load_bundles(models: Path, intra_op_threads: int = 1, providers: Sequence[str] = ("cpu",)) -> list[Predictor]:
+    """Load every bundle of a directory, or the one bundle that it is.
+
+    Each answers its golden sample once, which checks it and warms it up. Raises BundleError or
+    ProviderMissing.
+    """
+    from cutout.inference.onnx_predictor import load_predictor  # onnxruntime takes 0.1 s to import
+
+    bundles = find_bundles(models)
+    if not bundles:
+        raise BundleError(f"{models}: no bundle found; expected {models}/<name>/manifest.json")
+    predictors = [load_predictor(bundle, intra_op_threads, providers) for bundle in bundles]
+    for predictor in predictors:
+        check_golden(predictor)
+    return predictors

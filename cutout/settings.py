@@ -1,0 +1,84 @@
+"""Settings of the engine from the environment, `CUTOUT_…`, for the command line and the service."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from cutout.explain import explain
+
+_HERE = Path(__file__).parent
+SHIPPED_MODELS = _HERE / "bundles" if (_HERE / "bundles").is_dir() else _HERE.parent / "models"
+"""The bundles that come with the package: inside of it where a wheel installed it, else beside it
+in a clone."""
+
+Provider = Literal["cpu", "cuda", "tensorrt", "openvino", "migraphx"]
+S = TypeVar("S", bound=BaseSettings)
+
+
+def split(value: object) -> object:
+    """Split text at commas. Raises ValueError for text with nothing but commas and spaces."""
+    if not isinstance(value, str):
+        return value
+    entries = tuple(filter(None, map(str.strip, value.split(","))))
+    if value and not entries:  # a server that was to be closed must not start open
+        raise ValueError("the list is empty; unset the variable instead")
+    return entries
+
+
+class EngineSettings(BaseSettings):
+    """Which models are loaded, and how they run. An empty variable counts as unset."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CUTOUT_",
+        frozen=True,
+        extra="ignore",
+        env_ignore_empty=True,
+        allow_inf_nan=False,
+    )
+
+    models: Path = Field(
+        default_factory=lambda: SHIPPED_MODELS,
+        description="directory of bundles, or one bundle; those shipped when unset",
+    )
+    default_model: str | None = Field(
+        None,
+        description="the model of `POST /cutout` and `/mask`; the first segmenter, by name, when unset",
+    )
+    max_pixels: int = Field(50_000_000, ge=64, le=1 << 28, description="largest image, pixels, read from its header")
+    intra_op_threads: int = Field(1, ge=1, le=256, description="threads that onnxruntime uses for one image")
+    providers: Annotated[tuple[Provider, ...], NoDecode] = Field(
+        ("cpu",),
+        min_length=1,
+        description="what runs the networks, separated by commas, first choice first: `cpu`, "
+        "`cuda`, `tensorrt`, `openvino`, `migraphx`; one that is not there stops the start",
+    )
+
+    @field_validator("providers", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return split(value)
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return f"CUTOUT_{name.upper()}"
+
+
+def read_settings(kind: type[S]) -> S:
+    """Read settings from the environment.
+
+    Ends the process with status 2, and a line for each setting that cannot be read.
+    """
+    try:
+        return kind()
+    except ValidationError as error:
+        first: dict[str, ErrorDetails] = {}
+        for item in error.errors():
+            first.setdefault(str(item["loc"][0]), item)
+        for name, item in first.items():
+            print(f"{variable(name)}: {explain(item)}", file=sys.stderr)
+        raise SystemExit(2) from None

@@ -1,0 +1,134 @@
+"""Where an image comes from and its answer goes to: a file in memory, or an array."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cutout.errors import InvalidOption, PictureTooLarge
+from cutout.imaging.box import Size
+from cutout.imaging.compose import Cut
+from cutout.imaging.decode import LONGEST_SIDE, Raster, decode, hide_transparent, read_header
+from cutout.imaging.encode import encode_jpeg, encode_png, encode_webp, encode_zip
+from cutout.imaging.headers import Header
+from cutout.options import Format
+
+Pixels = NDArray[np.uint8]
+T_co = TypeVar("T_co", covariant=True)
+
+WRITERS: dict[Format, tuple[str, Callable[[Any], bytes]]] = {
+    Format.png: ("image/png", encode_png),
+    Format.webp: ("image/webp", encode_webp),
+    Format.jpeg: ("image/jpeg", encode_jpeg),
+    Format.zip: ("application/zip", encode_zip),
+}
+
+
+class Source(Protocol[T_co]):
+    """An image to work on. `header` is known before anything is decoded."""
+
+    @property
+    def header(self) -> Header: ...
+
+    @property
+    def max_pixels(self) -> int:
+        """Most pixels that the image, and an answer enlarged by margins, may have."""
+        ...
+
+    def decode(self, factor: int = 1) -> Raster:
+        """Decode it, a JPEG reduced by `factor`. Raises UndecodablePicture."""
+        ...
+
+    def write(self, pixels: Pixels | Cut, form: Format) -> T_co:
+        """Make the answer of finished pixels: (H, W), (H, W, 3) or (H, W, 4) uint8."""
+        ...
+
+
+@dataclass(frozen=True)
+class File:
+    """The bytes of a finished file, and their type."""
+
+    data: bytes
+    media_type: str
+
+
+@dataclass(frozen=True)
+class Upload:
+    """An image file in memory, its header read and held against the limits. The answer is a File."""
+
+    data: bytes
+    header: Header
+    max_pixels: int
+
+    @classmethod
+    def read(cls, data: bytes, max_pixels: int) -> "Upload":
+        """Read the header. Raises UnsupportedFormat, UndecodablePicture or PictureTooLarge."""
+        return cls(data, read_header(data, max_pixels), max_pixels)
+
+    def decode(self, factor: int = 1) -> Raster:
+        return decode(self.data, self.header, factor)
+
+    def write(self, pixels: Pixels | Cut, form: Format) -> File:
+        if form is Format.auto:
+            pixels, form = _simplest(pixels)
+        media_type, encode = WRITERS[form]
+        whole = pixels.whole() if isinstance(pixels, Cut) and form is not Format.png else pixels
+        return File(encode(whole), media_type)
+
+
+@dataclass(frozen=True)
+class ArraySource:
+    """An image as an array (H, W, 3) RGB or (H, W, 4) RGBA, uint8. The answer is an array too."""
+
+    pixels: Pixels
+    max_pixels: int
+
+    @classmethod
+    def of(cls, array: NDArray[np.uint8], max_pixels: int) -> "ArraySource":
+        """Check an array. Raises InvalidOption or PictureTooLarge."""
+        if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] not in (3, 4):
+            raise InvalidOption(
+                f"an array of shape {array.shape} and type {array.dtype}; expected (H, W, 3) RGB "
+                "or (H, W, 4) RGBA of type uint8"
+            )
+        height, width = array.shape[:2]
+        if not height or not width:
+            raise InvalidOption(f"an array of shape {array.shape} has no pixel")
+        if max(height, width) > LONGEST_SIDE or height * width > max_pixels:
+            raise PictureTooLarge(
+                f"an array of {width} x {height} pixels; the limits are {max_pixels} in all and {LONGEST_SIDE} a side"
+            )
+        return cls(array, max_pixels)
+
+    @property
+    def header(self) -> Header:
+        return Header("array", self.pixels.shape[1], self.pixels.shape[0])
+
+    def decode(self, factor: int = 1) -> Raster:
+        size = Size(self.pixels.shape[1], self.pixels.shape[0])
+        image = np.ascontiguousarray(self.pixels[:, :, :3])
+        if self.pixels.shape[2] == 3:
+            return Raster(image, None, size)
+        alpha = np.ascontiguousarray(self.pixels[:, :, 3])
+        return Raster(*hide_transparent(image, alpha), size)
+
+    def write(self, pixels: Pixels | Cut, form: Format) -> Pixels:
+        whole = pixels.whole() if isinstance(pixels, Cut) else pixels
+        if whole.ndim == 3 and whole.shape[2] == 3:
+            return np.asarray(cv2.cvtColor(whole, cv2.COLOR_RGB2RGBA), np.uint8)
+        return whole
+
+
+def _simplest(pixels: Pixels | Cut) -> tuple[Pixels | Cut, Format]:
+    """PNG for an alpha, or where something is transparent; else JPEG."""
+    if isinstance(pixels, Cut):
+        if pixels.alpha.min() < 255:
+            return pixels, Format.png
+        pixels = pixels.whole()
+    if pixels.ndim == 3 and pixels.shape[2] == 4 and int(pixels[:, :, 3].min()) == 255:
+        pixels = np.ascontiguousarray(pixels[:, :, :3])
+    is_opaque = pixels.ndim == 3 and pixels.shape[2] == 3
+    return pixels, Format.jpeg if is_opaque else Format.png
