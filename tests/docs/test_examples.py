@@ -1,9 +1,11 @@
 """Commands in the documents: `cutout …` has what they use, `curl …` is answered as they say."""
 
+import os
 import re
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import typer
 
 from app.settings import Settings
 from cutout.cli.main import cli
+from cutout.cli.serve import command
 from docs.tables import ROOT, documents
 from tests.live import live
 
@@ -30,9 +33,11 @@ def commands(document: Path, program: str) -> list[list[str]]:
 def test_cutout_has_the_commands_and_options_shown(document: Path) -> None:
     group = typer.main.get_command(cli)
     assert isinstance(group, typer.core.TyperGroup)
+    serve = typer.main.get_command(command())
     for name, *words in commands(document, r"(?<!-t )(?<!image: )cutout"):
         if name in group.commands:
-            options = {option for parameter in group.commands[name].params for option in parameter.opts}
+            known = serve if name == "serve" else group.commands[name]
+            options = {option for parameter in known.params for option in parameter.opts}
             assert {word for word in words if word.startswith("--")} <= options | {"--help"}, (name, words)
 
 
@@ -55,3 +60,20 @@ def test_every_call_of_the_api_by_example_is_answered(tmp_path: Path) -> None:
             assert done.stderr.decode() == expected, words
             if "-o" in words:
                 assert (folder / words[words.index("-o") + 1]).stat().st_size > 100
+
+
+def test_the_python_of_the_documents_runs(tmp_path: Path) -> None:
+    for name, source in (("photo.jpg", "cat.jpg"), ("beach.jpg", "coffee.jpg")):
+        shutil.copy(PHOTOGRAPHS / source, tmp_path / name)
+    text = (ROOT / "docs" / "python.md").read_text()
+    program = "\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    said = re.findall(r"```text\n(.*?)```", text, re.DOTALL)
+    assert done.stdout.endswith(said[0])

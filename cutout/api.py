@@ -1,0 +1,262 @@
+"""The Python API: `remove` for one image, `Remover` for many."""
+
+import functools
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, Union, Unpack, overload
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ValidationError
+
+from cutout import remover
+from cutout.errors import InvalidOption
+from cutout.explain import explain_all
+from cutout.inference.load import load_bundles
+from cutout.inference.predictor import Predictor
+from cutout.inference.registry import Registry
+from cutout.options import CutoutOptions, MaskOptions, PredictOptions
+from cutout.options.keywords import CutoutKeywords, MaskKeywords
+from cutout.results import Score
+from cutout.settings import SHIPPED_MODELS
+from cutout.sources import ArraySource, Source, Upload
+from cutout.system.clock import Clock
+from cutout.system.cores import usable_cores
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PilImage
+
+Array: TypeAlias = NDArray[np.uint8]
+FileLike: TypeAlias = bytes | bytearray | memoryview | str | os.PathLike[str]
+AnyImage: TypeAlias = Union[FileLike, Array, "PilImage"]
+Options = TypeVar("Options", bound=BaseModel)
+Run: TypeAlias = Callable[[Source[Any]], Any]
+
+MAX_PIXELS = 1 << 28
+
+
+class Remover:
+    """Removes backgrounds with loaded models. Make one and keep it: loading takes about 0.2 s.
+
+    Thread-safe. Every method takes an image as
+
+    - `bytes`: a JPEG, PNG, WebP, GIF (first frame), BMP, TIFF or AVIF file in memory,
+    - a path (`str` or `os.PathLike`) to such a file,
+    - a numpy array (H, W, 3) RGB or (H, W, 4) RGBA, uint8,
+    - a PIL image,
+
+    and answers in kind: a file (PNG unless `format` says otherwise) as bytes for bytes and paths, an
+    array for an array, a PIL image for a PIL image. All raise `cutout.errors.ClientError`: its
+    subclasses say whether the image cannot be read or an option cannot be used.
+    """
+
+    def __init__(
+        self,
+        models: str | os.PathLike[str] | Registry | None = None,
+        *,
+        threads: int | None = None,
+        default_model: str | None = None,
+        max_pixels: int = MAX_PIXELS,
+    ) -> None:
+        """Load models.
+
+        `models` is a directory of bundles, or one bundle; those that come with the package when
+        absent. `threads` is how many threads onnxruntime uses for one image: all usable cores when
+        absent; 1 is best where several threads call at once. `default_model` makes the masks where
+        a call names none. Images with more than `max_pixels` are refused.
+
+        Raises `cutout.errors.BundleError` where a bundle cannot be loaded.
+        """
+        if not isinstance(models, Registry):
+            folder = SHIPPED_MODELS if models is None else Path(models)
+            loaded: list[Predictor] = load_bundles(folder, threads or usable_cores())
+            models = Registry(loaded, default_model)
+        self._models = models
+        self._max_pixels = max_pixels
+
+    @property
+    def models(self) -> list[str]:
+        """Names of the loaded models."""
+        return self._models.names
+
+    @overload
+    def cut_out(
+        self,
+        image: FileLike,
+        *,
+        background_image: AnyImage | None = None,
+        **options: Unpack[CutoutKeywords],
+    ) -> bytes: ...
+
+    @overload
+    def cut_out(
+        self,
+        image: Array,
+        *,
+        background_image: AnyImage | None = None,
+        **options: Unpack[CutoutKeywords],
+    ) -> Array: ...
+
+    @overload
+    def cut_out(
+        self,
+        image: "PilImage",
+        *,
+        background_image: AnyImage | None = None,
+        **options: Unpack[CutoutKeywords],
+    ) -> "PilImage": ...
+
+    def cut_out(
+        self,
+        image: AnyImage,
+        *,
+        background_image: AnyImage | None = None,
+        **options: Unpack[CutoutKeywords],
+    ) -> Any:
+        """Remove the background of an image.
+
+        The keywords are the options of `POST /cutout` (docs/reference/options.md), and
+        `background_image`, an image of any kind to put behind the subject. An array comes back as
+        RGBA (H, W, 4) uint8 with straight alpha.
+        """
+        chosen = checked(CutoutOptions, options)
+        behind = None if background_image is None else self._source(background_image)
+
+        def run(source: Source[Any]) -> Any:
+            return remover.cut_out(source, chosen, self._models, Clock(), behind).content
+
+        return self._in_kind(image, run)
+
+    @overload
+    def mask(self, image: FileLike, **options: Unpack[MaskKeywords]) -> bytes: ...
+
+    @overload
+    def mask(self, image: Array, **options: Unpack[MaskKeywords]) -> Array: ...
+
+    @overload
+    def mask(self, image: "PilImage", **options: Unpack[MaskKeywords]) -> "PilImage": ...
+
+    def mask(self, image: AnyImage, **options: Unpack[MaskKeywords]) -> Any:
+        """Make the alpha of an image: 0 background, 255 foreground, as large as the image.
+
+        A grey PNG, an array (H, W) uint8 or a PIL image of mode L. The keywords are the options of
+        `POST /mask`.
+        """
+        chosen = checked(MaskOptions, options)
+        return self._in_kind(image, lambda source: remover.mask(source, chosen, self._models, Clock()).content)
+
+    def score(self, image: AnyImage, *, model: str | None = None, subject: bool = False) -> Score:
+        """Tell how likely an image shows foreground: `.probability`, 0 to 1.
+
+        With `subject`, `.subject` has what a mask says of it: found, coverage, bounding box.
+        """
+        options = PredictOptions(model=model, subject=subject)
+        return remover.score(self._source(image), options, self._models, Clock())
+
+    def _source(self, image: AnyImage) -> Source[Any]:
+        if isinstance(image, str | os.PathLike):
+            image = Path(image).read_bytes()
+        if isinstance(image, bytes | bytearray | memoryview):
+            return Upload.read(bytes(image), self._max_pixels)
+        if isinstance(image, np.ndarray):
+            return ArraySource.of(image, self._max_pixels)
+        if _is_pil(image):
+            return ArraySource.of(_from_pil(image), self._max_pixels)
+        raise InvalidOption(
+            f"an image of type {type(image).__name__}; expected bytes, a path, a numpy array or a PIL image"
+        )
+
+    def _in_kind(self, image: AnyImage, run: Run) -> Any:
+        content = run(self._source(image))
+        if isinstance(content, np.ndarray):
+            return _to_pil(content) if _is_pil(image) else content
+        return content.data
+
+
+@overload
+def remove(
+    image: FileLike,
+    *,
+    only_mask: bool = False,
+    background_image: AnyImage | None = None,
+    **options: Unpack[CutoutKeywords],
+) -> bytes: ...
+
+
+@overload
+def remove(
+    image: Array,
+    *,
+    only_mask: bool = False,
+    background_image: AnyImage | None = None,
+    **options: Unpack[CutoutKeywords],
+) -> Array: ...
+
+
+@overload
+def remove(
+    image: "PilImage",
+    *,
+    only_mask: bool = False,
+    background_image: AnyImage | None = None,
+    **options: Unpack[CutoutKeywords],
+) -> "PilImage": ...
+
+
+def remove(
+    image: Any,
+    *,
+    only_mask: bool = False,
+    background_image: Any = None,
+    **options: Unpack[CutoutKeywords],
+) -> Any:
+    """Remove the background of an image.
+
+    Bytes or a path in, a PNG as bytes out; a numpy array (H, W, 3 or 4) uint8 in, an RGBA array
+    out; a PIL image in, a PIL image out. With `only_mask`, the alpha alone. Every option of
+    `POST /cutout` is a keyword: `remove(data, background="white", crop=True, margin="5%")`.
+
+    The first call loads the models that come with the package. For others, `Remover(models=…)`.
+    Raises `cutout.errors.ClientError` where the image cannot be read or an option cannot be used.
+    """
+    if not only_mask:
+        return shared().cut_out(image, background_image=background_image, **options)
+    if background_image is not None:
+        raise InvalidOption("background_image: a mask has no background; leave out only_mask")
+    return shared().mask(image, **options)  # type: ignore[call-overload] # others are refused
+
+
+@functools.cache
+def shared() -> Remover:
+    """Make the remover that `remove` uses, once."""
+    return Remover()
+
+
+def checked(kind: type[Options], keywords: Mapping[str, object]) -> Options:
+    """Parse keywords as options of that kind. Raises InvalidOption."""
+    try:
+        return kind.model_validate(dict(keywords))
+    except ValidationError as error:
+        raise InvalidOption(explain_all(error)) from None
+
+
+def _is_pil(image: object) -> bool:
+    return any(base.__module__.partition(".")[0] == "PIL" for base in type(image).__mro__)
+
+
+def _from_pil(image: "PilImage") -> Array:
+    """Turn a PIL image upright, and make it an array (H, W, 3 or 4) uint8."""
+    from PIL import ImageOps
+
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I;16"):
+        grey = (np.asarray(upright, np.uint32) * 255 + 32767) // 65535
+        return np.repeat(grey.astype(np.uint8)[:, :, np.newaxis], 3, axis=2)
+    return np.asarray(upright.convert("RGBA" if upright.has_transparency_data else "RGB"), np.uint8)
+
+
+def _to_pil(pixels: Array) -> "PilImage":
+    from PIL import Image
+
+    return Image.fromarray(pixels)

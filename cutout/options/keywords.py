@@ -1,0 +1,30 @@
+"""The options as keywords of Python functions, for type checkers; values as in `fields`."""
+
+from typing import Literal, TypedDict
+
+from cutout.options.colors import Color
+from cutout.options.fields import Channels, Format
+from cutout.options.lengths import Margins, Position, Region
+
+
+class MaskKeywords(TypedDict, total=False):
+    """The options of a mask."""
+
+    model: str | None
+    refine: bool
+    threshold: float | None
+    size: int | None
+    roi: Region | str | None
+
+
+class CutoutKeywords(MaskKeywords, total=False):
+    """The options of a cut-out."""
+
+    format: Format | Literal["png", "webp", "jpeg", "jpg", "zip", "auto"]
+    channels: Channels | Literal["rgba", "alpha"]
+    background: Color | str | None
+    megapixels: float | None
+    crop: bool
+    margin: Margins | str
+    scale: float | None
+    position: Position | str | None
