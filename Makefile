@@ -40,7 +40,7 @@ test: lint $(VENV)/.sdk $(NODE_MODULES) ## install everything; lint, types, impo
 
 .PHONY: fuzz
 fuzz: $(VENV)/.dev ## mutated pictures through the decoders for a minute (ARGS="--seconds 600 --seed 7")
-	$(BIN)/python -m tests.fuzz $(ARGS)
+	$(BIN)/python -m tests.support.fuzz $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/.dev ## ruff, mypy and the import contracts

@@ -7,7 +7,7 @@ from starlette.testclient import TestClient
 
 from app.main import create_app
 from app.settings import Settings
-from tests.stand_ins import bright_predictors
+from tests.support.stand_ins import bright_predictors
 
 
 @pytest.fixture

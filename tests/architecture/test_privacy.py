@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.architecture.test_repository import ROOT
+from tests.support.paths import ROOT
 
 # The import of a predictor as the server does it, then any session: telemetry starts with the first.
 RUN = """

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
+
 REQUIREMENTS = sorted((ROOT / "requirements").glob("*.txt"))
 
 # The hosts that pinning tools and lock files like to write down, and the options that name an index.

@@ -8,8 +8,8 @@ from fastapi import FastAPI
 from selenium import webdriver
 
 from app.settings import Settings
-from tests.browser.chromium import CHROMIUM, DRIVER, Page, chromium
-from tests.live import live
+from tests.support.chromium import CHROMIUM, DRIVER, Page, chromium
+from tests.support.live import live
 
 
 @pytest.fixture(scope="session")

@@ -15,9 +15,9 @@ from fastapi import FastAPI
 from selenium.webdriver.common.keys import Keys
 
 from app.settings import Settings
-from tests.browser.chromium import Page
-from tests.live import live
-from tests.pictures import decoded, disc, encoded
+from tests.support.chromium import Page
+from tests.support.images import decoded, disc, encoded
+from tests.support.live import live
 
 PASTE_OR_DROP = """
 const [kind, name, base64] = arguments;

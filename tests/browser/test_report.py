@@ -8,9 +8,9 @@ from selenium import webdriver
 
 from model_export.report.subject import load_subject
 from model_export.report.write import write_comparison, write_report
-from tests.browser.chromium import Page
-from tests.bundles import write_bundles
-from tests.model_export.conftest import draw_pair, write_pair
+from tests.support.bundles import write_bundles
+from tests.support.chromium import Page
+from tests.support.pairs import draw_pair, write_pair
 
 LIGHT, DARK = "rgb(250, 250, 248)", "rgb(16, 17, 18)"
 BROKEN = "return [...document.images].filter((image) => !image.complete || !image.naturalWidth).length"

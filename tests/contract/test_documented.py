@@ -1,15 +1,15 @@
 """docs/migrating.md has a row for every field and every code of both APIs."""
 
 import re
-from pathlib import Path
 
 from pydantic import BaseModel
 
 from app.api.compat.rembg import RembgForm, RembgUrl
 from app.api.compat.removebg.routes import CONTRACT, REFUSALS, TITLES
 from app.api.compat.removebg.schemas import RemoveBgMultipart
+from tests.support.paths import ROOT
 
-TEXT = (Path(__file__).parents[2] / "docs" / "migrating.md").read_text()
+TEXT = (ROOT / "docs" / "migrating.md").read_text()
 
 
 def rows(name: str) -> set[str]:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from tests.pictures import alike, disc, encoded
+from tests.support.images import alike, disc, encoded
 
 DISC = encoded(disc(900, 600))
 

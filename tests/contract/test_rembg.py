@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from tests.api.test_problems import huge_png
-from tests.contract.conftest import every_place_taken, fetching
-from tests.internet import PRIVATE, Names, fetcher, redirect, response, serving
-from tests.pictures import alike, decoded, disc, encoded
+from tests.support.broken import huge_png
+from tests.support.calls import every_place_taken, fetching
+from tests.support.images import alike, decoded, disc, encoded
+from tests.support.internet import PRIVATE, Names, fetcher, redirect, response, serving
 
 DISC = encoded(disc(96, 64))
 INSIDE, OUTSIDE = (32, 48), (2, 2)

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from starlette.testclient import TestClient
 
 from app.api.compat.removebg.routes import SOURCES, native_options
-from tests.api.test_problems import huge_png
-from tests.contract.conftest import every_place_taken, fetching
-from tests.internet import PRIVATE, Names, fetcher, redirect, response, serving
-from tests.pictures import decoded, disc, encoded
+from tests.support.broken import huge_png
+from tests.support.calls import every_place_taken, fetching
+from tests.support.images import decoded, disc, encoded
+from tests.support.internet import PRIVATE, Names, fetcher, redirect, response, serving
 
 PATH = "/v1.0/removebg"
 

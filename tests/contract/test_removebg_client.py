@@ -8,9 +8,9 @@ import pytest
 import requests
 from removebg import RemoveBg, removebg  # type: ignore[import-untyped]
 
-from tests.contract.conftest import SETTINGS
-from tests.live import live
-from tests.pictures import decoded, disc, encoded
+from tests.support.calls import SETTINGS
+from tests.support.images import decoded, disc, encoded
+from tests.support.live import live
 
 PICTURE = encoded(disc(1000, 640), ".jpg")
 

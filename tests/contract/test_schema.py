@@ -11,9 +11,9 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 
 from app.main import create_app
 from app.settings import Settings
-from tests import broken
-from tests.live import live
-from tests.stand_ins import bright_predictors
+from tests.support import broken
+from tests.support.live import live
+from tests.support.stand_ins import bright_predictors
 
 SETTINGS = Settings(threads=1, max_pixels=1_000_000)
 PICTURES = [*broken.good().values(), *broken.liars().values(), b""]

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from app.settings import Settings
-from tests.deploy.rendered import ROOT
+from tests.support.paths import ROOT
 
 COMPOSE = ROOT / "deploy" / "compose"
 PROXY = (COMPOSE / "haproxy.cfg").read_text()

@@ -9,7 +9,7 @@ import yaml
 
 from app.main import threads
 from app.settings import Settings
-from tests.deploy.rendered import COMPONENTS, KUBERNETES, TARGETS, Manifest, of_kind, rendered, settings
+from tests.support.rendered import COMPONENTS, KUBERNETES, TARGETS, Manifest, of_kind, rendered, settings
 
 VERSION = "1.37"
 OPERATOR = "monitoring.coreos.com/v1"

@@ -17,11 +17,12 @@ import yaml
 from app.main import create_app
 from app.metrics import Metrics
 from app.settings import Settings
-from tests.bundles import write_bundles
-from tests.deploy.rendered import KUBERNETES, ROOT
-from tests.pictures import disc, encoded
-from tests.server.test_process import PATIENCE, Service, eventually
-from tests.stand_ins import bright_predictors
+from tests.support.bundles import write_bundles
+from tests.support.images import disc, encoded
+from tests.support.paths import ROOT
+from tests.support.rendered import KUBERNETES
+from tests.support.service import PATIENCE, Service, eventually
+from tests.support.stand_ins import bright_predictors
 
 MONITORING = ROOT / "deploy" / "monitoring"
 ALERTS, RULE, DASHBOARD = (MONITORING / name for name in ("alerts.yml", "prometheus-rule.yaml", "dashboard.json"))

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from app.settings import Settings
-from tests.deploy.rendered import ROOT
+from tests.support.paths import ROOT
 
 CONFIG = yaml.safe_load((ROOT / "deploy" / "ray" / "serve.yaml").read_text())
 (APPLICATION,) = CONFIG["applications"]

@@ -15,7 +15,7 @@ from app.settings import Settings
 from cutout.cli.main import cli
 from cutout.cli.serve import command
 from docs.tables import ROOT, documents
-from tests.live import live
+from tests.support.live import live
 
 FENCE = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 PHOTOGRAPHS = ROOT / "tests" / "data" / "photographs"

@@ -6,9 +6,10 @@ import pytest
 
 from cutout.inference.manifest import TrainingRecord, find_bundles, read_manifest
 from model_export.bundle.card import CARD, card
-from tests.bundles import write_bundle
+from tests.support.bundles import write_bundle
+from tests.support.paths import ROOT
 
-SHIPPED = find_bundles(Path(__file__).parents[2] / "models")
+SHIPPED = find_bundles(ROOT / "models")
 
 
 @pytest.mark.parametrize("bundle", SHIPPED, ids=lambda path: path.name)

@@ -14,7 +14,7 @@ from model_export.__main__ import cli
 from model_export.data.check import is_inverted
 from model_export.data.dataset import split_of_key
 from model_export.data.duplicates import fingerprint_of
-from tests.model_export.conftest import draw_pair, write_pair
+from tests.support.pairs import draw_pair, write_pair
 
 
 def stem_on(side: str, start: int = 0) -> str:

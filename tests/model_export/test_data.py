@@ -19,7 +19,7 @@ from model_export.data.dataset import (
     select_some,
     split_of,
 )
-from tests.model_export.conftest import draw_pair, write_pair
+from tests.support.pairs import draw_pair, write_pair
 
 
 @pytest.fixture

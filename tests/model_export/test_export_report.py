@@ -7,7 +7,7 @@ import pytest
 from cutout.inference.manifest import Manifest, read_manifest
 from model_export.bundle.export import Exported
 from model_export.report.export import as_json, as_text
-from tests.bundles import write_bundle
+from tests.support.bundles import write_bundle
 
 
 def measured(manifest: Manifest, precision: str, max_f: float) -> Manifest:

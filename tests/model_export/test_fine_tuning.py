@@ -17,8 +17,8 @@ from cutout.system.interrupts import signals_interrupt
 from model_export.config import load_config, read_run_config
 from model_export.training.callbacks import Checkpoint
 from model_export.training.start import find_origin
-from tests.model_export.conftest import draw_pair, write_pair
-from tests.model_export.test_road import SMALL, history, run, settings
+from tests.support.pairs import draw_pair, write_pair
+from tests.support.training import SMALL, history, run, settings
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),

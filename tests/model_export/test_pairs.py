@@ -15,7 +15,7 @@ from cutout.imaging.preprocess import resize
 from model_export.data.dataset import Pair, find_pairs, fingerprint, load_image, load_pair
 from model_export.data.files import load_mask
 from model_export.data.pairs import scan
-from tests.model_export.conftest import draw_pair
+from tests.support.pairs import draw_pair
 
 PICTURE, MASK = draw_pair(0)
 HEIGHT, WIDTH = MASK.shape

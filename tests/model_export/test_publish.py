@@ -7,7 +7,7 @@ import pytest
 from cutout.errors import OutputRefused
 from cutout.inference.manifest import read_manifest
 from model_export.bundle.publish import publish, refuse_overwriting
-from tests.bundles import write_bundle
+from tests.support.bundles import write_bundle
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from model_export.__main__ import cli
 from model_export.config import load_config
 from model_export.data.dataset import Pair, find_pairs
 from model_export.report.write import common_pairs, write_progress, write_run_report
-from tests.bundles import write_bundle, write_bundles
+from tests.support.bundles import write_bundle, write_bundles
 
 VOID = {"meta", "link", "img", "br", "path", "use"}
 

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.model_export.test_road import SMALL, history, run, settings
+from tests.support.training import SMALL, history, run, settings
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),

@@ -8,53 +8,21 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from typer.testing import CliRunner
 
 from cutout.errors import BundleError, DataError
 from cutout.inference.golden import check_golden
 from cutout.inference.manifest import Manifest, read_manifest
 from cutout.inference.onnx_predictor import load_predictor
 from cutout.inference.predictor import Predictor
-from model_export.__main__ import cli
 from model_export.bundle.card import CARD, card
-from tests.model_export.conftest import draw_pair
+from tests.support.pairs import draw_pair
+from tests.support.training import SMALL, history, run, settings
 
 # TensorFlow and tf2onnx warn about themselves; there is nothing to mend here.
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),
 ]
-
-SMALL = {
-    "classifier": [
-        "training.epochs=1",
-        "training.batch_size=16",
-        "training.decay_epochs=0",
-        "data.parts_per_picture=4",
-    ],
-    "segmenter": [
-        "preprocess.size=64",
-        "network.widths=[8, 8, 8, 8, 8, 8]",
-        "network.blocks=[0, 1, 0, 0, 0, 0]",
-        "network.decoder=[8, 8, 8, 8, 8]",
-        "training.sizes=[{from_epoch=0, size=64, batch_size=4}, {from_epoch=1, size=128, batch_size=4}]",
-        "training.epochs=2",
-        "training.decay_epochs=0",
-        "training.samples_per_epoch=8",
-        "data.source_size=64",
-    ],
-}
-
-
-def run(*arguments: object) -> str:
-    """Standard output of a command that must succeed."""
-    result = CliRunner().invoke(cli, [str(argument) for argument in arguments], catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    return result.stdout
-
-
-def settings(*values: str) -> list[str]:
-    return [part for value in values for part in ("--set", value)]
 
 
 @pytest.fixture(scope="module", params=["classifier", "segmenter"])
@@ -200,11 +168,6 @@ def test_disagreement_with_keras_is_refused(trained: Path, tmp_path: Path) -> No
     x = np.random.default_rng(0).random((3, *config.preprocess.tensor_shape), np.float32)
     with pytest.raises(BundleError, match="Keras and onnxruntime differ"):
         parity(network, tmp_path / "model.onnx", x)
-
-
-def history(out: Path) -> list[dict[str, float]]:
-    lines = (out / "history.jsonl").read_text().splitlines()
-    return [{key: value for key, value in json.loads(line).items() if key != "seconds"} for line in lines]
 
 
 def test_a_resumed_run_goes_on_as_if_it_had_not_stopped(pictures: Path, tmp_path: Path) -> None:

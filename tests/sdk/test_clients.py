@@ -13,10 +13,10 @@ import httpx2
 import pytest
 
 from app.settings import Settings
-from tests.live import live
-from tests.pictures import decoded, disc, encoded
+from tests.support.images import decoded, disc, encoded
+from tests.support.live import live
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "docs" / "clients.md").read_text()
 ADDRESS = "http://127.0.0.1:8000"
 GENERATOR = ROOT / ".venv" / "sdk" / "bin" / "openapi-python-client"

@@ -1,0 +1,257 @@
+"""Uploads in, answers out: the whole app with a predictor for which bright is foreground."""
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.testclient import TestClient
+
+from app.main import create_app
+from app.settings import Settings
+from cutout.imaging.box import Size
+from cutout.imaging.preprocess import Alpha, Image
+from cutout.inference.predictor import Prepared
+from cutout.results import Subject
+from tests.support.images import decoded, disc, encoded
+from tests.support.stand_ins import BrightPredictor
+
+
+def test_predict_says_how_bright_a_picture_is(client: TestClient) -> None:
+    white = encoded(np.full((20, 30, 3), 255, np.uint8))
+    answer = client.post("/predict", files={"file": white}).json()
+    assert answer["label"] == "foreground"
+    assert answer["probability"] == 1.0
+    assert answer["image"] == {"width": 30, "height": 20}
+    assert answer["model"]["name"] == "classifier"
+
+
+def test_predict_tells_of_the_subject_when_asked(client: TestClient) -> None:
+    answer = client.post("/predict", files={"file": encoded(disc(96, 64))}, data={"subject": "true"}).json()
+    subject = answer["subject"]
+    assert subject["found"] is True
+    assert abs(subject["coverage"] - np.pi * 16**2 / (96 * 64)) < 0.03
+    assert abs(subject["box"]["left"] - 32) <= 3
+    assert abs(subject["box"]["width"] - 32) <= 6
+
+
+def test_mask_is_as_large_as_the_upload_and_white_where_it_is_bright(client: TestClient) -> None:
+    answer = client.post("/mask", files={"file": encoded(disc(96, 64))})
+    assert answer.headers["content-type"] == "image/png"
+    mask = decoded(answer.content)
+    assert mask.shape == (64, 96)
+    assert mask[32, 48] == 255
+    assert mask[2, 2] == 0
+
+
+def test_cutout_keeps_the_bright_and_leaves_nothing_of_the_rest(client: TestClient) -> None:
+    image = disc()
+    image[image[:, :, 1] == 0] = (200, 0, 0)  # red: dark to the predictor
+    answer = client.post("/cutout", files={"file": encoded(image)})
+    cutout = decoded(answer.content)
+    assert cutout.shape == (64, 96, 4)
+    assert cutout[32, 48].tolist() == [255, 255, 255, 255]
+    assert not cutout[cutout[:, :, 3] == 0].any()
+    assert answer.headers["x-subject-found"] == "true"
+
+
+def test_a_picture_without_a_subject_says_so(client: TestClient) -> None:
+    answer = client.post("/cutout", files={"file": encoded(np.zeros((40, 40, 3), np.uint8))})
+    assert answer.headers["x-subject-found"] == "false"
+    assert "x-bounding-box" not in answer.headers
+    assert not decoded(answer.content)[:, :, 3].any()
+
+
+def test_a_crop_says_which_part_of_the_upload_it_shows(client: TestClient) -> None:
+    upload = {"file": encoded(disc(96, 64))}
+    whole = client.post("/cutout", files=upload)
+    assert "x-crop-box" not in whole.headers
+    bare = client.post("/cutout", files=upload, data={"crop": "true"})
+    assert bare.headers["x-crop-box"] == bare.headers["x-bounding-box"] == whole.headers["x-bounding-box"]
+    cropped = client.post("/cutout", files=upload, data={"crop": "true", "margin": "20px 0 0 6px"})
+    left, top, width, height = map(int, cropped.headers["x-crop-box"].split(","))
+    assert decoded(cropped.content).shape == (height, width, 4)
+    assert top < 0 < left
+    shown = decoded(whole.content)[: top + height, left : left + width]
+    assert np.array_equal(decoded(cropped.content)[-top:], shown)
+    small = client.post("/cutout", files=upload, data={"crop": "true", "margin": "20px 0 0 6px", "size": "20"})
+    assert small.headers["x-crop-box"] == cropped.headers["x-crop-box"]
+    few = client.post("/cutout", files=upload, data={"crop": "true", "megapixels": "0.0016"})
+    assert np.abs(np.subtract(list(map(int, few.headers["x-crop-box"].split(","))), (32, 16, 33, 33))).max() <= 6
+
+
+def test_options_change_the_answer_as_they_say(client: TestClient) -> None:
+    upload = {"file": encoded(disc(96, 64))}
+    red = decoded(client.post("/cutout", files=upload, data={"background": "#f00"}).content)
+    assert red.shape == (64, 96, 3)
+    assert red[2, 2].tolist() == [255, 0, 0]
+    cropped = decoded(client.post("/cutout", files=upload, data={"crop": "true"}).content)
+    assert abs(cropped.shape[0] - 32) <= 6
+    small = decoded(client.post("/cutout", files=upload, data={"size": "48"}).content)
+    assert small.shape == (32, 48, 4)
+    hard = decoded(client.post("/mask", files=upload, data={"threshold": "0.5"}).content)
+    assert set(np.unique(hard)) == {0, 255}
+    jpeg = client.post("/cutout", files=upload, data={"format": "jpeg"})
+    assert jpeg.headers["content-type"] == "image/jpeg"
+    assert decoded(jpeg.content)[2, 2].min() > 240
+
+
+def test_a_bad_background_picture_is_told_from_a_bad_picture(client: TestClient) -> None:
+    answer = client.post("/cutout", files={"file": encoded(disc()), "background_image": b"no picture"})
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_format")
+    assert answer.json()["detail"].startswith("background image: not a JPEG")
+
+
+def test_a_background_picture_shows_where_the_mask_is_empty(client: TestClient) -> None:
+    behind = encoded(np.full((10, 10, 3), (0, 0, 250), np.uint8))
+    answer = client.post("/cutout", files={"file": encoded(disc()), "background_image": behind})
+    assert decoded(answer.content)[2, 2].tolist() == [0, 0, 250]
+
+
+@pytest.mark.parametrize(("color", "seen"), [({}, [255, 255, 255]), ({"background": "#0f08"}, [0, 255, 0])])
+def test_what_a_background_picture_hides_stays_hidden(
+    client: TestClient, color: dict[str, str], seen: list[int]
+) -> None:
+    behind = np.full((10, 10, 4), (250, 0, 250, 255), np.uint8)
+    behind[:, 5:, 3] = 0
+    files = {"file": encoded(disc()), "background_image": encoded(behind)}
+    answer = decoded(client.post("/cutout", files=files, data=color).content)
+    assert answer[2, 2].tolist() == [250, 0, 250]
+    assert answer[2, -3].tolist() == seen
+
+
+def test_the_upload_s_own_transparency_is_respected(client: TestClient) -> None:
+    image = np.dstack([disc(), np.full((64, 96), 255, np.uint8)])
+    image[:, :48, 3] = 0
+    answer = client.post("/cutout", files={"file": encoded(image)})
+    cutout = decoded(answer.content)
+    assert not cutout[:, :48].any()
+    assert cutout[32, 56, 3] == 255
+    left, *_ = (int(number) for number in answer.headers["x-bounding-box"].split(","))
+    assert left == 48
+    cropped = client.post("/cutout", files={"file": encoded(image)}, data={"crop": "true"})
+    assert cropped.headers["x-bounding-box"] == cropped.headers["x-crop-box"] == answer.headers["x-bounding-box"]
+    image[..., 3] = 0
+    assert client.post("/cutout", files={"file": encoded(image)}).headers["x-subject-found"] == "false"
+
+
+def test_a_jpeg_is_decoded_no_larger_than_the_answer_needs(client: TestClient) -> None:
+    """What is said of the picture stays that of the upload, whatever the size it was decoded at."""
+    upload = {"file": encoded(disc(960, 640), ".jpg")}
+    answer = client.post("/predict", files=upload, data={"subject": "true"}).json()
+    assert answer["image"] == {"width": 960, "height": 640}
+    assert abs(answer["subject"]["box"]["left"] - 320) <= 30
+    assert abs(answer["subject"]["box"]["width"] - 320) <= 60
+    mask = client.post("/mask", files=upload, data={"refine": "false"})
+    assert decoded(mask.content).shape == (640, 960)
+    small = client.post("/cutout", files=upload, data={"size": "96"})
+    assert decoded(small.content).shape == (64, 96, 4)
+    for headers in (mask.headers, small.headers):
+        box = [int(number) for number in headers["x-bounding-box"].split(",")]
+        np.testing.assert_allclose(box, [320, 160, 320, 320], atol=60)
+
+
+@pytest.mark.parametrize("size", [1, 7, 48, 500])
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_the_answer_s_size_does_not_depend_on_the_format(client: TestClient, suffix: str, size: int) -> None:
+    upload = {"file": encoded(disc(301, 203), suffix)}
+    ratio = min(1, size / 301)
+    expected = (max(1, round(203 * ratio)), max(1, round(301 * ratio)))
+    for path, extra in (
+        ("/mask", {}),
+        ("/mask", {"refine": "false"}),
+        ("/cutout", {}),
+        ("/mask", {"roi": "0 0 50% 90%"}),
+    ):
+        answer = client.post(path, files=upload, data={"size": str(size), **extra})
+        assert decoded(answer.content).shape[:2] == expected
+
+
+class Finer(BrightPredictor):
+    """Its masks need more of a JPEG than scores do."""
+
+    def mask_size(self, size: Size) -> Size:
+        return size
+
+
+def test_a_probability_does_not_depend_on_what_else_is_asked_for() -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (400, 600, 3), np.uint8)
+    predictors = [BrightPredictor("classifier", "classify"), Finer("segmenter")]
+    with TestClient(create_app(Settings(), lambda _: predictors)) as client:
+        alone, subject = (
+            client.post("/predict", files={"file": encoded(noise, ".jpg")}, data=asked).json()["probability"]
+            for asked in ({}, {"subject": "true"})
+        )
+    assert alone == subject
+
+
+class Watching(BrightPredictor):
+    """Remembers the sizes of the pictures it was run on."""
+
+    def __init__(self) -> None:
+        super().__init__("segmenter")
+        self.seen: list[tuple[int, ...]] = []
+
+    def prepare(self, image: Image) -> Prepared:
+        self.seen.append(image.shape[:2])
+        return super().prepare(image)
+
+    def probability(self, image: Image, alpha: Alpha | None = None) -> float:
+        if alpha is None:
+            self.seen.append(image.shape[:2])
+        return super().probability(image, alpha)
+
+
+@pytest.mark.parametrize(
+    ("path", "asked", "size"),
+    [
+        ("/predict", {}, (80, 120)),
+        ("/predict", {"model": "segmenter", "subject": "true"}, (80, 120)),
+        ("/mask", {"refine": "false"}, (80, 120)),
+        ("/mask", {"size": "96"}, (64, 96)),
+        ("/mask", {}, (640, 960)),
+        ("/cutout", {"size": "480"}, (320, 480)),
+        ("/cutout", {"size": "480", "crop": "true"}, (640, 960)),
+    ],
+)
+def test_one_run_on_no_more_pixels_than_the_answer_needs(
+    path: str, asked: dict[str, str], size: tuple[int, int]
+) -> None:
+    predictor = Watching()
+    with TestClient(create_app(Settings(), lambda _: [predictor])) as client:
+        assert client.post(path, files={"file": encoded(disc(960, 640), ".jpg")}, data=asked).status_code == 200
+    assert predictor.seen == [size]
+
+
+@pytest.mark.parametrize("path", ["/mask", "/cutout"])
+def test_a_hard_mask_is_hard_at_any_size(client: TestClient, path: str) -> None:
+    soft = np.asarray(cv2.GaussianBlur(disc(300, 200), (0, 0), 8), np.uint8)
+    for options in ({"size": "70"}, {"size": "70", "refine": "false"}, {}):
+        answer = client.post(path, files={"file": encoded(soft)}, data={"threshold": "0.5", **options})
+        pixels = decoded(answer.content)
+        alpha = pixels if path == "/mask" else pixels[:, :, 3]
+        assert set(np.unique(alpha)) == {0, 255}
+        assert path == "/mask" or not pixels[alpha == 0].any()
+
+
+def test_a_margin_makes_no_more_of_a_picture_than_one_may_have(client: TestClient) -> None:
+    needle = np.full((2000, 20, 3), 255, np.uint8)
+    answer = client.post("/cutout", files={"file": encoded(needle)}, data={"crop": "true", "margin": "500px"})
+    assert (answer.status_code, answer.json()["code"]) == (413, "picture_too_large")
+    assert "1020 x 3000" in answer.json()["detail"]
+
+
+def test_a_side_beyond_a_jpeg_s_is_refused(client: TestClient) -> None:
+    answer = client.post("/mask", files={"file": encoded(np.zeros((1, 65_536), np.uint8))})
+    assert (answer.status_code, answer.json()["code"]) == (413, "picture_too_large")
+
+
+@given(st.integers(1, 3000), st.integers(1, 3000), st.data())
+def test_a_box_lies_in_the_upload(width: int, height: int, data: st.DataObject) -> None:
+    across, down = (data.draw(st.integers(1, side)) for side in (width, height))
+    left, top = data.draw(st.integers(0, across - 1)), data.draw(st.integers(0, down - 1))
+    alpha = np.zeros((down, across), np.uint8)
+    alpha[top:, left:] = 255
+    box = Subject.of(alpha, Size(width, height)).box
+    assert box is not None
+    assert (box.left + box.width, box.top + box.height) == (width, height)

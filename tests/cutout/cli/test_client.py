@@ -1,0 +1,111 @@
+"""A server as an engine, where it is not at its best."""
+
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from pydantic import SecretStr
+
+from app.settings import Settings
+from cutout.cli.client import ServerEngine
+from cutout.errors import InvalidUrl, Overloaded, RateLimited, Unauthorized, UnknownModel, Unreachable
+from cutout.inference.manifest import Manifest
+from cutout.options import CutoutOptions
+from tests.support.images import disc, encoded
+from tests.support.live import live
+
+BUSY = b'{"title": "Too Many Requests", "status": 429, "code": "overloaded", "detail": "all 2 places are taken"}'
+EMPTY = b'{"models": [], "default_for_masks": "segmenter", "default_for_predict": "classifier"}'
+
+
+@contextmanager
+def answering(*answers: tuple[int, bytes]) -> Iterator[str]:
+    """A server that gives these answers, one after the other, closes each connection, and then repeats the last."""
+    left = list(answers)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, body = left.pop(0) if len(left) > 1 else left[0]
+            self.send_response(status)
+            self.send_header("Retry-After", "0")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def models(address: str) -> Sequence[Manifest]:
+    with closing(ServerEngine(address)) as engine:
+        return engine.models()
+
+
+def test_a_busy_server_is_asked_again() -> None:
+    with answering((429, BUSY), (503, BUSY), (200, EMPTY)) as address:
+        assert models(address) == []
+
+
+def test_a_server_that_stays_busy_is_given_up_and_a_closed_engine_waits_no_longer() -> None:
+    with answering((429, BUSY)) as address:
+        with pytest.raises(Overloaded, match="too busy"):
+            models(address)
+        with closing(ServerEngine(address)) as engine:
+            engine.stop()
+            with pytest.raises(Overloaded, match="places"):
+                engine.models()
+
+
+def test_a_limit_for_one_caller_has_its_own_name() -> None:
+    limited = BUSY.replace(b"overloaded", b"rate_limited")
+    with answering((429, limited)) as address, closing(ServerEngine(address)) as engine:
+        engine.stop()
+        with pytest.raises(RateLimited):
+            engine.models()
+
+
+def test_what_is_no_cutout_server_is_said_to_be_none() -> None:
+    with answering((404, b"<html>")) as address, pytest.raises(Unreachable, match="404"):
+        models(address)
+    with answering((200, EMPTY)) as address, pytest.raises(UnknownModel), closing(ServerEngine(address)) as engine:
+        engine.mask_model("mine")
+
+
+def test_a_server_that_is_not_there() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    with pytest.raises(Unreachable, match=f"^no answer from {address}: connection refused$"):
+        models(address)
+    unusable = (
+        "ftp://example.org",
+        "localhost:8000",
+        "",
+        "http://localhost:port",
+        "http://[::1",
+        "http://a/b c",
+        "http://a/ä",
+    )
+    for address in (*unusable, f"http://{'ä' * 70}"):
+        with pytest.raises(InvalidUrl):
+            ServerEngine(address)
+
+
+def test_keys_are_sent() -> None:
+    picture = encoded(disc())
+    with live(Settings(threads=1, api_keys=(SecretStr("schlüssel"),))) as (address, _):
+        with closing(ServerEngine(address, "schlüssel")) as engine:
+            assert engine.cut_out(picture, CutoutOptions()).media_type == "image/png"
+        with closing(ServerEngine(address, "wrong")) as engine, pytest.raises(Unauthorized, match="--api-key"):
+            engine.cut_out(picture, CutoutOptions())

@@ -1,0 +1,288 @@
+"""Decoding: upright, 8 bits, RGB and alpha whatever the file; encoding: lossless where it says so."""
+
+import io
+import struct
+import time
+import zlib
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+
+from cutout.errors import InvalidOption, UndecodablePicture
+from cutout.imaging.box import Size
+from cutout.imaging.decode import REDUCED, reduction
+from cutout.imaging.encode import encode_jpeg, encode_png, encode_webp
+from cutout.imaging.headers import Header
+from tests.support.broken import chunk
+from tests.support.images import decoded, raster
+
+WIDTH, HEIGHT = 48, 32
+ANY = 10**8
+
+
+def quarters(channels: int = 3) -> NDArray[np.uint8]:
+    """Red, blue / green, white; with a fourth channel, the left half is transparent to a third."""
+    pixels = np.full((HEIGHT, WIDTH, channels), 255, np.uint8)
+    pixels[:16, :24, :3] = 255, 0, 0
+    pixels[:16, 24:, :3] = 0, 0, 255
+    pixels[16:, :24, :3] = 0, 255, 0
+    if channels == 4:
+        pixels[:, :24, 3] = 170
+    return pixels
+
+
+def turned(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """What a viewer shows of pixels stored with an EXIF orientation (the standard's own words for 1 to 8)."""
+    views = {
+        1: pixels,
+        2: pixels[:, ::-1],
+        3: pixels[::-1, ::-1],
+        4: pixels[::-1],
+        5: pixels.swapaxes(0, 1),
+        6: np.rot90(pixels, -1),
+        7: pixels[::-1, ::-1].swapaxes(0, 1),
+        8: np.rot90(pixels, 1),
+    }
+    return views[orientation]
+
+
+def file(pixels: NDArray[np.uint8], form: str, mode: str | None = None, **options: object) -> bytes:
+    data = io.BytesIO()
+    image = Pillow.fromarray(pixels)
+    (image if mode is None else image.convert(mode)).save(data, form, **options)
+    return data.getvalue()
+
+
+def oriented(form: str, orientation: int, channels: int) -> bytes:
+    if form == "TIFF":
+        return file(quarters(channels), form, tiffinfo={274: orientation})
+    exif = Pillow.Exif()
+    exif[274] = orientation
+    if form == "WEBP":
+        return file(quarters(channels), form, exif=exif, lossless=True, exact=True)
+    return file(quarters(channels), form, exif=exif, quality=95)
+
+
+def is_near(left: NDArray[np.uint8], right: NDArray[np.uint8], tolerance: int) -> bool:
+    return left.shape == right.shape and bool(np.abs(left.astype(int) - right).max() <= tolerance)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize(
+    ("form", "channels"),
+    [("JPEG", 3), ("PNG", 3), ("PNG", 4), ("WEBP", 3), ("WEBP", 4), ("TIFF", 3), ("TIFF", 4), ("AVIF", 3), ("AVIF", 4)],
+)
+def test_every_picture_is_upright_once(form: str, channels: int, orientation: int) -> None:
+    picture = raster(oriented(form, orientation, channels), ANY)
+    shown = turned(quarters(channels), orientation)
+    assert picture.upload == (shown.shape[1], shown.shape[0])
+    middle = (slice(4, None, 8), slice(4, None, 8))  # away from where JPEG and AVIF smear
+    assert is_near(picture.image[middle], shown[middle][..., :3], 12)
+    if channels == 4:
+        assert picture.alpha is not None
+        assert is_near(picture.alpha[middle], shown[middle][..., 3], 3)
+
+
+@pytest.mark.parametrize(
+    ("form", "mode"),
+    [(form, mode) for form in ("PNG", "TIFF", "JPEG", "GIF", "BMP", "WEBP") for mode in ("L", "1")]
+    + [(form, "P") for form in ("PNG", "TIFF", "GIF", "BMP", "WEBP")]
+    + [(form, "CMYK") for form in ("TIFF", "JPEG", "WEBP")],
+)
+def test_color_models_come_out_as_pillow_reads_them(form: str, mode: str) -> None:
+    data = file(quarters(), form, mode)
+    picture = raster(data, ANY)
+    assert picture.alpha is None
+    assert is_near(picture.image, np.asarray(Pillow.open(io.BytesIO(data)).convert("RGB")), 2)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_sixteen_bits_of_gray_are_scaled(suffix: str) -> None:
+    ramp = np.arange(HEIGHT * WIDTH, dtype=np.uint16).reshape(HEIGHT, WIDTH) * 40
+    picture = raster(cv2.imencode(suffix, ramp)[1].tobytes(), ANY)
+    assert is_near(picture.image, np.dstack([ramp // 257] * 3).astype(np.uint8), 1)
+
+
+@pytest.mark.parametrize(("form", "mode"), [("PNG", "LA"), ("PNG", "P"), ("GIF", "RGBA"), ("WEBP", "RGBA")])
+def test_transparency_is_kept(form: str, mode: str) -> None:
+    pixels = quarters(4)
+    pixels[:, :24, 3] = 0
+    data = io.BytesIO()
+    image = Pillow.fromarray(pixels)
+    (image.quantize(16) if mode == "P" else image.convert(mode)).save(data, form)
+    alpha = raster(data.getvalue(), ANY).alpha
+    assert alpha is not None
+    np.testing.assert_array_equal(alpha, pixels[..., 3])
+
+
+def tiff(pixels: NDArray[Any], extra: int) -> bytes:
+    """Uncompressed; the last channel is, by its tag, alpha: 1 where colours are multiplied by it, else 2."""
+    (height, width, channels), bits = pixels.shape, 8 * pixels.itemsize
+    body = pixels.astype(pixels.dtype.newbyteorder("<")).tobytes() + struct.pack(f"<{channels}H", *[bits] * channels)
+    depths = 8 + pixels.nbytes if channels > 2 else bits | bits << 16  # where they are, or themselves where they fit in
+    tags = [(256, 4, 1, width), (257, 4, 1, height), (258, 3, channels, depths), (259, 3, 1, 1)]
+    tags += [(262, 3, 1, 2 if channels > 2 else 1), (273, 4, 1, 8), (277, 3, 1, channels), (278, 4, 1, height)]
+    tags += [(279, 4, 1, pixels.nbytes), (338, 3, 1, extra)]
+    directory = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags) + bytes(4)
+    return b"II*\0" + struct.pack("<I", 8 + len(body)) + body + directory
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("extra", [1, 2])
+def test_the_colors_of_a_tiff_are_not_those_multiplied_by_alpha(bits: int, extra: int) -> None:
+    straight = quarters(4)
+    stored = straight.copy()
+    if extra == 1:
+        stored[..., :3] = np.rint(straight[..., :3] * (straight[..., 3:] / 255))
+    picture = raster(tiff(stored if bits == 8 else stored.astype(np.uint16) * 257, extra), ANY)
+    assert is_near(picture.image, straight[..., :3], 2)
+    np.testing.assert_array_equal(picture.alpha, straight[..., 3])
+
+
+def test_a_tiff_whose_alpha_would_be_lost_is_refused() -> None:
+    gray = np.dstack([np.full((HEIGHT, WIDTH), 90, np.uint8), quarters(4)[..., 3]])
+    with pytest.raises(UndecodablePicture, match="grey TIFFs with alpha"):
+        raster(tiff(gray, 2), ANY)
+
+
+@pytest.mark.parametrize(("masks", "seen"), [(3, None), (4, 170)])
+def test_the_fourth_byte_of_a_bmp_is_alpha_where_its_header_says_so(masks: int, seen: int | None) -> None:
+    pixels = np.ascontiguousarray(quarters(4)[::-1, :, [2, 1, 0, 3]]).tobytes()
+    colors = struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)[: 4 * masks]
+    head = struct.pack("<IiiHHIIiiII", 40 + 4 * masks, WIDTH, HEIGHT, 1, 32, 3, len(pixels), 0, 0, 0, 0) + colors
+    picture = raster(b"BM" + struct.pack("<III", 14 + len(head) + len(pixels), 0, 14 + len(head)) + head + pixels, ANY)
+    np.testing.assert_array_equal(picture.image, quarters())
+    assert picture.alpha is None if seen is None else picture.alpha is not None and picture.alpha.min() == seen
+
+
+def test_a_gray_png_can_declare_one_value_transparent() -> None:
+    ramp = np.tile(np.arange(0, 240, 5, dtype=np.uint8), (HEIGHT, 1))
+    alpha = raster(file(ramp, "PNG", transparency=50), ANY).alpha
+    assert alpha is not None
+    np.testing.assert_array_equal(alpha, np.where(ramp == 50, 0, 255))
+
+
+def test_of_sixteen_bits_of_gray_one_value_is_transparent_and_not_its_neighbours() -> None:
+    ramp = np.tile(np.arange(32_000, 33_500, 64, dtype=np.uint16), (HEIGHT, 1))
+    png = file(ramp, "PNG")  # type: ignore[arg-type]
+    head = png[:33]
+    assert head[24:26] == bytes((16, 0))
+    alpha = raster(head + chunk(b"tRNS", struct.pack(">H", 32_768)) + png[33:], ANY).alpha
+    assert alpha is not None
+    np.testing.assert_array_equal(alpha, np.where(ramp == 32_768, 0, 255))
+
+
+def test_what_is_transparent_is_white_whatever_hides_there() -> None:
+    pixels = np.dstack([quarters(), np.full((HEIGHT, WIDTH), 255, np.uint8)])
+    pixels[:, : WIDTH // 2, 3] = 0
+    picture = raster(file(pixels, "PNG"), ANY)
+    assert picture.image[:, : WIDTH // 2].min() == 255
+    np.testing.assert_array_equal(picture.image[:, WIDTH // 2 :], pixels[:, WIDTH // 2 :, :3])
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_sixteen_bits_with_alpha_are_scaled(suffix: str) -> None:
+    stored = cv2.cvtColor(quarters(4), cv2.COLOR_RGBA2BGRA).astype(np.uint16) * 257
+    data = cv2.imencode(suffix, stored)[1].tobytes()
+    picture = raster(data, ANY)
+    np.testing.assert_array_equal(picture.image, quarters())
+    if suffix == ".png":  # OpenCV writes a TIFF whose fourth channel is not called alpha
+        np.testing.assert_array_equal(picture.alpha, quarters(4)[..., 3])
+
+
+@pytest.mark.parametrize(("kind", "head"), [(b"zTXt", b"a\0\0"), (b"iTXt", b"a\0\1\0\0\0")])
+def test_the_texts_of_a_png_are_not_unpacked(kind: bytes, head: bytes) -> None:
+    text = head + zlib.compress(bytes(7_900_000))
+    png, text = file(quarters(), "PNG"), chunk(kind, text)
+    start = time.process_time()
+    for place in (33, len(png) - 12):  # before the pixels and after them
+        image = raster(png[:place] + 50 * text + png[place:], ANY).image
+        np.testing.assert_array_equal(image, quarters())
+    assert time.process_time() - start < 0.5  # rather than the 2 s or more that unpacking them takes
+
+
+def test_ten_bits_of_avif_with_alpha_are_scaled() -> None:
+    stored = cv2.cvtColor(quarters(4), cv2.COLOR_RGBA2BGRA).astype(np.uint16) * 4
+    data = cv2.imencode(".avif", stored, [cv2.IMWRITE_AVIF_DEPTH, 10, cv2.IMWRITE_AVIF_QUALITY, 95])[1].tobytes()
+    picture = raster(data, ANY)
+    assert picture.image[24, 40].min() > 245
+    assert picture.alpha is not None
+    assert abs(int(picture.alpha[24, 8]) - 170) < 4
+
+
+def test_a_fully_opaque_alpha_is_none() -> None:
+    assert raster(file(np.full((8, 8, 4), 255, np.uint8), "PNG"), ANY).alpha is None
+
+
+@pytest.mark.parametrize("reduce", [2, 4, 8])
+def test_a_reduced_jpeg_is_smaller_but_keeps_its_size_in_words(reduce: int) -> None:
+    picture = raster(oriented("JPEG", 6, 3), ANY, (HEIGHT // reduce, WIDTH // reduce))
+    assert picture.upload == (HEIGHT, WIDTH)
+    assert picture.image.shape == (WIDTH // reduce, HEIGHT // reduce, 3)
+
+
+@settings(deadline=None)
+@given(
+    size=st.tuples(st.integers(16, 120), st.integers(16, 120)),
+    mode=st.sampled_from(["RGB", "L"]),
+    how=st.fixed_dictionaries(
+        {"subsampling": st.integers(0, 2), "progressive": st.booleans(), "quality": st.integers(20, 100)}
+    ),
+    factor=st.sampled_from([1, 2, 4, 8]),
+)
+def test_a_jpeg_comes_out_as_opencv_decodes_it(
+    size: tuple[int, int], mode: str, how: dict[str, Any], factor: int
+) -> None:
+    data = io.BytesIO()
+    noise = np.random.default_rng(size[0]).integers(0, 256, (*size, 3), np.uint8)
+    Pillow.fromarray(cv2.blur(noise, (3, 3))).convert(mode).save(data, "JPEG", **how)
+    image = raster(data.getvalue(), ANY, (size[1] // factor, size[0] // factor)).image
+    flags = cv2.IMREAD_COLOR_RGB | REDUCED.get(factor, 0)
+    np.testing.assert_array_equal(image, cv2.imdecode(np.frombuffer(data.getvalue(), np.uint8), flags))
+
+
+def test_bytes_that_do_not_belong_into_a_jpeg_are_passed_over() -> None:
+    data = file(quarters(), "JPEG")
+    end = data.rindex(b"\xff\xd9")
+    picture = raster(data[:end] + b"\0stray" + data[end:], ANY)
+    np.testing.assert_array_equal(picture.image, raster(data, ANY).image)
+
+
+@given(st.tuples(st.integers(1, 9000), st.integers(1, 9000)), st.tuples(st.integers(1, 9000), st.integers(1, 9000)))
+def test_a_jpeg_is_reduced_as_far_as_it_may_be_and_no_further(size: tuple[int, int], least: tuple[int, int]) -> None:
+    factor = reduction(Header("jpeg", *size), Size(*least))
+    assert reduction(Header("png", *size), Size(*least)) == 1
+    assert factor == 1 or (size[0] / factor >= least[0] and size[1] / factor >= least[1])
+    assert factor == 8 or size[0] / (2 * factor) < least[0] or size[1] / (2 * factor) < least[1]
+
+
+@given(arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40), st.sampled_from([1, 3, 4]))))
+def test_png_is_lossless(pixels: NDArray[np.uint8]) -> None:
+    pixels = pixels[..., 0] if pixels.shape[2] == 1 else pixels
+    np.testing.assert_array_equal(decoded(encode_png(pixels)), pixels)
+    np.testing.assert_array_equal(np.asarray(Pillow.open(io.BytesIO(encode_png(pixels)))), pixels)
+
+
+def test_png_of_many_bands_and_of_a_view_is_lossless() -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, (700, 900, 4), np.uint8)
+    np.testing.assert_array_equal(decoded(encode_png(pixels[10:, 5:])), pixels[10:, 5:])
+
+
+def test_lossy_formats_keep_colors_and_alpha() -> None:
+    assert is_near(decoded(encode_jpeg(quarters()))[4::8, 4::8], quarters()[4::8, 4::8], 12)
+    webp = decoded(encode_webp(quarters(4)))
+    assert is_near(webp[4::8, 4::8, :3], quarters()[4::8, 4::8], 16)
+    np.testing.assert_array_equal(webp[..., 3], quarters(4)[..., 3])
+
+
+def test_a_side_too_long_for_the_format_is_an_invalid_option() -> None:
+    for encode, side in ((encode_webp, 16_384), (encode_jpeg, 65_501)):
+        with pytest.raises(InvalidOption, match="at most"):
+            encode(np.zeros((1, side, 3), np.uint8))
