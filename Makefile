@@ -38,6 +38,13 @@ serve-gpu: ## the same on an NVIDIA GPU, in an environment of its own (.venv-gpu
 test: lint $(VENV)/.sdk $(NODE_MODULES) ## install everything; lint, types, import contracts and all tests
 	$(BIN)/python -m pytest $(ARGS)
 
+# pytest passes over directories whose marker is named here, so that this imports no TensorFlow (tests/conftest.py)
+FAST = not browser and not deploy and not sdk and not training and not slow
+
+.PHONY: test-fast
+test-fast: $(VENV)/.dev ## engine and service in a minute: neither lint nor what is slow, or needs a browser or TensorFlow
+	$(BIN)/python -m pytest -m "$(FAST)" $(ARGS)
+
 .PHONY: fuzz
 fuzz: $(VENV)/.dev ## mutated pictures through the decoders for a minute (ARGS="--seconds 600 --seed 7")
 	$(BIN)/python -m tests.support.fuzz $(ARGS)

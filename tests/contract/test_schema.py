@@ -15,6 +15,8 @@ from tests.support import broken
 from tests.support.live import live
 from tests.support.stand_ins import bright_predictors
 
+pytestmark = pytest.mark.slow  # calls every route many times
+
 SETTINGS = Settings(threads=1, max_pixels=1_000_000)
 PICTURES = [*broken.good().values(), *broken.liars().values(), b""]
 
@@ -30,7 +32,7 @@ def address() -> Iterator[str]:
 
 
 @schema.parametrize()
-@settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_answers_are_as_the_schema_says(case: schemathesis.Case[Any], address: str) -> None:
     # A schema can't tell a good picture from a broken one, nor that options exclude each other: refusals are right.
     # All fields of a form are text, where 1 is a true as good as any: so are acceptances.

@@ -15,6 +15,8 @@ from tests.support.images import decoded
 from tests.support.paths import ROOT
 from tests.support.service import Service, eventually
 
+pytestmark = pytest.mark.slow  # starts the service with the shipped bundles
+
 CURL = re.compile(r"^curl .*$", re.MULTILINE)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -56,7 +56,6 @@ def test_scenery_is_found_at_any_depth(tmp_path: Path) -> None:
     assert [path.name for path in find_scenery(tmp_path)] == ["a.JPG", "b.webp", "c.png"]
 
 
-@settings(deadline=None)
 @given(edges, edges)
 def test_scenery_shows_nothing_of_the_subject_and_is_large_enough(rows: list[int], columns: list[int]) -> None:
     for part in scenery(sample(rows, columns)):
@@ -64,7 +63,6 @@ def test_scenery_shows_nothing_of_the_subject_and_is_large_enough(rows: list[int
         assert 3 * min(part.shape[:2]) >= SIDE
 
 
-@settings(deadline=None)
 @given(edges, edges, st.integers(0, 100))
 def test_the_mask_is_where_the_subject_was_pasted(rows: list[int], columns: list[int], seed: int) -> None:
     image, mask = paste(lift(sample(rows, columns)), plain(GREEN), SIDE, np.random.default_rng(seed))
@@ -73,7 +71,6 @@ def test_the_mask_is_where_the_subject_was_pasted(rows: list[int], columns: list
     assert (image[mask == 255][:, GREEN] == 0).all()
 
 
-@settings(deadline=None)
 @given(edges, st.integers(0, 100))
 def test_a_subject_cut_off_by_its_pictures_edge_is_cut_off_there_again(columns: list[int], seed: int) -> None:
     columns = [max(1, columns[0]), min(SIDE - 2, columns[1])]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
@@ -35,7 +35,6 @@ labels_and_scores = st.integers(2, 60).flatmap(
 )
 
 
-@settings(deadline=None)
 @given(labels_and_scores)
 def test_curves_agree_with_the_measures(given: tuple[NDArray[np.int64], NDArray[np.float64]]) -> None:
     labels, scores = given

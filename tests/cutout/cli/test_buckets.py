@@ -18,6 +18,8 @@ from tests.support.command import Cutout
 from tests.support.images import decoded, disc, encoded
 from tests.support.service import PATIENCE, eventually
 
+pytestmark = pytest.mark.slow  # starts an S3 server
+
 OWN = {"batch.json", "manifest.jsonl", "manifest.parquet"}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
@@ -228,7 +228,6 @@ def test_a_reduced_jpeg_is_smaller_but_keeps_its_size_in_words(reduce: int) -> N
     assert picture.image.shape == (WIDTH // reduce, HEIGHT // reduce, 3)
 
 
-@settings(deadline=None)
 @given(
     size=st.tuples(st.integers(16, 120), st.integers(16, 120)),
     mode=st.sampled_from(["RGB", "L"]),

@@ -8,8 +8,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from cutout.errors import UndecodablePicture
 from tests.support.paths import ROOT
+
+pytestmark = pytest.mark.slow  # mutates for seconds, in processes of its own
 
 
 def run(out: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
