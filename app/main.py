@@ -130,9 +130,10 @@ def _fetcher(settings: Settings) -> UrlFetcher | None:
     return UrlFetcher(settings.max_upload_bytes, settings.url_seconds, settings.url_redirects)
 
 
-def threads(settings: Settings) -> int:
-    """Pictures worked on at once in this process: cores = workers x threads x intra-op threads."""
-    return settings.threads or max(1, usable_cores() // (settings.workers * settings.intra_op_threads))
+def threads(settings: Settings, cores: int | None = None) -> int:
+    """Images worked on at once in this process: cores = workers x threads x intra-op threads."""
+    cores = usable_cores() if cores is None else cores
+    return settings.threads or max(1, cores // (settings.workers * settings.intra_op_threads))
 
 
 def pixels(settings: Settings) -> int:

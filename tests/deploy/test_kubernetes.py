@@ -89,9 +89,8 @@ def test_the_cores_are_whole_and_no_thread_is_left_without_one(
     resources = container_of(manifests)["resources"]
     cores = int(resources["limits"]["cpu"])
     assert resources["requests"]["cpu"] == resources["limits"]["cpu"]
-    monkeypatch.setattr("app.main.usable_cores", lambda: cores)
     ours = settings_of(manifests, monkeypatch)
-    assert ours.workers * threads(ours) * ours.intra_op_threads == cores
+    assert ours.workers * threads(ours, cores) * ours.intra_op_threads == cores
 
 
 def test_the_memory_holds_the_worst_that_is_admitted(

@@ -9,16 +9,18 @@ import uvicorn
 from fastapi import FastAPI
 
 from app.fetch import UrlFetcher
-from app.main import create_app
+from app.main import Build, create_app
 from app.server.connection import http_protocol
 from app.settings import Settings
 from tests.support.stand_ins import bright_predictors
 
 
 @contextmanager
-def live(settings: Settings, fetcher: UrlFetcher | None = None) -> Iterator[tuple[str, FastAPI]]:
+def live(
+    settings: Settings, fetcher: UrlFetcher | None = None, build: Build = bright_predictors
+) -> Iterator[tuple[str, FastAPI]]:
     """The address to call, without a slash at its end, and the app behind it."""
-    app = create_app(settings, bright_predictors, fetcher)
+    app = create_app(settings, build, fetcher)
     config = uvicorn.Config(
         app,
         http=http_protocol(settings),

@@ -1,5 +1,7 @@
 """A predictor that a child can check: bright is foreground."""
 
+import threading
+
 import numpy as np
 
 from app.settings import Settings
@@ -55,6 +57,18 @@ class BrightPredictor:
 
     def score_size(self, size: Size) -> Size:
         return Size(SIDE, SIDE)
+
+
+class PausingPredictor(BrightPredictor):
+    """A segmenter that works on nothing before it may go on."""
+
+    def __init__(self, go_on: threading.Event) -> None:
+        super().__init__("segmenter")
+        self._go_on = go_on
+
+    def predict(self, prepared: Prepared) -> Tensor:
+        self._go_on.wait()
+        return super().predict(prepared)
 
 
 def bright_predictors(settings: Settings) -> list[BrightPredictor]:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from starlette.types import Message
 
@@ -14,7 +14,6 @@ BODY: Message = {"type": "http.request", "body": b"x" * 1000, "more_body": True}
 GONE: Message = {"type": "http.disconnect"}
 
 
-@settings(deadline=None)
 @given(st.integers(1, 200), st.integers(1, 2000))
 def test_a_second_of_refusals_goes_at_once_and_the_others_one_after_another(per_second: int, count: int) -> None:
     pace = Pace(per_second, most=1, now=lambda: 1000.0)

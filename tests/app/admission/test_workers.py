@@ -5,13 +5,32 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 
 import pytest
 
 from app.admission.workers import HUNG, Job, Room, Workers
 from cutout.errors import Overloaded, TooSlow, UnsupportedFormat
 from cutout.system.clock import Clock
+from tests.support.service import PATIENCE
+
+
+class WaitingClock(Clock):
+    """Tells when a job that is prepared has looked for room and found none: then it looks at its clock."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.prepared = False
+        self.looked = threading.Event()
+
+    def check(self) -> None:
+        if self.prepared:
+            self.looked.set()
+        super().check()
+
+
+async def happens(event: threading.Event) -> None:
+    assert await asyncio.to_thread(event.wait, PATIENCE)
+
 
 ROOM = Room(pixels=10_000)
 
@@ -55,29 +74,37 @@ def test_pictures_wait_for_room_in_the_order_in_which_they_came() -> None:
     entered = {name: threading.Event() for name in ("first", "large", "last")}
     leave = {name: threading.Event() for name in entered}
 
-    def job(name: str, pixels: int) -> Callable[[], Job[None]]:
-        def wait(clock: Clock) -> None:
+    def run(workers: Workers, name: str, pixels: int, clock: WaitingClock) -> asyncio.Future[None]:
+        def prepare() -> Job[None]:
+            clock.prepared = True
+            return Job(pixels, work)
+
+        def work(clock: Clock) -> None:
             entered[name].set()
-            assert leave[name].wait(10)
+            assert leave[name].wait(PATIENCE)
             done.append(name)
 
-        return lambda: Job(pixels, wait)
+        return asyncio.ensure_future(workers.run(prepare, clock))
 
     async def scenario() -> None:
-        workers, clocks = Workers(threads=3, queue=0, room=ROOM), [Clock(), Clock(), Clock()]
-        running = [asyncio.ensure_future(workers.run(job("first", 3000), clocks[0]))]
-        await asyncio.to_thread(entered["first"].wait, 10)
-        running.append(asyncio.ensure_future(workers.run(job("large", 12_000), clocks[1])))  # more than there is
-        assert not await asyncio.to_thread(entered["large"].wait, 0.05)
-        running.append(asyncio.ensure_future(workers.run(job("last", 3000), clocks[2])))
+        workers = Workers(threads=3, queue=0, room=ROOM)
+        running = [run(workers, "first", 3000, WaitingClock())]
+        await happens(entered["first"])
+        large_waits, last_waits = WaitingClock(), WaitingClock()
+        running.append(run(workers, "large", 12_000, large_waits))  # more than there is
+        await happens(large_waits.looked)
+        running.append(run(workers, "last", 3000, last_waits))
         leave["last"].set()
-        assert not await asyncio.to_thread(entered["last"].wait, 0.05)  # there is room, but it is not its turn
+        await happens(last_waits.looked)  # there is room, but it is not its turn
+        in_line = time.perf_counter()
         leave["first"].set()
-        await asyncio.to_thread(entered["large"].wait, 10)
-        assert not await asyncio.to_thread(entered["last"].wait, 0.05)
+        await happens(entered["large"])
+        last_waits.looked.clear()
+        await happens(last_waits.looked)  # it still waits
+        waited = time.perf_counter() - in_line
         leave["large"].set()
         await asyncio.gather(*running)
-        assert clocks[2].seconds["queue"] > 0.05
+        assert last_waits.seconds["queue"] > waited
         await workers.close()
 
     asyncio.run(scenario())
@@ -109,26 +136,37 @@ def test_what_cannot_be_prepared_is_never_given_room() -> None:
 
 
 HANGING = """
-import asyncio, threading, time
+import asyncio, contextlib, threading
 from cutout.system.clock import Clock
-from cutout.errors import TooSlow
 from app.admission.workers import Job, Room, Workers
 
-async def serve(never: threading.Event) -> None:
-    workers = Workers(threads=1, queue=1, room=Room(1), patience=0.2)
-    for work in (lambda clock: time.sleep(0.02), lambda clock: never.wait()):
-        try:
-            await workers.run(lambda: Job(1, work), Clock(time.monotonic() + 0.01))
-        except TooSlow:
-            print("too slow", flush=True)
-        await asyncio.sleep(0.5)
-    print("still here")
+PATIENCE = 0.2
 
-asyncio.run(serve(threading.Event()))
+async def give_up(workers: Workers, finish: threading.Event) -> None:
+    started = threading.Event()
+    given_up = asyncio.ensure_future(workers.run(lambda: Job(1, lambda clock: (started.set(), finish.wait())), Clock()))
+    await asyncio.to_thread(started.wait)
+    given_up.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await given_up
+
+async def serve() -> None:
+    workers = Workers(threads=1, queue=1, room=Room(1), patience=PATIENCE)
+    late, never = threading.Event(), threading.Event()
+    await give_up(workers, late)
+    late.set()
+    await workers.run(lambda: Job(1, lambda clock: None), Clock())  # the only thread has come back
+    await asyncio.sleep(2 * PATIENCE)
+    print("late", flush=True)
+    await give_up(workers, never)
+    await asyncio.sleep(2 * PATIENCE)
+    print("still here", flush=True)
+
+asyncio.run(serve())
 """
 
 
 def test_a_process_with_a_thread_that_never_comes_back_ends() -> None:
     ended = subprocess.run([sys.executable, "-c", HANGING], capture_output=True, text=True, timeout=60)
-    assert (ended.returncode, ended.stdout) == (HUNG, "too slow\ntoo slow\n")
+    assert (ended.returncode, ended.stdout) == (HUNG, "late\n")
     assert "to be replaced" in ended.stderr

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from uvicorn.supervisors.multiprocess import Process
+from uvicorn.supervisors.multiprocess import SIGNALS, Process
 
 from app.__main__ import Supervisor
 from tests.support.bundles import write_bundles
 from tests.support.images import decoded, disc, encoded
 from tests.support.service import PATIENCE, Service, eventually
+
+pytestmark = pytest.mark.slow  # each starts the service
 
 
 @pytest.fixture
@@ -68,8 +70,17 @@ def test_it_can_be_stopped_while_it_starts(tmp_path: Path) -> None:
     assert starting.process.wait(PATIENCE) == 0
 
 
-def test_a_worker_that_is_slow_to_answer_is_let_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signal, "signal", lambda *_: None)
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    """After the test, the signals of this process are handled as before."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("handlers")
+def test_a_worker_that_is_slow_to_answer_is_let_be() -> None:
     supervisor = Supervisor(uvicorn.Config("none"), sockets=[])
     worker = Process(supervisor.config, [])
     worker.process = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(PATIENCE,))
