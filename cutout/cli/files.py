@@ -1,10 +1,9 @@
 """Pictures in and out: files, standard input and output."""
 
 import errno
-import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cutout.errors import InvalidOption, OutputRefused, PictureTooLarge, UndecodablePicture, UnsupportedFormat
@@ -105,11 +104,10 @@ def write(path: Path, data: bytes) -> None:
 
 
 def _target(link: Path) -> Path:
-    """Where it leads, be it to nothing. Raises OSError for one that leads back to itself."""
-    try:
-        return link.resolve()
-    except RuntimeError:
-        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(link)) from None
+    """Return the path that a link leads to, which need not exist. Raises OSError for one that leads back to itself."""
+    with suppress(FileNotFoundError):
+        link.stat()  # fails for a loop; `resolve` does so before Python 3.13 only
+    return link.resolve()
 
 
 def _is_special(path: Path) -> bool:
