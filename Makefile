@@ -1,15 +1,21 @@
-# Everything a person or a CI needs, from a bare machine with Python 3.11. `make help` lists it.
+# Everything a person or a CI needs, from a bare machine with Python. `make help` lists it.
 
 VENV := .venv
 BIN  := $(VENV)/bin
 PIP  := $(BIN)/python -m pip --disable-pip-version-check install -qq --require-hashes
 
-# The first of these that runs and is 3.11. PYTHON=/path/to/python overrides.
-PYTHON ?= $(shell for python in python3.11 python3 python; do \
-	$$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$python && break; done)
+# The first of these versions that is installed, pyenv's included. 3.14 comes last: all that the server needs has wheels for
+# it, but TensorFlow has none yet. PYTHON=/path/to/python overrides.
+PYTHON_VERSIONS ?= 3.13 3.12 3.11 3.14
+PYTHON ?= $(shell for version in $(PYTHON_VERSIONS); do \
+	for python in python$$version "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/$$version.*/bin/python python3 python; do \
+		"$$python" -c "import ensurepip, sys; sys.exit('%d.%d' % sys.version_info[:2] != '$$version')" 2>/dev/null \
+			&& echo "$$python" && exit; \
+	done; done)
 
+# One file for every Python from 3.11 on and every platform; markers tell where they differ.
 COMPILE = $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links \
-	--custom-compile-command "make lock" --python-version 3.11 --python-platform x86_64-manylinux_2_28 $(UPGRADE)
+	--custom-compile-command "make lock" --universal --python-version 3.11 $(UPGRADE)
 LOCK = $(COMPILE) pyproject.toml
 
 # onnxruntime's official builds report to their maker unless told not to
@@ -42,7 +48,7 @@ test: lint $(VENV)/.sdk $(NODE_MODULES) ## install everything; lint, types, impo
 FAST = not browser and not deploy and not sdk and not training and not slow
 
 .PHONY: test-fast
-test-fast: $(VENV)/.dev ## engine and service in a minute: neither lint nor what is slow, or needs a browser or TensorFlow
+test-fast: $(VENV)/.test ## engine and service in a minute: neither lint nor what is slow, or needs a browser or TensorFlow
 	$(BIN)/python -m pytest -m "$(FAST)" $(ARGS)
 
 .PHONY: fuzz
@@ -65,12 +71,21 @@ format: $(VENV)/.dev ## let ruff put the code in order
 hooks: $(VENV)/.dev ## run the same lint before every commit
 	$(BIN)/pre-commit install
 
+.PHONY: python
+python: ## say which Python the virtual environment is made with
+	@echo $(PYTHON)
+
+.PHONY: wheel
+wheel: $(VENV)/.dev ## build the wheel and the source distribution, in dist/
+	$(BIN)/python -m hatchling build -d dist
+
 .PHONY: export-env
 export-env: $(VENV)/.export ## install what `.venv/bin/python -m model_export` needs
 
 .PHONY: lock
 lock: $(VENV)/.dev ## write requirements/ anew from pyproject.toml (UPGRADE=--upgrade for newer versions)
 	$(LOCK) --extra dev -o requirements/dev.txt
+	$(LOCK) --extra test -c requirements/dev.txt -o requirements/test.txt
 	$(LOCK) --extra export --extra tune -c requirements/dev.txt -o requirements/export.txt
 	$(LOCK) -c requirements/dev.txt -o requirements/server.txt
 	$(LOCK) --extra gpu --no-emit-package onnxruntime -c requirements/dev.txt -o requirements/gpu.txt
@@ -85,7 +100,8 @@ clean: ## remove the virtual environment and all caches
 # Each set holds the smaller ones. A stamp is as old as its last install, so a second call does nothing.
 
 $(VENV)/.created:
-	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 found; say where it is: make PYTHON=/path/to/python3.11 …" >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "error: none of Python $(PYTHON_VERSIONS) found, with its modules venv and ensurepip;" \
+		"say where one is: make PYTHON=/path/to/python …" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
