@@ -20,14 +20,16 @@ class Service:
     """`python -m app` with one-node models on a free port."""
 
     def __init__(self, folder: Path, **settings: str) -> None:
+        self._start([sys.executable, "-m", "app"], Path(), folder.parent / "log", {"models": str(folder), **settings})
+
+    def _start(self, command: list[str], directory: Path, log: Path, settings: dict[str, str]) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        environment = {**os.environ, "CUTOUT_MODELS": str(folder), "CUTOUT_PORT": str(self.port)}
-        environment |= {f"CUTOUT_{name.upper()}": value for name, value in settings.items()}
-        self.log = folder.parent / "log"
-        with self.log.open("w") as log:
-            self.process = subprocess.Popen([sys.executable, "-m", "app"], env=environment, stderr=log, stdout=log)
+        given = {f"CUTOUT_{name.upper()}": value for name, value in {"port": str(self.port), **settings}.items()}
+        self.log = log
+        with log.open("w") as out:
+            self.process = subprocess.Popen(command, cwd=directory, env={**os.environ, **given}, stderr=out, stdout=out)
 
     def get(self, path: str) -> tuple[int, bytes]:
         return self._request("GET", path)
@@ -49,6 +51,13 @@ class Service:
             connection.request(method, path, body, headers)
             answer = connection.getresponse()
             return answer.status, answer.read()
+
+
+class InstalledService(Service):
+    """A command of an installed distribution that serves, run in a directory, with every other setting's default."""
+
+    def __init__(self, command: list[str], directory: Path, models: Path) -> None:
+        self._start(command, directory, directory / "log", {"models": str(models)})
 
 
 def eventually(holds: Callable[[], bool]) -> None:
