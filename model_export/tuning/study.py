@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
+from sqlalchemy.pool import NullPool
 from tqdm import tqdm
 
 from cutout.errors import DataError
@@ -179,10 +181,15 @@ def _say(bar: Any, trial: Trial, result: str) -> None:
     bar.write(f"trial {trial.number}: {' '.join(overrides(trial.params))}: {result}", file=sys.stderr)
 
 
+def open_storage(url: str) -> RDBStorage:
+    """Open a database of studies. It keeps no connection open: nobody would close the last one."""
+    return RDBStorage(url, engine_kwargs={"poolclass": NullPool})
+
+
 def _open(job: Tuning, out: Path, resume: bool) -> optuna.Study:
     """The study in `out`, new or as it was left."""
-    storage = job.storage or f"sqlite:///{(out / STORAGE).resolve()}"
     out.mkdir(parents=True, exist_ok=True)
+    storage = open_storage(job.storage or f"sqlite:///{(out / STORAGE).resolve()}")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     known = [summary.study_name for summary in optuna.get_all_study_summaries(storage)]
     name = out.resolve().name

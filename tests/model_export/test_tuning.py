@@ -140,7 +140,7 @@ def search(folder: Path, text: str, sampler: Sampler, trials: int | None = None,
 
 
 def trials_of(out: Path) -> list[Any]:
-    study = optuna.load_study(study_name=out.name, storage=f"sqlite:///{out / 'study.db'}")
+    study = optuna.load_study(study_name=out.name, storage=studies.open_storage(f"sqlite:///{out / 'study.db'}"))
     return study.get_trials(deepcopy=False)
 
 
@@ -174,7 +174,8 @@ def test_a_resumed_search_does_what_is_missing_with_new_values(tmp_path: Path) -
 def test_what_mattered_is_found(tmp_path: Path) -> None:
     text = GRID.replace('["adam", "sgd"]', '["adam", "rmsprop"]').replace("high = 7", "high = 11")
     studies.tune(search(tmp_path, text, Sampler.GRID), tmp_path / "study", start=Scripted)
-    study = optuna.load_study(study_name="study", storage=f"sqlite:///{tmp_path / 'study' / 'study.db'}")
+    storage = studies.open_storage(f"sqlite:///{tmp_path / 'study' / 'study.db'}")
+    study = optuna.load_study(study_name="study", storage=storage)
     shares = importances(study)
     assert shares["network.kernel_size"] > 0.9 > 0.1 > shares["training.optimizer"]
 
