@@ -42,3 +42,19 @@ def raster(data: bytes, max_pixels: int = 10**8, least: tuple[int, int] | None =
     """A file as the engine decodes it, a JPEG reduced as far as `least` allows."""
     upload = Upload.read(data, max_pixels)
     return upload.decode(1 if least is None else reduction(upload.header, Size(*least)))
+
+
+def quarters(channels: int = 3) -> NDArray[np.uint8]:
+    """Red, blue / green, white, (32, 48, channels) uint8; of a fourth channel, the left half is 170, the right 255."""
+    pixels = np.full((32, 48, channels), 255, np.uint8)
+    pixels[:16, :24, :3] = 255, 0, 0
+    pixels[:16, 24:, :3] = 0, 0, 255
+    pixels[16:, :24, :3] = 0, 255, 0
+    if channels == 4:
+        pixels[:, :24, 3] = 170
+    return pixels
+
+
+def is_near(left: NDArray[np.uint8], right: NDArray[np.uint8], tolerance: int) -> bool:
+    """Whether two images of one shape differ by at most `tolerance` anywhere."""
+    return left.shape == right.shape and bool(np.abs(left.astype(int) - right).max() <= tolerance)

@@ -1,4 +1,4 @@
-"""Alphas: put back in place, enlarged, refined along the picture's edges, measured."""
+"""Alphas: put back in place, enlarged, refined along the image's edges, made hard."""
 
 import cv2
 import numpy as np
@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from cutout.imaging import mask as masks
-from cutout.imaging import subject as subjects
-from cutout.imaging.box import Box, Size
+from cutout.imaging.box import Size
 from cutout.imaging.preprocess import PreprocessSpec, canvas_box
 
 
@@ -115,45 +114,6 @@ def test_restore_of_a_needle_cropped_to_a_square_stays_small() -> None:
     whole = masks.restore(np.ones((320, 320), np.float32), canvas_box(Size(50_000_000, 1), spec))
     assert whole.shape == (1, 4096)
     assert np.flatnonzero(whole).tolist() == [2048]  # the square in the middle, a pixel at the least
-
-
-def test_measures_of_an_alpha() -> None:
-    alpha = np.zeros((100, 200), np.uint8)
-    assert not subjects.subject_found(alpha)
-    assert subjects.bounding_box(alpha) is None
-    alpha[20:60, 30:80] = 255
-    alpha[60, 30] = 25
-    assert subjects.subject_found(alpha)
-    assert subjects.bounding_box(alpha) == Box(30, 20, 50, 40)
-    assert subjects.coverage(alpha) == pytest.approx((2000 + 25 / 255) / 20_000)
-
-
-@given(
-    size=st.tuples(st.integers(50, 1500), st.integers(50, 1500)),
-    veil=st.integers(0, 25),
-    wisp=st.integers(26, 255),
-    speck=st.integers(0, 255),
-)
-def test_the_bounding_box_has_the_soft_edge_but_neither_veils_nor_specks(
-    size: tuple[int, int], veil: int, wisp: int, speck: int
-) -> None:
-    height, width = size
-    alpha = np.full((height, width), veil, np.uint8)
-    top, left, tall, wide = height // 3, width // 4, height // 2, width // 3
-    alpha[top : top + tall, left : left + wide] = 255
-    reach = round(0.02 * max(tall, wide))
-    alpha[top - reach, left] = wisp
-    alpha[-max(1, height // 50) :, -max(1, width // 50) :] = speck
-    assert subjects.bounding_box(alpha) == Box(left, top - reach, wide, tall + reach)
-
-
-def test_pieces_of_a_subject_are_all_in_its_box_however_thin() -> None:
-    group = np.zeros((3000, 4000), np.uint8)
-    group[1000:2000, 500:1000] = group[2500:2620, 3000:3120] = 255
-    assert subjects.bounding_box(group) == Box(500, 1000, 2620, 1620)
-    line = np.zeros((3000, 4000), np.uint8)
-    line[1001, 7:3990] = 255  # between the rows that are looked at
-    assert subjects.bounding_box(line) == Box(7, 1001, 3983, 1)
 
 
 @given(st.integers(0, 255), st.floats(0, 1))

@@ -1,9 +1,7 @@
-"""Decoding: upright, 8 bits, RGB and alpha whatever the file; encoding: lossless where it says so."""
+"""Decoding: upright, 8 bits, RGB and alpha whatever the file."""
 
 import io
 import struct
-import time
-import zlib
 from typing import Any
 
 import cv2
@@ -11,31 +9,18 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from cutout.errors import InvalidOption, UndecodablePicture
+from cutout.errors import UndecodablePicture
 from cutout.imaging.box import Size
 from cutout.imaging.decode import REDUCED, reduction
-from cutout.imaging.encode import encode_jpeg, encode_png, encode_webp
 from cutout.imaging.headers import Header
 from tests.support.broken import chunk
-from tests.support.images import decoded, raster
+from tests.support.images import is_near, quarters, raster
 
-WIDTH, HEIGHT = 48, 32
+HEIGHT, WIDTH = quarters().shape[:2]
 ANY = 10**8
-
-
-def quarters(channels: int = 3) -> NDArray[np.uint8]:
-    """Red, blue / green, white; with a fourth channel, the left half is transparent to a third."""
-    pixels = np.full((HEIGHT, WIDTH, channels), 255, np.uint8)
-    pixels[:16, :24, :3] = 255, 0, 0
-    pixels[:16, 24:, :3] = 0, 0, 255
-    pixels[16:, :24, :3] = 0, 255, 0
-    if channels == 4:
-        pixels[:, :24, 3] = 170
-    return pixels
 
 
 def turned(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
@@ -68,10 +53,6 @@ def oriented(form: str, orientation: int, channels: int) -> bytes:
     if form == "WEBP":
         return file(quarters(channels), form, exif=exif, lossless=True, exact=True)
     return file(quarters(channels), form, exif=exif, quality=95)
-
-
-def is_near(left: NDArray[np.uint8], right: NDArray[np.uint8], tolerance: int) -> bool:
-    return left.shape == right.shape and bool(np.abs(left.astype(int) - right).max() <= tolerance)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -198,14 +179,13 @@ def test_sixteen_bits_with_alpha_are_scaled(suffix: str) -> None:
 
 
 @pytest.mark.parametrize(("kind", "head"), [(b"zTXt", b"a\0\0"), (b"iTXt", b"a\0\1\0\0\0")])
-def test_the_texts_of_a_png_are_not_unpacked(kind: bytes, head: bytes) -> None:
-    text = head + zlib.compress(bytes(7_900_000))
-    png, text = file(quarters(), "PNG"), chunk(kind, text)
-    start = time.process_time()
+def test_the_texts_of_a_png_are_not_unpacked(kind: bytes, head: bytes, capfd: pytest.CaptureFixture[str]) -> None:
+    text = chunk(kind, head + b"no zlib stream")  # libpng, if it tried, would warn of it on standard error
+    png = file(quarters(), "PNG")
     for place in (33, len(png) - 12):  # before the pixels and after them
         image = raster(png[:place] + 50 * text + png[place:], ANY).image
         np.testing.assert_array_equal(image, quarters())
-    assert time.process_time() - start < 0.5  # rather than the 2 s or more that unpacking them takes
+    assert capfd.readouterr().err == ""
 
 
 def test_ten_bits_of_avif_with_alpha_are_scaled() -> None:
@@ -260,28 +240,3 @@ def test_a_jpeg_is_reduced_as_far_as_it_may_be_and_no_further(size: tuple[int, i
     assert reduction(Header("png", *size), Size(*least)) == 1
     assert factor == 1 or (size[0] / factor >= least[0] and size[1] / factor >= least[1])
     assert factor == 8 or size[0] / (2 * factor) < least[0] or size[1] / (2 * factor) < least[1]
-
-
-@given(arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40), st.sampled_from([1, 3, 4]))))
-def test_png_is_lossless(pixels: NDArray[np.uint8]) -> None:
-    pixels = pixels[..., 0] if pixels.shape[2] == 1 else pixels
-    np.testing.assert_array_equal(decoded(encode_png(pixels)), pixels)
-    np.testing.assert_array_equal(np.asarray(Pillow.open(io.BytesIO(encode_png(pixels)))), pixels)
-
-
-def test_png_of_many_bands_and_of_a_view_is_lossless() -> None:
-    pixels = np.random.default_rng(1).integers(0, 256, (700, 900, 4), np.uint8)
-    np.testing.assert_array_equal(decoded(encode_png(pixels[10:, 5:])), pixels[10:, 5:])
-
-
-def test_lossy_formats_keep_colors_and_alpha() -> None:
-    assert is_near(decoded(encode_jpeg(quarters()))[4::8, 4::8], quarters()[4::8, 4::8], 12)
-    webp = decoded(encode_webp(quarters(4)))
-    assert is_near(webp[4::8, 4::8, :3], quarters()[4::8, 4::8], 16)
-    np.testing.assert_array_equal(webp[..., 3], quarters(4)[..., 3])
-
-
-def test_a_side_too_long_for_the_format_is_an_invalid_option() -> None:
-    for encode, side in ((encode_webp, 16_384), (encode_jpeg, 65_501)):
-        with pytest.raises(InvalidOption, match="at most"):
-            encode(np.zeros((1, side, 3), np.uint8))
