@@ -1,5 +1,6 @@
 """The wheel brings one import package, and works beside other packages named as our directories are."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -13,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.images import disc, encoded
+from tests.support.images import alike, disc, encoded
 from tests.support.paths import ROOT
 from tests.support.service import PATIENCE, InstalledService, Service, eventually
 
 BUNDLE = {"README.md", "manifest.json", "model.onnx"}
+TESTED = re.compile(r"<!-- tested -->\n```sh\n(.*?)```", re.DOTALL)
 
 
 def build(kind: str, source: Path, out: Path) -> Path:
@@ -72,11 +74,10 @@ def elsewhere(environment: Environment, tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.fixture(params=["python -m cutout.server"])
+@pytest.fixture(params=["cutout serve", "python -m cutout.server"])
 def service(request: pytest.FixtureRequest, environment: Environment, elsewhere: Path) -> Iterator[Service]:
     program, *arguments = request.param.split()
-    command = [str(environment.bin / program), *arguments]
-    running = InstalledService(command, elsewhere, models=environment.packages / "cutout" / "bundles")
+    running = InstalledService([str(environment.bin / program), *arguments], elsewhere)
     try:
         yield running
     finally:
@@ -97,13 +98,24 @@ def test_the_service_starts_with_the_bundles_that_came_with_it(service: Service)
     assert service.get("/docs")[0] == 200
 
 
+def test_the_commands_that_show_whether_it_works_do(environment: Environment, elsewhere: Path) -> None:
+    (commands,) = TESTED.findall((ROOT / "docs" / "install.md").read_text())
+    (elsewhere / "photo.jpg").write_bytes(encoded(disc(), ".jpg"))
+    variables = {**os.environ, "PATH": f"{environment.bin}{os.pathsep}{os.environ['PATH']}"}
+    subprocess.run(["bash", "-euc", commands], cwd=elsewhere, env=variables, check=True)
+    made = [(elsewhere / name).read_bytes() for name in ("cut-out.png", "again.png")]
+    assert made[0][:4] == b"\x89PNG"
+    assert alike(*made)
+
+
 def test_it_holds_the_bundles_less_what_only_training_needs(names: set[str]) -> None:
     bundles = {path.parent.name for path in ROOT.glob("models/*/manifest.json")}
     held = {name for name in names if name.startswith("cutout/bundles/")}
     assert held == {f"cutout/bundles/{bundle}/{file}" for bundle in bundles for file in BUNDLE}
 
 
-def test_it_holds_the_page_and_every_licence(names: set[str]) -> None:
+def test_it_holds_types_the_page_and_every_licence(names: set[str]) -> None:
+    assert "cutout/py.typed" in names
     page = {path.relative_to(ROOT / "app").as_posix() for path in ROOT.glob("app/web/**/*") if path.is_file()}
     assert page <= {name.removeprefix("cutout/server/") for name in names}
     licences = {name.partition(".dist-info/licenses/")[2] for name in names if ".dist-info/licenses/" in name}

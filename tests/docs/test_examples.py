@@ -25,7 +25,7 @@ REFUSED = {"file=@README.md": "415", "treshold=0.5": "422"}  # what docs/api.md 
 def commands(document: Path, program: str) -> list[list[str]]:
     """The words of each line of a document that calls a program, up to a pipe."""
     lines = "\n".join(FENCE.findall(document.read_text())).replace("\\\n", " ").splitlines()
-    found = [re.search(rf"(?:^|[|=\s]){program} (.*)$", line.partition("  #")[0]) for line in lines]
+    found = [re.search(rf"(?:^|[|=\s])(?<!from ){program} (.*)$", line.partition("  #")[0]) for line in lines]
     return [shlex.split(match[1]) for match in found if match]
 
 

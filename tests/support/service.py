@@ -56,8 +56,8 @@ class Service:
 class InstalledService(Service):
     """A command of an installed distribution that serves, run in a directory, with every other setting's default."""
 
-    def __init__(self, command: list[str], directory: Path, models: Path) -> None:
-        self._start(command, directory, directory / "log", {"models": str(models)})
+    def __init__(self, command: list[str], directory: Path) -> None:
+        self._start(command, directory, directory / "log", {})
 
 
 def eventually(holds: Callable[[], bool]) -> None:
