@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
-from uvicorn.config import STARTUP_FAILURE
 
 from cutout import __version__
 from cutout.errors import CutoutError
@@ -32,6 +31,7 @@ from .api.services import Services
 from .api.traces import provider_from_environment, telemetry
 from .fetch import UrlFetcher
 from .metrics import Metrics
+from .server import STARTUP_FAILURE
 from .settings import Settings
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from app.api.intake.uploads import MAX_NAME, MAX_PARTS, MAX_TEXT_PART
 from app.api.native.schemas import CutoutForm, MaskForm, PredictForm
 from app.fetch import MAX_URL
 from app.metrics import Metrics
-from app.server.connection import HEAD_BYTES, PIPELINED
+from app.server.limits import MAX_HEADER_BYTES, MAX_PIPELINED
 from app.settings import Settings
 from cutout.explain import choices
 from cutout.imaging.decode import LONGEST_SIDE
@@ -33,8 +33,8 @@ LIMITS = (
     *("drain_seconds", "requests_per_minute", "url_seconds", "url_redirects"),
 )
 FIXED = {
-    "bytes of a request's head; then 400": HEAD_BYTES,
-    "requests sent ahead on one connection; then 400": PIPELINED,
+    "bytes of a request's headers; then 400": MAX_HEADER_BYTES,
+    "requests sent ahead on one connection; then 400": MAX_PIPELINED,
     "fields and files of a form, each; then 400": MAX_PARTS,
     "characters of a form's field's name; then 400": MAX_NAME,
     "bytes of a form's field that is no picture; then 400": MAX_TEXT_PART,

@@ -18,7 +18,9 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from app.api.intake.uploads import seconds_allowed
-from app.server.connection import HEAD_BYTES, PIPELINED, UNFINISHED_BYTES, _OneWrite
+from app.server.limits import MAX_HEADER_BYTES, MAX_PIPELINED
+from app.server.request_headers import MAX_UNFINISHED_BYTES
+from app.server.transport import OneWrite
 from app.settings import CHUNK, GRACE_SECONDS, Settings
 from tests.live import live
 from tests.pictures import disc, encoded
@@ -114,9 +116,9 @@ def test_a_second_head_on_the_same_connection_is_timed_too(port: int) -> None:
 @pytest.mark.parametrize(
     "head",
     [
-        b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * (HEAD_BYTES + 1) + b"\r\n\r\n",
-        b"GET /" + b"a" * (HEAD_BYTES + 1) + b" HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * HEAD_BYTES,
+        b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * (MAX_HEADER_BYTES + 1) + b"\r\n\r\n",
+        b"GET /" + b"a" * (MAX_HEADER_BYTES + 1) + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * MAX_HEADER_BYTES,
     ],
     ids=["header", "path", "headers"],
 )
@@ -128,20 +130,23 @@ def test_large_heads_are_refused(port: int, head: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("good", "bad"),
+    ("good", "bad", "reason"),
     [
-        (PIPELINED + 2, GET),
-        (2, b"xyz\n\r\n"),
-        (3, b"GET / HTTP/1.1\r\n\r\n"),
-        (2, b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"),
+        (MAX_PIPELINED + 2, GET, f"more than {MAX_PIPELINED} requests were pipelined"),
+        (2, b"xyz\n\r\n", "malformed HTTP request"),
+        (3, b"GET / HTTP/1.1\r\n\r\n", "needs exactly one Host header; this one has 0"),
+        (2, b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "needs exactly one Host header; this one has 2"),
     ],
     ids=["too many", "garbage", "no host", "two hosts"],
 )
-def test_what_is_refused_comes_after_the_answers_to_what_was_good(port: int, good: int, bad: bytes) -> None:
+def test_what_is_refused_comes_after_the_answers_to_what_was_good(
+    port: int, good: int, bad: bytes, reason: str
+) -> None:
     with closing(connected(port)) as pipelining:
         pipelining.sendall(GET * good + bad)
         answer = until_closed(pipelining)
     assert re.findall(rb"HTTP/1\.1 (\d+)", answer) == [b"200"] * good + [b"400"]
+    assert reason in json.loads(answer.rpartition(b"\r\n\r\n")[2])["detail"]
 
 
 def test_a_trailer_is_no_header() -> None:
@@ -169,7 +174,7 @@ def test_a_connection_that_ends_with_something_unsent_has_its_time() -> None:
         said: list[str] = []
         with closing(theirs):
             transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=ours)
-            own = _OneWrite(transport, lambda: said.append("unsent"))
+            own = OneWrite(transport, lambda: said.append("unsent"))
             own.write(b"a" * 1_000_000)
             own.close()
             own.abort()
@@ -181,7 +186,7 @@ def test_a_connection_that_ends_with_something_unsent_has_its_time() -> None:
 def test_an_endless_header_is_not_kept(port: int) -> None:
     with closing(connected(port)) as greedy:
         greedy.sendall(b"GET / HTTP/1.1\r\nX-Long: ")
-        assert cut_off_while_sending(greedy, 65536) < 64 * UNFINISHED_BYTES  # what the kernel's buffers hold included
+        assert cut_off_while_sending(greedy, 65536) < 64 * MAX_UNFINISHED_BYTES  # what the kernel's buffers hold included
 
 
 def test_a_slow_body_gets_408_and_its_connection_is_closed(strict_port: int) -> None:
@@ -259,7 +264,7 @@ def test_a_request_that_came_in_time_is_answered_however_late_it_is_read() -> No
 @contextmanager
 def listened_to(listener: Callable[[logging.LogRecord], bool]) -> Iterator[None]:
     """Called with each line of the server's log where it is written, which holds the server up."""
-    logger = logging.getLogger("uvicorn.error")
+    logger = logging.getLogger("cutout.connection")
     level = logger.level
     logger.setLevel(logging.WARNING)
     logger.addFilter(listener)

@@ -137,11 +137,11 @@ def test_a_setting_that_can_t_be_read_is_named_as_it_was_given(
         (("--port", "{port}"), "cutout: port {port} is in use on 127.0.0.1; choose another with --port or CUTOUT_PORT"),
         (
             ("--host", "192.0.2.1"),
-            "cutout: 192.0.2.1 is no address of this machine; choose another with --host or CUTO",
+            "cutout: 192.0.2.1 is not an address of this machine; choose another with --host or ",
         ),
         (
             ("--host", "no.invalid"),
-            "cutout: no.invalid is no address of this machine; choose another with --host or CU",
+            "cutout: no.invalid is not an address of this machine; choose another with --host or",
         ),
     ],
 )

@@ -18,7 +18,7 @@ import pytest
 import uvicorn
 from uvicorn.supervisors.multiprocess import Process
 
-from app.__main__ import Supervisor
+from app.server.supervisor import Supervisor
 from tests.bundles import write_bundles
 from tests.pictures import decoded, disc, encoded
 
@@ -203,4 +203,4 @@ def test_counts_that_have_no_place_stop_the_start(tmp_path: Path, monkeypatch: p
     assert nowhere.process.wait(PATIENCE) == 3
     warning, refusal = nowhere.log.read_text().splitlines()[0], nowhere.log.read_text().splitlines()[-1]
     assert "is CUTOUT_API_KEYS meant?" in warning
-    assert refusal == f"cutout: PROMETHEUS_MULTIPROC_DIR: {tmp_path}/nowhere is no folder that can be written to"
+    assert refusal == f"cutout: PROMETHEUS_MULTIPROC_DIR: {tmp_path}/nowhere is not a writable directory"
