@@ -18,9 +18,13 @@ class Pace:
     turn takes longer than MOST_SECONDS, and no more than `most` wait.
     """
 
-    def __init__(self, per_second: float, most: int, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, per_second: float, most: int, now: Callable[[], float] = time.monotonic
+    ) -> None:
         self.step, self.most, self.waiting, self._now = 1 / per_second, most, 0, now
-        self._paid = 0.0  # the moment at which all refusals so far are paid for, as in `app.admission.rates`
+        self._paid = (
+            0.0  # the moment at which all refusals so far are paid for, as in `app.admission.rates`
+        )
 
     def turn(self) -> float:
         """Seconds until the next refusal may go; counts it."""

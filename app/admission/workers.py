@@ -25,7 +25,9 @@ from cutout.system.clock import Clock
 log = logging.getLogger("cutout")
 
 T = TypeVar("T")
-HUNG = 70  # exit status of a process with a thread that doesn't come back (EX_SOFTWARE of sysexits.h)
+HUNG = (
+    70  # exit status of a process with a thread that doesn't come back (EX_SOFTWARE of sysexits.h)
+)
 PATIENCE = 60.0  # seconds that a thread has to come back once nobody waits for its work
 CHECK_SECONDS = 0.1  # how often work that waits for room looks whether anybody still waits for it
 
@@ -85,7 +87,12 @@ class Workers:
     """
 
     def __init__(self, threads: int, queue: int, room: Room, patience: float = PATIENCE) -> None:
-        self.threads, self.permits, self.room, self.patience = threads, threads + queue, room, patience
+        self.threads, self.permits, self.room, self.patience = (
+            threads,
+            threads + queue,
+            room,
+            patience,
+        )
         self.admitted = 0
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="picture")
 
@@ -116,11 +123,15 @@ class Workers:
         finally:
             clock.abandon()
             if not future.done():
-                asyncio.get_running_loop().call_later(self.patience, _end_if_hung, weakref.ref(future))
+                asyncio.get_running_loop().call_later(
+                    self.patience, _end_if_hung, weakref.ref(future)
+                )
 
     async def close(self) -> None:
         """Let the threads finish what they work on."""
-        await asyncio.get_running_loop().run_in_executor(None, functools.partial(self._pool.shutdown, wait=True))
+        await asyncio.get_running_loop().run_in_executor(
+            None, functools.partial(self._pool.shutdown, wait=True)
+        )
 
     def _in_turn(self, prepare: Callable[[], Job[T]], clock: Clock, submitted: int) -> T:
         clock.check()
@@ -134,5 +145,7 @@ def _end_if_hung(work: "weakref.ref[Future[Any]]") -> None:
     """End the process unless that work is done. A weak reference: nothing that nobody waits for is kept for it."""
     future = work()
     if future is not None and not future.done():
-        log.critical("a picture has been worked on long after it was given up: this process ends, to be replaced")
+        log.critical(
+            "a picture has been worked on long after it was given up: this process ends, to be replaced"
+        )
         os._exit(HUNG)

@@ -29,7 +29,10 @@ def check_key(headers: Headers, keys: Sequence[SecretStr]) -> int | None:
     if not given:
         raise Unauthorized(f"send your key in the header {KEY_HEADER}, or as Authorization: Bearer")
     # Headers are latin-1 text; the bytes that were sent are what a key is compared with.
-    matches = [hmac.compare_digest(given.encode("latin-1"), key.get_secret_value().encode()) for key in keys]
+    matches = [
+        hmac.compare_digest(given.encode("latin-1"), key.get_secret_value().encode())
+        for key in keys
+    ]
     if not any(matches):
         raise Unauthorized("this key is not known here")
     return 1 + matches.index(True)

@@ -37,8 +37,13 @@ async def readyz() -> Response:
 
 
 @metrics_router.get(
-    "/metrics", operation_id="metrics", summary="Counts and times for Prometheus", response_class=PlainTextResponse
+    "/metrics",
+    operation_id="metrics",
+    summary="Counts and times for Prometheus",
+    response_class=PlainTextResponse,
 )
 async def metrics(request: Request) -> Response:
     """Counts and times for Prometheus."""
-    return Response(services_of(request.app).metrics.exposition(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+    return Response(
+        services_of(request.app).metrics.exposition(), media_type=CONTENT_TYPE_PLAIN_0_0_4
+    )

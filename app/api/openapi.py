@@ -7,7 +7,10 @@ from fastapi import FastAPI
 
 from .problems import ProblemResponse
 
-AUTOMATIC = ("HTTPValidationError", "ValidationError")  # FastAPI's own errors, which are problems here
+AUTOMATIC = (
+    "HTTPValidationError",
+    "ValidationError",
+)  # FastAPI's own errors, which are problems here
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
 ABOUT = (
@@ -89,7 +92,9 @@ def _required_first(operation: Node, components: Node) -> None:
     if form is not None:
         body = components[form["schema"]["$ref"].rpartition("/")[2]]
         required = body.get("required", [])
-        body["properties"] = dict(sorted(body["properties"].items(), key=lambda item: item[0] not in required))
+        body["properties"] = dict(
+            sorted(body["properties"].items(), key=lambda item: item[0] not in required)
+        )
 
 
 def _say_binary(node: object) -> None:

@@ -23,11 +23,15 @@ DOCS_POLICY = (
     "default-src 'self'; img-src 'self' blob: data:; "
     "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-PAGE_POLICY = f"{DOCS_POLICY}; require-trusted-types-for 'script'"  # Swagger UI writes HTML from strings
+PAGE_POLICY = (
+    f"{DOCS_POLICY}; require-trusted-types-for 'script'"  # Swagger UI writes HTML from strings
+)
 
 ABOUT_DOCS = re.compile(r"\s*<(\w+) [^>]*data-docs\b[^>]*>.*?</\1>", re.DOTALL)
 
-GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(\.0{1,3})?\s*(,|$))", re.IGNORECASE)  # named, and not with a weight of 0
+GZIP = re.compile(
+    r"\bgzip\b(?!\s*;\s*q=0(\.0{1,3})?\s*(,|$))", re.IGNORECASE
+)  # named, and not with a weight of 0
 TEXT = ("text/", "application/javascript", "application/json", "image/svg")
 
 # Beside what every answer has (`app.api.protect`).
@@ -43,7 +47,9 @@ router = APIRouter(include_in_schema=False)
 async def page(request: Request) -> Response:
     if services_of(request.app).settings.docs:
         return html("index.html", PAGE_POLICY)
-    return HTMLResponse(_without_docs(), headers={**PROTECTION, "Content-Security-Policy": PAGE_POLICY})
+    return HTMLResponse(
+        _without_docs(), headers={**PROTECTION, "Content-Security-Policy": PAGE_POLICY}
+    )
 
 
 def html(name: str, policy: str) -> FileResponse:
@@ -64,15 +70,25 @@ def assets() -> ASGIApp:
 
 
 class _Assets(StaticFiles):
-    def file_response(self, full_path: Any, stat_result: Any, scope: Scope, status_code: int = 200) -> Response:
+    def file_response(
+        self, full_path: Any, stat_result: Any, scope: Scope, status_code: int = 200
+    ) -> Response:
         response = super().file_response(full_path, stat_result, scope, status_code)
-        media_type, encodings = str(response.media_type), Headers(scope=scope).get("accept-encoding", "")
+        media_type, encodings = (
+            str(response.media_type),
+            Headers(scope=scope).get("accept-encoding", ""),
+        )
         if isinstance(response, FileResponse) and media_type.startswith(TEXT):
             if GZIP.search(encodings):
                 # Other bytes than the file's: only a weak tag may stand for both (RFC 9110, 8.8.3.3).
-                headers = {"etag": f"W/{response.headers['etag']}", "last-modified": response.headers["last-modified"]}
+                headers = {
+                    "etag": f"W/{response.headers['etag']}",
+                    "last-modified": response.headers["last-modified"],
+                }
                 body = _compressed(Path(full_path), stat_result.st_mtime_ns)
-                response = Response(body, media_type=media_type, headers={**headers, "Content-Encoding": "gzip"})
+                response = Response(
+                    body, media_type=media_type, headers={**headers, "Content-Encoding": "gzip"}
+                )
             response.headers["Vary"] = "Accept-Encoding"
         response.headers.update(PROTECTION)
         return response

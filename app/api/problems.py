@@ -20,7 +20,9 @@ from .intake.fields import invalid_fields
 RETRY_AFTER_SECONDS = 1
 _HEADERS = {
     401: {"WWW-Authenticate": "Bearer"},
-    408: {"Connection": "close"},  # RFC 9110, 15.5.9: the rest of the body would be taken for the next request
+    408: {
+        "Connection": "close"
+    },  # RFC 9110, 15.5.9: the rest of the body would be taken for the next request
     429: {"Retry-After": str(RETRY_AFTER_SECONDS)},
     503: {"Retry-After": str(RETRY_AFTER_SECONDS)},
 }
@@ -57,7 +59,10 @@ EXAMPLES = {
     408: (errors.SlowUpload.code, "81920 bytes of the body arrived within 10 seconds"),
     413: (errors.PictureTooLarge.code, "20000 x 20000 pixels; the most taken here is 50000000"),
     415: (errors.UnsupportedFormat.code, "not a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF picture"),
-    422: (errors.UndecodablePicture.code, "the picture is broken, cut off, or of a rare kind that is not read here"),
+    422: (
+        errors.UndecodablePicture.code,
+        "the picture is broken, cut off, or of a rare kind that is not read here",
+    ),
     429: (errors.Overloaded.code, "all places are taken"),
     503: ("shutting_down", "the server is shutting down; send the request again"),
     504: (errors.TooSlow.code, "the deadline has passed"),
@@ -77,7 +82,9 @@ class Problem(BaseModel):
     status: int = Field(examples=[422])
     code: str = Field(description="stable, to switch on", examples=["undecodable_picture"])
     detail: str = Field(examples=["the file starts like a JPEG but can't be decoded"])
-    errors: list[InvalidField] | None = Field(None, description="field by field, for invalid_option")
+    errors: list[InvalidField] | None = Field(
+        None, description="field by field, for invalid_option"
+    )
 
 
 class ProblemResponse(Response):
@@ -98,14 +105,18 @@ def problem_response(
     """
     request.state.problem = code
     problem = Problem(title=_title(status), status=status, code=code, detail=detail, errors=fields)
-    render: Callable[[Problem, Request], Response] = getattr(request.scope.get("route"), "render_problem", _render)
+    render: Callable[[Problem, Request], Response] = getattr(
+        request.scope.get("route"), "render_problem", _render
+    )
     response = render(problem, request)
     response.headers.update({**_HEADERS.get(response.status_code, {}), **(headers or {})})
     return response
 
 
 def _render(problem: Problem, request: Request) -> Response:
-    return ProblemResponse(json.dumps(problem.model_dump(exclude_none=True), ensure_ascii=False), problem.status)
+    return ProblemResponse(
+        json.dumps(problem.model_dump(exclude_none=True), ensure_ascii=False), problem.status
+    )
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -145,7 +156,11 @@ async def _domain_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.CutoutError)
     status = STATUS.get(type(error), 500)
     detail = error.detail if status != 500 else "the server failed; its log says why"
-    headers = {"Retry-After": str(math.ceil(error.seconds))} if isinstance(error, errors.RateLimited) else None
+    headers = (
+        {"Retry-After": str(math.ceil(error.seconds))}
+        if isinstance(error, errors.RateLimited)
+        else None
+    )
     return problem_response(request, status, error.code, detail, headers=headers)
 
 
@@ -154,7 +169,9 @@ async def _validation_error(request: Request, error: Exception) -> Response:
     fields = [InvalidField(field=name, message=why) for name, why in invalid_fields(error, request)]
     missing = all(item["type"] == "missing" for item in error.errors())
     code = "missing_field" if missing else "invalid_option"
-    return problem_response(request, 422, code, "; ".join(f"{item.field}: {item.message}" for item in fields), fields)
+    return problem_response(
+        request, 422, code, "; ".join(f"{item.field}: {item.message}" for item in fields), fields
+    )
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -173,7 +190,9 @@ def _allowed(request: Request) -> str:
     return ", ".join(
         method
         for method in methods
-        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes
+        )
     )
 
 
@@ -184,7 +203,9 @@ def unexpected(request: Request) -> Response:
 
 def leaving(request: Request) -> Response:
     """What a client is told whose request was not done when the time to finish was over."""
-    return problem_response(request, 503, "shutting_down", "the server is shutting down; send the request again")
+    return problem_response(
+        request, 503, "shutting_down", "the server is shutting down; send the request again"
+    )
 
 
 def _title(status: int) -> str:

@@ -46,14 +46,19 @@ class SafeHeaders:
 
     def __init__(self, app: ASGIApp, shared: bool) -> None:
         self.app = app
-        headers = {**HEADERS, "Cross-Origin-Resource-Policy": "cross-origin" if shared else "same-origin"}
+        headers = {
+            **HEADERS,
+            "Cross-Origin-Resource-Policy": "cross-origin" if shared else "same-origin",
+        }
         self.headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_safely(message: Message) -> None:
             if message["type"] == "http.response.start":
                 present = {name for name, _ in message["headers"]}
-                message["headers"].extend(header for header in self.headers if header[0] not in present)
+                message["headers"].extend(
+                    header for header in self.headers if header[0] not in present
+                )
             await send(message)
 
         await self.app(scope, receive, send_safely)
@@ -74,7 +79,9 @@ class TrustedHosts:
             host = _without_port(Headers(scope=scope).get("host", ""))
             if host not in self.names and not host.endswith(self.suffixes or ("\0",)):
                 detail = "this server does not answer under this name"
-                await problem_response(Request(scope), 421, "unknown_host", detail)(scope, receive, send)
+                await problem_response(Request(scope), 421, "unknown_host", detail)(
+                    scope, receive, send
+                )
                 return
         await self.app(scope, receive, send)
 

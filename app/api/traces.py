@@ -28,11 +28,16 @@ log = logging.getLogger(NAME)
 def provider_from_environment(environment: Mapping[str, str]) -> "TracerProvider | None":
     """What sends spans where the `OTEL_…` variables say; None where they ask for no traces, or where the extra `otel`
     is not installed, which the log says: an orchestrator may set these variables for all that it runs."""
-    exporter = environment.get("OTEL_TRACES_EXPORTER") or ("otlp" if any(map(environment.get, ENDPOINTS)) else "none")
+    exporter = environment.get("OTEL_TRACES_EXPORTER") or (
+        "otlp" if any(map(environment.get, ENDPOINTS)) else "none"
+    )
     if exporter == "none" or environment.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return None
     if exporter != "otlp":
-        log.warning("OTEL_TRACES_EXPORTER=%s: only otlp (over HTTP) is known here; no traces are sent", exporter)
+        log.warning(
+            "OTEL_TRACES_EXPORTER=%s: only otlp (over HTTP) is known here; no traces are sent",
+            exporter,
+        )
         return None
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -40,9 +45,13 @@ def provider_from_environment(environment: Mapping[str, str]) -> "TracerProvider
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError:
-        log.warning("OTEL_… asks for traces, which need the extra `otel` (requirements/otel.txt); none are sent")
+        log.warning(
+            "OTEL_… asks for traces, which need the extra `otel` (requirements/otel.txt); none are sent"
+        )
         return None
-    named = "OTEL_SERVICE_NAME" in environment or "service.name=" in environment.get("OTEL_RESOURCE_ATTRIBUTES", "")
+    named = "OTEL_SERVICE_NAME" in environment or "service.name=" in environment.get(
+        "OTEL_RESOURCE_ATTRIBUTES", ""
+    )
     provider = TracerProvider(resource=Resource.create({} if named else {"service.name": NAME}))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     return provider
@@ -50,7 +59,9 @@ def provider_from_environment(environment: Mapping[str, str]) -> "TracerProvider
 
 def telemetry(provider: "TracerProvider | None") -> TelemetryConfig:
     """What FastAPI does of its own: spans of requests, where there is somebody to take them, and nothing else."""
-    config = TelemetryConfig(tracing=provider is not None, metrics=False, logs=False, operation_spans=False)
+    config = TelemetryConfig(
+        tracing=provider is not None, metrics=False, logs=False, operation_spans=False
+    )
     config["auto_configure"] = False
     config["exclude"] = lambda scope: scope.get("path") in PROBES
     if provider is not None:

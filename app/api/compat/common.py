@@ -22,7 +22,9 @@ async def fetch(url: str, fetcher: UrlFetcher | None, clock: Clock) -> bytes:
     """What a URL holds, as the stage `fetch`. Raises InvalidUrl or DownloadFailed."""
     if fetcher is None:
         parse_url(url)
-        raise DownloadFailed("this server fetches no URLs; its operator can allow it with CUTOUT_ALLOW_URLS=true")
+        raise DownloadFailed(
+            "this server fetches no URLs; its operator can allow it with CUTOUT_ALLOW_URLS=true"
+        )
     with clock.stage("fetch"):
         return await fetcher.fetch(url, clock.remaining())
 

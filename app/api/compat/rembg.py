@@ -21,7 +21,13 @@ from ..problems import InvalidField, Problem
 from ..services import clock_of, services_of
 from .common import WITHOUT_EFFECT_HEADER, fetch, name_without_effect
 
-NOT_HERE = ("a", "af", "ab", "ae", "extras")  # edges always follow the picture here, and with no knobs to it
+NOT_HERE = (
+    "a",
+    "af",
+    "ab",
+    "ae",
+    "extras",
+)  # edges always follow the picture here, and with no knobs to it
 
 
 def _check_json_object(text: str | None) -> str | None:
@@ -50,16 +56,26 @@ def _hex_color(text: str) -> str:
 class RembgOptions(BaseModel):
     """What rembg's server may be asked for."""
 
-    model: Annotated[str, Field(description="a model of this server; any other name means its default")] = "u2net"
-    a: Annotated[bool, Field(description="alpha matting; without effect, edges always follow the picture")] = False
-    af: Annotated[int, Field(ge=0, le=255, description="foreground threshold; without effect")] = 240
+    model: Annotated[
+        str, Field(description="a model of this server; any other name means its default")
+    ] = "u2net"
+    a: Annotated[
+        bool, Field(description="alpha matting; without effect, edges always follow the picture")
+    ] = False
+    af: Annotated[int, Field(ge=0, le=255, description="foreground threshold; without effect")] = (
+        240
+    )
     ab: Annotated[int, Field(ge=0, le=255, description="background threshold; without effect")] = 10
     ae: Annotated[int, Field(ge=0, description="erosion; without effect")] = 10
     om: Annotated[bool, Field(description="only the mask, an 8-bit grey PNG")] = False
     ppm: Annotated[bool, Field(description="a hard mask")] = False
-    bgc: Annotated[str | None, Field(description="background colour, r,g,b,a"), AfterValidator(_check_color)] = None
+    bgc: Annotated[
+        str | None, Field(description="background colour, r,g,b,a"), AfterValidator(_check_color)
+    ] = None
     extras: Annotated[
-        str | None, Field(description="a JSON object; without effect"), AfterValidator(_check_json_object)
+        str | None,
+        Field(description="a JSON object; without effect"),
+        AfterValidator(_check_json_object),
     ] = None
 
 
@@ -93,9 +109,14 @@ class RembgRoute(UploadRoute):
             return JSONResponse({"detail": problem.detail}, problem.status)
         upload = "url" if request.method == "GET" else "file"
         fields = problem.errors or [InvalidField(field=upload, message=problem.detail)]
-        kind = {"missing_field": "missing", "invalid_option": "value_error"}.get(problem.code, problem.code)
+        kind = {"missing_field": "missing", "invalid_option": "value_error"}.get(
+            problem.code, problem.code
+        )
         where = "query" if request.method == "GET" else "body"
-        items = [RembgInvalidItem(type=kind, loc=[where, item.field], msg=item.message) for item in fields]
+        items = [
+            RembgInvalidItem(type=kind, loc=[where, item.field], msg=item.message)
+            for item in fields
+        ]
         return JSONResponse(RembgInvalid(detail=items).model_dump(), 422)
 
 
@@ -136,7 +157,10 @@ async def remove_upload(
     query: Annotated[RembgOptions, Query()],
 ) -> Response:
     """Remove the background of an uploaded picture, by rembg's parameters."""
-    given = {**query.model_dump(exclude_unset=True), **form.model_dump(exclude_unset=True, exclude={"file"})}
+    given = {
+        **query.model_dump(exclude_unset=True),
+        **form.model_dump(exclude_unset=True, exclude={"file"}),
+    }
     return await _remove(request, await form.file.read(), given)
 
 
@@ -166,5 +190,7 @@ async def _remove(request: Request, upload: bytes, given: dict[str, Any]) -> Res
         background = None if asked.bgc is None else Color.parse(_hex_color(asked.bgc))
         options = CutoutOptions(model=model, threshold=threshold, background=background)
         result = await jobs.cut_out(services, clock, upload, options)
-    ignored = [name for name in ("model", *NOT_HERE) if name in given and not (name == "model" and known)]
+    ignored = [
+        name for name in ("model", *NOT_HERE) if name in given and not (name == "model" and known)
+    ]
     return name_without_effect(image_response(result, clock), ignored)

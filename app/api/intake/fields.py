@@ -25,7 +25,9 @@ def invalid_fields(error: RequestValidationError, request: Request) -> Iterator[
 def _known(request: Request) -> Mapping[str, FieldInfo]:
     """The fields of the form that the route takes, by name; none where it takes no form."""
     body = getattr(request.scope.get("route"), "body_field", None)
-    fields: Mapping[str, FieldInfo] = getattr(body and body.field_info.annotation, "model_fields", {})
+    fields: Mapping[str, FieldInfo] = getattr(
+        body and body.field_info.annotation, "model_fields", {}
+    )
     return fields
 
 
@@ -37,7 +39,11 @@ def _message(item: Item, known: Mapping[str, FieldInfo], path: str) -> str:
     name, given = _name(item), item["input"]
     takes_file = name in known and _takes_file(known[name])
     if item["type"] == "missing":
-        return f"missing; send a file in multipart/form-data, as {_curl(name)} does" if takes_file else "missing"
+        return (
+            f"missing; send a file in multipart/form-data, as {_curl(name)} does"
+            if takes_file
+            else "missing"
+        )
     if item["type"] == "extra_forbidden":
         return _unknown(item, known, path)
     if takes_file and isinstance(given, str):
@@ -52,9 +58,13 @@ def _unknown(item: Item, known: Mapping[str, FieldInfo], path: str) -> str:
     if item["loc"][0] == "query" and name in known:
         return f"send it as a field of the form, not in the address: curl -F {name}=..."
     names = [other for other, field in known.items() if not is_file or _takes_file(field)]
-    nearest = get_close_matches(name, names, 1) if len(name) <= LONGEST else []  # it takes long for a long one
+    nearest = (
+        get_close_matches(name, names, 1) if len(name) <= LONGEST else []
+    )  # it takes long for a long one
     kind = "file" if is_file else "option"
-    return f"{path} has no such {kind}; " + (f"did you mean {nearest[0]}?" if nearest else f"it has {', '.join(names)}")
+    return f"{path} has no such {kind}; " + (
+        f"did you mean {nearest[0]}?" if nearest else f"it has {', '.join(names)}"
+    )
 
 
 def _takes_file(field: FieldInfo) -> bool:

@@ -20,7 +20,14 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from cutout.errors import Abandoned, MalformedRequest, Overloaded, RateLimited, SlowUpload, UploadTooLarge
+from cutout.errors import (
+    Abandoned,
+    MalformedRequest,
+    Overloaded,
+    RateLimited,
+    SlowUpload,
+    UploadTooLarge,
+)
 from cutout.system.clock import Clock
 
 from ...admission.pace import gone
@@ -51,7 +58,9 @@ class UploadRoute(APIRoute):
         key = scope["state"]["key"] = check_key(Headers(scope=scope), services.settings.api_keys)
         try:
             with services.workers.admit(), services.metrics.in_flight.track_inprogress():
-                if services.rates is not None:  # whom this server was too busy for has not had its request
+                if (
+                    services.rates is not None
+                ):  # whom this server was too busy for has not had its request
                     services.rates.check(f"key {key}" if key is not None else _address(scope))
                 await super().handle(scope, receive, _in_pieces(send))
         except (Overloaded, RateLimited):
@@ -100,10 +109,16 @@ class StrictRoute(UploadRoute):
         async def answer(request: Request) -> Response:
             form = await request.form()
             try:
-                fields = model.model_validate({name: value for name, value in form.items() if not is_left_empty(value)})
+                fields = model.model_validate(
+                    {name: value for name, value in form.items() if not is_left_empty(value)}
+                )
             except ValidationError as error:
                 raise RequestValidationError(
-                    [{**item, "loc": ("body", *item["loc"])} for item in error.errors(include_url=False)], body=form
+                    [
+                        {**item, "loc": ("body", *item["loc"])}
+                        for item in error.errors(include_url=False)
+                    ],
+                    body=form,
                 ) from None
             return await endpoint(request, form=fields)
 
@@ -123,7 +138,12 @@ class StrictRoute(UploadRoute):
         ]
         times = Counter(name for name, _ in form.multi_items())
         repeated = [
-            {"type": "value_error", "loc": ("body", name), "input": form[name], "ctx": {"error": _SENT.format(count)}}
+            {
+                "type": "value_error",
+                "loc": ("body", name),
+                "input": form[name],
+                "ctx": {"error": _SENT.format(count)},
+            }
             for name, count in times.items()
             if count > 1
         ]
@@ -143,7 +163,9 @@ class _Upload(Request):
         announced = self.headers.get("content-length", "0").lstrip("0") or "0"
         # int() refuses thousands of digits with an error of its own.
         if announced.isdecimal() and (len(announced) > 18 or int(announced) > max_bytes):
-            raise UploadTooLarge(f"the body has more than the {max_bytes} bytes that this server takes")
+            raise UploadTooLarge(
+                f"the body has more than the {max_bytes} bytes that this server takes"
+            )
         stream = self._capped(max_bytes, settings.upload_seconds, settings.min_bytes_per_second)
         try:
             self._fields = await self._parse(stream, max_bytes, large_texts)
@@ -169,7 +191,9 @@ class _Upload(Request):
             return await asyncio.to_thread(_parse_urlencoded, self._body, large_texts)
         return FormData()
 
-    async def _capped(self, max_bytes: int, seconds: float, min_rate: int) -> AsyncGenerator[bytes, None]:
+    async def _capped(
+        self, max_bytes: int, seconds: float, min_rate: int
+    ) -> AsyncGenerator[bytes, None]:
         """The body as it arrives: each byte buys time, up to `seconds` in all."""
         loop = asyncio.get_running_loop()
         started, stream = loop.time(), self.stream()
@@ -179,12 +203,16 @@ class _Upload(Request):
                 async with asyncio.timeout_at(started + allowed):
                     chunk = await anext(stream, None)
             except TimeoutError:
-                raise SlowUpload(f"{self.received} bytes of the body arrived within {allowed:.0f} seconds") from None
+                raise SlowUpload(
+                    f"{self.received} bytes of the body arrived within {allowed:.0f} seconds"
+                ) from None
             if chunk is None:
                 return
             self.received += len(chunk)
             if self.received > max_bytes:
-                raise UploadTooLarge(f"the body has more than the {max_bytes} bytes that this server takes")
+                raise UploadTooLarge(
+                    f"the body has more than the {max_bytes} bytes that this server takes"
+                )
             yield chunk
 
 
@@ -195,9 +223,15 @@ class _MultiPart(MultiPartParser):
     """
 
     def __init__(
-        self, headers: Headers, stream: AsyncGenerator[bytes, None], max_bytes: int, large_texts: frozenset[str]
+        self,
+        headers: Headers,
+        stream: AsyncGenerator[bytes, None],
+        max_bytes: int,
+        large_texts: frozenset[str],
     ) -> None:
-        super().__init__(headers, stream, max_files=MAX_PARTS, max_fields=MAX_PARTS, max_part_size=max_bytes)
+        super().__init__(
+            headers, stream, max_files=MAX_PARTS, max_fields=MAX_PARTS, max_part_size=max_bytes
+        )
         self.spool_max_size = max_bytes + 1
         self._large_texts = large_texts
         self._inside_a_part = False
@@ -207,7 +241,9 @@ class _MultiPart(MultiPartParser):
         if self._inside_a_part:
             for file in self._files_to_close_on_error:
                 file.close()
-            raise MultiPartException("it ends within a field, before the boundary that its header names")
+            raise MultiPartException(
+                "it ends within a field, before the boundary that its header names"
+            )
         return form
 
     def on_part_begin(self) -> None:
@@ -235,12 +271,16 @@ class _MultiPart(MultiPartParser):
 
 def is_left_empty(value: UploadFile | str) -> bool:
     """As browsers send what nobody has filled in or chosen."""
-    return value == "" or (isinstance(value, UploadFile) and value.filename == "" and value.size == 0)
+    return value == "" or (
+        isinstance(value, UploadFile) and value.filename == "" and value.size == 0
+    )
 
 
 def _check_name(name: str) -> None:
     if len(name) > MAX_NAME:
-        raise MalformedRequest(f"the form has a field whose name has more than {MAX_NAME} characters")
+        raise MalformedRequest(
+            f"the form has a field whose name has more than {MAX_NAME} characters"
+        )
 
 
 def check_length(name: str, length: int) -> None:
@@ -259,7 +299,9 @@ def _address(scope: Scope) -> str:
         address = ipaddress.ip_address(host)
     except ValueError:
         return str(host)
-    return str(ipaddress.ip_network((address, 64), strict=False) if address.version == 6 else address)
+    return str(
+        ipaddress.ip_network((address, 64), strict=False) if address.version == 6 else address
+    )
 
 
 def seconds_allowed(received: int, seconds: float, min_rate: int) -> float:
@@ -286,7 +328,9 @@ def _parse_urlencoded(body: bytes, large_texts: frozenset[str]) -> FormData:
 
 def _urlencoded(piece: bytes, large_texts: frozenset[str]) -> tuple[str, str]:
     key, _, value = piece.partition(b"=")
-    name = unquote_plus(key[: 3 * MAX_NAME + 3].decode("latin-1"))  # cut where it is too long in any case
+    name = unquote_plus(
+        key[: 3 * MAX_NAME + 3].decode("latin-1")
+    )  # cut where it is too long in any case
     _check_name(name)
     if name in large_texts:
         return name, _unquoted(value).decode("latin-1")
@@ -302,7 +346,9 @@ def _unquoted(value: bytes) -> bytes:
     return binascii.a2b_qp(value.replace(b"+", b" ").replace(b"=", b"%3D").replace(b"%", b"="))
 
 
-async def _unless_gone(answer: Coroutine[Any, Any, Response], receive: Receive, clock: Clock) -> Response:
+async def _unless_gone(
+    answer: Coroutine[Any, Any, Response], receive: Receive, clock: Clock
+) -> Response:
     """The answer, unless the client disconnects first: then its work is dropped and its place is free.
 
     Whether the client is still there is first looked at after UNWATCHED_SECONDS: answers that take less do without.

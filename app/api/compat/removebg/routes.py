@@ -48,14 +48,42 @@ from .schemas import (
     RemoveBgResult,
 )
 
-MEGAPIXELS = {"preview": 0.25, "small": 0.25, "regular": 0.25, "500px": 0.25, "medium": 1.5, "hd": 4.0, "50mp": 50.0}
+MEGAPIXELS = {
+    "preview": 0.25,
+    "small": 0.25,
+    "regular": 0.25,
+    "500px": 0.25,
+    "medium": 1.5,
+    "hd": 4.0,
+    "50mp": 50.0,
+}
 FULL = frozenset({"full", "4k", "auto"})
 FULL_PNG, FULL_OTHERS = 10.0, 25.0
-FORMATS = {"auto": Format.auto, "png": Format.png, "jpg": Format.jpeg, "webp": Format.webp, "zip": Format.zip}
-COARSE_TYPES = {"car_interior": "car", "car_part": "car", "transportation": "other", "graphics": "other"}
+FORMATS = {
+    "auto": Format.auto,
+    "png": Format.png,
+    "jpg": Format.jpeg,
+    "webp": Format.webp,
+    "zip": Format.zip,
+}
+COARSE_TYPES = {
+    "car_interior": "car",
+    "car_part": "car",
+    "transportation": "other",
+    "graphics": "other",
+}
 TYPES = frozenset({"person", "product", "animal", "car", "other", *COARSE_TYPES})
 TYPE_LEVELS = frozenset({"none", "1", "2", "latest"})
-FLAGS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+FLAGS = {
+    "true": True,
+    "1": True,
+    "yes": True,
+    "on": True,
+    "false": False,
+    "0": False,
+    "no": False,
+    "off": False,
+}
 CREDITS = 1_000_000  # never charged; some clients stop where a balance is low
 MAX_JSON_VALUES = 10_000
 
@@ -140,7 +168,9 @@ class _Errors(APIRoute):
         item = {"title": TITLES.get(code, code.replace("_", " ").capitalize()), "code": code}
         if code != "auth_failed":
             item["detail"] = problem.detail
-        headers = _rate_limit(services_of(request.app).workers, refused=True) if status == 429 else {}
+        headers = (
+            _rate_limit(services_of(request.app).workers, refused=True) if status == 429 else {}
+        )
         return JSONResponse({"errors": [item]}, status, headers)
 
 
@@ -189,12 +219,20 @@ NUMBERS = {
 }
 FOREGROUND = ("Left", "Top", "Width", "Height")
 HEADERS = {
-    **{name: {"description": what, "schema": {"type": "integer"}} for name, what in NUMBERS.items()},
     **{
-        f"X-Foreground-{name}": {"description": "of the subject in the upload, pixels", "schema": {"type": "integer"}}
+        name: {"description": what, "schema": {"type": "integer"}} for name, what in NUMBERS.items()
+    },
+    **{
+        f"X-Foreground-{name}": {
+            "description": "of the subject in the upload, pixels",
+            "schema": {"type": "integer"},
+        }
         for name in FOREGROUND
     },
-    "X-Type": {"description": "the type that was asked for, else other", "schema": {"type": "string"}},
+    "X-Type": {
+        "description": "the type that was asked for, else other",
+        "schema": {"type": "string"},
+    },
     **ANSWER_HEADERS,
     **WITHOUT_EFFECT_HEADER,
 }
@@ -203,7 +241,9 @@ RESULT: dict[int | str, dict[str, Any]] = {
     200: {
         "model": RemoveBgResult,
         "description": "The finished picture; in base64 where the client accepts only application/json",
-        "content": dict.fromkeys(("image/png", "image/jpeg", "image/webp", "application/zip"), BINARY),
+        "content": dict.fromkeys(
+            ("image/png", "image/jpeg", "image/webp", "application/zip"), BINARY
+        ),
         "headers": HEADERS,
     },
     **ERRORS,
@@ -371,7 +411,9 @@ def _is_opaque(fields: Fields) -> bool:
     """Whether nothing will be seen through the answer."""
     color = _text(fields, "bg_color").strip()
     try:
-        return _background_picture(fields) is not None or (color != "" and Color.parse(color).alpha == 255)
+        return _background_picture(fields) is not None or (
+            color != "" and Color.parse(color).alpha == 255
+        )
     except InvalidOption:
         return False
 
@@ -399,7 +441,9 @@ async def _load(name: str, fields: Fields, fetcher: UrlFetcher | None, clock: Cl
     """The bytes of the picture that a field holds or names."""
     value = fields[name]
     if name == "image_file_b64":
-        return await asyncio.to_thread(_from_base64, value if isinstance(value, bytes) else value.encode())
+        return await asyncio.to_thread(
+            _from_base64, value if isinstance(value, bytes) else value.encode()
+        )
     if name in PICTURES:
         return value if isinstance(value, bytes) else value.encode()
     try:
@@ -407,7 +451,9 @@ async def _load(name: str, fields: Fields, fetcher: UrlFetcher | None, clock: Cl
     except InvalidUrl as error:
         raise Refusal(f"invalid_{name}", error.detail) from error
     except DownloadFailed as error:
-        raise Refusal("failed_image_download" if name == "image_url" else "failed_bg_download", error.detail) from error
+        raise Refusal(
+            "failed_image_download" if name == "image_url" else "failed_bg_download", error.detail
+        ) from error
 
 
 def _from_base64(text: bytes) -> bytes:
@@ -423,7 +469,10 @@ def _from_base64(text: bytes) -> bytes:
 
 async def _fields(request: Request) -> Fields:
     """What the body holds: files as bytes, all else as text. Empty fields are left out, as are files not chosen."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json":
+    if (
+        request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        == "application/json"
+    ):
         return await asyncio.to_thread(_json_fields, await request.body())
     fields: dict[str, str | bytes] = {}
     for name, value in (await request.form()).multi_items():
@@ -449,7 +498,11 @@ def _json_fields(body: bytes) -> Fields:
         raise MalformedRequest("the body is no JSON") from error
     if not isinstance(values, dict):
         raise MalformedRequest("the body is no JSON object")
-    texts = {name: _json_value(name, value) for name, value in values.items() if name in RemoveBgMultipart.model_fields}
+    texts = {
+        name: _json_value(name, value)
+        for name, value in values.items()
+        if name in RemoveBgMultipart.model_fields
+    }
     return {name: text for name, text in texts.items() if text not in ("", "null", b"")}
 
 
@@ -474,18 +527,27 @@ def _text(fields: Fields, name: str) -> str:
 
 def _wants_json(request: Request) -> bool:
     """Whether the client accepts JSON and no picture. Clients that take `*/*` too want the picture."""
-    accepted = [item.partition(";")[0].strip().lower() for item in request.headers.get("accept", "").split(",")]
+    accepted = [
+        item.partition(";")[0].strip().lower()
+        for item in request.headers.get("accept", "").split(",")
+    ]
     return "application/json" in accepted and not any(
         item in ("*/*", "application/zip") or item.startswith("image/") for item in accepted
     )
 
 
-def _answer(result: Result[File], asked: Asked, workers: Workers, clock: Clock, as_json: bool) -> Response:
+def _answer(
+    result: Result[File], asked: Asked, workers: Workers, clock: Clock, as_json: bool
+) -> Response:
     response = image_response(result, clock)
     if as_json:
         native = response.headers
-        response = JSONResponse({"data": {"result_b64": base64.b64encode(result.content.data).decode()}})
-        response.headers.update({name: text for name, text in native.items() if not name.startswith("content-")})
+        response = JSONResponse(
+            {"data": {"result_b64": base64.b64encode(result.content.data).decode()}}
+        )
+        response.headers.update(
+            {name: text for name, text in native.items() if not name.startswith("content-")}
+        )
     response.headers.update(_rate_limit(workers))
     response.headers.update(_sizes(result, asked))
     response.headers["X-Credits-Charged"] = "0"
