@@ -20,7 +20,8 @@ from cutout.system.process import prepare_for_images
 
 from .admission.pace import Pace
 from .admission.rates import RateLimit
-from .admission.workers import Room, Workers
+from .admission.room import Room
+from .admission.workers import Workers
 from .api import auth, docs, health, openapi, page, problems, protect
 from .api.compat import rembg
 from .api.compat.removebg import routes as removebg
@@ -66,7 +67,7 @@ def create_app(
     models = Registry(build(settings), settings.default_model)
     metrics = Metrics()
     workers = Workers(threads(settings), settings.queue, Room(pixels(settings)))
-    metrics.places.set(workers.permits)
+    metrics.places.set(workers.permits.total)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -93,7 +94,7 @@ def create_app(
         fetcher=fetcher or _fetcher(settings),
         metrics=metrics,
         rates=None if settings.requests_per_minute is None else RateLimit(settings.requests_per_minute),
-        refusals=Pace(REFUSALS_A_THREAD * workers.threads, settings.connections * 4 // 5),  # the rest is for probes
+        refusals=Pace(REFUSALS_A_THREAD * workers.threads.count, settings.connections * 4 // 5),  # the rest is for probes
     )
     protect.check_hosts(app, settings)
     app.add_middleware(Observe, metrics=metrics, traces=traces)

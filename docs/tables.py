@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from app.admission.rates import MOST_CALLERS
+from app.admission.rates import MAX_CALLERS
 from app.api.intake.uploads import MAX_NAME, MAX_PARTS, MAX_TEXT_PART
 from app.api.native.schemas import CutoutForm, MaskForm, PredictForm
 from app.fetch import MAX_URL
@@ -41,7 +41,7 @@ FIXED = {
     "characters of a URL to fetch; then 400": MAX_URL,
     "pixels of a picture's longer side; then 413": LONGEST_SIDE,
     "pixels that OpenCV decodes, whatever the settings": int(os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"]),
-    "callers whose rates are remembered": MOST_CALLERS,
+    "callers whose rates are remembered": MAX_CALLERS,
 }
 
 

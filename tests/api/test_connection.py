@@ -291,8 +291,8 @@ def test_a_reader_that_does_not_read_holds_its_place_and_is_cut_off() -> None:
         lazy.connect(("127.0.0.1", port))
         lazy.sendall(multipart(noise))
         assert lazy.recv(9) == b"HTTP/1.1 "
-        assert app.state.services.workers.admitted == 1
-        eventually(lambda: app.state.services.workers.admitted == 0)
+        assert app.state.services.workers.permits.taken == 1
+        eventually(lambda: app.state.services.workers.permits.taken == 0)
 
 
 @pytest.mark.parametrize(
@@ -313,12 +313,12 @@ def test_bytes_that_belong_to_no_request_keep_no_connection(port: int, request_:
 def test_whoever_leaves_frees_its_place_with_requests_behind_it_too() -> None:
     with serving(Settings(threads=1, queue=1)) as (port, app):
         workers, go_on = app.state.services.workers, threading.Event()
-        workers._pool.submit(go_on.wait, PATIENCE)
+        workers.threads.executor.submit(go_on.wait, PATIENCE)
         try:
             with closing(connected(port)) as connection:
                 connection.sendall(multipart(encoded(disc())) + GET)
-                eventually(lambda: workers.admitted == 1)
-            eventually(lambda: workers.admitted == 0)
+                eventually(lambda: workers.permits.taken == 1)
+            eventually(lambda: workers.permits.taken == 0)
         finally:
             go_on.set()
 

@@ -190,10 +190,10 @@ def test_problems_are_told_in_words_one_by_one(page: Page, picture: Path, tmp_pa
 def test_a_busy_server_is_asked_again_when_it_says(page: Page, picture: Path, service: tuple[str, FastAPI]) -> None:
     page.expects_problems = True
     workers = service[1].state.services.workers
-    page.until(lambda: workers.admitted == 0)  # the page before this one may have asked for something
+    page.until(lambda: workers.permits.taken == 0)  # the page before this one may have asked for something
     with ExitStack() as taken:
-        for _ in range(workers.permits):
-            taken.enter_context(workers.admit())
+        for _ in range(workers.permits.total):
+            taken.enter_context(workers.permits.hold())
         page.pick(picture)
         page.until(lambda: page.states() == ["busy"])
         assert "busy" in page.text("#live")

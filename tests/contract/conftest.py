@@ -43,6 +43,6 @@ async def fetching(fetcher: UrlFetcher | None) -> AsyncIterator[httpx2.AsyncClie
 def every_place_taken(client: TestClient) -> Iterator[None]:
     workers = client.app.state.services.workers  # type: ignore[attr-defined]
     with contextlib.ExitStack() as places:
-        for _ in range(workers.permits):
-            places.enter_context(workers.admit())
+        for _ in range(workers.permits.total):
+            places.enter_context(workers.permits.hold())
         yield

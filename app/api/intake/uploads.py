@@ -2,7 +2,6 @@
 
 import asyncio
 import binascii
-import ipaddress
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Coroutine
@@ -30,7 +29,8 @@ from cutout.errors import (
 )
 from cutout.system.clock import Clock
 
-from ...admission.pace import gone
+from ...admission.pace import disconnected
+from ...admission.rates import caller_of
 from ...settings import CHUNK, GRACE_SECONDS, Settings
 from ..auth import check_key
 from ..services import services_of
@@ -57,11 +57,11 @@ class UploadRoute(APIRoute):
         services = services_of(scope["app"])
         key = scope["state"]["key"] = check_key(Headers(scope=scope), services.settings.api_keys)
         try:
-            with services.workers.admit(), services.metrics.in_flight.track_inprogress():
+            with services.workers.permits.hold(), services.metrics.in_flight.track_inprogress():
                 if (
                     services.rates is not None
                 ):  # whom this server was too busy for has not had its request
-                    services.rates.check(f"key {key}" if key is not None else _address(scope))
+                    services.rates.check(caller_of(scope, key))
                 await super().handle(scope, receive, _in_pieces(send))
         except (Overloaded, RateLimited):
             await services.refusals.wait(scope, receive)
@@ -292,18 +292,6 @@ def check_length(name: str, length: int) -> None:
         )
 
 
-def _address(scope: Scope) -> str:
-    """Who calls, where nobody has a key. One household or host has 2**64 addresses of IPv6: they count as one."""
-    host = scope["client"][0] if scope.get("client") else ""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return str(host)
-    return str(
-        ipaddress.ip_network((address, 64), strict=False) if address.version == 6 else address
-    )
-
-
 def seconds_allowed(received: int, seconds: float, min_rate: int) -> float:
     """Until when the next byte has to be there, from the body's start: a grace, and the time that the bytes so far take
     at the slowest rate, but never more than `seconds`."""
@@ -362,7 +350,7 @@ async def _unless_gone(
 
     def watch() -> None:
         nonlocal left
-        left = asyncio.ensure_future(gone(receive))
+        left = asyncio.ensure_future(disconnected(receive))
         left.add_done_callback(drop)
 
     timer = asyncio.get_running_loop().call_later(UNWATCHED_SECONDS, watch)

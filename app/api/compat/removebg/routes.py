@@ -27,6 +27,7 @@ from cutout.results import Result
 from cutout.sources import File
 from cutout.system.clock import Clock
 
+from ....admission.permits import Permits
 from ....admission.workers import Workers
 from ....fetch import UrlFetcher
 from ... import jobs
@@ -169,7 +170,9 @@ class _Errors(APIRoute):
         if code != "auth_failed":
             item["detail"] = problem.detail
         headers = (
-            _rate_limit(services_of(request.app).workers, refused=True) if status == 429 else {}
+            _rate_limit(services_of(request.app).workers.permits, refused=True)
+            if status == 429
+            else {}
         )
         return JSONResponse({"errors": [item]}, status, headers)
 
@@ -548,7 +551,7 @@ def _answer(
         response.headers.update(
             {name: text for name, text in native.items() if not name.startswith("content-")}
         )
-    response.headers.update(_rate_limit(workers))
+    response.headers.update(_rate_limit(workers.permits))
     response.headers.update(_sizes(result, asked))
     response.headers["X-Credits-Charged"] = "0"
     if asked.x_type is not None:
@@ -572,11 +575,11 @@ def _sizes(result: Result[File], asked: Asked) -> dict[str, str]:
     return {name: str(pixels) for name, pixels in sizes.items()}
 
 
-def _rate_limit(workers: Workers, refused: bool = False) -> dict[str, str]:
+def _rate_limit(permits: Permits, refused: bool = False) -> dict[str, str]:
     """Places of this server instead of calls a minute; the one that this request holds is as good as free again."""
-    remaining = 0 if refused else max(0, workers.permits - workers.admitted + 1)
+    remaining = 0 if refused else max(0, permits.total - permits.taken + 1)
     return {
-        "X-RateLimit-Limit": str(workers.permits),
-        "X-RateLimit-Remaining": str(min(remaining, workers.permits)),
+        "X-RateLimit-Limit": str(permits.total),
+        "X-RateLimit-Remaining": str(min(remaining, permits.total)),
         "X-RateLimit-Reset": str(int(time.time()) + RETRY_AFTER_SECONDS),
     }
