@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from app.admission.rates import MAX_CALLERS
-from app.api.intake.uploads import MAX_NAME, MAX_PARTS, MAX_TEXT_PART
+from app.api.intake.forms import MAX_NAME, MAX_PARTS, MAX_TEXT_BYTES
 from app.api.native.schemas import CutoutForm, MaskForm, PredictForm
 from app.fetch import MAX_URL
 from app.metrics import Metrics
@@ -37,7 +37,7 @@ FIXED = {
     "requests sent ahead on one connection; then 400": MAX_PIPELINED,
     "fields and files of a form, each; then 400": MAX_PARTS,
     "characters of a form's field's name; then 400": MAX_NAME,
-    "bytes of a form's field that is no picture; then 400": MAX_TEXT_PART,
+    "bytes of a form's field that is no picture; then 400": MAX_TEXT_BYTES,
     "characters of a URL to fetch; then 400": MAX_URL,
     "pixels of a picture's longer side; then 413": LONGEST_SIDE,
     "pixels that OpenCV decodes, whatever the settings": int(os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"]),

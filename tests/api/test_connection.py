@@ -17,7 +17,7 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from app.api.intake.uploads import seconds_allowed
+from app.api.intake.body import seconds_allowed
 from app.server.limits import MAX_HEADER_BYTES, MAX_PIPELINED
 from app.server.request_headers import MAX_UNFINISHED_BYTES
 from app.server.transport import OneWrite

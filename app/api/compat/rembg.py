@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from cutout.options import Color, CutoutOptions, MaskOptions
 
 from .. import jobs
-from ..intake.uploads import UploadRoute
+from ..intake.upload_route import UploadRoute
 from ..native.routes import ANSWER_HEADERS, image_response
 from ..problems import InvalidField, Problem
 from ..services import clock_of, services_of

@@ -24,10 +24,8 @@ def invalid_fields(error: RequestValidationError, request: Request) -> Iterator[
 
 def _known(request: Request) -> Mapping[str, FieldInfo]:
     """The fields of the form that the route takes, by name; none where it takes no form."""
-    body = getattr(request.scope.get("route"), "body_field", None)
-    fields: Mapping[str, FieldInfo] = getattr(
-        body and body.field_info.annotation, "model_fields", {}
-    )
+    model = getattr(request.scope.get("route"), "form_model", None)
+    fields: Mapping[str, FieldInfo] = getattr(model, "model_fields", {})
     return fields
 
 
@@ -56,7 +54,7 @@ def _unknown(item: Item, known: Mapping[str, FieldInfo], path: str) -> str:
     """For a field that the route does not have: which one may have been meant."""
     name, is_file = _name(item), isinstance(item["input"], UploadFile)
     if item["loc"][0] == "query" and name in known:
-        return f"send it as a field of the form, not in the address: curl -F {name}=..."
+        return f"send it as a field of the form, not in the query string: curl -F {name}=..."
     names = [other for other, field in known.items() if not is_file or _takes_file(field)]
     nearest = (
         get_close_matches(name, names, 1) if len(name) <= LONGEST else []

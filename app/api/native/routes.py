@@ -10,7 +10,7 @@ from cutout.sources import File
 from cutout.system.clock import Clock
 
 from .. import jobs
-from ..intake.uploads import StrictRoute
+from ..intake.upload_route import StrictRoute
 from ..problems import documented
 from ..services import clock_of, services_of
 from .schemas import CutoutForm, MaskForm, PredictForm

@@ -32,7 +32,8 @@ from ....admission.workers import Workers
 from ....fetch import UrlFetcher
 from ... import jobs
 from ...auth import KEY_HEADER, RequireKey
-from ...intake.uploads import UploadRoute, check_length, is_left_empty
+from ...intake.forms import check_length, is_left_empty
+from ...intake.upload_route import UploadRoute
 from ...native.routes import ANSWER_HEADERS, image_response
 from ...problems import RETRY_AFTER_SECONDS, Problem, problem_response
 from ...services import clock_of, services_of
