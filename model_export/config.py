@@ -9,10 +9,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from cutout.errors import DataError
-from cutout.explain import reason
+from cutout.explain import in_words, reason
 from cutout.imaging.preprocess import PreprocessSpec
 from cutout.inference.manifest import DataSet
-from model_export.config_errors import in_words
 
 CONFIGS = Path(__file__).parent / "configs"
 RUN_CONFIG = "config.json"

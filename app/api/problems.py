@@ -15,7 +15,7 @@ from starlette.routing import Match
 
 from cutout import errors
 
-from .intake.fields import invalid_fields
+from .intake.field_errors import invalid_fields
 
 RETRY_AFTER_SECONDS = 1
 _HEADERS = {

@@ -9,10 +9,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cutout.errors import DataError
-from cutout.explain import reason
+from cutout.explain import in_words, reason
 from cutout.imaging.preprocess import PreprocessSpec
 from model_export.config import override
-from model_export.config_errors import in_words
 
 PRESETS = Path(__file__).parent / "presets.toml"
 NOT_STATED = "Not stated at import. Weights have terms of their own: clear them before any use."

@@ -8,9 +8,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from cutout.errors import DataError
+from cutout.explain import in_words
 from cutout.inference.manifest import MANIFEST, DataSet, Manifest
 from model_export.config import RUN_CONFIG, Start, TrainConfig, read_run_config
-from model_export.config_errors import in_words
 from model_export.training.provenance import NOT_STATED, noted
 from model_export.training.run_folder import MODEL
 

@@ -72,10 +72,10 @@ def test_options_out_of_range_are_named(client: TestClient, data: dict[str, str]
         ({"data": {"treshold": "0.5"}}, "treshold: /cutout has no such option; did you mean threshold?"),
         ({"data": {"x": "1"}}, "x: /cutout has no such option; it has model, refine"),
         ({"params": {"fromat": "webp"}}, "fromat: /cutout has no such option; did you mean format?"),
-        ({"params": {"format": "webp"}}, "format: send it as a field of the form, not in the query string"),
+        ({"params": {"format": "webp"}}, "format: send it as a form field, not in the query string"),
         ({"data": {"size": ["9", "8"]}}, "size: sent 2 times; it may appear only once"),
         ({"files": [("file", PICTURE)] * 2}, "file: sent 2 times; it may appear only once"),
-        ({"files": {"file": (None, "cat.jpg")}}, "file: 'cat.jpg' is a text, not a file; with curl, an @ sends"),
+        ({"files": {"file": (None, "cat.jpg")}}, "file: 'cat.jpg' is text, not a file; with curl, an @ sends"),
         ({"files": {"image": PICTURE}}, "image: /cutout has no such file; it has file, background_image"),
     ],
 )

@@ -89,7 +89,7 @@ def test_commands_have_the_names_and_texts_of_the_definition(command: str, model
         ("--threshold", "1.5", "'1.5' is out of range: it must be at most 1"),
         ("--margin", "99%", "'99%' is not a margin; write it as 30px or 10%"),
         ("--background", "blurple", "'blurple' is not a colour; write it as #rrggbb, or by its CSS name"),
-        ("--format", "tiff", "'tiff' is none of 'png', 'webp', 'jpeg', 'zip' or 'auto'"),
+        ("--format", "tiff", "'tiff' is not one of 'png', 'webp', 'jpeg', 'zip' or 'auto'"),
     ],
 )
 def test_what_the_api_refuses_ends_with_2_and_the_option_s_name(
@@ -117,7 +117,7 @@ def test_settings_are_read_from_options_as_from_the_environment(monkeypatch: pyt
     [
         (("--port", "many"), {}, "'--port': 'many' is not a whole number"),
         (("--port", "70000"), {}, "'--port': '70000' is out of range: it must be at most 65535"),
-        (("--log-level", "loud"), {}, "'--log-level': 'loud' is none of 'debug', 'info', 'warning' or 'error'"),
+        (("--log-level", "loud"), {}, "'--log-level': 'loud' is not one of 'debug', 'info', 'warning' or 'error'"),
         (("--docs", "perhaps"), {"CUTOUT_PORT": "9"}, "'--docs': 'perhaps' is neither true nor false"),
         ((), {"CUTOUT_PORT": "many"}, "CUTOUT_PORT: 'many' is not a whole number"),
     ],

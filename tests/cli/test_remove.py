@@ -135,7 +135,7 @@ def test_paths_are_named_as_they_were_given(
     (tmp_path / "cut.png").write_bytes(PICTURE[:50])
     refusals = {
         ("none.png", "out.png"): (1, "no such file: none.png"),
-        ("folder", "out.png"): (1, "folder is a folder"),
+        ("folder", "out.png"): (1, "folder is a directory"),
         ("disc.png", "folder"): (2, "output_refused: folder is a folder; give the name of a file in it"),
         ("disc.png", "none/out.png"): (2, "output_refused: no such folder: none"),
         ("empty.png", "out.png"): (1, "unsupported_format: empty.png: the file is empty"),

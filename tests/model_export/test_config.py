@@ -27,14 +27,14 @@ def lines(*overrides: str, config: str = "classifier") -> list[str]:
         ("traning.epochs=3", "traning: no such entry; did you mean training?"),
         ("network.dropuot=0.1", "network.dropuot: no such entry; did you mean network.dropout?"),
         ("network.widths=[1]", "network.widths: no entry of this kind of network"),
-        ("network.kind=cnm", "network.kind: 'cnm' is none of its values: 'cnn', 'encoder_decoder'"),
+        ("network.kind=cnm", "network.kind: 'cnm' is not one of 'cnn', 'encoder_decoder'"),
         ("network.filters=[1, 2, 3]", "network.filters: [1, 2, 3] has 3 values; it takes 2"),
-        ("training.batch_size=0", "training.batch_size: 0 is out of range; it has to be at least 1"),
-        ("training.epochs=many", 'training.epochs: "many" is not a whole number'),
-        ("training=3", "training: 3 is not a section, which has entries of its own"),
+        ("training.batch_size=0", "training.batch_size: 0 is out of range: it must be at least 1"),
+        ("training.epochs=many", "training.epochs: 'many' is not a whole number"),
+        ("training=3", "training: 3 is not a section with entries of its own"),
         (
             "training.optimizer=adamm",
-            "training.optimizer: \"adamm\" is none of its values: 'adam', 'adamw', 'sgd' or 'rmsprop'",
+            "training.optimizer: 'adamm' is not one of 'adam', 'adamw', 'sgd' or 'rmsprop'",
         ),
     ],
 )
@@ -87,7 +87,7 @@ def test_the_command_line_tells_errors_alone(tmp_path: Path) -> None:
     export = ["export", "--run", str(tmp_path), "--data", "x", "--out", str(tmp_path / "bundle")]
     for arguments, words in (
         (["train", "classifier", "--data", "x", "--set", "training.epochs=0"], "training.epochs: 0 is out of range"),
-        (export, "config.json: no such file or folder; give the folder of a training run"),
+        (export, "config.json: no such file or directory; give the folder of a training run"),
         (["train", "classifier", "--data", str(tmp_path / "x")], "x: no such folder of training pictures"),
     ):
         done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
