@@ -22,7 +22,7 @@ from .admission.pace import Pace
 from .admission.rates import RateLimit
 from .admission.room import Room
 from .admission.workers import Workers
-from .api import docs, health, openapi, page, problems, protect
+from .api import health, openapi, pages, problems, protect
 from .api.compat import rembg
 from .api.compat.removebg import routes as removebg
 from .api.intake.upload_route import StrictFastAPI
@@ -103,14 +103,14 @@ def create_app(
     problems.install(app)
     for router in (routes.router, rembg.router, removebg.router):  # first, as they are looked up in turn
         app.include_router(router)
-    for router in (page.router, model_routes.router, health.router):
+    for router in (pages.router, model_routes.router, health.router):
         app.include_router(router)
     if settings.metrics:
         app.include_router(health.metrics_router)
     if settings.docs:
-        app.include_router(docs.router)
+        app.include_router(pages.docs_router)
     openapi.install(app)
-    app.mount("/assets", page.assets(), name="assets")
+    app.mount("/assets", pages.assets(), name="assets")
     return app
 
 
