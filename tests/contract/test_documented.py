@@ -6,8 +6,9 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from app.api.compat.rembg import RembgForm, RembgUrl
-from app.api.compat.removebg.routes import CONTRACT, REFUSALS, TITLES
+from app.api.compat.removebg.responses import CONTRACT, TITLES
 from app.api.compat.removebg.schemas import RemoveBgMultipart
+from app.api.compat.removebg.translate import REFUSALS
 
 TEXT = (Path(__file__).parents[2] / "docs" / "migrating.md").read_text()
 

@@ -13,7 +13,8 @@ import pytest
 from numpy.typing import NDArray
 from starlette.testclient import TestClient
 
-from app.api.compat.removebg.routes import SOURCES, native_options
+from app.api.compat.removebg.fields import SOURCES
+from app.api.compat.removebg.translate import native_options
 from tests.api.test_problems import huge_png
 from tests.contract.conftest import every_place_taken, fetching
 from tests.internet import PRIVATE, Names, fetcher, redirect, response, serving
