@@ -92,7 +92,9 @@ def test_no_traces_unless_they_are_asked_for(environment: dict[str, str]) -> Non
 def test_asked_for_and_not_installed_is_said(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
     assert provider_from_environment({"OTEL_TRACES_EXPORTER": "otlp"}) is None
-    assert "need the extra `otel`" in caplog.text
+    (record,) = caplog.records
+    assert record.message == "traces disabled"
+    assert "need the extra `otel`" in vars(record)["reason"]
 
 
 def test_spans_arrive_at_the_collector_that_the_environment_names(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,19 +60,18 @@ REQUEST = {
     },
 }
 ERRORS: dict[int | str, dict[str, Any]] = {
-    400: {"model": RemoveBgErrors, "description": "A field or the picture can't be used"},
-    403: {"model": RemoveBgErrors, "description": "No key, or an unknown one"},
-    429: {"model": RemoveBgErrors, "description": "Overloaded, try again"},
-    503: {"model": RemoveBgErrors, "description": "Not ready yet"},
-    504: {"model": RemoveBgErrors, "description": "It took too long"},
+    400: {"model": RemoveBgErrors, "description": "A field or the image is invalid"},
+    403: {"model": RemoveBgErrors, "description": "No API key, or an unknown one"},
+    429: {"model": RemoveBgErrors, "description": "Overloaded; retry"},
+    503: {"model": RemoveBgErrors, "description": "Shutting down; retry"},
+    504: {"model": RemoveBgErrors, "description": "The deadline has passed"},
 }
 BINARY = {"schema": {"type": "string", "format": "binary"}}
 KINDS = ("image/png", "image/jpeg", "image/webp", "application/zip")
 RESULT: dict[int | str, dict[str, Any]] = {
     200: {
         "model": RemoveBgResult,
-        "description": "The finished picture; in base64 where the client accepts only "
-        "application/json",
+        "description": "The finished image; in base64 if the client accepts only application/json",
         "content": dict.fromkeys(KINDS, BINARY),
         "headers": HEADERS,
     },
@@ -94,7 +93,7 @@ account = APIRouter(prefix=PREFIX, route_class=RemoveBgErrorRoute)
     openapi_extra=REQUEST,
 )
 async def removebg(request: Request) -> Response:
-    """Remove a picture's background, by remove.bg's fields."""
+    """Remove an image's background, by remove.bg's fields."""
     services, clock = services_of(request.app), clock_of(request)
     try:
         fields = await read_fields(request)
@@ -121,7 +120,7 @@ async def removebg(request: Request) -> Response:
     dependencies=[RequireKey],
 )
 async def show_account() -> Response:
-    """A balance, for clients that look at it before they send a picture. Nothing is ever charged here."""
+    """A balance, for clients that check it before they send an image. Nothing is ever charged."""
     balance = Credits(total=CREDITS, subscription=0, payg=0, enterprise=CREDITS)
     attributes = AccountAttributes(credits=balance, api=ApiUse(free_calls=CREDITS, sizes="all"))
     return JSONResponse(Account(data=AccountData(attributes=attributes)).model_dump())

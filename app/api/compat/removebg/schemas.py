@@ -1,4 +1,4 @@
-"""The bodies of remove.bg's API."""
+"""The bodies of requests and responses of remove.bg's API."""
 
 from typing import Annotated, Literal
 
@@ -15,7 +15,8 @@ class RemoveBgJson(BaseModel):
     size: Annotated[
         Literal["preview", "small", "regular", "medium", "hd", "full", "4k", "50MP", "auto"],
         Field(
-            description="megapixels: preview, small, regular 0.25; medium 1.5; hd 4; full, 4k, auto 25 (PNG: 10); 50MP"
+            description="megapixels: preview, small, regular 0.25; medium 1.5; hd 4; "
+            "full, 4k, auto 25 (PNG: 10); 50MP"
         ),
     ] = "preview"
     type: Annotated[str, Field(description="without effect, but that X-Type repeats it")] = "auto"
@@ -26,7 +27,8 @@ class RemoveBgJson(BaseModel):
     format: Annotated[
         Literal["auto", "png", "jpg", "webp", "zip"],
         Field(
-            description="auto: png where something is transparent, else jpg; zip: color.jpg and alpha.png"
+            description="auto: png if anything is transparent, else jpg; "
+            "zip: color.jpg and alpha.png"
         ),
     ] = "auto"
     roi: Annotated[str, Field(description="x1 y1 x2 y2, each px or %: all else is background")] = (
@@ -53,12 +55,12 @@ class RemoveBgJson(BaseModel):
     bg_color: Annotated[
         str, Field(description="hex of 3, 4, 6 or 8 digits, or a CSS colour name")
     ] = ""
-    bg_image_url: Annotated[str, Field(description="a picture to put behind, by URL")] = ""
+    bg_image_url: Annotated[str, Field(description="a background image, by URL")] = ""
 
 
 class RemoveBgMultipart(RemoveBgJson):
     image_file: Annotated[bytes, Field(description="source: the file")] = b""
-    bg_image_file: Annotated[bytes, Field(description="a picture to put behind")] = b""
+    bg_image_file: Annotated[bytes, Field(description="a background image")] = b""
 
 
 class RemoveBgData(BaseModel):
