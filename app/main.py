@@ -95,7 +95,8 @@ def create_app(
         fetcher=fetcher or _fetcher(settings),
         metrics=metrics,
         rates=None if settings.requests_per_minute is None else RateLimit(settings.requests_per_minute),
-        refusals=Pace(REFUSALS_A_THREAD * workers.threads.count, settings.connections * 4 // 5),  # the rest is for probes
+        # a fifth of the connections is kept for probes
+        refusals=Pace(REFUSALS_A_THREAD * workers.threads.count, settings.connections * 4 // 5),
     )
     protect.check_hosts(app, settings)
     app.add_middleware(Observe, metrics=metrics, traces=traces)

@@ -27,7 +27,7 @@ TAGS = {
     "models": "What is loaded: preprocessing, training data and their terms, measured quality",
     "compatible with rembg": "For clients of rembg's server: change only the base URL",
     "compatible with remove.bg": "For clients of remove.bg's API: change only the base URL",
-    "health": "For whoever runs this service",
+    "health": "Probes and metrics, for operators",
 }
 
 Node = dict[str, Any]

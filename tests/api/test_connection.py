@@ -186,7 +186,8 @@ def test_a_connection_that_ends_with_something_unsent_has_its_time() -> None:
 def test_an_endless_header_is_not_kept(port: int) -> None:
     with closing(connected(port)) as greedy:
         greedy.sendall(b"GET / HTTP/1.1\r\nX-Long: ")
-        assert cut_off_while_sending(greedy, 65536) < 64 * MAX_UNFINISHED_BYTES  # what the kernel's buffers hold included
+        # what the kernel's buffers hold included
+        assert cut_off_while_sending(greedy, 65536) < 64 * MAX_UNFINISHED_BYTES
 
 
 def test_a_slow_body_gets_408_and_its_connection_is_closed(strict_port: int) -> None:
