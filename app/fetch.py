@@ -37,7 +37,9 @@ CHUNK = 16 * 1024
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address in the last four bytes
 _UNICAST = ipaddress.IPv6Network("2000::/3")  # RFC 4291, 2.4: all that is given out so far
 # Tunnels carry another address inside; the rest is not for use between networks. RFC 6890 and IANA's registries.
-_SPECIAL = tuple(map(ipaddress.ip_network, ("2001::/23", "2002::/16", "3fff::/20", "192.88.99.0/24")))
+_SPECIAL = tuple(
+    map(ipaddress.ip_network, ("2001::/23", "2002::/16", "3fff::/20", "192.88.99.0/24"))
+)
 
 
 def is_public(address: Address) -> bool:
@@ -50,13 +52,17 @@ def is_public(address: Address) -> bool:
         if address not in _UNICAST:
             return False
     special = any(address.version == network.version and address in network for network in _SPECIAL)
-    return address.is_global and not address.is_multicast and not address.is_reserved and not special
+    return (
+        address.is_global and not address.is_multicast and not address.is_reserved and not special
+    )
 
 
 async def resolve(host: str, port: int) -> list[str]:
     """All addresses of a host, by the system's resolver. Raises OSError for an unknown name."""
     loop = asyncio.get_running_loop()
-    found = await loop.run_in_executor(_RESOLVERS, socket.getaddrinfo, host, port, 0, socket.SOCK_STREAM)
+    found = await loop.run_in_executor(
+        _RESOLVERS, socket.getaddrinfo, host, port, 0, socket.SOCK_STREAM
+    )
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
@@ -93,7 +99,9 @@ def parse_url(url: str) -> Target:
     path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._") + (
         f"?{quote(parts.query, safe='/?%:@!$&()*+,;=~-._')}" if parts.query else ""
     )
-    return Target(secure, host, port or default, name if port in (None, default) else f"{name}:{port}", path)
+    return Target(
+        secure, host, port or default, name if port in (None, default) else f"{name}:{port}", path
+    )
 
 
 def _ascii_host(host: str) -> str:
@@ -138,7 +146,9 @@ class UrlFetcher:
         except TimeoutError:
             if limit < self.seconds:
                 raise TooSlow("the request took longer than this server allows") from None
-            raise DownloadFailed(f"the URL did not answer in full within {limit:g} seconds") from None
+            raise DownloadFailed(
+                f"the URL did not answer in full within {limit:g} seconds"
+            ) from None
         except (OSError, h11.ProtocolError) as error:
             raise DownloadFailed("the URL's host can't be reached, or breaks off") from error
         raise DownloadFailed(f"the URL redirects more than {self.redirects} times")
@@ -171,13 +181,17 @@ class UrlFetcher:
         raise DownloadFailed(f"the URL's content has more than {self.max_bytes} bytes")
 
     @contextlib.asynccontextmanager
-    async def _connection(self, target: Target) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    async def _connection(
+        self, target: Target
+    ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
         """To the first address that takes it, of those that were checked."""
         tls, name = (self._tls, target.host.rstrip(".")) if target.secure else (None, None)
         failure = OSError("no address")
         for address in (await self._addresses(target))[:MAX_ADDRESSES]:
             try:
-                reader, writer = await asyncio.open_connection(address, target.port, ssl=tls, server_hostname=name)
+                reader, writer = await asyncio.open_connection(
+                    address, target.port, ssl=tls, server_hostname=name
+                )
             except OSError as error:
                 failure = error
                 continue
@@ -195,7 +209,9 @@ class UrlFetcher:
             addresses = await self._resolve(target.host, target.port)
         except (OSError, UnicodeError):
             addresses = []
-        if not addresses or not all(self._is_public(ipaddress.ip_address(address)) for address in addresses):
+        if not addresses or not all(
+            self._is_public(ipaddress.ip_address(address)) for address in addresses
+        ):
             raise DownloadFailed("the URL's host has no public address")
         return addresses
 
@@ -230,7 +246,9 @@ async def _events(
     while True:
         event = connection.next_event()
         if event is h11.NEED_DATA:
-            await asyncio.sleep(0)  # a read from a full buffer doesn't wait: let others, and the deadline, have a turn
+            await asyncio.sleep(
+                0
+            )  # a read from a full buffer doesn't wait: let others, and the deadline, have a turn
             connection.receive_data(await reader.read(CHUNK))
         elif isinstance(event, h11.Response | h11.Data | h11.EndOfMessage):
             yield event

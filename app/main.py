@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
-from uvicorn.config import STARTUP_FAILURE
 
 from cutout import __version__
 from cutout.errors import CutoutError
@@ -21,10 +20,12 @@ from cutout.system.process import prepare_for_images
 
 from .admission.pace import Pace
 from .admission.rates import RateLimit
-from .admission.workers import Room, Workers
-from .api import auth, docs, health, openapi, page, problems, protect
+from .admission.room import Room
+from .admission.workers import Workers
+from .api import health, openapi, pages, problems, protect
 from .api.compat import rembg
 from .api.compat.removebg import routes as removebg
+from .api.intake.upload_route import StrictFastAPI
 from .api.native import models as model_routes
 from .api.native import routes
 from .api.observe import Observe
@@ -32,6 +33,7 @@ from .api.services import Services
 from .api.traces import provider_from_environment, telemetry
 from .fetch import UrlFetcher
 from .metrics import Metrics
+from .server import STARTUP_FAILURE
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -66,7 +68,7 @@ def create_app(
     models = Registry(build(settings), settings.default_model)
     metrics = Metrics()
     workers = Workers(threads(settings), settings.queue, Room(pixels(settings)))
-    metrics.places.set(workers.permits)
+    metrics.places.set(workers.permits.total)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -76,7 +78,7 @@ def create_app(
         if traces is not None:
             await asyncio.to_thread(traces.shutdown)
 
-    app = FastAPI(
+    app = StrictFastAPI(
         title="cutout",
         summary="Background removal that you train, own and serve yourself.",
         version=__version__,
@@ -92,23 +94,30 @@ def create_app(
         workers=workers,
         fetcher=fetcher or _fetcher(settings),
         metrics=metrics,
-        rates=None if settings.requests_per_minute is None else RateLimit(settings.requests_per_minute),
-        refusals=Pace(REFUSALS_A_THREAD * workers.threads, settings.connections * 4 // 5),  # the rest is for probes
+        rates=None
+        if settings.requests_per_minute is None
+        else RateLimit(settings.requests_per_minute),
+        # a fifth of the connections is kept for probes
+        refusals=Pace(REFUSALS_A_THREAD * workers.threads.count, settings.connections * 4 // 5),
     )
     protect.check_hosts(app, settings)
     app.add_middleware(Observe, metrics=metrics, traces=traces)
     protect.protect_answers(app, settings)
     problems.install(app)
-    for router in (routes.router, rembg.router, removebg.router):  # first, as they are looked up in turn
-        app.include_router(router, dependencies=auth.documented(settings))
-    for router in (page.router, model_routes.router, health.router):
+    for router in (
+        routes.router,
+        rembg.router,
+        removebg.router,
+    ):  # first, as they are looked up in turn
+        app.include_router(router)
+    for router in (pages.router, model_routes.router, health.router):
         app.include_router(router)
     if settings.metrics:
         app.include_router(health.metrics_router)
     if settings.docs:
-        app.include_router(docs.router)
+        app.include_router(pages.docs_router)
     openapi.install(app)
-    app.mount("/assets", page.assets(), name="assets")
+    app.mount("/assets", pages.assets(), name="assets")
     return app
 
 
@@ -121,7 +130,9 @@ def from_environment() -> FastAPI:
         return create_app(Settings(), traces=provider_from_environment(os.environ))
     except CutoutError as error:
         log.critical(error.detail)
-        raise SystemExit(STARTUP_FAILURE) from None  # the supervisor then stops, and starts no other
+        raise SystemExit(
+            STARTUP_FAILURE
+        ) from None  # the supervisor then stops, and starts no other
 
 
 def _fetcher(settings: Settings) -> UrlFetcher | None:

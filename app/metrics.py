@@ -43,21 +43,46 @@ class Metrics:
     def __init__(self) -> None:
         own = self.registry = CollectorRegistry()
         self.requests = Counter(
-            "cutout_requests", "Requests answered, by route and status", ["route", "status"], registry=own
+            "cutout_requests",
+            "Requests answered, by route and status",
+            ["route", "status"],
+            registry=own,
         )
         self.seconds = Histogram(
-            "cutout_request_seconds", "Time of whole requests, by route", ["route"], buckets=SECONDS, registry=own
+            "cutout_request_seconds",
+            "Time of whole requests, by route",
+            ["route"],
+            buckets=SECONDS,
+            registry=own,
         )
         self.stages = Histogram(
-            "cutout_stage_seconds", "Time of their stages, by stage", ["stage"], buckets=SECONDS, registry=own
+            "cutout_stage_seconds",
+            "Time of their stages, by stage",
+            ["stage"],
+            buckets=SECONDS,
+            registry=own,
         )
-        self.rejected = Counter("cutout_rejected", "Requests refused, by problem code", ["code"], registry=own)
-        self.upload_bytes = Histogram("cutout_upload_bytes", "Sizes of uploads", buckets=BYTES, registry=own)
-        self.pixels = Histogram("cutout_picture_pixels", "Sizes of pictures", buckets=PIXELS, registry=own)
+        self.rejected = Counter(
+            "cutout_rejected", "Requests refused, by problem code", ["code"], registry=own
+        )
+        self.upload_bytes = Histogram(
+            "cutout_upload_bytes", "Sizes of uploads", buckets=BYTES, registry=own
+        )
+        self.pixels = Histogram(
+            "cutout_picture_pixels", "Sizes of pictures", buckets=PIXELS, registry=own
+        )
         self.in_flight = Gauge(
-            "cutout_in_flight", "Requests admitted and not yet answered", multiprocess_mode="livesum", registry=own
+            "cutout_in_flight",
+            "Requests admitted and not yet answered",
+            multiprocess_mode="livesum",
+            registry=own,
         )
-        self.places = Gauge("cutout_places", "Requests that may be admitted", multiprocess_mode="livesum", registry=own)
+        self.places = Gauge(
+            "cutout_places",
+            "Requests that may be admitted",
+            multiprocess_mode="livesum",
+            registry=own,
+        )
 
     def exposition(self) -> bytes:
         """All of it in Prometheus' text format, over all worker processes where there are several."""

@@ -38,7 +38,9 @@ def cut_out(data: bytes, predictor: Predictor, refine: bool) -> bytes:
     return encode_png(Cut(image.image, times(alpha, image.alpha)))
 
 
-def loop(predictor: Predictor, uploads: list[bytes], refine: bool, seconds: float, count: int) -> list[Exchange]:
+def loop(
+    predictor: Predictor, uploads: list[bytes], refine: bool, seconds: float, count: int
+) -> list[Exchange]:
     """Cut out pictures in `count` threads for so many seconds, each thread beginning with another picture."""
     done: list[Exchange] = []
     begun = time.perf_counter()
@@ -80,7 +82,9 @@ def main() -> None:
             "ended": started + options.seconds,
             "cpu_seconds": time.process_time() - cpu,
             "peak_rss_mb": peak_rss_mb(os.getpid()),
-            "exchanges": [(exchange.started, exchange.ended, exchange.length) for exchange in exchanges],
+            "exchanges": [
+                (exchange.started, exchange.ended, exchange.length) for exchange in exchanges
+            ],
         },
         sys.stdout,
     )

@@ -12,11 +12,15 @@ from cutout.imaging.preprocess import preprocess
 from cutout.inference.manifest import find_bundles, read_manifest
 
 cv2.setNumThreads(1)
-bundle = next(path for path in find_bundles(Settings().models) if read_manifest(path).task == "classify")
+bundle = next(
+    path for path in find_bundles(Settings().models) if read_manifest(path).task == "classify"
+)
 manifest = read_manifest(bundle)
 options = onnxruntime.SessionOptions()
 options.intra_op_num_threads = 1
-session = onnxruntime.InferenceSession(bundle / manifest.model.file, options, providers=["CPUExecutionProvider"])
+session = onnxruntime.InferenceSession(
+    bundle / manifest.model.file, options, providers=["CPUExecutionProvider"]
+)
 app = FastAPI()
 
 

@@ -28,7 +28,9 @@ TRIES = 3
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("pictures", type=Path)
     parser.add_argument("work", type=Path)
     parser.add_argument("--jobs", type=int, default=2)
@@ -37,8 +39,19 @@ def main() -> None:
     if any(options.work.iterdir()):
         parser.error(f"{options.work} is not empty")
     local, ray = options.work / "local", options.work / "ray"
-    command = [*COMMAND, str(options.pictures), str(ray), "--engine", "ray", "--jobs", str(options.jobs), "--quiet"]
-    report: dict[str, Any] = {"local": _timed([*COMMAND, str(options.pictures), str(local), "--quiet"])}
+    command = [
+        *COMMAND,
+        str(options.pictures),
+        str(ray),
+        "--engine",
+        "ray",
+        "--jobs",
+        str(options.jobs),
+        "--quiet",
+    ]
+    report: dict[str, Any] = {
+        "local": _timed([*COMMAND, str(options.pictures), str(local), "--quiet"])
+    }
     total = len(_records(local))
     report["killed"] = _killed(command, ray, total)
     report["resumed"] = [_timed(command)]
@@ -53,8 +66,14 @@ def main() -> None:
 
 def compare(one: Path, other: Path) -> dict[str, object]:
     """What both folders of cut-outs hold, and whether that is the same."""
-    here, there, records = _contents(one), _contents(other), [json.loads(line) for line in _records(other)]
-    differing = sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name))
+    here, there, records = (
+        _contents(one),
+        _contents(other),
+        [json.loads(line) for line in _records(other)],
+    )
+    differing = sorted(
+        name for name in here.keys() | there.keys() if here.get(name) != there.get(name)
+    )
     return {
         "records": len(records),
         "pictures": len({record["path"] for record in records}),
@@ -92,7 +111,9 @@ def _killed(command: list[str], folder: Path, total: int) -> dict[str, object]:
     process.kill()
     process.wait()
     seconds = round(time.monotonic() - began, 1)
-    while any(Path(f"/proc/{pid}").exists() for pid in below):  # Ray's own processes see that their driver is gone
+    while any(
+        Path(f"/proc/{pid}").exists() for pid in below
+    ):  # Ray's own processes see that their driver is gone
         time.sleep(POLL_SECONDS)
     return {
         "records_when_the_actor_was_killed": at_actor,

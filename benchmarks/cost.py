@@ -25,18 +25,30 @@ ROUTES: dict[str, tuple[str, dict[str, str]]] = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--models", type=Path, default=Path("models"))
     parser.add_argument("--count", type=int, default=24, help="requests for each figure")
     options = parser.parse_args()
     pictures = {
-        "photographs of tests/data": [path.read_bytes() for path in sorted(PHOTOGRAPHS.glob("*.jpg"))],
+        "photographs of tests/data": [
+            path.read_bytes() for path in sorted(PHOTOGRAPHS.glob("*.jpg"))
+        ],
         **{name: photographs(*size, count=3, folder=PHOTOGRAPHS) for name, size in SIZES.items()},
     }
     with cutout_server(options.models, threads="1") as server:
         for name, files in pictures.items():
             for route in ROUTES:
-                print(json.dumps({"picture": name, "answer": route, **cost(server, route, files, options.count)}))
+                print(
+                    json.dumps(
+                        {
+                            "picture": name,
+                            "answer": route,
+                            **cost(server, route, files, options.count),
+                        }
+                    )
+                )
 
 
 def cost(server: Server, route: str, files: Sequence[bytes], count: int) -> dict[str, object]:

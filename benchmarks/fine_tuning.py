@@ -54,7 +54,9 @@ def draw(curves: dict[str, list[Point]], out: Path) -> None:
         for index, (kind, color) in enumerate(COLORS.items(), 1):
             values: list[float] = [float(point[index]) for point in points]
             label = f"{kind}: {variant}"
-            axes.plot(places, values, mark + ("-" if variant == PLAIN else ""), color=color, label=label)
+            axes.plot(
+                places, values, mark + ("-" if variant == PLAIN else ""), color=color, label=label
+            )
     ticks = sorted({count for points in curves.values() for count, _, _ in points})
     axes.set_xscale("log")
     axes.set_xticks([max(count, 10) for count in ticks], [str(count) for count in ticks])

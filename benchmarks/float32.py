@@ -29,7 +29,11 @@ def float32_bundle(shipped: Path, folder: Path, size: int, *, unet: bool = False
         _convert(shipped, manifest, bundle / manifest.model.file)
     data = (bundle / manifest.model.file).read_bytes()
     model = manifest.model.model_copy(
-        update={"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data), "precision": "float32"}
+        update={
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "bytes": len(data),
+            "precision": "float32",
+        }
     )
     manifest = manifest.model_copy(update={"model": model})
     (bundle / MANIFEST).write_text(manifest.model_dump_json())

@@ -36,7 +36,9 @@ def grabcut(image: Image) -> Mask:
 
 def main(
     data: Annotated[Path, typer.Option(help="folder of sets")],
-    split: Annotated[str, typer.Option(help="test: the pictures that training kept aside; all: every one")] = "all",
+    split: Annotated[
+        str, typer.Option(help="test: the pictures that training kept aside; all: every one")
+    ] = "all",
 ) -> None:
     pairs = find_pairs(data, clips=load_config("segmenter").data.clips)
     scores: defaultdict[str, MaskScore] = defaultdict(MaskScore)
@@ -45,7 +47,12 @@ def main(
         answer = grabcut(image)
         for name in (pair.set, "overall"):
             scores[name].add(answer, mask)
-    print(json.dumps({name: {"mae": s.mae, "max_f": s.max_f, "iou": s.iou} for name, s in scores.items()}, indent=2))
+    print(
+        json.dumps(
+            {name: {"mae": s.mae, "max_f": s.max_f, "iou": s.iou} for name, s in scores.items()},
+            indent=2,
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -35,7 +35,9 @@ def main() -> None:
     process = ProcessPoolExecutor(1, get_context("spawn"))
     pixels = SharedMemory(create=True, size=MAX_PIXELS * 3)
     try:
-        print("| picture | in a thread | in a process | ratio | decoding in a thread | in a process | ratio |")
+        print(
+            "| picture | in a thread | in a process | ratio | decoding in a thread | in a process | ratio |"
+        )
         print("|---|---|---|---|---|---|---|")
         for name, size in SIZES.items():
             upload = jpeg(synthetic(*size, seed=5))
@@ -84,7 +86,9 @@ def decode_here(upload: bytes) -> None:
 
 def _decoded_elsewhere(process: Executor, pixels: SharedMemory, upload: bytes) -> None:
     shape = process.submit(decode_into, pixels.name, upload).result()
-    np.array(np.ndarray(shape, np.uint8, pixels.buf))  # out of the shared memory, which the next picture overwrites
+    np.array(
+        np.ndarray(shape, np.uint8, pixels.buf)
+    )  # out of the shared memory, which the next picture overwrites
 
 
 def _result(executor: Executor, work: Callable[[bytes], object], upload: bytes) -> object:
@@ -104,7 +108,9 @@ def _timed(work: Callable[[], object]) -> float:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=15)
     return parser.parse_args()
 

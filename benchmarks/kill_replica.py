@@ -19,14 +19,20 @@ PHOTOGRAPHS = Path("tests/data/photographs")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--clients", type=int, default=12)
     parser.add_argument("--seconds", type=float, default=20)
-    parser.add_argument("kill", nargs="+", help="the command that kills a replica, run after a third of the time")
+    parser.add_argument(
+        "kill", nargs="+", help="the command that kills a replica, run after a third of the time"
+    )
     options = parser.parse_args()
     requests = [upload("/cutout", path.read_bytes()) for path in sorted(PHOTOGRAPHS.glob("*.jpg"))]
-    load, killed = run(_load_and_kill(options.port, requests, options.clients, options.seconds, options.kill))
+    load, killed = run(
+        _load_and_kill(options.port, requests, options.clients, options.seconds, options.kill)
+    )
     print(json.dumps(report(load, killed), indent=1))
 
 

@@ -56,7 +56,9 @@ class Connection(asyncio.BufferedProtocol):
         self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)  # uvloop's own, which derives from no class of asyncio
+        self.transport = cast(
+            asyncio.Transport, transport
+        )  # uvloop's own, which derives from no class of asyncio
 
     def connection_lost(self, error: Exception | None) -> None:
         self.transport = None
@@ -92,7 +94,10 @@ class Connection(asyncio.BufferedProtocol):
             return
         first, *lines = self._head[:end].decode("latin-1").split("\r\n")
         self._status = int(first.split(" ", 2)[1])
-        self._headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        self._headers = {
+            name.lower(): value.strip()
+            for name, _, value in (line.partition(":") for line in lines)
+        }
         self._length = self._missing = int(self._headers.get("content-length", "0"))
         if self._status == 100:
             self._head, self._missing = self._head[end + 4 :], -1
@@ -155,7 +160,12 @@ class Load:
 
 
 async def closed_loop(
-    port: int, requests: Sequence[bytes], clients: int, seconds: float, count: int = 100_000, least: int = 0
+    port: int,
+    requests: Sequence[bytes],
+    clients: int,
+    seconds: float,
+    count: int = 100_000,
+    least: int = 0,
 ) -> Load:
     """`clients` callers, each sending its next request when its last is answered.
 
@@ -177,7 +187,12 @@ async def closed_loop(
 
     await asyncio.gather(*(call(number) for number in range(clients)))
     ended = time.perf_counter()
-    return Load(exchanges, begun, min(ended, begun + seconds) if not least else ended, time.process_time() - cpu)
+    return Load(
+        exchanges,
+        begun,
+        min(ended, begun + seconds) if not least else ended,
+        time.process_time() - cpu,
+    )
 
 
 def throughput(exchanges: Iterable[Exchange], started: float, ended: float) -> float:
@@ -210,7 +225,8 @@ def statuses(exchanges: Iterable[Exchange]) -> dict[str, int]:
 def upload(path: str, file: bytes, **fields: str) -> bytes:
     """The bytes of a multipart POST of a picture, and of text fields."""
     parts = [
-        b'--%s\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % (BOUNDARY, name.encode(), value.encode())
+        b'--%s\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n'
+        % (BOUNDARY, name.encode(), value.encode())
         for name, value in fields.items()
     ]
     parts.append(

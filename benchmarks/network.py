@@ -29,7 +29,9 @@ Runner = tuple[ort.InferenceSession, dict[str, NDArray[np.float32]]]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--bundle", type=Path, default=ROOT / "models" / "segmenter")
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()

@@ -27,8 +27,13 @@ def environment() -> Path:
     if not (ENVIRONMENT / "bin" / "rembg").exists():
         print(f"installing {REQUIREMENT} into {ENVIRONMENT.relative_to(ROOT)}", file=sys.stderr)
         uv = [sys.executable, "-m", "uv"]
-        subprocess.run([*uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(ENVIRONMENT)], check=True)
-        subprocess.run([*uv, "pip", "install", "--quiet", "--python", str(python), REQUIREMENT], check=True)
+        subprocess.run(
+            [*uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(ENVIRONMENT)],
+            check=True,
+        )
+        subprocess.run(
+            [*uv, "pip", "install", "--quiet", "--python", str(python), REQUIREMENT], check=True
+        )
     return python
 
 
@@ -37,15 +42,21 @@ def write_network(bundle: Path, home: Path) -> None:
     manifest = read_manifest(bundle)
     spec = manifest.preprocess
     if (spec.size, spec.color, spec.layout) != (SIZE, "rgb", "NHWC"):
-        raise SystemExit(f"{bundle}: u2net_custom feeds RGB at {SIZE} x {SIZE}; this network takes {spec}")
+        raise SystemExit(
+            f"{bundle}: u2net_custom feeds RGB at {SIZE} x {SIZE}; this network takes {spec}"
+        )
     network = onnx.load(bundle / manifest.model.file)
     graph = network.graph
     given, made = manifest.model.input, manifest.output.name
     graph.node.insert(0, helper.make_node("Transpose", ["nchw"], [given], perm=[0, 2, 3, 1]))
     graph.node.append(helper.make_node("Transpose", [made], ["mask"], perm=[0, 3, 1, 2]))
     del graph.input[:], graph.output[:]
-    graph.input.append(helper.make_tensor_value_info("nchw", onnx.TensorProto.FLOAT, (1, 3, SIZE, SIZE)))
-    graph.output.append(helper.make_tensor_value_info("mask", onnx.TensorProto.FLOAT, (1, 1, SIZE, SIZE)))
+    graph.input.append(
+        helper.make_tensor_value_info("nchw", onnx.TensorProto.FLOAT, (1, 3, SIZE, SIZE))
+    )
+    graph.output.append(
+        helper.make_tensor_value_info("mask", onnx.TensorProto.FLOAT, (1, 1, SIZE, SIZE))
+    )
     onnx.checker.check_model(network)
     (home / MODEL).parent.mkdir(parents=True)
     onnx.save(network, home / MODEL)
@@ -61,7 +72,15 @@ def request(picture: bytes, home: Path) -> bytes:
 @contextmanager
 def rembg_server(home: Path, first: bytes) -> Iterator[Server]:
     """`rembg s --no-ui`, ready once it has answered a request: it loads the network with its first."""
-    command = [str(environment().parent / "rembg"), "s", "--no-ui", "--host", "127.0.0.1", "--port", "{port}"]
+    command = [
+        str(environment().parent / "rembg"),
+        "s",
+        "--no-ui",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "{port}",
+    ]
     values = {"REMBG_HOME": str(home), "U2NET_HOME": "", "HOME": str(home), "BROWSER": "true"}
     path = f"{environment().parent}:{os.environ.get('PATH', '')}"
     with serving(command, {**values, "PATH": path}, first) as server:

@@ -41,9 +41,13 @@ def grown(path: Path, width: int, height: int) -> Image:
         raise SystemExit(f"{path}: not a picture")
     ratio = max(width / image.shape[1], height / image.shape[0])
     size = (max(width, round(image.shape[1] * ratio)), max(height, round(image.shape[0] * ratio)))
-    enlarged = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)[:height, :width].astype(np.float32)
+    enlarged = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)[:height, :width].astype(
+        np.float32
+    )
     rng = np.random.default_rng(0)
-    return _grain(rng, enlarged + _texture(rng, width, height, coarsest=max(1, round(ratio)), contrast=12))
+    return _grain(
+        rng, enlarged + _texture(rng, width, height, coarsest=max(1, round(ratio)), contrast=12)
+    )
 
 
 def jpeg(image: Image, quality: int = QUALITY) -> bytes:
@@ -58,7 +62,12 @@ def _first(folder: Path, count: int) -> Sequence[Path]:
 
 
 def _texture(
-    rng: np.random.Generator, width: int, height: int, coarsest: int, contrast: float, finest: int = 1
+    rng: np.random.Generator,
+    width: int,
+    height: int,
+    coarsest: int,
+    contrast: float,
+    finest: int = 1,
 ) -> NDArray[np.float32]:
     """(H, W, 3): noise whose amplitude grows with its wavelength, as in natural images (1/f, Field 1987).
 
@@ -68,12 +77,19 @@ def _texture(
     texture = np.zeros((-(-height // step), -(-width // step), 3), np.float32)
     while True:
         noise = rng.standard_normal((*texture.shape[:2], 1), np.float32)
-        texture += contrast / 3 * noise + contrast / 9 * rng.standard_normal(texture.shape, np.float32)
+        texture += contrast / 3 * noise + contrast / 9 * rng.standard_normal(
+            texture.shape, np.float32
+        )
         if step <= finest:
-            return np.asarray(cv2.resize(texture, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
+            return np.asarray(
+                cv2.resize(texture, (width, height), interpolation=cv2.INTER_CUBIC), np.float32
+            )
         step, contrast = step // 2, contrast * OCTAVE
         texture = np.asarray(
-            cv2.resize(texture, (-(-width // step), -(-height // step)), interpolation=cv2.INTER_CUBIC), np.float32
+            cv2.resize(
+                texture, (-(-width // step), -(-height // step)), interpolation=cv2.INTER_CUBIC
+            ),
+            np.float32,
         )
 
 
@@ -83,7 +99,9 @@ def _blob(rng: np.random.Generator, width: int, height: int) -> NDArray[np.float
     center = rng.uniform(0.42, 0.58, 2)
     across, down = (x / width - center[0]) / 0.24, (y / height - center[1]) / 0.32
     angle = np.arctan2(down, across)
-    radius = 1 + sum(rng.uniform(0.02, 0.1) * np.sin(waves * angle + rng.uniform(0, 6)) for waves in range(2, 9))
+    radius = 1 + sum(
+        rng.uniform(0.02, 0.1) * np.sin(waves * angle + rng.uniform(0, 6)) for waves in range(2, 9)
+    )
     return np.asarray(np.clip((radius - np.hypot(across, down)) * 60, 0, 1), np.float32)
 
 

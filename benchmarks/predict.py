@@ -28,7 +28,11 @@ CLIENTS = 8
 def main() -> None:
     options = _options()
     photo = jpeg(synthetic(SIDE, SIDE * 3 // 4, 0))
-    paths = {"cutout": "/predict", "bare route in threads": "/threads", "bare route on the loop": "/loop"}
+    paths = {
+        "cutout": "/predict",
+        "bare route in threads": "/threads",
+        "bare route on the loop": "/loop",
+    }
     requests = {name: upload(path, photo) for name, path in paths.items()}
     rates: dict[str, list[float]] = {name: [] for name in paths}
     times: dict[str, list[Any]] = {name: [] for name in paths}
@@ -53,7 +57,9 @@ def main() -> None:
         "clients": CLIENTS,
         "probability": {name: round(answer["probability"], 5) for name, answer in answers.items()},
         "per_second": {name: round(statistics.median(values), 1) for name, values in rates.items()},
-        "cpu_ms_per_request": {name: round(1000 * cpu[name] / len(times[name]), 3) for name in paths},
+        "cpu_ms_per_request": {
+            name: round(1000 * cpu[name] / len(times[name]), 3) for name in paths
+        },
         **{name: percentiles(values) for name, values in times.items()},
         "of_the_faster_bare_route": round(statistics.median(rates["cutout"]) / fastest, 3),
     }
@@ -65,14 +71,26 @@ def main() -> None:
 
 def bare_server(models: Path) -> Any:
     """The bare routes, served as the service is: uvicorn, one worker, no access log."""
-    command = [sys.executable, "-m", "uvicorn", "benchmarks.bare_routes:app", "--no-access-log", "--port", "{port}"]
+    command = [
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "benchmarks.bare_routes:app",
+        "--no-access-log",
+        "--port",
+        "{port}",
+    ]
     environment = {"CUTOUT_MODELS": str(models), "PYTHONPATH": os.fspath(ROOT)}
     return serving(command, environment, get("/openapi.json"))
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", type=Path, default=ROOT / "models", help="folder of bundles with a classifier")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--models", type=Path, default=ROOT / "models", help="folder of bundles with a classifier"
+    )
     parser.add_argument("--seconds", type=float, default=4.0, help="of each load in each round")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path, default=RESULTS)

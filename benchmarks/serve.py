@@ -32,7 +32,16 @@ from typing import Any
 
 from benchmarks import peer
 from benchmarks.float32 import float32_bundle
-from benchmarks.load import Exchange, ask, closed_loop, percentiles, run, statuses, throughput, upload
+from benchmarks.load import (
+    Exchange,
+    ask,
+    closed_loop,
+    percentiles,
+    run,
+    statuses,
+    throughput,
+    upload,
+)
 from benchmarks.pictures import SIZES, photographs
 from benchmarks.serve_report import write_report
 from benchmarks.servers import ROOT, Server, cutout_server
@@ -84,7 +93,11 @@ class Contender:
 
     def measure(self, row: Row, seconds: float) -> None:
         cpu = self.server.cpu_seconds
-        load = run(closed_loop(self.server.port, self.requests, row.clients, seconds, least=max(8, row.clients)))
+        load = run(
+            closed_loop(
+                self.server.port, self.requests, row.clients, seconds, least=max(8, row.clients)
+            )
+        )
         row.server_cpu += self.server.cpu_seconds - cpu
         row.generator_cpu += load.cpu_seconds
         row.exchanges += load.exchanges
@@ -114,18 +127,27 @@ def main() -> None:
         if options.rembg:
             peer.environment()
             peer.write_network(next(iter(find_bundles(bundles.float32))), home)
-        report: dict[str, Any] = {"command": _command(options), "when": _now(), "machine": machine()}
+        report: dict[str, Any] = {
+            "command": _command(options),
+            "when": _now(),
+            "machine": machine(),
+        }
         report["network"] = _network(bundles)
-        report["same_network"] = "a plain U-Net, 1.1 million parameters" if options.unet else "the bundle's weights"
+        report["same_network"] = (
+            "a plain U-Net, 1.1 million parameters" if options.unet else "the bundle's weights"
+        )
         report["pictures"] = str(options.pictures.name) if options.pictures else "made in code"
         report["sizes"] = {
-            name: measure_size(name, bundles, home if options.rembg else None, work, options) for name in options.sizes
+            name: measure_size(name, bundles, home if options.rembg else None, work, options)
+            for name in options.sizes
         }
         write_report(report, options.out)
     print((options.out / "serve.md").read_text())
 
 
-def measure_size(size: str, bundles: Bundles, home: Path | None, work: Path, options: argparse.Namespace) -> Any:
+def measure_size(
+    size: str, bundles: Bundles, home: Path | None, work: Path, options: argparse.Namespace
+) -> Any:
     """All contenders at one size of picture, round by round."""
     _say(f"{size}: making pictures")
     photos = photographs(*SIZES[size], PICTURES, options.pictures)
@@ -138,7 +160,10 @@ def measure_size(size: str, bundles: Bundles, home: Path | None, work: Path, opt
             f"bare pipeline, {mode}": (Row(f"bare pipeline, {mode}", 0), models, refine)
             for mode, (models, refine) in bundles.modes.items()
         }
-        rows = {contender.name: [Row(contender.name, count) for count in CLIENTS] for contender in contenders}
+        rows = {
+            contender.name: [Row(contender.name, count) for count in CLIENTS]
+            for contender in contenders
+        }
         for number in range(options.rounds):
             for name, (row, models, refine) in bare.items():
                 _say(f"{size}: round {number + 1}, {name}")
@@ -147,7 +172,9 @@ def measure_size(size: str, bundles: Bundles, home: Path | None, work: Path, opt
                 _say(f"{size}: round {number + 1}, {contender.name}")
                 for row in rows[contender.name]:
                     contender.measure(row, options.seconds)
-        ordered = [row for row, _, _ in bare.values()] + [row for listed in rows.values() for row in listed]
+        ordered = [row for row, _, _ in bare.values()] + [
+            row for listed in rows.values() for row in listed
+        ]
     return {
         "bytes": [len(photo) for photo in photos],
         "coverage": coverage,
@@ -193,11 +220,15 @@ def _checked(answer: Any) -> Any:
     return answer
 
 
-def _measure_bare(row: Row, models: Path, refine: str, files: Sequence[Path], seconds: float) -> None:
+def _measure_bare(
+    row: Row, models: Path, refine: str, files: Sequence[Path], seconds: float
+) -> None:
     command = [sys.executable, "-m", "benchmarks.bare", "--models", str(models), "--refine", refine]
     command += ["--seconds", str(seconds), *map(str, files)]
     result = json.loads(subprocess.run(command, check=True, capture_output=True, cwd=ROOT).stdout)
-    exchanges = [Exchange(started, ended, 200, length) for started, ended, length in result["exchanges"]]
+    exchanges = [
+        Exchange(started, ended, 200, length) for started, ended, length in result["exchanges"]
+    ]
     row.clients = result["threads"]
     row.exchanges += exchanges
     row.server_cpu += result["cpu_seconds"]
@@ -207,10 +238,14 @@ def _measure_bare(row: Row, models: Path, refine: str, files: Sequence[Path], se
 
 def _bundles(models: Path, work: Path, unet: bool) -> Bundles:
     """The segmenter of a folder of bundles alone, and its float32 form."""
-    segmenters = [bundle for bundle in find_bundles(models) if read_manifest(bundle).task == "segment"]
+    segmenters = [
+        bundle for bundle in find_bundles(models) if read_manifest(bundle).task == "segment"
+    ]
     if not segmenters:
         raise SystemExit(f"{models}: no segmenter in it")
-    return Bundles(segmenters[0], float32_bundle(segmenters[0], work / "float32", peer.SIZE, unet=unet))
+    return Bundles(
+        segmenters[0], float32_bundle(segmenters[0], work / "float32", peer.SIZE, unet=unet)
+    )
 
 
 def _network(bundles: Bundles) -> dict[str, Any]:
@@ -246,14 +281,22 @@ def _say(text: str) -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", type=Path, default=ROOT / "models", help="folder of bundles with a segmenter")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--models", type=Path, default=ROOT / "models", help="folder of bundles with a segmenter"
+    )
     parser.add_argument("--pictures", type=Path, help="folder of photographs to measure with")
     parser.add_argument("--seconds", type=float, default=10.0, help="of each load in each round")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--sizes", nargs="+", choices=list(SIZES), default=list(SIZES))
     parser.add_argument("--no-rembg", dest="rembg", action="store_false", help="leave rembg out")
-    parser.add_argument("--unet", action="store_true", help="as the same network a plain U-Net: three times as heavy")
+    parser.add_argument(
+        "--unet",
+        action="store_true",
+        help="as the same network a plain U-Net: three times as heavy",
+    )
     parser.add_argument("--out", type=Path, default=RESULTS)
     return parser.parse_args()
 

@@ -25,12 +25,17 @@ def ratios(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
         found[mode] = {"of_bare": round(ours / bare, 3)}
         rembg = best(rows, "rembg, same network")
         if rembg:
-            found[mode] |= {"times_rembg": round(ours / rembg, 2), "bare_times_rembg": round(bare / rembg, 2)}
+            found[mode] |= {
+                "times_rembg": round(ours / rembg, 2),
+                "bare_times_rembg": round(bare / rembg, 2),
+            }
     return found
 
 
 def best(rows: list[dict[str, Any]], contender: str) -> float:
-    return max((float(row["per_second"]) for row in rows if row["contender"] == contender), default=0.0)
+    return max(
+        (float(row["per_second"]) for row in rows if row["contender"] == contender), default=0.0
+    )
 
 
 def markdown(report: dict[str, Any]) -> str:
@@ -52,11 +57,21 @@ def markdown(report: dict[str, Any]) -> str:
     ]
     for size, modes in report["ratios"].items():
         for mode, ratio in modes.items():
-            lines.append(f"| {size} | {mode} | {ratio['of_bare']:.2f} | {ratio.get('times_rembg', '–')} |")
+            lines.append(
+                f"| {size} | {mode} | {ratio['of_bare']:.2f} | {ratio.get('times_rembg', '–')} |"
+            )
     for size, result in report["sizes"].items():
-        starts = ", ".join(f"{name} {seconds:g} s" for name, seconds in result["start_seconds"].items())
-        lines += ["", f"{size} ({round(sum(result['bytes']) / len(result['bytes']) / 1000)} kB JPEG); ready: {starts}."]
-        lines += ["", "| | clients | pictures/s | p50 ms | p95 ms | p99 ms | CPU ms each | generator | peak MB |"]
+        starts = ", ".join(
+            f"{name} {seconds:g} s" for name, seconds in result["start_seconds"].items()
+        )
+        lines += [
+            "",
+            f"{size} ({round(sum(result['bytes']) / len(result['bytes']) / 1000)} kB JPEG); ready: {starts}.",
+        ]
+        lines += [
+            "",
+            "| | clients | pictures/s | p50 ms | p95 ms | p99 ms | CPU ms each | generator | peak MB |",
+        ]
         lines += ["|---|---|---|---|---|---|---|---|---|"]
         lines += [_line(row) for row in result["rows"]]
     return "\n".join(lines) + "\n"
@@ -77,12 +92,19 @@ def plot(report: dict[str, Any], path: Path) -> None:
 
     mpl.use("svg")
     mpl.rcParams.update(
-        {"svg.hashsalt": "cutout", "font.size": 10, "axes.spines.top": False, "axes.spines.right": False}
+        {
+            "svg.hashsalt": "cutout",
+            "font.size": 10,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+        }
     )
     from matplotlib import pyplot as plt
 
     sizes = report["sizes"]
-    figure, axes = plt.subplots(2, len(sizes), figsize=(5.2 * len(sizes), 7), squeeze=False, layout="constrained")
+    figure, axes = plt.subplots(
+        2, len(sizes), figsize=(5.2 * len(sizes), 7), squeeze=False, layout="constrained"
+    )
     for column, (size, result) in enumerate(sizes.items()):
         _bars(axes[0][column], size, result["rows"])
         _latencies(axes[1][column], result["rows"])
@@ -96,7 +118,10 @@ def _bars(axis: Any, size: str, rows: list[dict[str, Any]]) -> None:
     shown = [(name, best(rows, name)) for name in names if best(rows, name)]
     places = range(len(shown))[::-1]
     bars = axis.barh(
-        places, [rate for _, rate in shown], color=[COLORS[name.partition(",")[0]] for name, _ in shown], height=0.7
+        places,
+        [rate for _, rate in shown],
+        color=[COLORS[name.partition(",")[0]] for name, _ in shown],
+        height=0.7,
     )
     axis.set_yticks(places, [name.replace(", ", "\n") for name, _ in shown])
     labels = [f"{rate:.1f}" + (f"  ({rate / rembg:.1f}x)" if rembg else "") for _, rate in shown]
@@ -106,7 +131,9 @@ def _bars(axis: Any, size: str, rows: list[dict[str, Any]]) -> None:
 
 
 def _latencies(axis: Any, rows: list[dict[str, Any]]) -> None:
-    for number, name in enumerate(("cutout, same network", "cutout, as shipped", "rembg, same network")):
+    for number, name in enumerate(
+        ("cutout, same network", "cutout, as shipped", "rembg, same network")
+    ):
         listed = [row for row in rows if row["contender"] == name and "p50_ms" in row]
         if not listed:
             continue

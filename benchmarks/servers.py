@@ -61,7 +61,9 @@ def serving(
         filled = [part.replace("{port}", str(port)) for part in command]
         values = {name: value.replace("{port}", str(port)) for name, value in environment.items()}
         started = time.perf_counter()
-        process = subprocess.Popen(filled, env={**os.environ, **values}, cwd=ROOT, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            filled, env={**os.environ, **values}, cwd=ROOT, stdout=log, stderr=log
+        )
         try:
             _await_ready(process, port, ready, started, Path(log.name))
             yield Server(process, port, time.perf_counter() - started, Path(log.name))
@@ -74,7 +76,11 @@ def cutout_server(models: Path, **settings: str) -> Iterator[Server]:
     """This project's server: `python -m app`, defaults but for the models, the port and `settings` (CUTOUT_…)."""
     environment = {f"CUTOUT_{name.upper()}": value for name, value in settings.items()}
     environment |= {"CUTOUT_PORT": "{port}", "CUTOUT_HOST": HOST, "CUTOUT_MODELS": str(models)}
-    with serving([sys.executable, "-m", "app"], environment, b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n") as it:
+    with serving(
+        [sys.executable, "-m", "app"],
+        environment,
+        b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    ) as it:
         yield it
 
 
@@ -99,7 +105,9 @@ def peak_rss_mb(pid: int) -> float:
     return _status_kb(pid, "VmHWM") * 1024 / 1e6
 
 
-def _await_ready(process: subprocess.Popen[bytes], port: int, ready: bytes, started: float, log: Path) -> None:
+def _await_ready(
+    process: subprocess.Popen[bytes], port: int, ready: bytes, started: float, log: Path
+) -> None:
     while ask(port, ready).status != 200:
         if process.poll() is not None or time.perf_counter() - started > START_SECONDS:
             raise SystemExit(f"{process.args!r} did not become ready:\n{log.read_text()[-2000:]}")

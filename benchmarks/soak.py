@@ -95,14 +95,18 @@ def main() -> None:
     raise SystemExit(not all(report["verdicts"].values()))
 
 
-def in_turn(server: Server, food: Diet, mixed: Sequence[bytes], places: int, seconds: float) -> dict[str, Any]:
+def in_turn(
+    server: Server, food: Diet, mixed: Sequence[bytes], places: int, seconds: float
+) -> dict[str, Any]:
     """Saturation, crowd and overload, so many seconds each, ROUNDS times; what the last two left of the first."""
     rounds: dict[str, list[dict[str, Any]]] = {"saturation": [], "crowd": [], "overload": []}
     for _ in range(ROUNDS):
         full = saturation(server, mixed, places, seconds)
         rounds["saturation"].append(full)
         rounds["crowd"].append(saturation(server, mixed, FACTOR * places, seconds))
-        rounds["overload"].append(overload(server, food, FACTOR * full["answers_per_second"], seconds))
+        rounds["overload"].append(
+            overload(server, food, FACTOR * full["answers_per_second"], seconds)
+        )
     report = {kind: together(loads) for kind, loads in rounds.items()}
     for kind in ("crowd", "overload"):
         share = report[kind]["successes_per_second"] / report["saturation"]["successes_per_second"]
@@ -114,9 +118,18 @@ def together(loads: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Rounds of one kind as one: counts and samples of all, rates and times as their mean."""
     statuses_of_all = sum((Counter(load["statuses"]) for load in loads), Counter[str]())
     sums = {name: sum(load[name] for load in loads) for name in COUNTS if name in loads[0]}
-    means = {name: round(fmean(load[name] for load in loads), 2) for name in loads[0] if name not in SERIES}
+    means = {
+        name: round(fmean(load[name] for load in loads), 2)
+        for name in loads[0]
+        if name not in SERIES
+    }
     samples = [sample for load in loads for sample in load["rss_mb"]]
-    return {**means, **sums, "statuses": dict(sorted(statuses_of_all.items())), "rss_mb": _twentieths(samples)}
+    return {
+        **means,
+        **sums,
+        "statuses": dict(sorted(statuses_of_all.items())),
+        "rss_mb": _twentieths(samples),
+    }
 
 
 def verdicts(report: dict[str, Any]) -> dict[str, bool]:
@@ -126,14 +139,21 @@ def verdicts(report: dict[str, Any]) -> dict[str, bool]:
     return {
         "memory flat": memory_mb["after_all"] <= 1.1 * memory_mb["after_100"],
         "memory under 350 MB at 1 MP": memory_mb["peak"] < 350,
-        "memory flat in the soak": all(_is_flat(load["rss_mb"]) for load in (report["saturation"], crowd, overloaded)),
-        "saturation is answered cleanly": set(report["saturation"]["statuses"]) <= {"200", *REFUSALS},
+        "memory flat in the soak": all(
+            _is_flat(load["rss_mb"]) for load in (report["saturation"], crowd, overloaded)
+        ),
+        "saturation is answered cleanly": set(report["saturation"]["statuses"])
+        <= {"200", *REFUSALS},
         "a crowd of ten times as many callers leaves the throughput": crowd["of_saturation"] >= 0.9,
         "ten times as many arrivals leave the throughput": overloaded["of_saturation"] >= 0.9,
-        "both are refused cleanly": set(crowd["statuses"]) | set(overloaded["statuses"]) <= {"200", "429", *REFUSALS},
-        "a killed worker costs only its own requests": report["killed_worker"]["broken"] <= report["places"],
-        "a killed worker is replaced": report["killed_worker"]["answering_again_seconds"] is not None,
-        "slow senders delay nobody": slow["livez_p99_ms"] < 100 and slow["pictures_ok"] == slow["pictures"],
+        "both are refused cleanly": set(crowd["statuses"]) | set(overloaded["statuses"])
+        <= {"200", "429", *REFUSALS},
+        "a killed worker costs only its own requests": report["killed_worker"]["broken"]
+        <= report["places"],
+        "a killed worker is replaced": report["killed_worker"]["answering_again_seconds"]
+        is not None,
+        "slow senders delay nobody": slow["livez_p99_ms"] < 100
+        and slow["pictures_ok"] == slow["pictures"],
         "slow senders are cut off": slow["still_connected"] == 0,
     }
 
@@ -156,7 +176,9 @@ def memory(server: Server, request: bytes, pictures: int) -> dict[str, Any]:
     }
 
 
-def saturation(server: Server, requests: Sequence[bytes], callers: int, seconds: float) -> dict[str, Any]:
+def saturation(
+    server: Server, requests: Sequence[bytes], callers: int, seconds: float
+) -> dict[str, Any]:
     """A closed loop of as many callers; those who are refused ask again at once."""
     cpu = server.cpu_seconds
     with watched(server) as samples:
@@ -166,7 +188,9 @@ def saturation(server: Server, requests: Sequence[bytes], callers: int, seconds:
     return {
         "successes_per_second": round(rate, 2),
         "answers_per_second": round(rate * len(load.exchanges) / max(1, len(good)), 2),
-        "cpu_ms_per_answer": round(1000 * (server.cpu_seconds - cpu) / max(1, len(load.exchanges)), 1),
+        "cpu_ms_per_answer": round(
+            1000 * (server.cpu_seconds - cpu) / max(1, len(load.exchanges)), 1
+        ),
         "statuses": statuses(load.exchanges),
         **percentiles(load.exchanges),
         "rss_mb": samples,
@@ -205,7 +229,9 @@ def _is_flat(highest: Sequence[float]) -> bool:
 
 def table(report: dict[str, Any], minutes: float) -> str:
     """The report in Markdown."""
-    full, crowd, over, flat = (report[name] for name in ("saturation", "crowd", "overload", "memory"))
+    full, crowd, over, flat = (
+        report[name] for name in ("saturation", "crowd", "overload", "memory")
+    )
     rows = [
         (
             "saturation: pictures per second, CPU ms per answer",
@@ -221,15 +247,27 @@ def table(report: dict[str, Any], minutes: float) -> str:
                     f"{name}: pictures/s, share of saturation",
                     f"{load['successes_per_second']}, {load['of_saturation']}",
                 ),
-                (f"{name}: p50, p99 ms of the admitted", f"{load.get('p50_ms')}, {load.get('p99_ms')}"),
+                (
+                    f"{name}: p50, p99 ms of the admitted",
+                    f"{load.get('p50_ms')}, {load.get('p99_ms')}",
+                ),
                 (f"{name}: answers by status", _counted(load["statuses"])),
             )
         ),
         ("ten times the arrivals: cores that sending them takes", str(over["generator_cores"])),
-        ("memory, MB: at start, after 100, after all", f"{flat['at_start']}, {flat['after_100']}, {flat['after_all']}"),
+        (
+            "memory, MB: at start, after 100, after all",
+            f"{flat['at_start']}, {flat['after_100']}, {flat['after_all']}",
+        ),
         ("memory, MB, by twentieths of saturation", ", ".join(map(str, full["rss_mb"]))),
-        ("memory, MB, by twentieths of ten times the callers", ", ".join(map(str, crowd["rss_mb"]))),
-        ("memory, MB, by twentieths of ten times the arrivals", ", ".join(map(str, over["rss_mb"]))),
+        (
+            "memory, MB, by twentieths of ten times the callers",
+            ", ".join(map(str, crowd["rss_mb"])),
+        ),
+        (
+            "memory, MB, by twentieths of ten times the arrivals",
+            ", ".join(map(str, over["rss_mb"])),
+        ),
         *((verdict, "yes" if kept else "**no**") for verdict, kept in report["verdicts"].items()),
     ]
     taken_on = ", ".join(f"{name} {value}" for name, value in report["machine"].items())
@@ -262,7 +300,9 @@ def overload(server: Server, food: Diet, rate: float, seconds: float) -> dict[st
     }
 
 
-async def _arrivals(port: int, food: Diet, rate: float, seconds: float) -> tuple[list[Exchange], int, float]:
+async def _arrivals(
+    port: int, food: Diet, rate: float, seconds: float
+) -> tuple[list[Exchange], int, float]:
     rng, exchanges = random.Random(2), list[Exchange]()
     idle = [Client(port) for _ in range(MOST_CONNECTIONS)]
     under_way: set[asyncio.Task[None]] = set()
@@ -302,7 +342,11 @@ def killed_worker(server: Server, request: bytes, clients: int) -> dict[str, Any
         return (await closed_loop(server.port, [request], clients, seconds=12)).exchanges
 
     exchanges = run(load())
-    after = [exchange.ended for exchange in exchanges if exchange.status == 200 and exchange.started > moments[0]]
+    after = [
+        exchange.ended
+        for exchange in exchanges
+        if exchange.status == 200 and exchange.started > moments[0]
+    ]
     return {
         "clients": clients,
         "broken": sum(exchange.status == 0 for exchange in exchanges),
@@ -316,7 +360,11 @@ async def slow_senders(port: int, request: bytes) -> dict[str, Any]:
     head_end = request.index(b"\r\n\r\n") + 4
     senders = [await asyncio.open_connection(HOST, port) for _ in range(SLOW_SENDERS)]
     for number, (_, writer) in enumerate(senders):
-        writer.write(request[: head_end + 500] if number % 5 == 0 else b"POST /cutout HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+        writer.write(
+            request[: head_end + 500]
+            if number % 5 == 0
+            else b"POST /cutout HTTP/1.1\r\nHost: x\r\nX-Slow: "
+        )
     others = asyncio.gather(
         closed_loop(port, [get("/livez")], 1, SLOW_SECONDS),
         closed_loop(port, [request], 2, SLOW_SECONDS),
@@ -379,10 +427,18 @@ def diet() -> tuple[Diet, bytes]:
     flipped = bytearray(middle)
     for place in random.Random(4).sample(range(len(flipped)), 200):
         flipped[place] ^= 0xFF
-    bomb = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (60_000).to_bytes(4, "big") * 2 + b"\x08\x06\0\0\0" + bytes(64)
+    bomb = (
+        b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+        + (60_000).to_bytes(4, "big") * 2
+        + b"\x08\x06\0\0\0"
+        + bytes(64)
+    )
     bad = [middle[: len(middle) // 2], b"", b"GIF89a", bytes(1000), b"<svg/>" * 100, bomb]
     rubbish = [upload("/cutout", file) for file in bad] + [upload("/cutout", middle, threshold="2")]
-    fewer = [upload("/predict", files["4 MP"], subject="true"), upload("/mask", files["4 MP"], refine="false")]
+    fewer = [
+        upload("/predict", files["4 MP"], subject="true"),
+        upload("/mask", files["4 MP"], refine="false"),
+    ]
     pictures = fewer + [good["0.1 MP"]] * 5 + [good["1 MP"]] * 4 + [good["4 MP"]]
     return Diet(pictures, [*rubbish, upload("/cutout", bytes(flipped))]), good["1 MP"]
 
@@ -401,9 +457,13 @@ def _places(server: Server) -> int:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--models", type=Path, default=ROOT / "models", help="folder of bundles")
-    parser.add_argument("--minutes", type=float, default=2.0, help="of saturation and overload, half each")
+    parser.add_argument(
+        "--minutes", type=float, default=2.0, help="of saturation and overload, half each"
+    )
     parser.add_argument("--out", type=Path, help="a Markdown file to write the figures into")
     parser.add_argument("--pictures", type=int, default=1000, help="for the memory phase")
     return parser.parse_args()

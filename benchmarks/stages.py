@@ -36,19 +36,26 @@ from cutout.system.clock import Clock
 Stage = tuple[str, Callable[[], object], Callable[[], object] | None]
 
 
-def photograph(width: int, height: int) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
+def photograph(
+    width: int, height: int
+) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
     """A picture with detail at every scale and a hairy subject over a third of it; its alpha; a network's 320 x 320."""
     rng = np.random.default_rng(11)
     truth = np.zeros((height, width), np.uint8)
     middle, unit = (width // 2, height // 2), height / 100
     cv2.ellipse(truth, middle, (int(34 * unit), int(38 * unit)), 0, 0, 360, 255, -1, cv2.LINE_AA)
     for angle in rng.uniform(0, 2 * np.pi, 400):
-        tip = (round(middle[0] + 44 * unit * np.cos(angle)), round(middle[1] + 47 * unit * np.sin(angle)))
+        tip = (
+            round(middle[0] + 44 * unit * np.cos(angle)),
+            round(middle[1] + 47 * unit * np.sin(angle)),
+        )
         cv2.line(truth, middle, tip, 255, max(1, round(unit / 10)), cv2.LINE_AA)
     share = np.asarray(truth, np.float32) / np.float32(255)
     layers = [_detail(rng, width, height) for _ in range(2)]
     image = cv2.blendLinear(layers[0], layers[1], share, 1 - share)
-    coarse = cv2.GaussianBlur(cv2.resize(share, (320, 320), interpolation=cv2.INTER_AREA), (0, 0), 0.9)
+    coarse = cv2.GaussianBlur(
+        cv2.resize(share, (320, 320), interpolation=cv2.INTER_AREA), (0, 0), 0.9
+    )
     return np.asarray(image, np.uint8), share, np.asarray(coarse, np.float32)
 
 
@@ -75,10 +82,18 @@ def stages(width: int, height: int) -> list[Stage]:
         ("decode JPEG at a quarter", lambda: _decoded(jpeg, 4), lambda: _decode(buffer)),
         ("resize to 320 x 320", lambda: resize(image, 320, 320), lambda: _area(image, 320, 320)),
         ("alpha, bilinear", lambda: masks.to_size(coarse, width, height), None),
-        ("alpha, refined", lambda: masks.refine(coarse, image), lambda: _guided_filter(coarse, image)),
+        (
+            "alpha, refined",
+            lambda: masks.refine(coarse, image),
+            lambda: _guided_filter(coarse, image),
+        ),
         ("cutout", lambda: Cut(image, alpha).whole(), lambda: _blur_fusion(image, alpha)),
         ("on a colour", lambda: compose.on_color(cutout, red), lambda: _blend(cutout, red)),
-        ("shrink to 1000 pixels", lambda: compose.limit_size(cutout, 1000), lambda: _shrink(cutout)),
+        (
+            "shrink to 1000 pixels",
+            lambda: compose.limit_size(cutout, 1000),
+            lambda: _shrink(cutout),
+        ),
         ("encode PNG", lambda: encode_png(cutout), lambda: cv2.imencode(".png", bgra)),
         ("encode PNG of the alpha", lambda: encode_png(alpha), lambda: cv2.imencode(".png", alpha)),
         ("encode JPEG", lambda: encode_jpeg(image), None),
@@ -164,18 +179,25 @@ def _guided_filter(coarse: NDArray[np.float32], image: NDArray[np.uint8]) -> obj
     variance = cv2.blur(guide * guide, side) - guide_mean * guide_mean
     slope = (cv2.blur(guide * alpha, side) - guide_mean * alpha_mean) / (variance + 1e-4)
     offset = alpha_mean - slope * guide_mean
-    return np.clip(255 * (cv2.blur(slope, side) * guide + cv2.blur(offset, side)), 0, 255).astype(np.uint8)
+    return np.clip(255 * (cv2.blur(slope, side) * guide + cv2.blur(offset, side)), 0, 255).astype(
+        np.uint8
+    )
 
 
 def _blur_fusion(image: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> object:
     """Forte's estimate at full size, as published (two rounds, 90 and 6 pixels), and RGBA from it."""
-    picture, share = image.astype(np.float32) / 255, (alpha.astype(np.float32) / 255)[..., np.newaxis]
+    picture, share = (
+        image.astype(np.float32) / 255,
+        (alpha.astype(np.float32) / 255)[..., np.newaxis],
+    )
     foreground = background = picture
     for side in ((90, 90), (6, 6)):
         weight = cv2.blur(share, side)[..., np.newaxis]
         mean = cv2.blur(foreground * share, side) / (weight + 1e-5)
         background = cv2.blur(background * (1 - share), side) / (1 - weight + 1e-5)
-        foreground = np.clip(mean + share * (picture - share * mean - (1 - share) * background), 0, 1)
+        foreground = np.clip(
+            mean + share * (picture - share * mean - (1 - share) * background), 0, 1
+        )
     pixels = np.dstack([(foreground * 255).astype(np.uint8), alpha])
     pixels[alpha == 0] = 0
     return pixels

@@ -25,10 +25,22 @@ def write_unet(manifest: Manifest, path: Path) -> None:
     network = plain_unet()
     graph = network.graph
     oval = np.zeros((UNET_SIDE, UNET_SIDE), np.float32)
-    cv2.ellipse(oval, (UNET_SIDE // 2, UNET_SIDE // 2), (UNET_SIDE // 4, UNET_SIDE // 3), 20, 0, 360, 1.0, -1)
+    cv2.ellipse(
+        oval,
+        (UNET_SIDE // 2, UNET_SIDE // 2),
+        (UNET_SIDE // 4, UNET_SIDE // 3),
+        20,
+        0,
+        360,
+        1.0,
+        -1,
+    )
     oval = np.asarray(cv2.GaussianBlur(oval, (0, 0), 2), np.float32)[np.newaxis, np.newaxis]
     graph.initializer.extend(
-        [numpy_helper.from_array(oval, "oval"), numpy_helper.from_array(np.array(1e-6, np.float32), "faint")]
+        [
+            numpy_helper.from_array(oval, "oval"),
+            numpy_helper.from_array(np.array(1e-6, np.float32), "faint"),
+        ]
     )
     given, made = manifest.model.input, manifest.output.name
     graph.node[-1].output[0] = "unet"
@@ -42,8 +54,12 @@ def write_unet(manifest: Manifest, path: Path) -> None:
         ]
     )
     del graph.input[:], graph.output[:]
-    graph.input.append(helper.make_tensor_value_info(given, TensorProto.FLOAT, [1, UNET_SIDE, UNET_SIDE, 3]))
-    graph.output.append(helper.make_tensor_value_info(made, TensorProto.FLOAT, [1, UNET_SIDE, UNET_SIDE, 1]))
+    graph.input.append(
+        helper.make_tensor_value_info(given, TensorProto.FLOAT, [1, UNET_SIDE, UNET_SIDE, 3])
+    )
+    graph.output.append(
+        helper.make_tensor_value_info(made, TensorProto.FLOAT, [1, UNET_SIDE, UNET_SIDE, 1])
+    )
     onnx.checker.check_model(network)
     onnx.save(network, path)
 
@@ -61,7 +77,12 @@ def plain_unet() -> onnx.ModelProto:
             value = graph.add("MaxPool", [value], kernel_shape=[2, 2], strides=[2, 2])
     for skip, width in reversed(skips):
         scales = graph.constant(np.array([1, 1, 2, 2], np.float32))
-        value = graph.add("Resize", [value, "", scales], mode="linear", coordinate_transformation_mode="half_pixel")
+        value = graph.add(
+            "Resize",
+            [value, "", scales],
+            mode="linear",
+            coordinate_transformation_mode="half_pixel",
+        )
         value = graph.add("Concat", [value, skip], axis=1)
         value, channels = graph.conv(value, channels + width, width), width
         value = graph.conv(value, width, width)
@@ -93,9 +114,13 @@ class Graph:
         self.constants.append(numpy_helper.from_array(array, name))
         return name
 
-    def conv(self, value: str, channels: int, width: int, kernel: int = 3, activate: bool = True) -> str:
+    def conv(
+        self, value: str, channels: int, width: int, kernel: int = 3, activate: bool = True
+    ) -> str:
         spread = np.sqrt(2 / (channels * kernel**2))
-        weights = self.constant((self.rng.standard_normal((width, channels, kernel, kernel)) * spread).astype("f4"))
+        weights = self.constant(
+            (self.rng.standard_normal((width, channels, kernel, kernel)) * spread).astype("f4")
+        )
         bias = self.constant(np.zeros(width, np.float32))
         output = self.add("Conv", [value, weights, bias], pads=[kernel // 2] * 4)
         return self.add("Relu", [output]) if activate else output

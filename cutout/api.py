@@ -144,7 +144,9 @@ class Remover:
         `POST /mask`.
         """
         chosen = checked(MaskOptions, options)
-        return self._in_kind(image, lambda source: remover.mask(source, chosen, self._models, Clock()).content)
+        return self._in_kind(
+            image, lambda source: remover.mask(source, chosen, self._models, Clock()).content
+        )
 
     def score(self, image: AnyImage, *, model: str | None = None, subject: bool = False) -> Score:
         """Tell how likely an image shows foreground: `.probability`, 0 to 1.

@@ -1,64 +1,108 @@
-"""Options, settings and files in words for whoever types them: what can be chosen, and what is wrong with what was."""
+"""Errors of pydantic and of the operating system as sentences that say what to change.
+
+There is one set of sentences for settings, options, forms, configs and manifests: `explain` makes
+one of an item of `ValidationError.errors()`, `explain_all` and `in_words` one for each.
+"""
 
 import errno
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from enum import Enum
-from typing import Any, Literal, get_args, get_origin
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
-LONGEST = 80
+LONGEST = 80  # characters of a value that are shown
+
 BOUNDS = {
     "greater_than_equal": ("ge", "at least"),
     "greater_than": ("gt", "more than"),
     "less_than_equal": ("le", "at most"),
     "less_than": ("lt", "less than"),
+    "multiple_of": ("multiple_of", "a multiple of"),
 }
-"""pydantic's types of error: where the bound stands in `ctx`, and what it asks for"""
+"""Type of error: the key of the bound in `ctx`, and the words before it."""
+
+EXPECTED = {"enum": "expected", "literal_error": "expected", "union_tag_invalid": "expected_tags"}
+"""Type of error: the key of the possible values in `ctx`."""
+
 KINDS = {
-    "int_parsing": "is not a whole number",
-    "int_from_float": "is not a whole number",
+    "int": "is not a whole number",
+    "float": "is not a number",
+    "bool": "is neither true nor false",
+    "string": "is not text",
+    "tuple": "is not a list, such as [1, 2]",
+    "list": "is not a list, such as [1, 2]",
+    "dict": "is not a table, such as { name = 1.0 }",
+    "model": "is not a section with entries of its own",
     "int_parsing_size": "is out of range",
-    "float_parsing": "is not a number",
     "finite_number": "is not a finite number",
-    "bool_parsing": "is neither true nor false",
 }
+"""Type of error, or its first word if it is about the kind of a value: what is wrong."""
 
+WRONG_KIND = ("_type", "_parsing", "_from_float")
 
-ABSENT = {"missing": "is missing", "extra_forbidden": "is not known here"}
-"""What has no value to begin with"""
+INTERNAL = frozenset({"start"})
+"""Sections of configs that only programs write; they are not suggested to people."""
 
 
 def explain(item: Mapping[str, Any], description: str | None = None) -> str:
-    """An item of `ValidationError.errors()` as a clause that begins with what was given, cut where it is long.
+    """Explain an item of `ValidationError.errors()` as a clause; long values are shortened.
 
-    `description`, the field's own, says what is expected where pydantic would show a regular expression.
+    `description`, the field's own, is shown instead of a regular expression.
     """
-    kind, context, given = item["type"], item.get("ctx", {}), _short(item["input"])
+    kind = item["type"]
+    context = item.get("ctx", {})
+    given = _shown(item["input"])
     if kind == "value_error":
         return str(context["error"])
+    if kind in ("missing", "union_tag_not_found"):
+        return "required"
+    if kind == "extra_forbidden":
+        return "unknown entry"
     if kind in BOUNDS:
         name, relation = BOUNDS[kind]
-        return f"{given!r} is out of range: it must be {relation} {_number(context[name])}"
-    if kind == "too_short":
-        return "nothing is named"
-    if kind in ABSENT:
-        return ABSENT[kind]
-    if kind in ("enum", "literal_error"):
-        return f"{given!r} is none of {context['expected']}"
-    if kind == "string_pattern_mismatch" and description:
-        return f"{given!r}; expected: {description}"
-    return f"{given!r} {KINDS[kind]}" if kind in KINDS else str(item["msg"])
+        return f"{given} is out of range: it must be {relation} {_number(context[name])}"
+    if kind in EXPECTED:
+        tag = _shown(context["tag"]) if "tag" in context else given
+        return f"{tag} is not one of {context[EXPECTED[kind]]}"
+    return _explain_shape(kind, context, given, description) or f"{given}: {_lower(item['msg'])}"
 
 
 def explain_all(error: ValidationError) -> str:
-    """Every item of an error, each after the place where it is, in one line."""
-    places = ((".".join(map(str, item["loc"])), item) for item in error.errors())
-    return "; ".join(f"{place}: {explain(item)}" if place else explain(item) for place, item in places)
+    """Explain every item of an error, each after its location, in one line."""
+    located = ((".".join(map(str, item["loc"])), explain(item)) for item in error.errors())
+    return "; ".join(f"{location}: {text}" if location else text for location, text in located)
+
+
+def in_words(error: ValidationError, model: type[BaseModel]) -> str:
+    """Explain every wrong entry of a config, a line each: `section.key: what is wrong`.
+
+    `model` is the config's; its entries are suggested in place of unknown ones.
+    """
+    known = dict(_entries(model))
+    explained: dict[str, list[str]] = {}
+    for item in error.errors(include_url=False):
+        key = _key(item, known)
+        unknown = item["type"] == "extra_forbidden"
+        explained.setdefault(key, []).append(_unknown(key, known) if unknown else explain(item))
+    lines = ((f"{key}: " if key else "", ", or ".join(texts)) for key, texts in explained.items())
+    return "\n".join(f"  {location}{text}" for location, text in lines)
+
+
+def nearest(name: str, names: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """Return the name that may have been meant, or None; None for a name too long to compare."""
+    if len(name) > LONGEST:
+        return None
+    return next(iter(get_close_matches(name, list(names), 1, cutoff)), None)
 
 
 def choices(annotation: Any) -> tuple[str, ...]:
-    """The values that a field of this type can have, or each item of it, where they can be counted; else none."""
+    """Return the possible values of a field, or of its items; empty if they are not enumerable."""
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return tuple(str(member.value) for member in annotation)
     if get_origin(annotation) is Literal:
@@ -67,28 +111,99 @@ def choices(annotation: Any) -> tuple[str, ...]:
 
 
 def explain_os_error(error: OSError) -> str:
-    """What is the matter with which file, as half a sentence."""
+    """Explain what is wrong with which file, as a clause."""
     name = error.filename if isinstance(error.filename, str) else str(error.filename or "")
     if error.errno == errno.ENOENT:
         return f"no such file: {name}"
     if error.errno == errno.EISDIR:
-        return f"{name} is a folder"
-    reason = error.strerror or str(error)
-    return f"{name}: {reason[:1].lower()}{reason[1:]}".removeprefix(": ")
+        return f"{name} is a directory"
+    return f"{name}: {_lower(error.strerror or str(error))}".removeprefix(": ")
 
 
 def reason(error: OSError) -> str:
-    """Why a file could not be read or written; which file it is, the caller says."""
+    """Explain why a file could not be read or written; the caller names the file."""
     if isinstance(error, FileNotFoundError):
-        return "no such file or folder"
-    text = error.strerror or str(error)
-    return text[:1].lower() + text[1:]
+        return "no such file or directory"
+    return _lower(error.strerror or str(error))
 
 
-def _short(given: object) -> str:
-    text = str(given)
-    return text if len(text) <= LONGEST else text[:LONGEST] + "..."
+def _explain_shape(
+    kind: str, context: Mapping[str, Any], given: str, description: str | None
+) -> str | None:
+    """Explain a value of the wrong length, pattern or kind; None for any other error."""
+    if kind in ("too_long", "too_short"):
+        wanted = context.get("max_length", context.get("min_length"))
+        if not context["actual_length"]:
+            return "at least one value is required"
+        return f"{given} has {context['actual_length']} values; it takes {wanted}"
+    if kind == "string_pattern_mismatch":
+        return f"{given}; expected: {description or context['pattern']}"
+    if kind in KINDS:
+        return f"{given} {KINDS[kind]}"
+    wrong = KINDS.get(kind.partition("_")[0])
+    return f"{given} {wrong}" if wrong and kind.endswith(WRONG_KIND) else None
+
+
+def _entries(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    """Yield every section and entry of a config, by its full name."""
+    for name, field in model.model_fields.items():
+        yield prefix + name, field
+        for inner in _models_in(field.annotation):
+            yield from _entries(inner, f"{prefix}{name}.")
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)
+
+
+def _key(item: ErrorDetails, known: Mapping[str, FieldInfo]) -> str:
+    """Return an entry's name as people write it.
+
+    pydantic's location also names the branch of a union as which a value was tried.
+    """
+    parts: list[str] = []
+    for index, part in enumerate(item["loc"]):
+        field = known.get(".".join(name for name in parts if not name.isdecimal()))
+        is_branch = field is not None and get_origin(field.annotation) in (Union, UnionType)
+        is_last = index == len(item["loc"]) - 1
+        is_named = ".".join([*parts, str(part)]) in known or isinstance(part, int)
+        if not is_branch or is_named or (is_last and item["type"] == "extra_forbidden"):
+            parts.append(str(part))
+    if item["type"].startswith("union_tag"):
+        parts.append(str(item["ctx"]["discriminator"]).strip("'"))
+    return ".".join(parts)
+
+
+def _unknown(key: str, known: Mapping[str, FieldInfo]) -> str:
+    section, _, last = key.rpartition(".")
+    if key in known:
+        return f"no entry of this kind of {section}"
+    others = [name for name in known if name.partition(".")[0] not in INTERNAL]
+    same_name = [name for name in others if name.rpartition(".")[2] == last]
+    suggested = next(iter(same_name), None) or nearest(key, others)
+    if suggested:
+        return f"no such entry; did you mean {suggested}?"
+    inside = [name for name in others if name.rpartition(".")[0] == section]
+    return f"no such entry; there are {', '.join(inside)}" if inside else "no such entry"
+
+
+def _shown(value: object) -> str:
+    """Show text in quotes, other values as JSON, which is TOML's notation too."""
+    if isinstance(value, str):
+        return repr(value if len(value) <= LONGEST else f"{value[:LONGEST]}...")
+    try:
+        text = json.dumps(value)
+    except (TypeError, ValueError):
+        text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def _number(bound: float) -> str:
     return str(int(bound) if bound == int(bound) else bound)
+
+
+def _lower(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]

@@ -50,7 +50,9 @@ def _is_finished(cut: Cut, answer: Size, options: CutoutOptions) -> bool:
     return options.format in (Format.png, Format.auto)
 
 
-def _arranged(cut: Cut, answer: Size, options: CutoutOptions, max_pixels: int) -> tuple[Cutout, Box | None]:
+def _arranged(
+    cut: Cut, answer: Size, options: CutoutOptions, max_pixels: int
+) -> tuple[Cutout, Box | None]:
     """The cut-out at its size, cropped, its subject scaled and moved; and the box of the crop."""
     pixels = resize_cutout(cut.whole(), *answer)
     box = _crop_box(pixels, options.margin, max_pixels) if options.crop else None

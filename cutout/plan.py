@@ -73,7 +73,9 @@ def seen_by_network(canvas: Size, image: Size) -> Size:
     )
 
 
-def _working_size(upload: Size, answer: Size, roi: Region | None, predictor: Predictor) -> tuple[Size, Box | None]:
+def _working_size(
+    upload: Size, answer: Size, roi: Region | None, predictor: Predictor
+) -> tuple[Size, Box | None]:
     """The size to work at, and the region in it.
 
     That is the size of the answer, and larger only where the network would see too little else: it

@@ -82,7 +82,9 @@ def _decode(source: Source[object], plan: Plan, clock: Clock) -> Raster:
         return image if plan.working is None else image.resized(plan.working)
 
 
-def _mask(image: Raster, plan: Plan, options: MaskOptions, predictor: Predictor, clock: Clock) -> Matte:
+def _mask(
+    image: Raster, plan: Plan, options: MaskOptions, predictor: Predictor, clock: Clock
+) -> Matte:
     """The alpha (H, W) of the image: at its working size, or the answer's where it has none."""
     box = plan.region or Box(0, 0, *image.size)
     pixels = image.image[box.rows, box.columns]

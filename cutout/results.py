@@ -23,7 +23,9 @@ class Subject(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     found: bool
-    coverage: float = Field(description="share of the image that is foreground, 0 to 1", examples=[0.31])
+    coverage: float = Field(
+        description="share of the image that is foreground, 0 to 1", examples=[0.31]
+    )
     box: Box | None = Field(
         description="rectangle around the subject, without faint alpha and specks, pixels",
         examples=[{"left": 310, "top": 95, "width": 420, "height": 610}],
@@ -76,7 +78,9 @@ class ImageSize(BaseModel):
 class ModelId(BaseModel):
     name: str = Field(examples=["classifier"])
     version: str = Field(examples=["1.0.0"])
-    sha256: str = Field(examples=["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"])
+    sha256: str = Field(
+        examples=["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"]
+    )
 
 
 class Prediction(BaseModel):
@@ -84,11 +88,15 @@ class Prediction(BaseModel):
 
     label: Literal["foreground", "background"]
     probability: float = Field(description="of foreground, 0 to 1", examples=[0.87])
-    threshold: float = Field(description="from this probability on the label is foreground", examples=[0.5])
+    threshold: float = Field(
+        description="from this probability on the label is foreground", examples=[0.5]
+    )
     image: ImageSize
     model: ModelId
     subject: Subject | None = None
-    timings_ms: dict[str, float] = Field(examples=[{"receive": 0.3, "decode": 2.9, "inference": 0.5}])
+    timings_ms: dict[str, float] = Field(
+        examples=[{"receive": 0.3, "decode": 2.9, "inference": 0.5}]
+    )
 
     @classmethod
     def of(cls, score: Score, clock: Clock) -> "Prediction":
@@ -99,7 +107,9 @@ class Prediction(BaseModel):
             probability=round(score.probability, 6),
             threshold=manifest.threshold,
             image=ImageSize(width=score.upload.width, height=score.upload.height),
-            model=ModelId(name=manifest.name, version=manifest.version, sha256=manifest.model.sha256),
+            model=ModelId(
+                name=manifest.name, version=manifest.version, sha256=manifest.model.sha256
+            ),
             subject=score.subject,
             timings_ms={name: round(1000 * taken, 3) for name, taken in clock.seconds.items()},
         )

@@ -48,8 +48,12 @@ class EngineSettings(BaseSettings):
         None,
         description="the model of `POST /cutout` and `/mask`; the first segmenter, by name, when unset",
     )
-    max_pixels: int = Field(50_000_000, ge=64, le=1 << 28, description="largest image, pixels, read from its header")
-    intra_op_threads: int = Field(1, ge=1, le=256, description="threads that onnxruntime uses for one image")
+    max_pixels: int = Field(
+        50_000_000, ge=64, le=1 << 28, description="largest image, pixels, read from its header"
+    )
+    intra_op_threads: int = Field(
+        1, ge=1, le=256, description="threads that onnxruntime uses for one image"
+    )
     providers: Annotated[tuple[Provider, ...], NoDecode] = Field(
         ("cpu",),
         min_length=1,

@@ -12,12 +12,12 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from app.admission.rates import MOST_CALLERS
-from app.api.intake.uploads import MAX_NAME, MAX_PARTS, MAX_TEXT_PART
+from app.admission.rates import MAX_CALLERS
+from app.api.intake.forms import MAX_NAME, MAX_PARTS, MAX_TEXT_BYTES
 from app.api.native.schemas import CutoutForm, MaskForm, PredictForm
 from app.fetch import MAX_URL
 from app.metrics import Metrics
-from app.server.connection import HEAD_BYTES, PIPELINED
+from app.server.limits import MAX_HEADER_BYTES, MAX_PIPELINED
 from app.settings import Settings
 from cutout.explain import choices
 from cutout.imaging.decode import LONGEST_SIDE
@@ -28,20 +28,36 @@ PATTERN = re.compile(r"(<!-- table: ([\w-]+) -->\n)(.*?)(<!-- /table -->)", re.D
 
 
 LIMITS = (
-    *("max_upload_bytes", "max_pixels", "pixels_at_once", "threads", "queue", "connections", "head_seconds"),
-    *("upload_seconds", "min_bytes_per_second", "deadline_seconds", "send_seconds", "keep_alive_seconds"),
+    *(
+        "max_upload_bytes",
+        "max_pixels",
+        "pixels_at_once",
+        "threads",
+        "queue",
+        "connections",
+        "head_seconds",
+    ),
+    *(
+        "upload_seconds",
+        "min_bytes_per_second",
+        "deadline_seconds",
+        "send_seconds",
+        "keep_alive_seconds",
+    ),
     *("drain_seconds", "requests_per_minute", "url_seconds", "url_redirects"),
 )
 FIXED = {
-    "bytes of a request's head; then 400": HEAD_BYTES,
-    "requests sent ahead on one connection; then 400": PIPELINED,
+    "bytes of a request's headers; then 400": MAX_HEADER_BYTES,
+    "requests sent ahead on one connection; then 400": MAX_PIPELINED,
     "fields and files of a form, each; then 400": MAX_PARTS,
     "characters of a form's field's name; then 400": MAX_NAME,
-    "bytes of a form's field that is no picture; then 400": MAX_TEXT_PART,
+    "bytes of a form's field that is no picture; then 400": MAX_TEXT_BYTES,
     "characters of a URL to fetch; then 400": MAX_URL,
     "pixels of a picture's longer side; then 413": LONGEST_SIDE,
-    "pixels that OpenCV decodes, whatever the settings": int(os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"]),
-    "callers whose rates are remembered": MOST_CALLERS,
+    "pixels that OpenCV decodes, whatever the settings": int(
+        os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"]
+    ),
+    "callers whose rates are remembered": MAX_CALLERS,
 }
 
 
@@ -55,7 +71,9 @@ def settings_table(names: Iterable[str] = Settings.model_fields) -> str:
 
 
 def limits_table() -> str:
-    return settings_table(LIMITS) + "".join(f"| fixed | `{value}` | {what} |\n" for what, value in FIXED.items())
+    return settings_table(LIMITS) + "".join(
+        f"| fixed | `{value}` | {what} |\n" for what, value in FIXED.items()
+    )
 
 
 def metrics_table() -> str:
@@ -67,7 +85,10 @@ def metrics_table() -> str:
 
 
 def options_table(form: type[BaseModel]) -> str:
-    rows = [f"| `{name}` | {_default(field)} | {field.description} |" for name, field in form.model_fields.items()]
+    rows = [
+        f"| `{name}` | {_default(field)} | {field.description} |"
+        for name, field in form.model_fields.items()
+    ]
     return "\n".join(["| field | default | what |", "|---|---|---|", *rows]) + "\n"
 
 

@@ -23,29 +23,49 @@ def options() -> None:
     """Train, evaluate and export the networks that the server runs."""
 
 
-Overrides = Annotated[list[str], typer.Option("--set", help="override a config entry: section.key=value (repeatable)")]
+Overrides = Annotated[
+    list[str], typer.Option("--set", help="override a config entry: section.key=value (repeatable)")
+]
 Clips = Annotated[
-    list[str], typer.Option("--clips", help="SET=REGEX: group 1 names the clip, as in data.clips (repeatable)")
+    list[str],
+    typer.Option(
+        "--clips", help="SET=REGEX: group 1 names the clip, as in data.clips (repeatable)"
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON object instead of text")]
-Force = Annotated[bool, typer.Option("--force", help="replace what is in --out, not only by another --version of it")]
-Data = Annotated[Path, typer.Option(help="folder of sets: DIR/<set>/images/x.jpg with DIR/<set>/masks/x.png")]
+Force = Annotated[
+    bool,
+    typer.Option("--force", help="replace what is in --out, not only by another --version of it"),
+]
+Data = Annotated[
+    Path, typer.Option(help="folder of sets: DIR/<set>/images/x.jpg with DIR/<set>/masks/x.png")
+]
 
 
 @cli.command()
 def train(
-    config: Annotated[str, typer.Argument(help="a .toml file, or a name from model_export/configs")],
+    config: Annotated[
+        str, typer.Argument(help="a .toml file, or a name from model_export/configs")
+    ],
     data: Data,
-    out: Annotated[Path | None, typer.Option(help="the run's folder; runs/<name> when absent")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="the run's folder; runs/<name> when absent")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on with the run in --out")] = False,
     start: Annotated[
-        Path | None, typer.Option("--from", help="fine-tune: a bundle, a run or a .keras file to start from")
+        Path | None,
+        typer.Option("--from", help="fine-tune: a bundle, a run or a .keras file to start from"),
     ] = None,
     keep: Annotated[
-        Path | None, typer.Option(help="with --from: a folder of general pictures to train on too, so as not to forget")
+        Path | None,
+        typer.Option(
+            help="with --from: a folder of general pictures to train on too, so as not to forget"
+        ),
     ] = None,
-    no_report: Annotated[bool, typer.Option("--no-report", help="no report.html in the run's folder")] = False,
-    overrides: Overrides = [],  # noqa: B006 - typer reads the default, nothing writes to it
+    no_report: Annotated[
+        bool, typer.Option("--no-report", help="no report.html in the run's folder")
+    ] = False,
+    overrides: Overrides = [],  # noqa: B006 - typer reads it, nothing writes to it
 ) -> None:
     """Train a network on a folder of pictures with masks; the run's folder gets a report."""
     from model_export.config import load_config
@@ -75,11 +95,15 @@ cli.add_typer(data_cli, name="data")
 
 @data_cli.command()
 def check(
-    folder: Annotated[Path, typer.Argument(help="a folder of pictures with masks; docs/training.md has the layouts")],
+    folder: Annotated[
+        Path,
+        typer.Argument(help="a folder of pictures with masks; docs/training.md has the layouts"),
+    ],
     sheet: Annotated[
-        Path | None, typer.Option(help="where the contact sheet goes; runs/check/<folder>.png when absent")
+        Path | None,
+        typer.Option(help="where the contact sheet goes; runs/check/<folder>.png when absent"),
     ] = None,
-    clips: Clips = [],  # noqa: B006 - typer reads the default, nothing writes to it
+    clips: Clips = [],  # noqa: B006 - typer reads it, nothing writes to it
     as_json: Json = False,
 ) -> None:
     """Tell what a folder holds and what is wrong with it; exit code 1 where training would stop."""
@@ -88,7 +112,9 @@ def check(
     from model_export.report.check import as_text, write_sheet
 
     if sheet is not None and not cv2.haveImageWriter(str(sheet)):
-        raise typer.BadParameter(f"{sheet} has no ending of a picture's, as sheet.png has", param_hint="--sheet")
+        raise typer.BadParameter(
+            f"{sheet} has no ending of a picture's, as sheet.png has", param_hint="--sheet"
+        )
     report = run(folder, read_clips(clips))
     path = sheet or Path("runs") / "check" / f"{folder.resolve().name}.png"
     write_sheet(report.looks, path)
@@ -110,13 +136,18 @@ def evaluate(
     data: Data,
     split: Annotated[
         Split,
-        typer.Option(help="test: the pictures that training keeps aside; all: every one, for a bundle that saw none"),
+        typer.Option(
+            help="test: the pictures that training keeps aside; all: every one, for a bundle that saw none"
+        ),
     ] = Split.TEST,
-    alphas: Annotated[bool, typer.Option("--alphas", help="score a classifier's coarse alphas, not its parts")] = False,
-    clips: Clips = [],  # noqa: B006 - typer reads the default, nothing writes to it
+    alphas: Annotated[
+        bool, typer.Option("--alphas", help="score a classifier's coarse alphas, not its parts")
+    ] = False,
+    clips: Clips = [],  # noqa: B006 - typer reads it, nothing writes to it
     threads: Annotated[int, typer.Option(min=1, help="onnxruntime's threads")] = 1,
     report: Annotated[
-        Path | None, typer.Option(help="the report's file; runs/reports/<bundle>-<split>.html when absent")
+        Path | None,
+        typer.Option(help="the report's file; runs/reports/<bundle>-<split>.html when absent"),
     ] = None,
     no_report: Annotated[bool, typer.Option("--no-report", help="only the JSON")] = False,
 ) -> None:
@@ -138,11 +169,15 @@ def evaluate(
 
 @cli.command()
 def report(
-    models: Annotated[list[Path], typer.Argument(help="bundles or training runs; several are compared")],
+    models: Annotated[
+        list[Path], typer.Argument(help="bundles or training runs; several are compared")
+    ],
     data: Data,
     out: Annotated[
         Path | None,
-        typer.Option(help="the HTML file; in the bundle or run when absent, of several in runs/reports"),
+        typer.Option(
+            help="the HTML file; in the bundle or run when absent, of several in runs/reports"
+        ),
     ] = None,
     split: Annotated[
         Split, typer.Option(help="test: pictures that none of them trained on; all: every one")
@@ -166,15 +201,23 @@ def report(
 def export(
     data: Data,
     out: Annotated[Path, typer.Option(help="the bundle's folder, for example models/classifier")],
-    run: Annotated[Path | None, typer.Option(help="a training run's folder: its best network and its config")] = None,
-    keras: Annotated[Path | None, typer.Option(help="any saved .keras instead; needs --config")] = None,
-    config: Annotated[str | None, typer.Option(help="the config that --keras was trained with")] = None,
-    licenses: Annotated[Path | None, typer.Option(help="TOML: terms of the weights and of each set")] = None,
+    run: Annotated[
+        Path | None, typer.Option(help="a training run's folder: its best network and its config")
+    ] = None,
+    keras: Annotated[
+        Path | None, typer.Option(help="any saved .keras instead; needs --config")
+    ] = None,
+    config: Annotated[
+        str | None, typer.Option(help="the config that --keras was trained with")
+    ] = None,
+    licenses: Annotated[
+        Path | None, typer.Option(help="TOML: terms of the weights and of each set")
+    ] = None,
     version: Annotated[str, typer.Option(help="the bundle's version")] = "1.0.0",
     float32: Annotated[bool, typer.Option("--float32", help="do not quantise a segmenter")] = False,
     force: Force = False,
     as_json: Json = False,
-    overrides: Overrides = [],  # noqa: B006 - typer reads the default, nothing writes to it
+    overrides: Overrides = [],  # noqa: B006 - typer reads it, nothing writes to it
 ) -> None:
     """Convert a trained network to ONNX, check it against Keras, and write a bundle that the server loads."""
     from model_export.bundle.publish import refuse_overwriting
@@ -191,23 +234,34 @@ def export(
     from model_export.report.export import as_json as json_of
     from model_export.report.export import as_text
 
-    exported = run_export(Export(keras_file, loaded, data, terms, version, quantized=not float32), out)
+    exported = run_export(
+        Export(keras_file, loaded, data, terms, version, quantized=not float32), out
+    )
     print(json.dumps(json_of(exported, out), indent=2) if as_json else as_text(exported, out))
 
 
 @cli.command("import")
 def import_model(
-    file: Annotated[Path, typer.Argument(help="somebody else's .onnx: one picture in, an alpha or its logits out")],
+    file: Annotated[
+        Path,
+        typer.Argument(help="somebody else's .onnx: one picture in, an alpha or its logits out"),
+    ],
     out: Annotated[Path, typer.Option(help="the bundle's folder, for example mine/u2net")],
     preset: Annotated[
         str | None, typer.Option(help="a well-known network: u2net, isnet, birefnet, modnet, ...")
     ] = None,
-    spec: Annotated[Path | None, typer.Option(help="TOML or JSON for any other; see docs/importing.md")] = None,
-    name: Annotated[str | None, typer.Option(help="the model's name; that of the folder when absent")] = None,
-    license_text: Annotated[str | None, typer.Option("--license", help="the terms of the weights")] = None,
+    spec: Annotated[
+        Path | None, typer.Option(help="TOML or JSON for any other; see docs/importing.md")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="the model's name; that of the folder when absent")
+    ] = None,
+    license_text: Annotated[
+        str | None, typer.Option("--license", help="the terms of the weights")
+    ] = None,
     version: Annotated[str, typer.Option(help="the bundle's version")] = "1.0.0",
     force: Force = False,
-    overrides: Overrides = [],  # noqa: B006 - typer reads the default, nothing writes to it
+    overrides: Overrides = [],  # noqa: B006 - typer reads it, nothing writes to it
 ) -> None:
     """Wrap somebody else's ONNX file into a bundle that the server loads."""
     from model_export.bundle.import_spec import NOT_STATED, read_spec
@@ -216,13 +270,16 @@ def import_model(
 
     loaded = read_spec(preset, spec, overrides)
     terms = license_text or loaded.license
-    job = Import(file, loaded.model_copy(update={"license": terms}), name or out.resolve().name, version)
+    job = Import(
+        file, loaded.model_copy(update={"license": terms}), name or out.resolve().name, version
+    )
     if not force:
         refuse_overwriting(out, job.name, version)
     manifest = import_onnx(job, out)
     if terms == NOT_STATED:
         print(
-            "warning: the terms of these weights are not stated; find them and say them with --license", file=sys.stderr
+            "warning: the terms of these weights are not stated; find them and say them with --license",
+            file=sys.stderr,
         )
     summary = {"bundle": str(out), "name": manifest.name, "model": manifest.model.model_dump()}
     print(json.dumps({**summary, "output": manifest.output.model_dump()}, indent=2))
@@ -240,12 +297,21 @@ def card(bundles: Annotated[list[Path], typer.Argument(help="bundles' folders")]
 
 @cli.command()
 def tune(
-    config: Annotated[str, typer.Argument(help="a .toml file, or a name from model_export/configs")],
+    config: Annotated[
+        str, typer.Argument(help="a .toml file, or a name from model_export/configs")
+    ],
     data: Data,
-    space: Annotated[Path, typer.Option(help="TOML: the config's entries with lists or ranges; see docs/tuning.md")],
-    out: Annotated[Path | None, typer.Option(help="the study's folder; runs/tune-<name> when absent")] = None,
+    space: Annotated[
+        Path,
+        typer.Option(help="TOML: the config's entries with lists or ranges; see docs/tuning.md"),
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="the study's folder; runs/tune-<name> when absent")
+    ] = None,
     sampler: Annotated[str, typer.Option(help="grid, random or tpe (Bayesian)")] = "tpe",
-    trials: Annotated[int | None, typer.Option(min=1, help="in all; 20, or all of a grid, when absent")] = None,
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="in all; 20, or all of a grid, when absent")
+    ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="trainings at once; they share the cores")] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="go on with the study in --out")] = False,
     prune: Annotated[bool, typer.Option(help="stop trials that fall behind the median")] = True,
@@ -253,7 +319,7 @@ def tune(
         str | None, typer.Option(help="a database's URL, to share a study; study.db when absent")
     ] = None,
     seed: Annotated[int, typer.Option(help="of the search, not of the trainings")] = 0,
-    overrides: Overrides = [],  # noqa: B006 - typer reads the default, nothing writes to it
+    overrides: Overrides = [],  # noqa: B006 - typer reads it, nothing writes to it
 ) -> None:
     """Search config entries for the best score on the validation split; ends with the config to train with."""
     from model_export.config import load_config
@@ -264,7 +330,16 @@ def tune(
     if sampler not in list(Sampler):
         raise DataError(f"no sampler {sampler!r}; there are {', '.join(Sampler)}")
     search = Tuning(
-        config, tuple(overrides), read_space(space), data, Sampler(sampler), trials, jobs, prune, storage, seed
+        config,
+        tuple(overrides),
+        read_space(space),
+        data,
+        Sampler(sampler),
+        trials,
+        jobs,
+        prune,
+        storage,
+        seed,
     )
     best = run(search, out or Path("runs") / f"tune-{load_config(config, overrides).name}", resume)
     print(best.read_text())
@@ -293,7 +368,9 @@ def main() -> None:
     except OSError as error:
         _fail(f"{error.filename}: {reason(error)}" if error.filename else reason(error))
     except ModuleNotFoundError as error:
-        _fail(f"{error.name} is not installed; `make export-env` brings all that model_export needs")
+        _fail(
+            f"{error.name} is not installed; `make export-env` brings all that model_export needs"
+        )
 
 
 def _fail(text: str) -> NoReturn:

@@ -6,13 +6,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from cutout.errors import DataError
-from cutout.explain import reason
+from cutout.explain import in_words, reason
 from cutout.imaging.preprocess import PreprocessSpec
 from cutout.inference.manifest import DataSet
-from model_export.config_errors import in_words
 
 CONFIGS = Path(__file__).parent / "configs"
 RUN_CONFIG = "config.json"
@@ -26,14 +33,26 @@ class _Strict(BaseModel):
 
 
 class DataConfig(_Strict):
-    sets: tuple[str, ...] | None = Field(None, description="which sets of the data folder; all when absent")
-    clips: dict[str, str] = Field({}, description="set -> regular expression; its group 1 names the clip in a stem")
-    weights: dict[str, float] = Field({}, description="set -> how often its pictures are drawn, 1 = as they come")
-    source_size: int | None = Field(
-        None, ge=32, description="segmenter: side at which pictures are kept for augmentation; the canvas when absent"
+    sets: tuple[str, ...] | None = Field(
+        None, description="which sets of the data folder; all when absent"
     )
-    parts_per_picture: int = Field(8, ge=2, description="classifier: parts cut from each picture, of both classes")
-    part_sizes: tuple[float, ...] = Field((0.2, 0.35, 0.5), description="classifier: side, share of the shorter side")
+    clips: dict[str, str] = Field(
+        {}, description="set -> regular expression; its group 1 names the clip in a stem"
+    )
+    weights: dict[str, float] = Field(
+        {}, description="set -> how often its pictures are drawn, 1 = as they come"
+    )
+    source_size: int | None = Field(
+        None,
+        ge=32,
+        description="segmenter: side at which pictures are kept for augmentation; the canvas when absent",
+    )
+    parts_per_picture: int = Field(
+        8, ge=2, description="classifier: parts cut from each picture, of both classes"
+    )
+    part_sizes: tuple[float, ...] = Field(
+        (0.2, 0.35, 0.5), description="classifier: side, share of the shorter side"
+    )
     redraw_parts: bool = Field(False, description="classifier: cut new parts each epoch")
     foreground_share: float = Field(
         0.5,
@@ -42,16 +61,21 @@ class DataConfig(_Strict):
         description="classifier: share of foreground among the parts; 0.5 cuts them in pairs of one size",
     )
     resample: Literal["none", "over", "under"] = Field(
-        "none", description="classifier: repeat parts of the rare class, or leave out some of the common one, till even"
+        "none",
+        description="classifier: repeat parts of the rare class, or leave out some of the common one, till even",
     )
-    augment_only_rare: bool = Field(False, description="classifier: [augment] changes parts of the rare class alone")
+    augment_only_rare: bool = Field(
+        False, description="classifier: [augment] changes parts of the rare class alone"
+    )
 
 
 class CnnConfig(_Strict):
     """The classifier: Conv 32, pool, Conv 64, pool, Flatten, Dense 128, Dense 1 sigmoid."""
 
     kind: Literal["cnn"]
-    filters: tuple[int, int] = Field((32, 64), description="of the two convolutions; fewer make a smaller network")
+    filters: tuple[int, int] = Field(
+        (32, 64), description="of the two convolutions; fewer make a smaller network"
+    )
     dense: int = Field(128, ge=1, description="units of the hidden layer")
     kernel_size: int = Field(3, ge=1, le=11)
     activation: Literal["relu", "elu", "gelu", "silu", "tanh"] = "relu"
@@ -63,14 +87,25 @@ class EncoderDecoderConfig(_Strict):
     """The segmenter. Level n of the encoder works at 1/2^(n+1) of the input's side."""
 
     kind: Literal["encoder_decoder"]
-    widths: tuple[int, ...] = Field((16, 32, 64, 128, 192, 192), description="channels of each encoder level")
-    blocks: tuple[int, ...] = Field((0, 1, 2, 3, 2, 1), description="residual blocks in each encoder level")
-    decoder: tuple[int, ...] = Field((16, 32, 48, 64, 96), description="channels of each decoder level")
+    widths: tuple[int, ...] = Field(
+        (16, 32, 64, 128, 192, 192), description="channels of each encoder level"
+    )
+    blocks: tuple[int, ...] = Field(
+        (0, 1, 2, 3, 2, 1), description="residual blocks in each encoder level"
+    )
+    decoder: tuple[int, ...] = Field(
+        (16, 32, 48, 64, 96), description="channels of each decoder level"
+    )
     dropout: float = Field(0.0, ge=0, lt=1, description="spatial dropout at the deepest level")
     l2: float = Field(0.0, ge=0, description="penalty on squared weights, added to the loss")
-    mirror: bool = Field(False, description="serve the mean of the answers to a picture and to its mirror image")
+    mirror: bool = Field(
+        False, description="serve the mean of the answers to a picture and to its mirror image"
+    )
     sharpness: float = Field(
-        1.0, ge=1, le=8, description="serve the alpha with its logit times this: fewer veils, the same outline"
+        1.0,
+        ge=1,
+        le=8,
+        description="serve the alpha with its logit times this: fewer veils, the same outline",
     )
 
     @model_validator(mode="after")
@@ -91,22 +126,44 @@ class TrainingConfig(_Strict):
     learning_rate: float = Field(1e-3, gt=0)
     weight_decay: float = Field(0.0, ge=0)
     warmup_epochs: float = Field(0.0, ge=0)
-    decay_epochs: float = Field(0.0, ge=0, description="the last epochs, in which the rate falls to 0 (half a cosine)")
+    decay_epochs: float = Field(
+        0.0, ge=0, description="the last epochs, in which the rate falls to 0 (half a cosine)"
+    )
     epochs: int = Field(10, ge=1, validate_default=True)
     batch_size: int = Field(32, ge=1)
-    sizes: tuple[SizeStep, ...] = Field((), description="segmenter: growing resolution; the canvas size when absent")
-    samples_per_epoch: int | None = Field(None, ge=1, description="all training samples when absent")
-    validate_every: int = Field(1, ge=1, description="epochs between two looks at the validation split")
-    patience: int = Field(0, ge=0, description="stop after so many epochs without a better score; 0 = never")
-    average: float = Field(0.0, ge=0, lt=1, description="weight averaging (EMA): share kept per step; 0 = off")
-    frozen_levels: int = Field(0, ge=0, description="segmenter: the first encoder levels, which keep their weights")
-    deep_supervision: bool = Field(True, description="segmenter: train the coarser alphas too, which are not served")
-    blend: float = Field(
-        1.0, gt=0, le=1, description="fine-tuning: how far to go from the old weights towards the learned ones"
+    sizes: tuple[SizeStep, ...] = Field(
+        (), description="segmenter: growing resolution; the canvas size when absent"
     )
-    keep_share: float = Field(0.3, ge=0, lt=1, description="share of the samples that come from the folder of `--keep`")
+    samples_per_epoch: int | None = Field(
+        None, ge=1, description="all training samples when absent"
+    )
+    validate_every: int = Field(
+        1, ge=1, description="epochs between two looks at the validation split"
+    )
+    patience: int = Field(
+        0, ge=0, description="stop after so many epochs without a better score; 0 = never"
+    )
+    average: float = Field(
+        0.0, ge=0, lt=1, description="weight averaging (EMA): share kept per step; 0 = off"
+    )
+    frozen_levels: int = Field(
+        0, ge=0, description="segmenter: the first encoder levels, which keep their weights"
+    )
+    deep_supervision: bool = Field(
+        True, description="segmenter: train the coarser alphas too, which are not served"
+    )
+    blend: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="fine-tuning: how far to go from the old weights towards the learned ones",
+    )
+    keep_share: float = Field(
+        0.3, ge=0, lt=1, description="share of the samples that come from the folder of `--keep`"
+    )
     class_weights: Literal["none", "balanced"] | tuple[float, float] = Field(
-        "none", description="classifier: weights in the loss, of background and foreground; balanced: by 1 / frequency"
+        "none",
+        description="classifier: weights in the loss, of background and foreground; balanced: by 1 / frequency",
     )
     dtype_policy: Literal["float32", "mixed_bfloat16"] = "float32"
     seed: int = 0
@@ -133,7 +190,9 @@ class Start(_Strict):
     sha256: str = Field(description="of the .keras file")
     license: str
     sets: tuple[DataSet, ...] = Field((), description="what those weights had seen")
-    kept: tuple[DataSet, ...] = Field((), description="general pictures that were trained on beside the new ones")
+    kept: tuple[DataSet, ...] = Field(
+        (), description="general pictures that were trained on beside the new ones"
+    )
 
 
 class AugmentConfig(BaseModel):
@@ -142,9 +201,15 @@ class AugmentConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     flip: float = Field(0.5, ge=0, le=1, description="probability of a mirror image")
-    min_crop: float = Field(0.55, gt=0, le=1, description="smallest side of a random crop, share of the canvas")
-    max_crop: float = Field(1.0, gt=0, le=2, description="largest side; above 1 zooms out over mirrored edges")
-    aspect: float = Field(0.2, ge=0, le=1, description="how far a crop's proportions may drift from 1")
+    min_crop: float = Field(
+        0.55, gt=0, le=1, description="smallest side of a random crop, share of the canvas"
+    )
+    max_crop: float = Field(
+        1.0, gt=0, le=2, description="largest side; above 1 zooms out over mirrored edges"
+    )
+    aspect: float = Field(
+        0.2, ge=0, le=1, description="how far a crop's proportions may drift from 1"
+    )
     rotate: float = Field(0.3, ge=0, le=1, description="probability of a rotation")
     max_degrees: float = Field(20, ge=0, le=180)
     color: float = Field(0.8, ge=0, le=1, description="probability of a change of colour")
@@ -152,10 +217,18 @@ class AugmentConfig(BaseModel):
     blur: float = Field(0.1, ge=0, le=1)
     noise: float = Field(0.1, ge=0, le=1)
     jpeg: float = Field(0.15, ge=0, le=1, description="probability of JPEG artefacts")
-    paste: float = Field(0.0, ge=0, le=1, description="probability of a cut-out on another background instead")
-    borrow: float = Field(0.0, ge=0, le=1, description="share of the pasted that go beside another picture")
-    behind: float = Field(0.0, ge=0, le=1, description="share of the pasted with another cut-out behind them")
-    empty: float = Field(0.0, ge=0, le=1, description="probability of a background with nothing on it instead")
+    paste: float = Field(
+        0.0, ge=0, le=1, description="probability of a cut-out on another background instead"
+    )
+    borrow: float = Field(
+        0.0, ge=0, le=1, description="share of the pasted that go beside another picture"
+    )
+    behind: float = Field(
+        0.0, ge=0, le=1, description="share of the pasted with another cut-out behind them"
+    )
+    empty: float = Field(
+        0.0, ge=0, le=1, description="probability of a background with nothing on it instead"
+    )
 
 
 class TrainConfig(_Strict):
@@ -165,7 +238,9 @@ class TrainConfig(_Strict):
     data: DataConfig = DataConfig()
     augment: AugmentConfig | None = None
     training: TrainingConfig = TrainingConfig()
-    start: Start | None = Field(None, description="what `train --from` started from; nobody writes it by hand")
+    start: Start | None = Field(
+        None, description="what `train --from` started from; nobody writes it by hand"
+    )
 
     @model_validator(mode="after")
     def _sizes_can_be_halved(self) -> "TrainConfig":
@@ -185,14 +260,18 @@ class TrainConfig(_Strict):
         return self
 
 
-def load_config(name_or_path: str, overrides: Sequence[str] = (), base: TrainConfig | None = None) -> TrainConfig:
+def load_config(
+    name_or_path: str, overrides: Sequence[str] = (), base: TrainConfig | None = None
+) -> TrainConfig:
     """Read a config by path, or by name from `configs/`; `overrides` are `section.key=value` in TOML's notation.
 
     `base` is what the config goes on from: it gives the network and its input where the file names none. Where an
     override leaves fewer epochs than warm-up and decay take, both shrink by as much as the epochs did. Raises DataError
     naming the file and each key that is unknown or out of range.
     """
-    path = Path(name_or_path) if name_or_path.endswith(".toml") else CONFIGS / f"{name_or_path}.toml"
+    path = (
+        Path(name_or_path) if name_or_path.endswith(".toml") else CONFIGS / f"{name_or_path}.toml"
+    )
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in CONFIGS.glob("*.toml") if p != LICENSES))
         raise DataError(f"{path}: no such config; give a .toml file or one of: {known}")
@@ -201,7 +280,9 @@ def load_config(name_or_path: str, overrides: Sequence[str] = (), base: TrainCon
         if base:
             _inherit(values, base)
         elif "network" not in values:
-            raise DataError(f"{path}: names no network; give --from BUNDLE, whose network it goes on with")
+            raise DataError(
+                f"{path}: names no network; give --from BUNDLE, whose network it goes on with"
+            )
         stated = values.get("training", {})
         before = stated.get("epochs", TrainingConfig().epochs) if isinstance(stated, dict) else None
         keys = [override(values, text) for text in overrides]
@@ -211,7 +292,9 @@ def load_config(name_or_path: str, overrides: Sequence[str] = (), base: TrainCon
     except tomllib.TOMLDecodeError as error:
         raise DataError(f"{path}: not TOML: {error}") from error
     except ValidationError as error:
-        raise DataError(f"{path}{' with --set' if overrides else ''}:\n{in_words(error, TrainConfig)}") from error
+        raise DataError(
+            f"{path}{' with --set' if overrides else ''}:\n{in_words(error, TrainConfig)}"
+        ) from error
 
 
 def read_run_config(run: Path, overrides: Sequence[str] = ()) -> TrainConfig:
@@ -223,7 +306,9 @@ def read_run_config(run: Path, overrides: Sequence[str] = ()) -> TrainConfig:
             override(values, text)
         return TrainConfig.model_validate_json(json.dumps(values))
     except OSError as error:
-        raise DataError(f"{run / RUN_CONFIG}: {reason(error)}; give the folder of a training run") from error
+        raise DataError(
+            f"{run / RUN_CONFIG}: {reason(error)}; give the folder of a training run"
+        ) from error
     except ValidationError as error:
         raise DataError(
             f"{run / RUN_CONFIG}: not the config of a training run:\n{in_words(error, TrainConfig)}"

@@ -16,7 +16,9 @@ TESTS = Path(__file__).parent
 MARKERS = {"browser": "browser", "deploy": "deploy", "model_export": "training", "sdk": "sdk"}
 
 # A busy machine is no fault of the code, and CI tries the same examples each time.
-hypothesis.settings.register_profile("cutout", deadline=None, derandomize="CI" in os.environ, print_blob=True)
+hypothesis.settings.register_profile(
+    "cutout", deadline=None, derandomize="CI" in os.environ, print_blob=True
+)
 hypothesis.settings.load_profile("cutout")
 
 
@@ -40,5 +42,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def client() -> Iterator[TestClient]:
     settings = Settings(threads=2, queue=2, max_upload_bytes=200_000, max_pixels=1_000_000)
-    with TestClient(create_app(settings, bright_predictors), raise_server_exceptions=False) as client:
+    with TestClient(
+        create_app(settings, bright_predictors), raise_server_exceptions=False
+    ) as client:
         yield client

@@ -1,4 +1,4 @@
-"""Refusals at a pace: who asks again at once, again and again, takes no time from the pictures that are worked on."""
+"""Rate-limits refusals, so that retry storms cannot starve the requests that were admitted."""
 
 import asyncio
 import time
@@ -7,46 +7,55 @@ from collections.abc import Callable
 from starlette.types import Receive, Scope
 
 BURST_SECONDS = 1.0
-MOST_SECONDS = 3.0
+MAX_SECONDS = 3.0
 
 
 class Pace:
-    """Lets so many refusals go a second, one second's worth of them at once; the others wait their turn.
+    """Lets `per_second` refusals go per second; a burst of one second's worth goes at once.
 
-    To read and throw away the body of a refused upload, and to answer, costs a thirtieth of what a picture costs. Who
-    waits as Retry-After asks is answered at once; a crowd that asks again at once would take all the time there is. No
-    turn takes longer than MOST_SECONDS, and no more than `most` wait.
+    Discarding the body of a refused upload and sending a 429 costs about a thirtieth of what an
+    image costs. A client that waits as Retry-After asks is refused without delay; a crowd that
+    retries at once, which would use up all CPU time, is delayed by up to MAX_SECONDS. Beyond `most`
+    delayed refusals, the next is not delayed.
     """
 
-    def __init__(self, per_second: float, most: int, now: Callable[[], float] = time.monotonic) -> None:
-        self.step, self.most, self.waiting, self._now = 1 / per_second, most, 0, now
-        self._paid = 0.0  # the moment at which all refusals so far are paid for, as in `app.admission.rates`
+    def __init__(
+        self, per_second: float, most: int, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.step = 1 / per_second
+        self.most = most
+        self.waiting = 0
+        self._now = now
+        self._paid_until = 0.0  # as in app.admission.rates, one for all callers
 
     def turn(self) -> float:
-        """Seconds until the next refusal may go; counts it."""
+        """Count a refusal; returns the seconds by which to delay it."""
         now = self._now()
-        self._paid = min(max(self._paid, now) + self.step, now + BURST_SECONDS + MOST_SECONDS)
-        return max(0.0, self._paid - now - BURST_SECONDS)
+        latest = now + BURST_SECONDS + MAX_SECONDS
+        self._paid_until = min(max(self._paid_until, now) + self.step, latest)
+        return max(0.0, self._paid_until - now - BURST_SECONDS)
 
     async def wait(self, scope: Scope, receive: Receive) -> None:
-        """Come back when this request may be refused, or when its client has gone. What comes of its body meanwhile is
-        thrown away."""
+        """Wait until this request may be refused, or its client disconnects.
+
+        Body received meanwhile is discarded.
+        """
         seconds = self.turn() if self.waiting < self.most else 0.0
         if seconds == 0:
             return
-        # Who asks for leave to send a body (RFC 9110, 10.1.1) would be given it by `receive`.
-        asks_leave = any(name == b"expect" for name, _ in scope["headers"])
+        # `receive` would send 100 Continue to a client that expects it (RFC 9110, 10.1.1).
+        expects_continue = any(name == b"expect" for name, _ in scope["headers"])
         self.waiting += 1
         try:
             async with asyncio.timeout(seconds):
-                await (asyncio.sleep(seconds) if asks_leave else gone(receive))
+                await (asyncio.sleep(seconds) if expects_continue else disconnected(receive))
         except TimeoutError:
             pass
         finally:
             self.waiting -= 1
 
 
-async def gone(receive: Receive) -> None:
-    """Come back when the client has disconnected."""
+async def disconnected(receive: Receive) -> None:
+    """Wait until the client disconnects, discarding what it sends."""
     while (await receive())["type"] != "http.disconnect":
         pass

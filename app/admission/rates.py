@@ -1,36 +1,60 @@
-"""How often a caller may call."""
+"""Per-client rate limiting."""
 
+import ipaddress
 import time
 from collections.abc import Callable
 
+from starlette.types import Scope
+
 from cutout.errors import RateLimited
 
-MOST_CALLERS = 100_000
+MAX_CALLERS = 100_000
 
 
 class RateLimit:
-    """The generic cell rate algorithm (ITU-T I.371): `per_minute` requests at once, and so many a minute in the end.
+    """The generic cell rate algorithm (ITU-T I.371): `per_minute` requests, at once or spread out.
 
-    One number a caller: the moment at which all its requests so far are paid for, at a steady rate.
+    It keeps one number per caller: the moment until which its requests so far would take at a
+    steady rate.
     """
 
     def __init__(self, per_minute: int, now: Callable[[], float] = time.monotonic) -> None:
-        self.step, self.burst, self._now = 60 / per_minute, 60.0, now
-        self._paid: dict[str, float] = {}
+        self.per_minute = per_minute
+        self.step = 60 / per_minute
+        self.burst = 60.0
+        self._now = now
+        self._paid_until: dict[str, float] = {}
 
     def check(self, caller: str) -> None:
-        """Count a request. Raises RateLimited, and does not count it, where the caller has had too many."""
+        """Count a request. Raises RateLimited, without counting it, if there were too many."""
         now = self._now()
-        paid = max(self._paid.get(caller, now), now) + self.step
-        if paid - now > self.burst + self.step / 2:  # half a step, as sums of floats are not exact
-            wait = paid - now - self.burst
-            raise RateLimited(f"too many requests; the next is welcome in {wait:.1f} seconds", wait)
-        if len(self._paid) >= MOST_CALLERS:
-            self._forget(now)
-        self._paid[caller] = paid
+        paid_until = max(self._paid_until.get(caller, now), now) + self.step
+        if paid_until - now > self.burst + self.step / 2:  # half a step, as float sums are inexact
+            wait = paid_until - now - self.burst
+            limit = f"rate limit of {self.per_minute} requests per minute exceeded"
+            raise RateLimited(f"{limit}; retry in {wait:.1f} s", wait)
+        if len(self._paid_until) >= MAX_CALLERS:
+            self._evict(now)
+        self._paid_until[caller] = paid_until
 
-    def _forget(self, now: float) -> None:
-        """Those who have paid for everything; where nobody has, all of them: memory has a limit too."""
-        self._paid = {caller: paid for caller, paid in self._paid.items() if paid > now}
-        if len(self._paid) >= MOST_CALLERS:
-            self._paid.clear()
+    def _evict(self, now: float) -> None:
+        """Evict the callers whose rate is fully replenished; if there are none, evict all."""
+        recent = {caller: paid for caller, paid in self._paid_until.items() if paid > now}
+        self._paid_until = recent if len(recent) < MAX_CALLERS else {}
+
+
+def caller_of(scope: Scope, key: int | None) -> str:
+    """Identify the caller of a request: the number of its key, or its address if it has none.
+
+    An IPv6 household or host has 2**64 addresses: they count as one caller.
+    """
+    if key is not None:
+        return f"key {key}"
+    host = scope["client"][0] if scope.get("client") else ""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return str(host)
+    if address.version == 4:
+        return str(address)
+    return str(ipaddress.ip_network((address, 64), strict=False))

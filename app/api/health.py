@@ -1,4 +1,4 @@
-"""Is the process alive, and may it be sent requests?"""
+"""Probes: is the process alive, is it ready for requests, what has it counted?"""
 
 from fastapi import APIRouter, Request
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -8,7 +8,7 @@ from .native.schemas import Health
 from .services import services_of
 
 PROBES = frozenset({"/livez", "/readyz", "/metrics"})
-"""What machines ask every few seconds."""
+"""Paths that machines request every few seconds."""
 
 router = APIRouter(tags=["health"])
 metrics_router = APIRouter(tags=["health"])
@@ -17,7 +17,7 @@ metrics_router = APIRouter(tags=["health"])
 @router.head("/livez", include_in_schema=False)
 @router.get("/livez", operation_id="livez", summary="Is the process alive?", response_model=Health)
 async def livez() -> Response:
-    """The process is alive. Never waits for work in progress."""
+    """The process is alive. Does not wait for work in progress."""
     return JSONResponse({"status": "ok"})
 
 
@@ -37,8 +37,13 @@ async def readyz() -> Response:
 
 
 @metrics_router.get(
-    "/metrics", operation_id="metrics", summary="Counts and times for Prometheus", response_class=PlainTextResponse
+    "/metrics",
+    operation_id="metrics",
+    summary="Counts and times for Prometheus",
+    response_class=PlainTextResponse,
 )
 async def metrics(request: Request) -> Response:
     """Counts and times for Prometheus."""
-    return Response(services_of(request.app).metrics.exposition(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+    return Response(
+        services_of(request.app).metrics.exposition(), media_type=CONTENT_TYPE_PLAIN_0_0_4
+    )

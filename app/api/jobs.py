@@ -32,7 +32,9 @@ async def cut_out(
     return await services.workers.run(prepare, clock)
 
 
-async def mask(services: Services, clock: Clock, image: bytes, options: MaskOptions) -> Result[File]:
+async def mask(
+    services: Services, clock: Clock, image: bytes, options: MaskOptions
+) -> Result[File]:
     """Make the mask of an image. Raises as `Workers.run`."""
 
     def prepare() -> Job[Result[File]]:

@@ -1,4 +1,4 @@
-"""Every request seen from outside: its id in and out, its line in the log, its counts in the metrics."""
+"""Every request as seen from outside: its id, its line in the log, its counts in the metrics."""
 
 import asyncio
 import logging
@@ -13,23 +13,25 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..metrics import Metrics
 from .health import PROBES
-from .problems import leaving, unexpected
+from .problems import shutting_down, unexpected
 from .traces import record_stages, trace_id
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-LOGGED = 1024  # characters of a path, which the client chose
+MAX_LOGGED = 1024  # characters of a path, which the client chose
 
 log = logging.getLogger("cutout.access")
 
 
 class Observe:
-    """ASGI middleware. A request id that the client sent is kept where it is harmless, else a new one is made."""
+    """ASGI middleware. Keeps a harmless request id that the client sent, else makes one."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics, traces: "TracerProvider | None") -> None:
-        self.app, self.metrics, self.traces = app, metrics, traces
+        self.app = app
+        self.metrics = metrics
+        self.traces = traces
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -37,23 +39,25 @@ class Observe:
             return
         request_id = _request_id(Headers(scope=scope))
         scope.setdefault("state", {}).update(request_id=request_id, trace_id=trace_id())
-        started, status = time.perf_counter(), 0
+        started = time.perf_counter()
+        status = 0
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"].append((b"x-request-id", request_id.encode()))
-                record_stages(scope, self.traces)  # now, as the request's span ends with the answer
+                record_stages(scope, self.traces)  # the request's span ends with the response
             await send(message)
 
         try:
             await self.app(scope, receive, send_with_id)
         except asyncio.CancelledError:
-            if not status:  # the answer has not begun
-                await leaving(Request(scope))(scope, receive, send_with_id)
-        except Exception:  # a fault of ours, whatever it is: the log has it, the client gets a 500
-            log.exception("fault", extra={"request_id": request_id, "path": scope["path"][:LOGGED]})
+            if not status:  # the response has not started
+                await shutting_down(Request(scope))(scope, receive, send_with_id)
+        except Exception:  # whatever it is: the log has it, the client gets a 500
+            fields = {"request_id": request_id, "path": scope["path"][:MAX_LOGGED]}
+            log.exception("unhandled exception", extra=fields)
             if status:
                 raise
             await unexpected(Request(scope))(scope, receive, send_with_id)
@@ -65,7 +69,8 @@ class Observe:
         self.metrics.requests.labels(route, status).inc()
         self.metrics.seconds.labels(route).observe(seconds)
         state = scope["state"]
-        clock, code = state.get("clock"), state.get("problem")
+        clock = state.get("clock")
+        code = state.get("problem")
         stages = clock.seconds if clock is not None else {}
         for stage, taken in stages.items():
             self.metrics.stages.labels(stage).observe(taken)
@@ -78,11 +83,12 @@ class Observe:
 
 
 def _fields(scope: Scope, status: int, seconds: float, stages: dict[str, float]) -> dict[str, Any]:
+    """Make the fields of a request's log line; no header, no form and no query string."""
     state = scope["state"]
     fields = {
         "request_id": state["request_id"],
         "method": scope["method"],
-        "path": scope["path"][:LOGGED],
+        "path": scope["path"][:MAX_LOGGED],
         "status": status,
         "ms": round(1000 * seconds, 2),
         "stages_ms": {name: round(1000 * taken, 2) for name, taken in stages.items()},
@@ -93,5 +99,5 @@ def _fields(scope: Scope, status: int, seconds: float, stages: dict[str, float])
 
 def _request_id(headers: Headers) -> str:
     given = headers.get("x-request-id", "")
-    # No secret, only different. `os.urandom` lets go of the interpreter, and has to wait for it.
+    # Unique, not secret: `os.urandom` would release the GIL, and wait for it again.
     return given if REQUEST_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"

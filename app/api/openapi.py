@@ -1,71 +1,84 @@
-"""The OpenAPI schema that clients are generated from: as FastAPI has it, less what is never sent, all types named."""
+"""The OpenAPI schema that clients are generated from.
+
+It is FastAPI's, without responses that are never sent, with a name for every type, and with
+security requirements if the server asks for keys.
+"""
 
 import json
 from typing import Any
 
 from fastapi import FastAPI
 
+from .auth import SCHEMES
 from .problems import ProblemResponse
+from .services import services_of
 
-AUTOMATIC = ("HTTPValidationError", "ValidationError")  # FastAPI's own errors, which are problems here
+AUTOMATIC = ("HTTPValidationError", "ValidationError")  # FastAPI's own errors; ours are problems
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
+NEEDS_KEY = {"401", "403"}  # an operation that documents one of these asks for a key
 ABOUT = (
-    "Send a picture as the part `file` of a form (`multipart/form-data`); every option is a field beside it. "
-    "Errors of the native calls are `application/problem+json` (RFC 9457): `code` is stable, `detail` is for people. "
-    "The page for people is [here](./)."
+    "Send an image as the part `file` of a form (`multipart/form-data`); every option is a field "
+    "beside it. Errors of the native calls are `application/problem+json` (RFC 9457): `code` is "
+    "stable, `detail` is for people. The page for people is [here](./)."
 )
 TAGS = {
     "pictures": "What this service is for",
     "models": "What is loaded: preprocessing, training data and their terms, measured quality",
     "compatible with rembg": "For clients of rembg's server: change only the base URL",
     "compatible with remove.bg": "For clients of remove.bg's API: change only the base URL",
-    "health": "For whoever runs this service",
+    "health": "Probes and metrics, for operators",
 }
 
 Node = dict[str, Any]
 
 
 def install(app: FastAPI) -> None:
-    """Make `app.openapi()` give the exact schema, made once."""
-    reckon = app.openapi
+    """Make `app.openapi()` return the exact schema; it is generated once."""
+    generate = app.openapi
 
     def openapi() -> Node:
         if app.openapi_schema is None:
-            app.openapi_schema = exact(reckon())
+            needs_keys = bool(services_of(app).settings.api_keys)
+            app.openapi_schema = exact(generate(), needs_keys)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI documents it
 
 
-def exact(schema: Node) -> Node:
-    """The schema with exactly the errors that are sent, and no type without a name of its own; changed in place."""
+def exact(schema: Node, needs_keys: bool) -> Node:
+    """Make a schema of FastAPI's exact, in place, and return it."""
     components: Node = schema["components"]["schemas"]
     for methods in schema["paths"].values():
         for operation in methods.values():
-            _drop_what_is_never_sent(operation["responses"])
+            _drop_automatic_responses(operation["responses"])
             for content in operation.get("requestBody", {}).get("content", {}).values():
-                _name(content, components)
-            _required_first(operation, components)
+                _name_body(content, components)
+            _sort_required_first(operation, components)
+            if needs_keys and NEEDS_KEY & operation["responses"].keys():
+                operation["security"] = [{name: []} for name in SCHEMES]
     schema["info"]["description"] = ABOUT
-    schema["tags"] = [{"name": name, "description": what} for name, what in TAGS.items()]
-    _say_binary(components)
+    schema["tags"] = [{"name": name, "description": text} for name, text in TAGS.items()]
+    if needs_keys:
+        schema["components"]["securitySchemes"] = SCHEMES
+    _mark_binary(components)
     _drop_unreferenced(schema, components)
     assert not set(AUTOMATIC) & components.keys()
     return schema
 
 
-def _drop_what_is_never_sent(responses: Node) -> None:
+def _drop_automatic_responses(responses: Node) -> None:
     for status, response in list(responses.items()):
         content = response.get("content", {})
-        if content.get(JSON, {}).get("schema", {}).get("$ref", "").endswith(f"/{AUTOMATIC[0]}"):
+        reference = content.get(JSON, {}).get("schema", {}).get("$ref", "")
+        if reference.endswith(f"/{AUTOMATIC[0]}"):
             del responses[status]
         elif ProblemResponse.media_type in content:
             content.pop(JSON, None)
 
 
 def _drop_unreferenced(schema: Node, components: Node) -> None:
-    """Leave out types that nothing refers to: FastAPI adds its own errors, and option values."""
+    """Drop types that nothing refers to: FastAPI's own errors, and values of options."""
     while True:
         text = json.dumps(schema)
         unused = [name for name in components if f'#/components/schemas/{name}"' not in text]
@@ -75,30 +88,32 @@ def _drop_unreferenced(schema: Node, components: Node) -> None:
             del components[name]
 
 
-def _name(content: Node, components: Node) -> None:
-    """A body that is described in place becomes a component under its title."""
+def _name_body(content: Node, components: Node) -> None:
+    """Turn a body that is described in place into a component named by its title."""
     body = content["schema"]
     if "$ref" not in body:
         components[body["title"]] = body
         content["schema"] = {"$ref": f"#/components/schemas/{body['title']}"}
 
 
-def _required_first(operation: Node, components: Node) -> None:
-    """The picture before the options, in forms that are shown to people."""
+def _sort_required_first(operation: Node, components: Node) -> None:
+    """Put required fields first in forms, so that people see the image before the options."""
     form = operation.get("requestBody", {}).get("content", {}).get(MULTIPART)
-    if form is not None:
-        body = components[form["schema"]["$ref"].rpartition("/")[2]]
-        required = body.get("required", [])
-        body["properties"] = dict(sorted(body["properties"].items(), key=lambda item: item[0] not in required))
+    if form is None:
+        return
+    body = components[form["schema"]["$ref"].rpartition("/")[2]]
+    required = body.get("required", [])
+    fields = body["properties"].items()
+    body["properties"] = dict(sorted(fields, key=lambda item: item[0] not in required))
 
 
-def _say_binary(node: object) -> None:
-    """Files in the older words too (OpenAPI 3.0), which are the ones that generators of clients know."""
+def _mark_binary(node: object) -> None:
+    """Add `format: binary` (OpenAPI 3.0) to files: generators of clients know only that."""
     if isinstance(node, dict):
         if "contentMediaType" in node:
             node["format"] = "binary"
         for value in node.values():
-            _say_binary(value)
+            _mark_binary(value)
     elif isinstance(node, list):
         for value in node:
-            _say_binary(value)
+            _mark_binary(value)

@@ -1,4 +1,7 @@
-"""Errors as problem details (RFC 9457): one table from error class to status, one shape for every native route."""
+"""Errors as problem details (RFC 9457).
+
+One table from error class to status, one shape for every native route.
+"""
 
 import http
 import json
@@ -15,12 +18,13 @@ from starlette.routing import Match
 
 from cutout import errors
 
-from .intake.fields import invalid_fields
+from .intake.field_errors import invalid_fields
 
 RETRY_AFTER_SECONDS = 1
 _HEADERS = {
     401: {"WWW-Authenticate": "Bearer"},
-    408: {"Connection": "close"},  # RFC 9110, 15.5.9: the rest of the body would be taken for the next request
+    # The rest of the body would be taken for the next request (RFC 9110, 15.5.9).
+    408: {"Connection": "close"},
     429: {"Retry-After": str(RETRY_AFTER_SECONDS)},
     503: {"Retry-After": str(RETRY_AFTER_SECONDS)},
 }
@@ -50,16 +54,22 @@ STATUS: dict[type[errors.CutoutError], int] = {
 EXAMPLES = {
     400: (
         errors.MalformedRequest.code,
-        "the body is no form; send multipart/form-data with the picture as its part `file`",
+        "the body is not multipart/form-data; send the image as its part `file`",
     ),
-    401: (errors.Unauthorized.code, "a key is needed, in the header X-Api-Key"),
+    401: (
+        errors.Unauthorized.code,
+        "send your key in the header X-Api-Key, or as Authorization: Bearer",
+    ),
     404: (errors.UnknownModel.code, "no model 'nobody' is loaded"),
     408: (errors.SlowUpload.code, "81920 bytes of the body arrived within 10 seconds"),
     413: (errors.PictureTooLarge.code, "20000 x 20000 pixels; the most taken here is 50000000"),
     415: (errors.UnsupportedFormat.code, "not a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF picture"),
-    422: (errors.UndecodablePicture.code, "the picture is broken, cut off, or of a rare kind that is not read here"),
-    429: (errors.Overloaded.code, "all places are taken"),
-    503: ("shutting_down", "the server is shutting down; send the request again"),
+    422: (
+        errors.UndecodablePicture.code,
+        "the picture is broken, cut off, or of a rare kind that is not read here",
+    ),
+    429: (errors.Overloaded.code, "overloaded: all 18 permits are taken; retry shortly"),
+    503: ("shutting_down", "the server is shutting down; retry the request"),
     504: (errors.TooSlow.code, "the deadline has passed"),
 }
 
@@ -77,7 +87,9 @@ class Problem(BaseModel):
     status: int = Field(examples=[422])
     code: str = Field(description="stable, to switch on", examples=["undecodable_picture"])
     detail: str = Field(examples=["the file starts like a JPEG but can't be decoded"])
-    errors: list[InvalidField] | None = Field(None, description="field by field, for invalid_option")
+    errors: list[InvalidField] | None = Field(
+        None, description="field by field, for invalid_option"
+    )
 
 
 class ProblemResponse(Response):
@@ -92,36 +104,39 @@ def problem_response(
     fields: list[InvalidField] | None = None,
     headers: dict[str, str] | None = None,
 ) -> Response:
-    """A problem as the answer to `request`; its code is noted there for the log and the metrics.
+    """Make the response for a problem, and note its code in the request for log and metrics.
 
-    A route whose clients know another shape of error has a `render_problem(problem, request)` that writes it.
+    A route whose clients know another form of error writes it by a method
+    `render_problem(problem, request)`.
     """
     request.state.problem = code
     problem = Problem(title=_title(status), status=status, code=code, detail=detail, errors=fields)
-    render: Callable[[Problem, Request], Response] = getattr(request.scope.get("route"), "render_problem", _render)
+    render: Callable[[Problem, Request], Response] = getattr(
+        request.scope.get("route"), "render_problem", _render
+    )
     response = render(problem, request)
     response.headers.update({**_HEADERS.get(response.status_code, {}), **(headers or {})})
     return response
 
 
 def _render(problem: Problem, request: Request) -> Response:
-    return ProblemResponse(json.dumps(problem.model_dump(exclude_none=True), ensure_ascii=False), problem.status)
+    content = json.dumps(problem.model_dump(exclude_none=True), ensure_ascii=False)
+    return ProblemResponse(content, problem.status)
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses` entry of a route for these problem statuses."""
+    """Make the `responses` of a route that may fail with these statuses."""
     return {
         status: {
             "description": _title(status),
             "model": Problem,
-            "content": {ProblemResponse.media_type: _like(status)},
+            "content": {ProblemResponse.media_type: _schema_and_example(status)},
         }
         for status in statuses
     }
 
 
-def _like(status: int) -> dict[str, Any]:
-    """The schema of a problem, and one of that status as an example."""
+def _schema_and_example(status: int) -> dict[str, Any]:
     code, detail = EXAMPLES[status]
     example = Problem(title=_title(status), status=status, code=code, detail=detail)
     return {
@@ -131,10 +146,10 @@ def _like(status: int) -> dict[str, Any]:
 
 
 def install(app: FastAPI) -> None:
-    """Make every error of the app a problem; `Observe` does so with those that nobody expected.
+    """Turn every error of the app into a problem; `Observe` does so with unhandled exceptions.
 
-    The handlers are coroutines although they wait for nothing: Starlette gives others a thread each time, which costs a
-    refusal half of its time, just when there are many.
+    The handlers are coroutines although they await nothing: starlette runs other functions in a
+    thread, which would double the time of a refusal, just when there are many.
     """
     app.add_exception_handler(errors.CutoutError, _domain_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
@@ -145,16 +160,20 @@ async def _domain_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.CutoutError)
     status = STATUS.get(type(error), 500)
     detail = error.detail if status != 500 else "the server failed; its log says why"
-    headers = {"Retry-After": str(math.ceil(error.seconds))} if isinstance(error, errors.RateLimited) else None
+    headers = None
+    if isinstance(error, errors.RateLimited):
+        headers = {"Retry-After": str(math.ceil(error.seconds))}
     return problem_response(request, status, error.code, detail, headers=headers)
 
 
 async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    fields = [InvalidField(field=name, message=why) for name, why in invalid_fields(error, request)]
+    invalid = invalid_fields(error, request)
+    fields = [InvalidField(field=name, message=message) for name, message in invalid]
     missing = all(item["type"] == "missing" for item in error.errors())
     code = "missing_field" if missing else "invalid_option"
-    return problem_response(request, 422, code, "; ".join(f"{item.field}: {item.message}" for item in fields), fields)
+    detail = "; ".join(f"{item.field}: {item.message}" for item in fields)
+    return problem_response(request, 422, code, detail, fields)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -167,24 +186,29 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 def _allowed(request: Request) -> str:
-    """Every method of the path (RFC 9110, 10.2.1): Starlette names those of the first route that has the path."""
-    methods = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+    """Return every method of the path (RFC 9110, 10.2.1).
+
+    Starlette names only those of the first route with the path.
+    """
     routes = request.app.routes
-    return ", ".join(
-        method
-        for method in methods
-        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
-    )
+
+    def has_route(method: str) -> bool:
+        scope = {**request.scope, "method": method}
+        return any(route.matches(scope)[0] is Match.FULL for route in routes)
+
+    methods = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+    return ", ".join(filter(has_route, methods))
 
 
 def unexpected(request: Request) -> Response:
-    """What a client is told of a fault of ours."""
+    """Make the response after an unhandled exception; it says nothing internal."""
     return problem_response(request, 500, "internal_error", "the server failed; its log says why")
 
 
-def leaving(request: Request) -> Response:
-    """What a client is told whose request was not done when the time to finish was over."""
-    return problem_response(request, 503, "shutting_down", "the server is shutting down; send the request again")
+def shutting_down(request: Request) -> Response:
+    """Make the response to a request that was cancelled by a shutdown (CUTOUT_DRAIN_SECONDS)."""
+    detail = "the server is shutting down; retry the request"
+    return problem_response(request, 503, "shutting_down", detail)
 
 
 def _title(status: int) -> str:

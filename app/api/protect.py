@@ -1,4 +1,4 @@
-"""What protects every answer in a browser, and the names under which this server answers at all."""
+"""Security headers, CORS, and Host validation."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from ..settings import Settings
 from .health import PROBES
 from .problems import problem_response
 
-# After OWASP's REST Security Cheat Sheet. Strict-Transport-Security is for whoever ends TLS, in front of this server.
+# After OWASP's REST Security Cheat Sheet. Strict-Transport-Security is up to what ends TLS.
 HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -24,12 +24,16 @@ HEADERS = {
 
 
 def check_hosts(app: FastAPI, settings: Settings) -> None:
+    """Refuse requests with another Host than CUTOUT_TRUSTED_HOSTS, if that is set."""
     if settings.trusted_hosts:
         app.add_middleware(TrustedHosts, hosts=settings.trusted_hosts)
 
 
 def protect_answers(app: FastAPI, settings: Settings) -> None:
-    """To be called last, so that whatever answers is inside. Pages of other sites may call only from `cors_origins`."""
+    """Add security headers to every response, and CORS for CUTOUT_CORS_ORIGINS.
+
+    To be called after all other middleware is added, so that it wraps it.
+    """
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -42,27 +46,33 @@ def protect_answers(app: FastAPI, settings: Settings) -> None:
 
 
 class SafeHeaders:
-    """ASGI middleware: HEADERS on every answer, except those that a route set itself."""
+    """ASGI middleware: adds HEADERS to every response, except those that the route has set."""
 
     def __init__(self, app: ASGIApp, shared: bool) -> None:
         self.app = app
-        headers = {**HEADERS, "Cross-Origin-Resource-Policy": "cross-origin" if shared else "same-origin"}
+        policy = "cross-origin" if shared else "same-origin"
+        headers = {**HEADERS, "Cross-Origin-Resource-Policy": policy}
         self.headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_safely(message: Message) -> None:
             if message["type"] == "http.response.start":
                 present = {name for name, _ in message["headers"]}
-                message["headers"].extend(header for header in self.headers if header[0] not in present)
+                message["headers"].extend(
+                    header for header in self.headers if header[0] not in present
+                )
             await send(message)
 
         await self.app(scope, receive, send_safely)
 
 
 class TrustedHosts:
-    """ASGI middleware: 421 for a `Host` that is none of ours, so that no name that somebody else points here (DNS
-    rebinding) and no cache in front can be used against callers. `*.example.com` stands for every name below. Probes
-    are exempt: an orchestrator asks them by the address of the container, which no list of names has."""
+    """ASGI middleware: refuses unknown `Host` headers with 421.
+
+    Otherwise a name that someone else points here (DNS rebinding), or a cache in front, could be
+    used against callers. `*.example.com` stands for every name below it. Probes are exempt: an
+    orchestrator sends them to the container's address, which is on no list of names.
+    """
 
     def __init__(self, app: ASGIApp, hosts: Sequence[str]) -> None:
         self.app = app
@@ -73,8 +83,10 @@ class TrustedHosts:
         if scope["type"] == "http" and scope["path"] not in PROBES:
             host = _without_port(Headers(scope=scope).get("host", ""))
             if host not in self.names and not host.endswith(self.suffixes or ("\0",)):
-                detail = "this server does not answer under this name"
-                await problem_response(Request(scope), 421, "unknown_host", detail)(scope, receive, send)
+                detail = "unknown Host header; the operator can allow it: CUTOUT_TRUSTED_HOSTS"
+                await problem_response(Request(scope), 421, "unknown_host", detail)(
+                    scope, receive, send
+                )
                 return
         await self.app(scope, receive, send)
 

@@ -1,6 +1,7 @@
-"""What routes work with. `create_app` makes it once; asking for it costs a request nothing.
+"""The objects that routes use; `create_app` makes them once.
 
-No FastAPI dependencies: solving three of them takes a tenth of the time of a small `POST /predict`.
+They are not FastAPI dependencies: solving three takes a tenth of the time of a small `POST
+/predict`.
 """
 
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from ..settings import Settings
 
 @dataclass(frozen=True)
 class Services:
-    """`fetcher` is None where the operator does not allow URLs, `rates` where there is no limit."""
+    """`fetcher` is None if the operator does not allow URLs, `rates` if there is no rate limit."""
 
     settings: Settings
     models: Registry
@@ -33,11 +34,12 @@ class Services:
 
 
 def services_of(app: Any) -> Services:
+    """Return the services of an app made by `create_app`."""
     services: Services = app.state.services
     return services
 
 
 def clock_of(request: Request) -> Clock:
-    """The clock of a request to an `UploadRoute`."""
+    """Return the clock of a request to an `UploadRoute`."""
     clock: Clock = request.state.clock
     return clock

@@ -1,17 +1,17 @@
-"""A connection's own limits, for what ASGI never shows an app: heads that don't end, and answers that nobody reads.
+"""One connection: uvicorn's HTTP protocol, with a limit wherever it waits for the client.
 
-uvicorn gives a sender all the time and memory in the world until a request's headers are complete, and a reader all the
-time in the world for the answer. Whoever exceeds a limit here is cut off without a word, as there is nobody to tell.
+An ASGI application sees neither request headers that never end, nor a response that nobody reads,
+nor idle connections. Their limits are therefore enforced here, on uvicorn's protocol class; what is
+used of it beyond its documentation is listed and checked in tests/server/test_private_names.py.
 
-And requests that ask to go on in another protocol, as Java's HTTP client does with each: httptools ends such a request
-with its head, whose body would then be read as the next one.
+It also ignores `Upgrade` headers, as Java's HTTP client sends with every request: httptools ends
+such a request after its headers, and would parse its body as the next request.
 """
 
+import logging
 import math
 import uuid
-from asyncio import AbstractEventLoop, BaseTransport, TimerHandle, Transport
-from collections.abc import Callable
-from dataclasses import dataclass
+from asyncio import BaseTransport, Transport
 from functools import partial
 from typing import Any, cast
 
@@ -20,301 +20,237 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from cutout.errors import MalformedRequest
 
-from ..api.problems import Problem
-from ..settings import CHUNK, GRACE_SECONDS, Settings
+from ..api.problems import Problem, ProblemResponse
+from ..settings import Settings
+from .limits import MAX_PIPELINED, Limits
+from .request_headers import Refused, RequestHeaders, check_host, without_upgrade
+from .slow_reader import SlowReader
+from .timer import Timer
+from .transport import OneWrite
 
-HEAD_BYTES = 64 * 1024
-UNFINISHED_BYTES = 512 * 1024  # of reads that left a head unfinished; uvloop reads up to 256 KiB at a time
-PIPELINED = 16
-LAST_LOOK_SECONDS = 0.005
+LAST_READ_SECONDS = 0.005
 
-
-@dataclass(frozen=True)
-class Limits:
-    """`piece_seconds` is the time for one piece of an answer, `answer_seconds` for all of it once its reader lags."""
-
-    connections: int
-    head_seconds: float
-    body_seconds: float
-    piece_seconds: float
-    answer_seconds: float
+log = logging.getLogger("cutout.connection")
 
 
 def http_protocol(settings: Settings) -> Any:
-    """What `uvicorn.Config(http=...)` takes. It can be pickled, as uvicorn's worker processes need it."""
-    limits = Limits(
-        connections=settings.connections,
-        head_seconds=settings.head_seconds,
-        body_seconds=settings.upload_seconds,
-        piece_seconds=GRACE_SECONDS + CHUNK / settings.min_bytes_per_second,
-        answer_seconds=settings.send_seconds,
-    )
-    return partial(Connection, limits=limits)
-
-
-class TooMuch(Exception):
-    """A head too large, or too many requests at once: the parser stops, and uvicorn answers 400 and closes."""
-
-
-class NoHost(Exception):
-    """None, or several (RFC 9112, 3.2): the parser stops, and so on."""
-
-
-class _OneWrite:
-    """A transport that keeps the head of an answer until its body follows, and hands over both at once.
-
-    uvicorn writes them apart: two calls of the system, two packets, and a reader that is woken twice.
-    """
-
-    def __init__(self, transport: Transport, closing: Callable[[], None]) -> None:
-        self._transport, self._closing, self._head = transport, closing, b""
-        self.is_closing, self.get_extra_info = transport.is_closing, transport.get_extra_info
-        self.pause_reading, self.resume_reading = transport.pause_reading, transport.resume_reading
-        self.abort, self.set_protocol = transport.abort, transport.set_protocol
-
-    def write(self, data: bytes | memoryview) -> None:
-        if self._transport.is_closing():  # `writelines` would raise there, where `write` does not
-            self._head = b""
-        elif self._head:
-            head, self._head = self._head, b""
-            self._transport.writelines((head, data))
-        elif isinstance(data, bytes) and data.startswith(b"HTTP/1.1 ") and not data.startswith(b"HTTP/1.1 1"):
-            self._head = data
-        else:
-            self._transport.write(data)
-
-    def flush(self) -> None:
-        if self._head:
-            self.write(b"")
-
-    def close(self) -> None:
-        """What is not sent yet is sent still, for as long as `closing` allows."""
-        self.flush()
-        self._transport.close()
-        if self._transport.get_write_buffer_size():
-            self._closing()
+    """Make the `http` argument of `uvicorn.Config`; picklable, as worker processes need it."""
+    return partial(Connection, limits=Limits.of(settings))
 
 
 class Connection(HttpToolsProtocol):
-    """uvicorn's, with a time limit for every moment in which it waits for the other side."""
+    """uvicorn's protocol, with a time limit for everything that it waits for.
+
+    Pipelined requests are answered one after another: `cycle` is the last request received,
+    `_answering` the one being answered.
+    """
 
     def __init__(self, *args: Any, limits: Limits, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._limits = limits
-        self._head = _Timer(self.loop, self._head_is_late)
-        self._rest = _Timer(self.loop, self._cut_off)
-        self._reader = _Timer(self.loop, self._cut_off)
-        self._unfinished_bytes = self._head_bytes = 0
-        self._answer_ends: float | None = None
-        self._answered: RequestResponseCycle | None = None
-        self._head_complete = self._body_complete = True
-        self._refusal: str | None = None
+        self._request = RequestHeaders(self.loop, limits.header_seconds, self._headers_late)
+        self._rest_of_body = Timer(self.loop, self._cut_off)
+        self._reader = SlowReader(self.loop, limits, self._cut_off)
+        self._answering: RequestResponseCycle | None = None
+        self._headers_complete = True
+        self._body_complete = True
+        self._refusal: str | None = None  # to be sent after the responses that are due before it
+
+    # Connections: how many there may be, and how long they may be idle.
 
     def connection_made(self, transport: BaseTransport) -> None:
-        own = _OneWrite(cast(Transport, transport), lambda: self._reader.start(self._limits.piece_seconds))
-        super().connection_made(cast(Transport, own))
-        self._head.start(self._limits.head_seconds)
+        one_write = OneWrite(cast(Transport, transport), self._reader.closing_unsent)
+        super().connection_made(cast(Transport, one_write))
+        self._request.restart()
         if len(self.connections) > self._limits.connections:
-            self._make_room()
+            self._close_one()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        for timer in (self._head, self._rest, self._reader):
-            timer.stop()
+        self._request.stop()
+        self._rest_of_body.stop()
+        self._reader.stop()
         self.pipeline.clear()
-        if self._answered is not None:  # uvicorn tells only the last of the requests that came
-            self._answered.disconnected = True
-            self._answered.message_event.set()
+        if self._answering is not None:  # uvicorn tells only the last request received
+            self._answering.disconnected = True
+            self._answering.message_event.set()
         super().connection_lost(exc)
 
-    def data_received(self, data: bytes) -> None:
-        self._unset_keepalive_if_required()
-        if self._refusal is not None:
-            return
-        try:
-            self._feed(data)
-        except httptools.HttpParserError:
-            self._refuse("the request is no valid HTTP, or its head is too large, or too many came at once")
-            return
-        if self._head.running:
-            self._unfinished_bytes += len(data)
-            if self._unfinished_bytes > UNFINISHED_BYTES:
-                self._cut_off()
-        elif self._body_complete and self._answered is None:
-            # What came belongs to no request, as an empty line or the rest of a body whose answer was early, and it
-            # stopped uvicorn's own timer for idle connections.
-            self._head.start(self._limits.head_seconds)
-
-    def _make_room(self) -> None:
-        """Of too many connections, the one that has idled longest goes, else this one."""
+    def _close_one(self) -> None:
+        """Close the connection that has been idle longest; this one if none is idle."""
         others = cast(set[Connection], self.connections)
-        idle = min(others, key=Connection._idle_until)
-        if idle._idle_until() < math.inf:
+        idle = min(others, key=Connection.idle_until)
+        if idle.idle_until() < math.inf:
             idle.transport.close()
         else:
             self._cut_off()
 
-    def _idle_until(self) -> float:
-        """When this connection would be closed; infinity for one that is at work or closing."""
+    def idle_until(self) -> float:
+        """Loop time at which this idle connection will be closed; infinity if it is not idle."""
         timer = self.timeout_keep_alive_task
         if timer is None or not self._body_complete or self.transport.is_closing():
             return math.inf
         return timer.when()
 
     def timeout_keep_alive_handler(self) -> None:
-        """Not before what has come by now is read: on a busy server it may be the next request."""
+        """Read once more before closing: on a busy server, the next request may have arrived."""
         close = super().timeout_keep_alive_handler
-        self.timeout_keep_alive_task = self.loop.call_later(LAST_LOOK_SECONDS, close)
+        self.timeout_keep_alive_task = self.loop.call_later(LAST_READ_SECONDS, close)
 
-    def _refuse(self, why: str) -> None:
-        """Now, or once the requests before it have their answers (RFC 9112, 9.3.2)."""
-        in_work = self._head_complete and not self._body_complete and self.cycle is self._answered
-        if self._answered is None or (in_work and not self._answered.response_started):
-            self.send_400_response(why)
-        elif in_work:
-            self.transport.close()
-        else:
-            self._head.stop()
-            self._refusal = why
+    def _stop_idling(self) -> None:
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
+            self.timeout_keep_alive_task = None
 
-    def send_400_response(self, msg: str) -> None:
-        """As the app's own errors are, which never sees this request."""
-        request_id = uuid.uuid4().hex
-        problem = Problem(title="Bad Request", status=400, code=MalformedRequest.code, detail=msg)
-        body = problem.model_dump_json(exclude_none=True)
-        self.logger.warning(msg, extra={"request_id": request_id})
-        self.transport.write(
-            f"HTTP/1.1 400 Bad Request\r\ncontent-type: application/problem+json\r\nx-request-id: {request_id}\r\n"
-            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n{body}".encode()
-        )
-        self.transport.close()
+    def _cut_off(self) -> None:
+        self.transport.abort()
 
-    def _feed(self, data: bytes) -> None:
-        """Parse what came. A head that asks for another protocol is parsed anew without that wish: a server that does
-        not share it goes on as if it were not there (RFC 9110, 7.8)."""
+    # Requests: from bytes to headers to body.
+
+    def data_received(self, data: bytes) -> None:
+        self._stop_idling()
+        if self._refusal is not None:
+            return
+        try:
+            self._parse(data)
+        except (httptools.HttpParserError, Refused) as error:
+            self._refuse(_reason(error))
+            return
+        if self._request.awaited:
+            if self._request.overflow(len(data)):
+                self._cut_off()
+        elif self._body_complete and self._answering is None:
+            # The data belongs to no request: an empty line, or the rest of a body whose response
+            # was early. It has stopped the timer for idle connections, so another has to run.
+            self._request.restart()
+
+    def _parse(self, data: bytes) -> None:
+        """Parse data; a request to upgrade is parsed again without asking for it.
+
+        A server that does not support an upgrade ignores it (RFC 9110, 7.8).
+        """
         rest: bytes | None = data
         while rest is not None:
-            rest = self._parse(rest)
+            rest = self._parse_until_upgrade(rest)
 
-    def _parse(self, data: bytes) -> bytes | None:
-        """What is to be parsed again, if anything."""
+    def _parse_until_upgrade(self, data: bytes) -> bytes | None:
+        """Parse data; returns what has to be parsed again, if anything."""
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            if self.parser.get_method() == b"CONNECT":  # asks for a tunnel by its very name
-                raise httptools.HttpParserError("no proxy") from None
-            rest = self._head_without_upgrade() + data[upgrade.args[0] :]
+            method = self.parser.get_method()
+            if method == b"CONNECT":
+                raise Refused("CONNECT is not supported: this server is not a proxy") from None
+            version = self.parser.get_http_version()
+            rest = without_upgrade(method, self.url, version, self.headers)
             self.parser = httptools.HttpRequestParser(self)
-            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's
-            return rest
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+            return rest + data[upgrade.args[0] :]
         return None
-
-    def _head_without_upgrade(self) -> bytes:
-        version = self.parser.get_http_version().encode()
-        lines = [self.parser.get_method() + b" " + self.url + b" HTTP/" + version]
-        lines += [name + b": " + value for name, value in self.headers if name != b"upgrade"]
-        return b"\r\n".join([*lines, b"", b""])
 
     def _asks_for_upgrade(self) -> bool:
         return bool(self.parser.should_upgrade())
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._unfinished_bytes = self._head_bytes = 0
-        self._head_complete = self._body_complete = False
-        if not self._head.running:
-            self._head.start(self._limits.head_seconds)
+        self._headers_complete = False
+        self._body_complete = False
+        self._request.begin()
 
     def on_url(self, url: bytes) -> None:
-        self._count(len(url))
+        self._request.parsed(len(url))
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._count(len(name) + len(value))
-        if not self._head_complete:  # a trailer is no header (RFC 9110, 6.5.1): it could name another address or key
+        self._request.parsed(len(name) + len(value))
+        # A trailer is not a header (RFC 9110, 6.5.1): it could name another address or key.
+        if not self._headers_complete:
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         if self._asks_for_upgrade():
             return
-        self._head.stop()
-        hosts, version = sum(name == b"host" for name, _ in self.headers), self.parser.get_http_version()
-        if hosts > 1 or (hosts == 0 and version == "1.1"):
-            raise NoHost
-        if version == "1.0":  # knows no 100, and would take it for the answer (RFC 9110, 10.1.1)
+        self._request.stop()
+        version = self.parser.get_http_version()
+        check_host(self.headers, version)
+        if version == "1.0":  # would take an interim 100 for the response (RFC 9110, 10.1.1)
             self.expect_100_continue = False
         super().on_headers_complete()
-        self._head_complete = True
+        self._headers_complete = True
         if not self.pipeline:
-            self._answered = self.cycle
-        if len(self.pipeline) > PIPELINED:
-            raise TooMuch("requests at once")
+            self._answering = self.cycle
+        if len(self.pipeline) > MAX_PIPELINED:
+            raise Refused(f"more than {MAX_PIPELINED} requests were pipelined")
 
     def on_message_complete(self) -> None:
         if self._asks_for_upgrade():
             return
         self._body_complete = True
-        self._rest.stop()
+        self._rest_of_body.stop()
         super().on_message_complete()
 
-    def on_response_complete(self) -> None:
-        cast(_OneWrite, self.transport).flush()  # the head of an answer to HEAD is all of it
-        is_last = self._answered is self.cycle
-        self._answered = self.pipeline[-1][0] if self.pipeline else None
-        super().on_response_complete()
-        if self._refusal is not None and self._answered is None:
-            self.send_400_response(self._refusal)
-        # answered early: what is left of the body is read and thrown away for a while
-        elif is_last and self._head_complete and not self._body_complete:
-            self._rest.start(self._limits.body_seconds)
-        if not self._reader.running:
-            self._answer_ends = None
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        now = self.loop.time()
-        if self._answer_ends is None:
-            self._answer_ends = now + self._limits.answer_seconds
-        self._reader.start(min(self._limits.piece_seconds, self._answer_ends - now))
-
-    def resume_writing(self) -> None:
-        if not self.transport.is_closing():
-            self._reader.stop()
-        if self._answered is None:
-            self._answer_ends = None
-        super().resume_writing()
-
-    def _count(self, size: int) -> None:
-        self._head_bytes += size
-        if self._head_bytes > HEAD_BYTES:
-            raise TooMuch("head")
-
-    def _head_is_late(self) -> None:
-        """Unless it was us who stopped reading, while earlier requests are worked on."""
-        if self.flow.read_paused:
-            self._head.start(self._limits.head_seconds)
+    def _headers_late(self) -> None:
+        if self.flow.read_paused:  # by us, while earlier requests are being answered
+            self._request.restart()
         else:
             self._cut_off()
 
-    def _cut_off(self) -> None:
-        self.transport.abort()
+    # Responses: in order, and to a reader who keeps up.
+
+    def on_response_complete(self) -> None:
+        cast(OneWrite, self.transport).flush()
+        is_last = self._answering is self.cycle
+        self._answering = self.pipeline[-1][0] if self.pipeline else None
+        super().on_response_complete()
+        if self._refusal is not None and self._answering is None:
+            self.send_400_response(self._refusal)
+        elif is_last and self._headers_complete and not self._body_complete:
+            # The response was early: for a while, what is left of the body is read and discarded.
+            self._rest_of_body.start(self._limits.body_seconds)
+        self._reader.response_written()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._reader.buffer_full()
+
+    def resume_writing(self) -> None:
+        closing = self.transport.is_closing()
+        self._reader.buffer_low(closing, responding=self._answering is not None)
+        super().resume_writing()
+
+    def _refuse(self, reason: str) -> None:
+        """Send 400 and close, after the responses that are due before it (RFC 9112, 9.3.2)."""
+        receiving_body = self._headers_complete and not self._body_complete
+        in_progress = receiving_body and self.cycle is self._answering
+        if self._answering is None or (in_progress and not self._answering.response_started):
+            self.send_400_response(reason)
+        elif in_progress:
+            self.transport.close()
+        else:
+            self._request.stop()
+            self._refusal = reason
+
+    def send_400_response(self, msg: str) -> None:
+        """Send a problem, as the application does, which never sees this request."""
+        request_id = uuid.uuid4().hex
+        code = MalformedRequest.code
+        problem = Problem(title="Bad Request", status=400, code=code, detail=msg)
+        body = problem.model_dump_json(exclude_none=True).encode()
+        log.warning("malformed request", extra={"request_id": request_id, "detail": msg})
+        headers = (
+            "HTTP/1.1 400 Bad Request",
+            f"content-type: {ProblemResponse.media_type}",
+            f"content-length: {len(body)}",
+            f"x-request-id: {request_id}",
+            "connection: close",
+            "\r\n",
+        )
+        self.transport.write("\r\n".join(headers).encode() + body)
+        self.transport.close()
 
 
-class _Timer:
-    """Calls `action` once, unless it is stopped or started anew before."""
-
-    def __init__(self, loop: AbstractEventLoop, action: Callable[[], None]) -> None:
-        self._loop, self._action = loop, action
-        self._handle: TimerHandle | None = None
-
-    @property
-    def running(self) -> bool:
-        return self._handle is not None
-
-    def start(self, seconds: float) -> None:
-        self.stop()
-        self._handle = self._loop.call_later(seconds, self._action)
-
-    def stop(self) -> None:
-        if self._handle is not None:
-            self._handle.cancel()
-            self._handle = None
+def _reason(error: Exception) -> str:
+    """Our own reason, which the parser wraps if it was raised in a callback, or a general one."""
+    for cause in (error, error.__context__):
+        if isinstance(cause, Refused):
+            return str(cause)
+    return "malformed HTTP request"

@@ -25,8 +25,15 @@ from cutout.explain import explain_os_error
 from cutout.options import CutoutOptions, PredictOptions
 
 JOB = "batch.json"
-PICTURES = frozenset({".avif", ".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-SUFFIXES = {"image/jpeg": ".jpg", "image/webp": ".webp", "application/zip": ".zip", "image/png": ".png"}
+PICTURES = frozenset(
+    {".avif", ".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+)
+SUFFIXES = {
+    "image/jpeg": ".jpg",
+    "image/webp": ".webp",
+    "application/zip": ".zip",
+    "image/png": ".png",
+}
 
 FULL = frozenset({errno.EDQUOT, errno.ENOSPC, errno.EROFS})
 
@@ -44,13 +51,17 @@ class Job:
         return {
             "source": self.source.address,
             "options": self.options.model_dump(mode="json", exclude={"model"}),
-            "background_image": None if self.background is None else hashlib.sha256(self.background).hexdigest(),
+            "background_image": None
+            if self.background is None
+            else hashlib.sha256(self.background).hexdigest(),
             "model": {"name": model.name, "version": model.version, "sha256": model.model.sha256},
         }
 
 
 @contextmanager
-def output_folder(folder: Folder, description: Mapping[str, object], force: bool) -> Iterator[Journal]:
+def output_folder(
+    folder: Folder, description: Mapping[str, object], force: bool
+) -> Iterator[Journal]:
     """The folder of a job, made where it isn't there, locked, with its journal; `force` starts the job anew.
 
     Raises OutputRefused where another process works there, or what is there is another job's or nobody's.
@@ -59,7 +70,9 @@ def output_folder(folder: Folder, description: Mapping[str, object], force: bool
         raise OutputRefused(f"{folder.address} is not empty; --force writes there all the same")
     with folder.locked():
         before = _job_of(folder)
-        if force:  # first, as a process may be killed in between: no old records under the new job's name
+        if (
+            force
+        ):  # first, as a process may be killed in between: no old records under the new job's name
             folder.log(JOURNAL).rewrite("")
         if force or before is None:
             folder.write(JOB, (json.dumps(description, indent=2) + "\n").encode())
@@ -74,7 +87,9 @@ def find_pictures(paths: Iterable[str]) -> list[str]:
     paths = list(paths)
     made = _folders_of_batches(paths)
     return sorted(
-        path for path in paths if PurePosixPath(path).suffix.lower() in PICTURES and not path.startswith(made)
+        path
+        for path in paths
+        if PurePosixPath(path).suffix.lower() in PICTURES and not path.startswith(made)
     )
 
 
@@ -83,7 +98,9 @@ def passed_over(paths: Iterable[str], pictures: Iterable[str]) -> Counter[str]:
     others = sorted(set(paths).difference(pictures))
     made = _folders_of_batches(others)
     return Counter(
-        "files of another batch" if path.startswith(made) else PurePosixPath(path).suffix.lower() or "without a suffix"
+        "files of another batch"
+        if path.startswith(made)
+        else PurePosixPath(path).suffix.lower() or "without a suffix"
         for path in others
     )
 
@@ -95,23 +112,39 @@ def output_stems(paths: Iterable[str]) -> dict[str, str]:
     paths = list(paths)
     count = Counter(_without_suffix(path) for path in paths)
     folders = {str(parent) for path in paths for parent in PurePosixPath(path).parents}
-    taken = {_without_suffix(folder) for folder in folders if PurePosixPath(folder).suffix in SUFFIXES.values()}
+    taken = {
+        _without_suffix(folder)
+        for folder in folders
+        if PurePosixPath(folder).suffix in SUFFIXES.values()
+    }
     count.update(taken)
-    stems = {path: path if count[_without_suffix(path)] > 1 else _without_suffix(path) for path in paths}
+    stems = {
+        path: path if count[_without_suffix(path)] > 1 else _without_suffix(path) for path in paths
+    }
     if len(set(stems.values())) != len(stems):
         twice = next(stem for stem, times in Counter(stems.values()).items() if times > 1)
         raise OutputRefused(f"two pictures would both become {twice}: rename one of them")
     return stems
 
 
-def to_do(journal: Journal, pictures: Mapping[str, File], folder: Folder, paths: Iterable[str]) -> list[str]:
+def to_do(
+    journal: Journal, pictures: Mapping[str, File], folder: Folder, paths: Iterable[str]
+) -> list[str]:
     """Those of `paths` whose output in `folder` is missing, failed, or older than a picture that has changed since."""
     outputs = _files(folder)
-    return [path for path in paths if not _is_done(journal.records.get(path), pictures[path], outputs)]
+    return [
+        path for path in paths if not _is_done(journal.records.get(path), pictures[path], outputs)
+    ]
 
 
 def run(
-    engine: Engine, job: Job, folder: Folder, journal: Journal, stems: Mapping[str, str], paths: list[str], jobs: int
+    engine: Engine,
+    job: Job,
+    folder: Folder,
+    journal: Journal,
+    stems: Mapping[str, str],
+    paths: list[str],
+    jobs: int,
 ) -> Generator[Record]:
     """Work through `paths`, `jobs` at a time; each record is in the journal when it comes out.
 
@@ -122,7 +155,9 @@ def run(
     try:
         while True:
             more = islice(remaining, 2 * jobs - len(pending))
-            pending |= {pool.submit(process, engine, job, folder, path, stems[path]) for path in more}
+            pending |= {
+                pool.submit(process, engine, job, folder, path, stems[path]) for path in more
+            }
             if not pending:
                 return
             done, pending = wait(pending, return_when=FIRST_COMPLETED)
@@ -145,7 +180,9 @@ def process(engine: Engine, job: Job, folder: Folder, path: str, stem: str) -> R
         record = Record(path, hashlib.sha256(picture).hexdigest(), len(picture))
         prediction = engine.predict(picture, PredictOptions())
         cutout = engine.cut_out(picture, job.options, job.background)
-        output = stem + (SUFFIXES.get(cutout.media_type) or mimetypes.guess_extension(cutout.media_type) or "")
+        output = stem + (
+            SUFFIXES.get(cutout.media_type) or mimetypes.guess_extension(cutout.media_type) or ""
+        )
         folder.write(output, cutout.data)
     except Unreachable:
         raise
@@ -155,7 +192,9 @@ def process(engine: Engine, job: Job, folder: Folder, path: str, stem: str) -> R
         if error.errno in FULL:
             raise
         return _failed(record, f"file: {explain_os_error(error)}")
-    except Exception as error:  # a picture that nobody thought of must not end the work on all the others
+    except (
+        Exception
+    ) as error:  # a picture that nobody thought of must not end the work on all the others
         return _failed(record, f"internal_error: {type(error).__name__}: {error}")
     return Record(
         path,
@@ -178,7 +217,9 @@ def _is_done(record: Record | None, picture: File, outputs: Mapping[str, File]) 
     if record is None or record.error is not None or record.output is None:
         return False
     output = outputs.get(record.output)
-    return output is not None and picture.size == record.bytes and picture.mtime_ns <= output.mtime_ns
+    return (
+        output is not None and picture.size == record.bytes and picture.mtime_ns <= output.mtime_ns
+    )
 
 
 def _files(folder: Folder) -> dict[str, File]:

@@ -1,54 +1,78 @@
-"""A running server as an engine: the native routes over HTTP/1.1, with the standard library alone."""
+"""A running server as an engine: the native routes over HTTP/1.1."""
 
 import http.client
 import json
 import ssl
 import threading
-import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
+
+import urllib3
+from urllib3.exceptions import HTTPError, NewConnectionError, ProtocolError
+from urllib3.exceptions import TimeoutError as TimedOut
+from urllib3.filepost import encode_multipart_formdata
 
 from cutout import errors
 from cutout.cli.engine import Cutout
-from cutout.errors import CutoutError, InvalidOption, InvalidUrl, Overloaded, RateLimited, Unauthorized, Unreachable
+from cutout.errors import (
+    CutoutError,
+    InvalidOption,
+    InvalidUrl,
+    Overloaded,
+    RateLimited,
+    Unauthorized,
+    Unreachable,
+)
 from cutout.inference.manifest import Manifest
 from cutout.options import CutoutOptions, PredictOptions
 from cutout.results import ModelList, Prediction
 
-PATIENCE_SECONDS = 120
+TIMEOUT_SECONDS = 120  # to connect, and between two reads
 TRIES = 20
 BUSY = (429, 503)
+CONNECTIONS = 256  # kept open at most; as many as there are threads are used
 
 
 class ServerEngine:
-    """Keeps a connection a thread. Waits and asks again where the server is overloaded or not ready yet."""
+    """Sends images to a server. Waits and retries if the server is overloaded or restarting."""
 
     def __init__(self, url: str, key: str | None = None) -> None:
-        """`url` is the server's address, with the path it is served under where there is one. Raises InvalidUrl, and
-        InvalidOption for a key that no header can hold."""
+        """Connect to nothing yet; `url` is the server's address, and its path if it has one.
+
+        Raises InvalidUrl, and InvalidOption for a key that no header can hold.
+        """
         if key and not key.isprintable():
-            raise InvalidOption("the key has characters that no header can have")
-        scheme, self._host, self._port, self._path = _address(url)
+            raise InvalidOption("the key has characters that a header cannot have")
+        scheme, host, port, self._path = _address(url)
+        pool = urllib3.HTTPSConnectionPool if scheme == "https" else urllib3.HTTPConnectionPool
+        self._pool = pool(host, port, maxsize=CONNECTIONS, timeout=TIMEOUT_SECONDS, retries=False)
         self._url = url
-        self._kind = http.client.HTTPSConnection if scheme == "https" else http.client.HTTPConnection
-        self._headers = {"Authorization": f"Bearer {key}".encode()} if key else {}
-        self._threads = threading.local()
-        self._connections: list[http.client.HTTPConnection] = []
+        self._headers: dict[str, str] = {}
+        if key:  # header values are Latin-1 text; the key's bytes are those of UTF-8
+            self._headers["Authorization"] = f"Bearer {key}".encode().decode("latin-1")
         self._stopped = threading.Event()
 
-    def cut_out(self, picture: bytes, options: CutoutOptions, background: bytes | None = None) -> Cutout:
-        files = {"file": picture} | ({} if background is None else {"background_image": background})
-        headers, body = self._post("/cutout", options.model_dump(mode="json", exclude_defaults=True), files)
-        return Cutout(body, headers["content-type"], float(headers["x-coverage"]))
+    def cut_out(
+        self, image: bytes, options: CutoutOptions, background: bytes | None = None
+    ) -> Cutout:
+        """Cut out an image by `POST /cutout`."""
+        files = {"file": image} | ({} if background is None else {"background_image": background})
+        fields = options.model_dump(mode="json", exclude_defaults=True)
+        response = self._post("/cutout", fields, files)
+        headers = response.headers
+        return Cutout(response.data, headers["content-type"], float(headers["x-coverage"]))
 
-    def predict(self, picture: bytes, options: PredictOptions) -> Prediction:
-        fields = options.model_dump(mode="json")
-        return Prediction.model_validate_json(self._post("/predict", fields, {"file": picture})[1])
+    def predict(self, image: bytes, options: PredictOptions) -> Prediction:
+        """Classify an image by `POST /predict`."""
+        response = self._post("/predict", options.model_dump(mode="json"), {"file": image})
+        return Prediction.model_validate_json(response.data)
 
     def models(self) -> Sequence[Manifest]:
+        """Return the manifests of the server's models."""
         return self._model_list().models
 
     def mask_model(self, name: str | None = None) -> Manifest:
+        """Return the manifest of the model that `cut_out` uses. Raises UnknownModel."""
         listed = self._model_list()
         wanted = name or listed.default_for_masks
         for manifest in listed.models:
@@ -57,126 +81,126 @@ class ServerEngine:
         raise errors.UnknownModel(f"no model {wanted!r} at {self._url}")
 
     def stop(self) -> None:
+        """End every wait between two tries: what was refused then fails."""
         self._stopped.set()
 
     def close(self) -> None:
+        """Stop, and close the connections."""
         self.stop()
-        for connection in self._connections:
-            connection.close()
+        self._pool.close()
 
     def _model_list(self) -> ModelList:
-        return ModelList.model_validate_json(self._call("GET", "/models")[1])
+        return ModelList.model_validate_json(self._call("GET", "/models").data)
 
     def _post(
         self, path: str, fields: Mapping[str, object], files: Mapping[str, bytes]
-    ) -> tuple[Mapping[str, str], bytes]:
-        boundary = uuid.uuid4().hex
-        body = _multipart(boundary, fields, files)
-        return self._call("POST", path, body, {"Content-Type": f"multipart/form-data; boundary={boundary}"})
+    ) -> urllib3.BaseHTTPResponse:
+        texts = {name: _text(value) for name, value in fields.items() if value is not None}
+        parts = {name: (name, data) for name, data in files.items()}
+        body, content_type = encode_multipart_formdata({**texts, **parts})
+        return self._call("POST", path, body, {"Content-Type": content_type})
 
     def _call(
-        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
-    ) -> tuple[Mapping[str, str], bytes]:
-        """The answer's headers, in lower case, and its body. Raises the error that the server's problem names."""
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> urllib3.BaseHTTPResponse:
+        """Send a request until it is not refused for overload.
+
+        Raises the error that the server's problem names, or Unreachable.
+        """
         for attempt in range(TRIES):
-            status, answer, content = self._send(method, path, body, {**self._headers, **(headers or {})})
-            if status == 200:
-                return answer, content
-            if status not in BUSY or self._stopped.wait(_seconds(answer, attempt)):
+            response = self._send(method, path, body, {**self._headers, **(headers or {})})
+            if response.status == 200:
+                return response
+            # Not urllib3's Retry, whose wait could not be ended by `stop`.
+            if response.status not in BUSY or self._stopped.wait(_seconds(response, attempt)):
                 break
         else:
-            raise Overloaded(f"{self._url} was too busy {TRIES} times in a row")
-        raise _problem(status, content, self._url)
+            raise Overloaded(f"{self._url} was overloaded {TRIES} times in a row")
+        raise _problem(response, self._url)
 
     def _send(
-        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str | bytes]
-    ) -> tuple[int, Mapping[str, str], bytes]:
-        """Raises Unreachable. A connection that the server closed meanwhile is made anew, once."""
-        kept: http.client.HTTPConnection | None = getattr(self._threads, "connection", None)
-        if kept is not None:
-            try:
-                return _exchange(kept, method, self._path + path, body, headers)
-            except (OSError, http.client.HTTPException):
-                kept.close()
-                self._connections.remove(kept)
-        self._threads.connection = fresh = self._kind(self._host, self._port, timeout=PATIENCE_SECONDS)
-        self._connections.append(fresh)
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> urllib3.BaseHTTPResponse:
+        """Send a request once more if its connection breaks, as a kept one may just be closed.
+
+        Raises Unreachable.
+        """
+        target = self._path + path
         try:
-            return _exchange(fresh, method, self._path + path, body, headers)
-        except (OSError, http.client.HTTPException) as error:
-            fresh.close()
-            raise Unreachable(f"no answer from {self._url}: {_reason(error)}") from error
+            try:
+                return self._pool.request(method, target, body=body, headers=headers)
+            except ProtocolError:
+                return self._pool.request(method, target, body=body, headers=headers)
+        except HTTPError as error:
+            raise Unreachable(f"no response from {self._url}: {_reason(error)}") from error
 
 
 def _address(url: str) -> tuple[str, str, int | None, str]:
-    """Scheme, host, port and path. Raises InvalidUrl."""
+    """Return scheme, host, port and path. Raises InvalidUrl."""
     try:
         parts = urlsplit(url)
-        sendable = parts.path.isascii() and parts.path.isprintable() and " " not in parts.path
+        path = parts.path
+        sendable = path.isascii() and path.isprintable() and " " not in path
         if parts.scheme in ("http", "https") and parts.hostname and sendable:
-            parts.hostname.encode("idna")
-            return parts.scheme, parts.hostname, parts.port, parts.path.rstrip("/")
-    except ValueError:  # a port that is no number, a bracket that is not closed, a name that no machine can have
+            host = parts.hostname.encode("idna").decode()
+            literal = f"[{host}]" if ":" in host else host
+            return parts.scheme, literal, parts.port, path.rstrip("/")
+    except ValueError:  # an invalid port, an unclosed bracket, a name too long
         pass
-    raise InvalidUrl(f"{url!r} is no address of a server; write it as http://HOST:PORT")
+    raise InvalidUrl(f"{url!r} is not the address of a server; write it as http://HOST:PORT")
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return error.verify_message
-    if isinstance(error, ssl.SSLError):
-        return "what answers there does not speak TLS; is it http://?"
-    if isinstance(error, TimeoutError):
-        return f"nothing for {PATIENCE_SECONDS} s"
-    if isinstance(error, http.client.BadStatusLine) and not isinstance(error, http.client.RemoteDisconnected):
-        return "what answers there is no HTTP server"
-    text = getattr(error, "strerror", None) or str(error)
-    return text[:1].lower() + text[1:]
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _exchange(
-    connection: http.client.HTTPConnection,
-    method: str,
-    path: str,
-    body: bytes | None,
-    headers: Mapping[str, str | bytes],
-) -> tuple[int, Mapping[str, str], bytes]:
-    connection.request(method, path, body, dict(headers))
-    response = connection.getresponse()
-    return response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
+def _reason(error: HTTPError) -> str:
+    """Explain why there was no response, by the error that urllib3 wraps."""
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return cause.verify_message
+        if isinstance(cause, ssl.SSLError):
+            return "the server does not speak TLS; use http://"
+        if isinstance(cause, TimedOut) and not isinstance(cause, NewConnectionError):
+            return f"nothing for {TIMEOUT_SECONDS} s"
+        if isinstance(cause, http.client.RemoteDisconnected):
+            return "the server closed the connection"
+        if isinstance(cause, http.client.BadStatusLine):
+            return "not an HTTP server"
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror[:1].lower() + cause.strerror[1:]
+    return str(error)
 
 
-def _multipart(boundary: str, fields: Mapping[str, object], files: Mapping[str, bytes]) -> bytes:
-    """A multipart/form-data body (RFC 7578). Fields that are None are left out."""
-    parts: list[bytes] = []
-    for name, value in fields.items():
-        if value is not None:
-            text = str(value).lower() if isinstance(value, bool) else str(value)
-            parts.append(_part(boundary, f'name="{name}"') + text.encode())
-    parts += [_part(boundary, f'name="{name}"; filename="{name}"') + data for name, data in files.items()]
-    return b"\r\n".join([*parts, f"--{boundary}--\r\n".encode()])
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and all that it wraps, in its arguments or as its cause."""
+    yield error
+    for wrapped in (*error.args, error.__cause__):
+        if isinstance(wrapped, BaseException):
+            yield from _causes(wrapped)
 
 
-def _part(boundary: str, disposition: str) -> bytes:
-    return f"--{boundary}\r\nContent-Disposition: form-data; {disposition}\r\n\r\n".encode()
-
-
-def _seconds(answer: Mapping[str, str], attempt: int) -> float:
-    """How long to wait: what the server says, and longer each time."""
-    announced = answer.get("retry-after", "")
+def _seconds(response: urllib3.BaseHTTPResponse, attempt: int) -> float:
+    """Return how long to wait: what the server says, and longer with each attempt."""
+    announced = response.headers.get("retry-after", "")
     return (int(announced) if announced.isdecimal() else 1) * min(1 + attempt / 4, 4)
 
 
-def _problem(status: int, content: bytes, url: str) -> CutoutError:
-    """The error that a problem (RFC 9457) names, of the class that it has here."""
+def _problem(response: urllib3.BaseHTTPResponse, url: str) -> CutoutError:
+    """Make the error that a problem (RFC 9457) names, of the class that it has here."""
     try:
-        problem = json.loads(content)
-        kind, detail = _by_code(CutoutError)[problem["code"]], str(problem["detail"])
+        problem = json.loads(response.data)
+        kind = _by_code(CutoutError)[problem["code"]]
+        detail = str(problem["detail"])
         if issubclass(kind, Unauthorized):
             detail += "; on the command line: --api-key, or CUTOUT_API_KEY"
         return RateLimited(detail, 1) if issubclass(kind, RateLimited) else kind(detail)
     except (ValueError, KeyError, TypeError):
-        return Unreachable(f"{url} answered {status}, and not as a cutout server does")
+        return Unreachable(f"{url} answered {response.status}, and not as a cutout server does")
 
 
 def _by_code(root: type[CutoutError]) -> dict[str, type[CutoutError]]:

@@ -65,11 +65,19 @@ def _connect() -> None:
         raise Unreachable(f"no Ray cluster: {error}") from None
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
-    context.max_errored_blocks = -1  # a task that is lost is seen by its pictures, which have no record
+    context.max_errored_blocks = (
+        -1
+    )  # a task that is lost is seen by its pictures, which have no record
 
 
 def _records(
-    settings: EngineSettings, job: Job, folder: Folder, items: list[str], together: int, tries: int, jobs: int | None
+    settings: EngineSettings,
+    job: Job,
+    folder: Folder,
+    items: list[str],
+    together: int,
+    tries: int,
+    jobs: int | None,
 ) -> Generator[Record]:
     """Of those `items` whose task, of `together` of them, an actor lived to end in as many `tries`."""
     import ray

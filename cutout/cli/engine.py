@@ -26,7 +26,9 @@ class Cutout:
 class Engine(Protocol):
     """Thread-safe. Every method raises CutoutError, of the same class wherever the work is done."""
 
-    def cut_out(self, image: bytes, options: CutoutOptions, background: bytes | None = None) -> Cutout: ...
+    def cut_out(
+        self, image: bytes, options: CutoutOptions, background: bytes | None = None
+    ) -> Cutout: ...
 
     def predict(self, image: bytes, options: PredictOptions) -> "Prediction": ...
 
@@ -62,7 +64,9 @@ class LocalEngine:
         self._models = Registry(loaded, settings.default_model)
         self._max_pixels = settings.max_pixels
 
-    def cut_out(self, image: bytes, options: CutoutOptions, background: bytes | None = None) -> Cutout:
+    def cut_out(
+        self, image: bytes, options: CutoutOptions, background: bytes | None = None
+    ) -> Cutout:
         from cutout import remover
 
         behind = None if background is None else self._upload(background)

@@ -6,7 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from cutout.errors import InvalidOption, OutputRefused, PictureTooLarge, UndecodablePicture, UnsupportedFormat
+from cutout.errors import (
+    InvalidOption,
+    OutputRefused,
+    PictureTooLarge,
+    UndecodablePicture,
+    UnsupportedFormat,
+)
 from cutout.options import Format
 from cutout.system.files import replace
 
@@ -20,7 +26,22 @@ FORMATS = {
     ".zip": Format.zip,
 }
 NOT_WRITTEN = frozenset(
-    {".avif", ".bmp", ".gif", ".heic", ".heif", ".ico", ".jp2", ".jxl", ".pdf", ".psd", ".svg", ".tga", ".tif", ".tiff"}
+    {
+        ".avif",
+        ".bmp",
+        ".gif",
+        ".heic",
+        ".heif",
+        ".ico",
+        ".jp2",
+        ".jxl",
+        ".pdf",
+        ".psd",
+        ".svg",
+        ".tga",
+        ".tif",
+        ".tiff",
+    }
 )
 """Ends of names that promise another type."""
 
@@ -61,7 +82,9 @@ def format_of(output: Path, asked: Format | None) -> Format:
     if output == STANDARD or _is_special(output):
         return asked or Format.png
     if asked is None and named is None:
-        raise InvalidOption(f"{output}: the name ends in none of {', '.join(FORMATS)}; say --format")
+        raise InvalidOption(
+            f"{output}: the name ends in none of {', '.join(FORMATS)}; say --format"
+        )
     if asked is None or asked is named or (named is None and suffix not in NOT_WRITTEN):
         return asked or named or Format.png
     if asked is Format.auto:
@@ -69,7 +92,9 @@ def format_of(output: Path, asked: Format | None) -> Format:
             f"{output}: --format auto makes a PNG or a JPEG; give a name without {suffix}, or another --format"
         )
     better = output.with_suffix(".jpg" if asked is Format.jpeg else f".{asked}")
-    raise InvalidOption(f"{output}: the name ends in {suffix}, but --format is {asked}; call it {better}")
+    raise InvalidOption(
+        f"{output}: the name ends in {suffix}, but --format is {asked}; call it {better}"
+    )
 
 
 def check_output(path: Path, force: bool) -> None:

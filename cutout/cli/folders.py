@@ -82,7 +82,9 @@ def open_folder(address: str) -> Folder:
     if parts.scheme == "file":
         return LocalFolder(Path(unquote(parts.path)).resolve())
     if parts.password:
-        raise InvalidOption(f"{Bucket(address).address}: no passwords in addresses, which others can see")
+        raise InvalidOption(
+            f"{Bucket(address).address}: no passwords in addresses, which others can see"
+        )
     return Bucket.opened(address)
 
 
@@ -103,9 +105,13 @@ class LocalFolder:
         found: dict[str, File] = {}
         for folder, folders, names in os.walk(self.path, onerror=_fail):
             here = Path(folder)
-            folders[:] = [name for name in folders if name[0] != "." and LocalFolder(here / name) != leave_out]
+            folders[:] = [
+                name for name in folders if name[0] != "." and LocalFolder(here / name) != leave_out
+            ]
             below = here.relative_to(self.path)
-            files = {(below / name).as_posix(): _file(here / name) for name in names if name[0] != "."}
+            files = {
+                (below / name).as_posix(): _file(here / name) for name in names if name[0] != "."
+            }
             found |= {path: file for path, file in files.items() if file is not None}
         return found
 
@@ -187,7 +193,9 @@ class Bucket:
 
         system, base = self._opened
         with self._explained(""):
-            found = system.get_file_info(fs.FileSelector(base, recursive=True, allow_not_found=True))
+            found = system.get_file_info(
+                fs.FileSelector(base, recursive=True, allow_not_found=True)
+            )
         if not found:
             raise FileNotFoundError(errno.ENOENT, "no such folder", self.address)
         skipped = "" if leave_out is None else leave_out.address + "/"
@@ -195,13 +203,20 @@ class Bucket:
         for info in found:
             path = info.path[len(base) + 1 :]
             hidden = path.startswith(".") or "/." in path
-            if info.is_file and not hidden and not (skipped and f"{self.address}/{path}".startswith(skipped)):
+            if (
+                info.is_file
+                and not hidden
+                and not (skipped and f"{self.address}/{path}".startswith(skipped))
+            ):
                 files[path] = File(info.size, info.mtime_ns or 0)
         return files
 
     def read(self, path: str) -> bytes:
         system, base = self._opened
-        with self._explained(path), system.open_input_stream(f"{base}/{path}", compression=None) as stream:
+        with (
+            self._explained(path),
+            system.open_input_stream(f"{base}/{path}", compression=None) as stream,
+        ):
             data: bytes = stream.read()
         return data
 
@@ -262,7 +277,9 @@ class Bucket:
         parts = urlsplit(self.given)
         if parts.scheme != "s3" or "allow_delayed_open=" in parts.query:
             return self.given
-        return parts._replace(query="&".join(filter(None, (parts.query, "allow_delayed_open=true")))).geturl()
+        return parts._replace(
+            query="&".join(filter(None, (parts.query, "allow_delayed_open=true")))
+        ).geturl()
 
     def _delete(self, path: str, delete: Callable[[str], object]) -> None:
         try:
@@ -278,7 +295,9 @@ class Bucket:
             yield
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno else str(error)
-            raise OSError(error.errno or errno.EIO, reason, f"{self.address}/{path}".rstrip("/")) from None
+            raise OSError(
+                error.errno or errno.EIO, reason, f"{self.address}/{path}".rstrip("/")
+            ) from None
 
 
 class BucketLog:

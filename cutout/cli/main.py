@@ -20,7 +20,14 @@ from cutout.cli import cluster, files, folders
 from cutout.cli.engine import Engine, LocalEngine
 from cutout.cli.manifest import Journal, Record
 from cutout.cli.options import one_of, takes, whole_number
-from cutout.errors import CutoutError, InvalidOption, InvalidUrl, NoPictures, OutputRefused, UnknownModel
+from cutout.errors import (
+    CutoutError,
+    InvalidOption,
+    InvalidUrl,
+    NoPictures,
+    OutputRefused,
+    UnknownModel,
+)
 from cutout.explain import explain_os_error
 from cutout.options import CutoutOptions, PredictOptions
 from cutout.settings import EngineSettings, read_settings
@@ -45,14 +52,19 @@ notes = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Server = Annotated[
     str | None,
-    typer.Option(help="address of a running server to use instead of this process", envvar="CUTOUT_SERVER"),
+    typer.Option(
+        help="address of a running server to use instead of this process", envvar="CUTOUT_SERVER"
+    ),
 ]
 Key = Annotated[
-    str | None, typer.Option("--api-key", help="the server's key", envvar="CUTOUT_API_KEY", show_envvar=True)
+    str | None,
+    typer.Option("--api-key", help="the server's key", envvar="CUTOUT_API_KEY", show_envvar=True),
 ]
 Background = Annotated[
     Path | None,
-    typer.Option(help="a picture to put behind, scaled to cover; --background, or white, where it is transparent"),
+    typer.Option(
+        help="a picture to put behind, scaled to cover; --background, or white, where it is transparent"
+    ),
 ]
 Picture = Annotated[Path, typer.Argument(metavar="PICTURE", help="a picture; - for standard input")]
 Force = Annotated[bool, typer.Option("--force", help="overwrite what is there")]
@@ -77,7 +89,9 @@ def say(line: str) -> None:
 
 
 @cli.callback(invoke_without_command=True)
-def root(version: Annotated[bool, typer.Option("--version", help="print the version and leave")] = False) -> None:
+def root(
+    version: Annotated[bool, typer.Option("--version", help="print the version and leave")] = False,
+) -> None:
     """Background removal that you train, own and serve yourself."""
     if version:
         print(__version__)
@@ -90,7 +104,10 @@ def remove(
     options: CutoutOptions,
     picture: Picture,
     output: Annotated[
-        Path, typer.Argument(metavar="OUTPUT", help="the file to write, its type by its name; - for standard output")
+        Path,
+        typer.Argument(
+            metavar="OUTPUT", help="the file to write, its type by its name; - for standard output"
+        ),
     ],
     background_image: Background = None,
     force: Force = False,
@@ -109,7 +126,9 @@ def remove(
 
 @cli.command()
 @takes(PredictOptions)
-def predict(options: PredictOptions, picture: Picture, server: Server = None, api_key: Key = None) -> None:
+def predict(
+    options: PredictOptions, picture: Picture, server: Server = None, api_key: Key = None
+) -> None:
     """Tell whether a picture shows foreground; the JSON of POST /predict on standard output."""
     upload = files.read(picture)
     with _engine(server, api_key) as engine, files.naming(picture):
@@ -121,8 +140,14 @@ def predict(options: PredictOptions, picture: Picture, server: Server = None, ap
 @takes(CutoutOptions)
 def batch(
     options: CutoutOptions,
-    source: Annotated[str, typer.Argument(metavar="IN", help="folder of pictures, or the address of one in a bucket")],
-    target: Annotated[str, typer.Argument(metavar="OUT", help="folder of cut-outs and manifest, here or in a bucket")],
+    source: Annotated[
+        str,
+        typer.Argument(metavar="IN", help="folder of pictures, or the address of one in a bucket"),
+    ],
+    target: Annotated[
+        str,
+        typer.Argument(metavar="OUT", help="folder of cut-outs and manifest, here or in a bucket"),
+    ],
     background_image: Background = None,
     jobs: Annotated[
         int | None,
@@ -134,7 +159,10 @@ def batch(
         ),
     ] = None,
     parquet: Annotated[
-        bool, typer.Option("--parquet", help="write the manifest as Parquet too (needs the extra `batch`)")
+        bool,
+        typer.Option(
+            "--parquet", help="write the manifest as Parquet too (needs the extra `batch`)"
+        ),
     ] = False,
     engine_name: Annotated[
         str,
@@ -145,7 +173,9 @@ def batch(
             help="work in this process, or on the Ray cluster of RAY_ADDRESS (extra `ray`)",
         ),
     ] = "local",
-    force: Annotated[bool, typer.Option("--force", help="start anew, overwriting what is in OUT")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="start anew, overwriting what is in OUT")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="no progress, no summary")] = False,
     server: Server = None,
     api_key: Key = None,
@@ -158,14 +188,21 @@ def batch(
     _refuse_files(source, target)
     pictures, out = folders.open_folder(source), folders.open_folder(target)
     _refuse_batch(pictures, out, parquet, server, engine_name)
-    job = batches.Job(pictures, options, files.read_background(background_image) if background_image else None)
+    job = batches.Job(
+        pictures, options, files.read_background(background_image) if background_image else None
+    )
     found = _files_in(source, pictures, out)
     paths = batches.find_pictures(found)
     others = batches.passed_over(found, paths)
     if not paths:
-        raise NoPictures(f"no picture in {source}" + (f"; {_passed_over(others)}" if others else ""))
+        raise NoPictures(
+            f"no picture in {source}" + (f"; {_passed_over(others)}" if others else "")
+        )
     stems = batches.output_stems(paths)
-    with _engine(server, api_key) as engine, batches.output_folder(out, job.description(engine), force) as journal:
+    with (
+        _engine(server, api_key) as engine,
+        batches.output_folder(out, job.description(engine), force) as journal,
+    ):
         journal.forget_failures_outside(paths)
         missing = batches.to_do(journal, found, out, paths)
         work = _work(engine_name, engine, job, out, journal, stems, missing, jobs)
@@ -240,7 +277,9 @@ def _work(
     return batches.run(engine, job, target, journal, stems, paths, jobs or usable_cores())
 
 
-def _files_in(given: str, source: folders.Folder, target: folders.Folder) -> dict[str, folders.File]:
+def _files_in(
+    given: str, source: folders.Folder, target: folders.Folder
+) -> dict[str, folders.File]:
     try:
         return source.files(leave_out=target)
     except FileNotFoundError:
@@ -262,7 +301,9 @@ def _refuse_batch(
     if target.address == source.address:
         raise OutputRefused("IN and OUT are the same folder")
     if source.address.startswith(target.address.rstrip("/") + "/"):
-        raise OutputRefused("IN lies in OUT: a cut-out could take the place of a picture; take another OUT")
+        raise OutputRefused(
+            "IN lies in OUT: a cut-out could take the place of a picture; take another OUT"
+        )
     if parquet:
         _require_pyarrow()
     if server and engine == "ray":
@@ -279,7 +320,12 @@ def _require_pyarrow() -> None:
 @contextmanager
 def _progress(total: int, quiet: bool) -> Iterator[Callable[[Record], None]]:
     """A bar on standard error where that is a terminal; yields what to call with each record."""
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[state]}"), TimeRemainingColumn())
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[state]}"),
+        TimeRemainingColumn(),
+    )
     began, failed = time.monotonic(), 0
     with Progress(*columns, console=notes, disable=quiet or not notes.is_terminal) as progress:
         bar = progress.add_task("", total=total, state="")
@@ -303,7 +349,12 @@ def _passed_over(others: Counter[str]) -> str:
 
 
 def _summarize(
-    journal: Journal, paths: list[str], tried: int, seconds: float, others: Counter[str], quiet: bool
+    journal: Journal,
+    paths: list[str],
+    tried: int,
+    seconds: float,
+    others: Counter[str],
+    quiet: bool,
 ) -> int:
     """Say how it went, on standard error. Returns how many pictures have failed."""
     records = [journal.records[path] for path in paths if path in journal.records]
@@ -314,7 +365,9 @@ def _summarize(
         if len(failures) > SHOWN_FAILURES:
             say(f"... and {len(failures) - SHOWN_FAILURES} more")
         rate = f", {tried} in {seconds:.1f} s" if tried else ""
-        say(f"{len(records) - len(failures)} of {len(paths)} done, {len(failures)} failed{rate}: {journal.address}")
+        say(
+            f"{len(records) - len(failures)} of {len(paths)} done, {len(failures)} failed{rate}: {journal.address}"
+        )
         if others:
             say(_passed_over(others))
     return len(failures)

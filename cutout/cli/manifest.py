@@ -63,7 +63,9 @@ class Journal:
     def forget_failures_outside(self, paths: Iterable[str]) -> None:
         """What failed and is there no longer is no failure. What was done stays on record."""
         there = set(paths)
-        self.records = {path: item for path, item in self.records.items() if item.error is None or path in there}
+        self.records = {
+            path: item for path, item in self.records.items() if item.error is None or path in there
+        }
 
     def close(self) -> None:
         self.compact()
@@ -80,7 +82,9 @@ class Journal:
 
         types = {"bytes": pa.int64(), "width": pa.int32(), "height": pa.int32()}
         types |= dict.fromkeys(("probability", "coverage"), pa.float64())
-        schema = pa.schema([(field.name, types.get(field.name, pa.string())) for field in fields(Record)])
+        schema = pa.schema(
+            [(field.name, types.get(field.name, pa.string())) for field in fields(Record)]
+        )
         rows = [_printable(asdict(self.records[path])) for path in sorted(self.records)]
         table = pa.Table.from_pylist(rows, schema)
         parquet.write_table(table, whole := pa.BufferOutputStream())
@@ -96,12 +100,16 @@ def _read(lines: Iterable[str]) -> Iterable[Record]:
 
 
 def _line(record: Record) -> str:
-    return json.dumps(asdict(record)) + "\n"  # ASCII: also names of files that are no UTF-8 come back as they were
+    return (
+        json.dumps(asdict(record)) + "\n"
+    )  # ASCII: also names of files that are no UTF-8 come back as they were
 
 
 def _printable(row: dict[str, object]) -> dict[str, object]:
     """Parquet's text is UTF-8, names of files need not be."""
     return {
-        name: value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+        name: value.encode("utf-8", "backslashreplace").decode()
+        if isinstance(value, str)
+        else value
         for name, value in row.items()
     }

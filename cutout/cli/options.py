@@ -30,7 +30,9 @@ def takes(model: type[BaseModel]) -> Callable[[Command], Command]:
 
         def choose(**given: Any) -> None:
             chosen = {name: given.pop(name) for name in model.model_fields}
-            command(**given, options=checked(model, {k: v for k, v in chosen.items() if v is not None}))
+            command(
+                **given, options=checked(model, {k: v for k, v in chosen.items() if v is not None})
+            )
 
         return _with_parameters(choose, command, fields)
 
@@ -51,7 +53,9 @@ def takes_settings(settings: type[BaseSettings], command: Command) -> Command:
         _check_settings(settings, typed)
         command(**given)
 
-    return _with_parameters(choose, command, [_setting(name, settings.model_fields[name]) for name in names])
+    return _with_parameters(
+        choose, command, [_setting(name, settings.model_fields[name]) for name in names]
+    )
 
 
 def checked(model: type[Options], chosen: dict[str, Any]) -> Options:
@@ -73,7 +77,9 @@ def _check_settings(settings: type[BaseSettings], typed: set[str]) -> None:
 
 def _bad_option(model: type[BaseModel], item: ErrorDetails) -> typer.BadParameter:
     name = str(item["loc"][0])
-    return typer.BadParameter(explain(item, model.model_fields[name].description), param_hint=f"'{_flag(name)}'")
+    return typer.BadParameter(
+        explain(item, model.model_fields[name].description), param_hint=f"'{_flag(name)}'"
+    )
 
 
 def one_of(*words: str) -> Callable[[str], str]:
@@ -98,10 +104,14 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
     return read
 
 
-def _with_parameters(choose: Command, command: Command, added: Iterable[inspect.Parameter]) -> Command:
+def _with_parameters(
+    choose: Command, command: Command, added: Iterable[inspect.Parameter]
+) -> Command:
     signature = inspect.signature(command, eval_str=True)
     own = [parameter for name, parameter in signature.parameters.items() if name != "options"]
-    keyword = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in [*own, *added]]
+    keyword = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in [*own, *added]
+    ]
     functools.update_wrapper(choose, command)
     choose.__signature__ = signature.replace(parameters=keyword)  # type: ignore[attr-defined]
     return choose
@@ -112,7 +122,9 @@ def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
     value = field.get_default(call_default_factory=True)
     default = False if value is None else _shown(value)
     if field.annotation is bool:
-        kind: Any = Annotated[bool | None, typer.Option(help=field.description, show_default=default)]
+        kind: Any = Annotated[
+            bool | None, typer.Option(help=field.description, show_default=default)
+        ]
     else:
         words = choices(field.annotation)
         kind = Annotated[
@@ -121,7 +133,9 @@ def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
                 help=field.description,
                 show_default=default,
                 metavar=_metavar(field),
-                autocompletion=lambda incomplete: [word for word in words if word.startswith(incomplete)],
+                autocompletion=lambda incomplete: [
+                    word for word in words if word.startswith(incomplete)
+                ],
             ),
         ]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
@@ -131,7 +145,9 @@ def _setting(name: str, field: FieldInfo) -> inspect.Parameter:
     """As text: `Settings` reads it, exactly as it reads the environment."""
     unset = field.default_factory is not None or field.default in (None, ())
     default = False if unset else _shown(field.default)
-    option = typer.Option(help=field.description, show_default=default, envvar=variable(name), metavar=_metavar(field))
+    option = typer.Option(
+        help=field.description, show_default=default, envvar=variable(name), metavar=_metavar(field)
+    )
     kind: Any = Annotated[str | None, option]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
 

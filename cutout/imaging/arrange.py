@@ -62,4 +62,6 @@ def _paste(canvas: NDArray[np.uint8], pixels: NDArray[np.uint8], left: int, top:
     """Copy `pixels` onto `canvas` with their corner at (left, top), which may lie outside of it."""
     rows = slice(max(0, top), min(canvas.shape[0], top + pixels.shape[0]))
     columns = slice(max(0, left), min(canvas.shape[1], left + pixels.shape[1]))
-    canvas[rows, columns] = pixels[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+    canvas[rows, columns] = pixels[
+        rows.start - top : rows.stop - top, columns.start - left : columns.stop - left
+    ]

@@ -87,7 +87,9 @@ def on_color(pixels: Cutout, color: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if color[3] < 255:
         return _on_translucent(pixels, color)
     composite = np.empty((*pixels.shape[:2], 3), np.uint8)
-    composite[:] = np.tile(color[:3], (pixels.shape[1], 1))  # a row at a time, not three bytes at a time
+    composite[:] = np.tile(
+        color[:3], (pixels.shape[1], 1)
+    )  # a row at a time, not three bytes at a time
     return _over(pixels, composite)
 
 
@@ -126,12 +128,19 @@ def _over(pixels: Cutout, background: Image) -> Image:
         if cv2.hasNonZero(solid):
             rest, behind = cv2.bitwise_not(solid), cv2.split(background[rows])
             planes = zip(cv2.split(pixels[rows]), behind, strict=False)
-            mixed = [cv2.bitwise_or(cv2.bitwise_and(own, solid), cv2.bitwise_and(old, rest)) for own, old in planes]
+            mixed = [
+                cv2.bitwise_or(cv2.bitwise_and(own, solid), cv2.bitwise_and(old, rest))
+                for own, old in planes
+            ]
             background[rows] = cv2.merge(mixed)
     for here in edge_blocks(alpha):
         behind_here = background[here]
-        change = cv2.subtract(cv2.cvtColor(pixels[here], cv2.COLOR_RGBA2RGB), behind_here, dtype=cv2.CV_32F)
-        cv2.add(cv2.multiply(change, shares(alpha[here])), behind_here, dst=behind_here, dtype=cv2.CV_8U)
+        change = cv2.subtract(
+            cv2.cvtColor(pixels[here], cv2.COLOR_RGBA2RGB), behind_here, dtype=cv2.CV_32F
+        )
+        cv2.add(
+            cv2.multiply(change, shares(alpha[here])), behind_here, dst=behind_here, dtype=cv2.CV_8U
+        )
     return background
 
 
@@ -143,7 +152,9 @@ def _on_translucent(pixels: Cutout, color: NDArray[np.uint8]) -> Cutout:
         own = here[:, :, 3:]
         rest = (255 - own) * np.float32(color[3] / 255)
         alpha = own + rest
-        colors = (here[:, :, :3] * own + np.asarray(color[:3], np.float32) * rest) / np.maximum(alpha, np.float32(1))
+        colors = (here[:, :, :3] * own + np.asarray(color[:3], np.float32) * rest) / np.maximum(
+            alpha, np.float32(1)
+        )
         here[:, :, :3], here[:, :, 3:] = colors, alpha
         composite[rows] = np.rint(here, out=here)
     return composite

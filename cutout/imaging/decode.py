@@ -95,7 +95,11 @@ def reduction(header: Header, least: Size) -> int:
     if header.format != "jpeg":
         return 1
     width, height = header.upright
-    fitting = [factor for factor in REDUCED if width >= factor * least.width and height >= factor * least.height]
+    fitting = [
+        factor
+        for factor in REDUCED
+        if width >= factor * least.width and height >= factor * least.height
+    ]
     return max(fitting, default=1)
 
 
@@ -126,7 +130,9 @@ def _image_and_alpha(stored: Stored, header: Header) -> tuple[Pixels, Pixels | N
     pixels = _to_8_bits(stored, header.sample_max)
     if pixels.ndim == 3 and pixels.shape[2] == 4:
         image, alpha = _split(pixels)
-        if header.premultiplied or (header.format == "tiff" and stored.dtype == np.uint8):  # those libtiff multiplies
+        if header.premultiplied or (
+            header.format == "tiff" and stored.dtype == np.uint8
+        ):  # those libtiff multiplies
             _unpremultiply(image, alpha)
     elif pixels.ndim == 3:
         return (_swap_red_and_blue(pixels) if header.has_alpha else pixels), None
@@ -158,7 +164,9 @@ def _stored(data: bytes, header: Header, factor: int) -> Stored:
         pixels = _decode_jpeg(data, header, factor)
         if pixels is not None:
             return pixels
-    return _imdecode(without_texts(data) if header.format == "png" else data, _flags(header, factor))
+    return _imdecode(
+        without_texts(data) if header.format == "png" else data, _flags(header, factor)
+    )
 
 
 def _flags(header: Header, factor: int) -> int:
@@ -174,7 +182,9 @@ def _decode_jpeg(data: bytes, header: Header, factor: int) -> Pixels | None:
     22 of 56 ms at 12 megapixels. None for what libjpeg has anything to say about, and for CMYK: OpenCV decides."""
     height, width = -(-header.height // factor), -(-header.width // factor)
     try:
-        return np.asarray(simplejpeg.decode_jpeg(data, "RGB", min_height=height, min_width=width), np.uint8)
+        return np.asarray(
+            simplejpeg.decode_jpeg(data, "RGB", min_height=height, min_width=width), np.uint8
+        )
     except (ValueError, MemoryError):
         return None
 
@@ -185,7 +195,9 @@ def _imdecode(data: bytes, flags: int) -> Stored:
     except (cv2.error, MemoryError) as error:
         raise UndecodablePicture("the image cannot be decoded") from error
     if pixels is None:
-        raise UndecodablePicture("the image is corrupt, truncated or an unsupported variant of its format")
+        raise UndecodablePicture(
+            "the image is corrupt, truncated or an unsupported variant of its format"
+        )
     return pixels
 
 

@@ -75,7 +75,9 @@ def encode_jpeg(pixels: Pixels, quality: int = 92) -> bytes:
 
 def _imencode(extension: str, pixels: Pixels, parameters: list[int], longest: int) -> bytes:
     if max(pixels.shape[:2]) > longest:
-        raise InvalidOption(f"{extension[1:]} holds at most {longest} pixels a side; ask for a smaller size or for png")
+        raise InvalidOption(
+            f"{extension[1:]} holds at most {longest} pixels a side; ask for a smaller size or for png"
+        )
     if pixels.ndim == 3:
         code = cv2.COLOR_RGBA2BGRA if pixels.shape[2] == 4 else cv2.COLOR_RGB2BGR
         pixels = np.asarray(cv2.cvtColor(pixels, code), np.uint8)

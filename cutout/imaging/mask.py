@@ -12,7 +12,9 @@ from cutout.imaging.matting.guided import RADIUS, linear_model
 from cutout.imaging.preprocess import Alpha, Image, Matte, resize
 
 CERTAIN = 0.06  # an alpha this near to 0 or 1, all around a cell, is taken as 0 or 1
-LONGEST_RESTORED = 4096  # pixels; a picture a thousand times as wide as high would otherwise ask for gigabytes
+LONGEST_RESTORED = (
+    4096  # pixels; a picture a thousand times as wide as high would otherwise ask for gigabytes
+)
 REACH = 2 * RADIUS + 2  # cells; what lies further from an edge has no part in its refinement
 
 
@@ -35,7 +37,9 @@ def restore(canvas: Alpha, box: Box) -> Alpha:
     rows = min(max(1, round(kept.shape[0] * shrink)), height - row)
     columns = min(max(1, round(kept.shape[1] * shrink)), width - column)
     whole = np.zeros((height, width), np.float32)
-    whole[row : row + rows, column : column + columns] = cv2.resize(kept, (columns, rows), interpolation=cv2.INTER_AREA)
+    whole[row : row + rows, column : column + columns] = cv2.resize(
+        kept, (columns, rows), interpolation=cv2.INTER_AREA
+    )
     return whole
 
 
@@ -99,7 +103,9 @@ def _fill(foreground: NDArray[np.bool_], grid: Grid) -> Matte:
 
 def _evaluate(grid: Grid, slope: Maps, offset: Maps, image: Image, window: Window) -> Matte:
     """slope . colour + offset at every pixel of a window, rounded and limited to 0 to 255."""
-    products = cv2.multiply(grid.spread(slope, window), image[window.rows, window.columns], dtype=cv2.CV_32F)
+    products = cv2.multiply(
+        grid.spread(slope, window), image[window.rows, window.columns], dtype=cv2.CV_32F
+    )
     explained = cv2.transform(products, np.ones((1, 3)))
     return np.asarray(cv2.add(explained, grid.spread(offset, window), dtype=cv2.CV_8U), np.uint8)
 

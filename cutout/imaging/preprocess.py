@@ -23,7 +23,9 @@ Matte = NDArray[np.uint8]
 
 LONGEST_FOR_PARTS = 4  # times the shorter side
 HALVED_FROM = 1024  # pixels of the longer side; smaller pictures, training's among them, are resized in one exact pass
-SPARE = 1.5  # times what is wanted; from there on one pass by area hides that there were halves before
+SPARE = (
+    1.5  # times what is wanted; from there on one pass by area hides that there were halves before
+)
 
 
 class PreprocessSpec(BaseModel):
@@ -77,7 +79,9 @@ def resize(array: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint
     array = _halve(array, width, height)
     shrinking = width <= array.shape[1] and height <= array.shape[0]
     return np.asarray(
-        cv2.resize(array, (width, height), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR),
+        cv2.resize(
+            array, (width, height), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
+        ),
         dtype=np.uint8,
     )
 
@@ -86,7 +90,9 @@ def _halve(array: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint
     """Halved as `resize` says; what doesn't divide is cut off evenly on both sides."""
     rows, columns = array.shape[:2]
     times = 0
-    while max(rows, columns) > HALVED_FROM << times and min(columns / width, rows / height) >= SPARE * (2 << times):
+    while max(rows, columns) > HALVED_FROM << times and min(
+        columns / width, rows / height
+    ) >= SPARE * (2 << times):
         times += 1
     top, left = rows % (1 << times) // 2, columns % (1 << times) // 2
     array = array[top : top + (rows >> times << times), left : left + (columns >> times << times)]
@@ -96,7 +102,9 @@ def _halve(array: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint
     return array
 
 
-def reduce_for_parts(array: NDArray[np.uint8], sizes: Sequence[float], spec: PreprocessSpec) -> NDArray[np.uint8]:
+def reduce_for_parts(
+    array: NDArray[np.uint8], sizes: Sequence[float], spec: PreprocessSpec
+) -> NDArray[np.uint8]:
     """A picture or mask at which the smallest part is just as large as the network's input; smaller ones as they are.
 
     `sizes` are the parts' sides, shares of the shorter side. More pixels would cost time and be averaged away by `fit`.
@@ -112,7 +120,9 @@ def size_for_parts(width: int, height: int, sizes: Sequence[float], spec: Prepro
     """
     longest = LONGEST_FOR_PARTS * min(width, height)
     ratio = min(1.0, spec.size / (min(sizes) * min(height, width)))
-    return Size(max(1, round(min(width, longest) * ratio)), max(1, round(min(height, longest) * ratio)))
+    return Size(
+        max(1, round(min(width, longest) * ratio)), max(1, round(min(height, longest) * ratio))
+    )
 
 
 def canvas_box(size: Size, spec: PreprocessSpec) -> Box:

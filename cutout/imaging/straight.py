@@ -26,7 +26,9 @@ def resize_cutout(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray
         weighted[here] = cv2.merge([*cv2.split(product), alpha[here]])
     resized = resize(weighted, width, height)
     *planes, matte = cv2.split(resized)
-    return np.asarray(cv2.merge([*(cv2.divide(plane, matte, scale=255) for plane in planes), matte]), np.uint8)
+    return np.asarray(
+        cv2.merge([*(cv2.divide(plane, matte, scale=255) for plane in planes), matte]), np.uint8
+    )
 
 
 def alpha_of(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -56,7 +56,9 @@ def _without_specks(alpha: Matte) -> Box | None:
     left, top = pieces[:, :2].min(axis=0).tolist()
     right, bottom = (pieces[:, :2] + pieces[:, 2:4]).max(axis=0).tolist()
     spare = step - 1  # a piece may begin that many pixels before the first sample that hits it
-    return Box.between(max(0, left * step - spare), max(0, top * step - spare), right * step, bottom * step)
+    return Box.between(
+        max(0, left * step - spare), max(0, top * step - spare), right * step, bottom * step
+    )
 
 
 def _sampled(alpha: Matte) -> tuple[int, NDArray[np.uint8]]:

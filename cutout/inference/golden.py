@@ -35,4 +35,6 @@ def check_golden(predictor: Predictor) -> None:
         raise BundleError(f"{name}: {len(answer)} golden values, expected {len(golden.expected)}")
     difference = float(np.max(np.abs(np.subtract(answer, golden.expected))))
     if not difference <= golden.tolerance:  # so that NaN is no pass
-        raise BundleError(f"{name}: the golden sample is off by {difference:.4g}, allowed {golden.tolerance:.4g}")
+        raise BundleError(
+            f"{name}: the golden sample is off by {difference:.4g}, allowed {golden.tolerance:.4g}"
+        )

@@ -9,7 +9,9 @@ from cutout.inference.manifest import find_bundles
 from cutout.inference.predictor import Predictor
 
 
-def load_bundles(models: Path, intra_op_threads: int = 1, providers: Sequence[str] = ("cpu",)) -> list[Predictor]:
+def load_bundles(
+    models: Path, intra_op_threads: int = 1, providers: Sequence[str] = ("cpu",)
+) -> list[Predictor]:
     """Load every bundle of a directory, or the one bundle that it is.
 
     Each answers its golden sample once, which checks it and warms it up. Raises BundleError or

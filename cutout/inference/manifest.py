@@ -30,10 +30,13 @@ class OutputSpec(_Strict):
     """Which output the alpha is read from, and where in it: (1, S, S, C), (1, C, S, S), (1, S, S) or (S, S)."""
 
     name: str
-    layout: Literal["NHWC", "NCHW"] = Field("NHWC", description="where the channels of an output of four axes are")
+    layout: Literal["NHWC", "NCHW"] = Field(
+        "NHWC", description="where the channels of an output of four axes are"
+    )
     channel: int = Field(0, ge=0, description="the channel that holds the foreground")
     activation: Literal["none", "sigmoid", "minmax"] = Field(
-        "none", description="what turns the output into an alpha in [0, 1]; none where the network does it itself"
+        "none",
+        description="what turns the output into an alpha in [0, 1]; none where the network does it itself",
     )
 
 
@@ -42,9 +45,13 @@ class ModelFile(_Strict):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     bytes: int = Field(gt=0)
     opset: int
-    precision: Literal["float32", "float16", "uint8"] = Field(description="uint8: quantised to 8 bits")
+    precision: Literal["float32", "float16", "uint8"] = Field(
+        description="uint8: quantised to 8 bits"
+    )
     input: str
-    dimensions: dict[str, int] = Field({}, description="the input's dynamic dimensions by name, fixed to these sizes")
+    dimensions: dict[str, int] = Field(
+        {}, description="the input's dynamic dimensions by name, fixed to these sizes"
+    )
     parameters: int | None = None
 
 
@@ -62,7 +69,9 @@ class TrainingRecord(_Strict):
     config: dict[str, Any]
     code_version: str
     libraries: dict[str, str]
-    exported_by: str | None = Field(None, description="version of the code that converted and measured it")
+    exported_by: str | None = Field(
+        None, description="version of the code that converted and measured it"
+    )
 
 
 class Parity(_Strict):
@@ -102,8 +111,12 @@ class Manifest(_Strict):
     parts: PartsSpec | None = None
     model: ModelFile
     training: TrainingRecord | None = None
-    quality: dict[str, dict[str, float]] = Field({}, description="set -> measure -> value, on pictures not seen")
-    quality_float32: dict[str, dict[str, float]] | None = Field(None, description="the same before quantisation")
+    quality: dict[str, dict[str, float]] = Field(
+        {}, description="set -> measure -> value, on pictures not seen"
+    )
+    quality_float32: dict[str, dict[str, float]] | None = Field(
+        None, description="the same before quantisation"
+    )
     parity: Parity | None = None
     golden: Golden
 

@@ -26,7 +26,10 @@ from cutout.inference.predictor import Predictor, Prepared
 
 BATCH = 16  # one fixed batch size: onnxruntime's arena grows with every new shape and never shrinks
 MAP_SIDE = 96  # pixels of the shorter side of the map of parts
-INPUT_TYPES: dict[str, type[np.floating[Any]]] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+INPUT_TYPES: dict[str, type[np.floating[Any]]] = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+}
 
 
 PROVIDERS = {
@@ -38,7 +41,9 @@ PROVIDERS = {
 }
 
 
-def load_predictor(bundle: Path, intra_op_threads: int = 1, providers: Sequence[str] = ("cpu",)) -> Predictor:
+def load_predictor(
+    bundle: Path, intra_op_threads: int = 1, providers: Sequence[str] = ("cpu",)
+) -> Predictor:
     """The predictor of a bundle, its manifest and sha256 checked. `providers`, of PROVIDERS, run the network, the first
     whatever it can. Raises BundleError, or ProviderMissing."""
     manifest = read_manifest(bundle)
@@ -51,7 +56,9 @@ def load_predictor(bundle: Path, intra_op_threads: int = 1, providers: Sequence[
 class _Session:
     """An onnxruntime session with one input and the output that the manifest names."""
 
-    def __init__(self, path: Path, manifest: Manifest, intra_op_threads: int, providers: Sequence[str]) -> None:
+    def __init__(
+        self, path: Path, manifest: Manifest, intra_op_threads: int, providers: Sequence[str]
+    ) -> None:
         wanted = _checked(providers)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = intra_op_threads
@@ -65,8 +72,12 @@ class _Session:
         except Exception as error:  # onnxruntime's own exceptions share no base class
             raise BundleError(f"{path}: onnxruntime can't load it: {error}") from error
         # A provider whose libraries are missing is left out with no more than a warning.
-        if missing := [name for name in providers if PROVIDERS[name] not in self._session.get_providers()]:
-            raise ProviderMissing(f"CUTOUT_PROVIDERS={','.join(providers)}: {missing[0]} is there but does not start")
+        if missing := [
+            name for name in providers if PROVIDERS[name] not in self._session.get_providers()
+        ]:
+            raise ProviderMissing(
+                f"CUTOUT_PROVIDERS={','.join(providers)}: {missing[0]} is there but does not start"
+            )
         self._input, self._output = manifest.model.input, manifest.output.name
         self._activation = manifest.output.activation
         self._check_names(path)
@@ -76,7 +87,9 @@ class _Session:
         feed = {self._input: tensor.astype(self._dtype, copy=False)}
         output = np.asarray(self._session.run([self._output], feed)[0], np.float32)
         if self._activation == "sigmoid":
-            return np.asarray(0.5 + 0.5 * np.tanh(0.5 * output), np.float32)  # 1 / (1 + exp(-x)) would overflow
+            return np.asarray(
+                0.5 + 0.5 * np.tanh(0.5 * output), np.float32
+            )  # 1 / (1 + exp(-x)) would overflow
         if self._activation == "minmax":
             low, high = output.min(), output.max()
             return np.asarray((output - low) / max(float(high - low), 1e-6), np.float32)
@@ -86,12 +99,16 @@ class _Session:
         inputs = [node.name for node in self._session.get_inputs()]
         outputs = [node.name for node in self._session.get_outputs()]
         if inputs != [self._input] or self._output not in outputs:
-            raise BundleError(f"{path}: inputs {inputs} and outputs {outputs} are not what the manifest says")
+            raise BundleError(
+                f"{path}: inputs {inputs} and outputs {outputs} are not what the manifest says"
+            )
 
     def _input_type(self, path: Path) -> type[np.floating[Any]]:
         stated = self._session.get_inputs()[0].type
         if stated not in INPUT_TYPES:
-            raise BundleError(f"{path}: the input is a {stated}; only {', '.join(INPUT_TYPES)} can be fed")
+            raise BundleError(
+                f"{path}: the input is a {stated}; only {', '.join(INPUT_TYPES)} can be fed"
+            )
         return INPUT_TYPES[stated]
 
 
@@ -126,7 +143,9 @@ class MaskPredictor:
         side = self.manifest.preprocess.size
         canvas = foreground_plane(output, self.manifest.output)
         if canvas.shape != (side, side):
-            canvas = np.asarray(cv2.resize(canvas, (side, side), interpolation=cv2.INTER_LINEAR), np.float32)
+            canvas = np.asarray(
+                cv2.resize(canvas, (side, side), interpolation=cv2.INTER_LINEAR), np.float32
+            )
         return restore(np.clip(canvas, 0, 1), prepared.boxes[0])
 
     def mask_size(self, size: Size) -> Size:
@@ -152,7 +171,9 @@ def foreground_plane(output: Tensor, spec: OutputSpec) -> Tensor:
             return np.ascontiguousarray(output[0, spec.channel])
     elif output.ndim in (2, 3) and output.size == output.shape[-1] * output.shape[-2]:
         return output.reshape(output.shape[-2:])
-    raise BundleError(f"output {spec.name!r} of shape {output.shape} has no channel {spec.channel} ({spec.layout})")
+    raise BundleError(
+        f"output {spec.name!r} of shape {output.shape} has no channel {spec.channel} ({spec.layout})"
+    )
 
 
 class PartsPredictor:
@@ -173,7 +194,10 @@ class PartsPredictor:
         tensor = prepared.tensor
         missing = -len(tensor) % BATCH
         padded = np.concatenate([tensor, np.zeros((missing, *tensor.shape[1:]), np.float32)])
-        batches = [self._session.run(padded[start : start + BATCH]) for start in range(0, len(padded), BATCH)]
+        batches = [
+            self._session.run(padded[start : start + BATCH])
+            for start in range(0, len(padded), BATCH)
+        ]
         return np.concatenate(batches)[: len(tensor)]
 
     def assemble(self, prepared: Prepared, output: Tensor) -> Alpha:
@@ -225,9 +249,14 @@ def _starts(length: int, side: int, stride: float) -> list[int]:
 def _spread(total: Alpha, weight: Alpha, box: Box, score: float, ratio: float) -> None:
     """Add a part's score over the map's cells it covers, with a Hann window as weight."""
     top, bottom = round(box.top * ratio), max(round(box.top * ratio) + 1, round(box.bottom * ratio))
-    left, right = round(box.left * ratio), max(round(box.left * ratio) + 1, round(box.right * ratio))
+    left, right = (
+        round(box.left * ratio),
+        max(round(box.left * ratio) + 1, round(box.right * ratio)),
+    )
     cells = (slice(top, bottom), slice(left, right))
-    window = cv2.createHanningWindow((max(2, right - left + 2), max(2, bottom - top + 2)), cv2.CV_32F)[1:-1, 1:-1]
+    window = cv2.createHanningWindow(
+        (max(2, right - left + 2), max(2, bottom - top + 2)), cv2.CV_32F
+    )[1:-1, 1:-1]
     window = window[: total[cells].shape[0], : total[cells].shape[1]] + np.float32(0.05)
     total[cells] += window * np.float32(score)
     weight[cells] += window

@@ -63,7 +63,9 @@ class Color:
         except ValueError:
             values = b""
         if len(values) != 4 or not digits.isalnum():
-            raise InvalidOption(f"{text!r} is not a colour; write it as #rrggbb, or by its CSS name")
+            raise InvalidOption(
+                f"{text!r} is not a colour; write it as #rrggbb, or by its CSS name"
+            )
         red, green, blue, alpha = values
         return cls(red, green, blue, alpha, text)
 

@@ -68,7 +68,9 @@ def _text(pattern: str) -> WithJsonSchema:
 AS_TEXT = PlainSerializer(str, return_type=str)
 RegionField = Annotated[InstanceOf[Region], _parsed_by(Region.parse), AS_TEXT, _text(REGION)]
 MarginsField = Annotated[InstanceOf[Margins], _parsed_by(Margins.parse), AS_TEXT, _text(MARGINS)]
-PositionField = Annotated[InstanceOf[Position], _parsed_by(Position.parse), AS_TEXT, _text(POSITION)]
+PositionField = Annotated[
+    InstanceOf[Position], _parsed_by(Position.parse), AS_TEXT, _text(POSITION)
+]
 ColorField = Annotated[InstanceOf[Color], _parsed_by(Color.parse), AS_TEXT, _text(COLOR)]
 
 
@@ -79,17 +81,26 @@ class _Options(BaseModel):
 class PredictOptions(_Options):
     """What is asked of an image as a whole."""
 
-    model: Annotated[str | None, Field(description="name of a loaded model; the classifier when absent")] = None
-    subject: Annotated[bool, Field(description="also say what a mask finds: coverage and bounding box")] = False
+    model: Annotated[
+        str | None, Field(description="name of a loaded model; the classifier when absent")
+    ] = None
+    subject: Annotated[
+        bool, Field(description="also say what a mask finds: coverage and bounding box")
+    ] = False
 
 
 class MaskOptions(_Options):
     """How the alpha is made."""
 
-    model: Annotated[str | None, Field(description="name of a loaded model; the server's default when absent")] = None
-    refine: Annotated[bool, Field(description="let the mask's edges follow the image's at full size")] = True
+    model: Annotated[
+        str | None, Field(description="name of a loaded model; the server's default when absent")
+    ] = None
+    refine: Annotated[
+        bool, Field(description="let the mask's edges follow the image's at full size")
+    ] = True
     threshold: Annotated[
-        float | None, Field(ge=0, le=1, description="give a hard mask: foreground from this alpha on")
+        float | None,
+        Field(ge=0, le=1, description="give a hard mask: foreground from this alpha on"),
     ] = None
     size: Annotated[
         int | None,
@@ -120,7 +131,9 @@ class CutoutOptions(MaskOptions):
             "color.jpg and alpha.png; auto is png where something is transparent, else jpeg"
         ),
     ] = Format.png
-    channels: Annotated[Channels, Field(description="alpha: the finished alpha alone, as a grey image")] = Channels.rgba
+    channels: Annotated[
+        Channels, Field(description="alpha: the finished alpha alone, as a grey image")
+    ] = Channels.rgba
     background: Annotated[
         ColorField | None,
         Field(description="colour to put behind: #rgb, #rrggbb, either with alpha, or a CSS name"),

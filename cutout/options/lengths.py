@@ -51,7 +51,9 @@ class Region:
         left, right = self.left.of(size.width), self.right.of(size.width)
         top, bottom = self.top.of(size.height), self.bottom.of(size.height)
         if max(left, right) > size.width or max(top, bottom) > size.height:
-            raise RegionOutOfBounds(f"roi {self.text!r} reaches beyond the image's {size.width} x {size.height} pixels")
+            raise RegionOutOfBounds(
+                f"roi {self.text!r} reaches beyond the image's {size.width} x {size.height} pixels"
+            )
         if left >= right or top >= bottom:
             raise RegionEmpty(
                 f"roi {self.text!r} has no pixel in an image of {size.width} x {size.height}: "
@@ -80,7 +82,9 @@ class Margins:
 
         At most 500px or 50%. `0.05` alone is a share of the longer side. Raises InvalidOption.
         """
-        expected = "a margin; write it as 30px or 10%, one, two or four of them, at most 500px or 50%"
+        expected = (
+            "a margin; write it as 30px or 10%, one, two or four of them, at most 500px or 50%"
+        )
         _check(MARGINS, text, expected)
         if re.fullmatch(r"0\.[0-9]+", text):
             return cls(*(Length(share=float(text)),) * 4, of_longer_side=True, text=text)
@@ -93,7 +97,9 @@ class Margins:
         longer = max(box.size)
         across = longer if self.of_longer_side else box.width
         down = longer if self.of_longer_side else box.height
-        return box.grown(self.top.of(down), self.right.of(across), self.bottom.of(down), self.left.of(across))
+        return box.grown(
+            self.top.of(down), self.right.of(across), self.bottom.of(down), self.left.of(across)
+        )
 
     def __str__(self) -> str:
         return self.text
@@ -132,6 +138,8 @@ def _check(pattern: str, text: str, expected: str) -> None:
 
 def _lengths(text: str) -> list[Length]:
     return [
-        Length(share=float(word[:-1]) / 100) if word.endswith("%") else Length(int(word.removesuffix("px")))
+        Length(share=float(word[:-1]) / 100)
+        if word.endswith("%")
+        else Length(int(word.removesuffix("px")))
         for word in re.split("[ ,]", text)
     ]

@@ -51,7 +51,9 @@ class Clock:
 
     def server_timing(self) -> str:
         """The stages as a `Server-Timing` header, milliseconds (W3C Server Timing)."""
-        return ", ".join(f"{name};dur={1000 * seconds:.2f}" for name, seconds in self.seconds.items())
+        return ", ".join(
+            f"{name};dur={1000 * seconds:.2f}" for name, seconds in self.seconds.items()
+        )
 
 
 class Stage:
@@ -67,6 +69,9 @@ class Stage:
         self._started = time.perf_counter_ns()
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._clock.add(self._name, self._started)

@@ -16,13 +16,18 @@ class TextFormatter(logging.Formatter):
     """A line for people: time, level, logger, message, and every field of the JSON form as key=value."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
-        fields = (f"{key}={_visible(value)}" for key, value in vars(record).items() if key not in KNOWN)
+        fields = (
+            f"{key}={_visible(value)}" for key, value in vars(record).items() if key not in KNOWN
+        )
         return " ".join([super().formatMessage(record), *fields])
 
 
 def _visible(value: object) -> str:
     """A value with what isn't printable escaped: paths are the client's, and may hold line ends and worse."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in str(value))
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode()
+        for char in str(value)
+    )
 
 
 def log_config(level: str, form: str) -> dict[str, Any]:

@@ -15,7 +15,9 @@ def prepare_for_images() -> None:
     picture to the next: by itself glibc gives it back after each and has it cleared again for the next, which at
     1 megapixel is a tenth of all the work (`benchmarks/stages.md`). Large pictures' memory is not kept."""
     cv2.setNumThreads(1)
-    if not {"MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"} & os.environ.keys():  # the operator knows better
+    if (
+        not {"MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"} & os.environ.keys()
+    ):  # the operator knows better
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none
         if mallopt is not None:
             mallopt(M_MMAP_THRESHOLD, LARGE)

@@ -32,7 +32,9 @@ LIMITS = {
     ),
 }
 UNTESTED = "Pictures unlike the training data below are untested: medical, aerial and document pictures among them."
-NOT_FOR = "Not for recognising, following or judging people, nor where safety depends on the answer."
+NOT_FOR = (
+    "Not for recognising, following or judging people, nor where safety depends on the answer."
+)
 MEASURES = {
     "pictures": "pictures",
     "parts": "parts",
@@ -68,7 +70,10 @@ def card(manifest: Manifest) -> str:
         _file(manifest),
         *([_provenance(manifest.training)] if manifest.training else []),
     ]
-    return "\n\n".join(sections) + "\n\n<sub>Written from `manifest.json` by `python -m model_export card`.</sub>\n"
+    return (
+        "\n\n".join(sections)
+        + "\n\n<sub>Written from `manifest.json` by `python -m model_export card`.</sub>\n"
+    )
 
 
 def _limits(manifest: Manifest) -> str:
@@ -81,7 +86,11 @@ def _limits(manifest: Manifest) -> str:
 
 def _weakest(manifest: Manifest) -> str:
     key = MAIN_MEASURE[manifest.task]
-    sets = {name: values for name, values in manifest.quality.items() if name != OVERALL and key in values}
+    sets = {
+        name: values
+        for name, values in manifest.quality.items()
+        if name != OVERALL and key in values
+    }
     if len(sets) <= WEAK:
         return ""
     ranked = sorted(sets, key=lambda name: sets[name][key])[:WEAK]
@@ -91,7 +100,9 @@ def _weakest(manifest: Manifest) -> str:
 def _quality(manifest: Manifest) -> str:
     if not manifest.quality:
         return "## Quality\n\nNot measured."
-    columns = [key for key in MEASURES if any(key in values for values in manifest.quality.values())]
+    columns = [
+        key for key in MEASURES if any(key in values for values in manifest.quality.values())
+    ]
     rows = [
         [f"**{name}**" if name == OVERALL else name, *(_number(values.get(key)) for key in columns)]
         for name, values in manifest.quality.items()
@@ -104,7 +115,9 @@ def _quality(manifest: Manifest) -> str:
     if before:
         key = MAIN_MEASURE[manifest.task]
         after = manifest.quality[OVERALL][key]
-        text += f"\n\nQuantised to 8 bits; {MEASURES[key]} before {before[key]:.3f}, after {after:.3f}."
+        text += (
+            f"\n\nQuantised to 8 bits; {MEASURES[key]} before {before[key]:.3f}, after {after:.3f}."
+        )
     return text
 
 
@@ -121,26 +134,41 @@ def _data(training: TrainingRecord) -> str:
 def _file(manifest: Manifest) -> str:
     model, spec = manifest.model, manifest.preprocess
     rows = [
-        ["file", f"`{model.file}`, {model.bytes / 1e6:.2f} MB, {model.precision}, ONNX opset {model.opset}"],
+        [
+            "file",
+            f"`{model.file}`, {model.bytes / 1e6:.2f} MB, {model.precision}, ONNX opset {model.opset}",
+        ],
         ["sha256", f"`{model.sha256}`"],
         ["parameters", f"{model.parameters:,}" if model.parameters else "not known"],
-        ["input", f"{spec.size} x {spec.size} x {spec.channels}, {spec.color}, fit by {spec.fit}, scale {spec.scale}"],
+        [
+            "input",
+            f"{spec.size} x {spec.size} x {spec.channels}, {spec.color}, fit by {spec.fit}, scale {spec.scale}",
+        ],
         ["threshold", f"{manifest.threshold:g}"],
     ]
     if manifest.parity:
         parity = manifest.parity
-        difference = f"at most {parity.max_difference:.1e} over {parity.samples} samples, before quantising"
+        difference = (
+            f"at most {parity.max_difference:.1e} over {parity.samples} samples, before quantising"
+        )
         rows.append(["difference from Keras", difference])
     return "## The file\n\n" + _table(["", ""], rows)
 
 
 def _provenance(training: TrainingRecord) -> str:
     rows = [
-        *([["started from", _start(training.config["start"])]] if training.config.get("start") else []),
+        *(
+            [["started from", _start(training.config["start"])]]
+            if training.config.get("start")
+            else []
+        ),
         ["trained by", _versions(training)],
         ["seed", str(training.config.get("training", {}).get("seed", "not recorded"))],
         ["data fingerprint", f"`{training.fingerprint}`"],
-        ["libraries", ", ".join(f"{name} {version}" for name, version in training.libraries.items())],
+        [
+            "libraries",
+            ", ".join(f"{name} {version}" for name, version in training.libraries.items()),
+        ],
     ]
     config = json.dumps(training.config, indent=2)
     return (
@@ -163,7 +191,9 @@ def _versions(training: TrainingRecord) -> str:
 
 def _table(head: list[str], rows: list[list[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines
+    )
 
 
 def _number(value: float | None) -> str:

@@ -47,7 +47,9 @@ def load_network(path: Path, config: TrainConfig) -> Any:
     try:
         network.set_weights(inference_model(saved).get_weights())
     except ValueError as error:
-        raise DataError(f"{path}: its weights don't fit the network of config {config.name!r}: {error}") from error
+        raise DataError(
+            f"{path}: its weights don't fit the network of config {config.name!r}: {error}"
+        ) from error
     return network
 
 
@@ -56,7 +58,9 @@ def served_form(network: Any, config: TrainConfig) -> Any:
     if not isinstance(config.network, EncoderDecoderConfig):
         return network
     asked = with_mirror(network) if config.network.mirror else network
-    return with_sharpness(asked, config.network.sharpness) if config.network.sharpness > 1 else asked
+    return (
+        with_sharpness(asked, config.network.sharpness) if config.network.sharpness > 1 else asked
+    )
 
 
 def to_onnx(network: Any, config: TrainConfig, path: Path, metadata: dict[str, str]) -> None:
@@ -69,7 +73,9 @@ def to_onnx(network: Any, config: TrainConfig, path: Path, metadata: dict[str, s
     signature = [tf.TensorSpec((batch, *config.preprocess.tensor_shape), tf.float32, name=INPUT)]
     name = OUTPUTS[task]
     function = tf.function(
-        lambda image: {name: network(image, training=False)}, autograph=False, input_signature=signature
+        lambda image: {name: network(image, training=False)},
+        autograph=False,
+        input_signature=signature,
     )
     proto, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
     if batch is None:
@@ -101,7 +107,9 @@ def run_onnx(path: Path, x: Tensor) -> NDArray[np.float32]:
 
 def parity(network: Any, path: Path, x: Tensor) -> float:
     """The largest difference between Keras and onnxruntime over x (N, S, S, C). Raises BundleError above 1e-5."""
-    expected = np.concatenate([np.asarray(network(sample, training=False)) for sample in np.split(x, len(x))])
+    expected = np.concatenate(
+        [np.asarray(network(sample, training=False)) for sample in np.split(x, len(x))]
+    )
     difference = float(np.max(np.abs(expected - run_onnx(path, x))))
     if not difference <= PARITY_TOLERANCE:  # NaN is refused too
         raise BundleError(

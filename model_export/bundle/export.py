@@ -84,7 +84,9 @@ class Exported:
 
 def lost(measured: Sequence[Manifest]) -> float:
     """What the last of them costs of the first one's max F; 0 for a classifier, which has none."""
-    first, last = (manifest.quality[OVERALL].get("max_f", 0.0) for manifest in (measured[0], measured[-1]))
+    first, last = (
+        manifest.quality[OVERALL].get("max_f", 0.0) for manifest in (measured[0], measured[-1])
+    )
     return first - last
 
 
@@ -135,7 +137,9 @@ def convert(job: Export, pairs: Sequence[Pair], folder: Path) -> Converted:
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         preprocess=config.preprocess,
         output=OutputSpec(name=OUTPUTS[task]),
-        parts=PartsSpec(sizes=config.data.part_sizes, stride=PART_STRIDE) if task == "classify" else None,
+        parts=PartsSpec(sizes=config.data.part_sizes, stride=PART_STRIDE)
+        if task == "classify"
+        else None,
         model=_model_file(folder, "float32", network),
         training=record,
         parity=Parity(samples=len(x), max_difference=difference, tolerance=PARITY_TOLERANCE),
@@ -148,17 +152,29 @@ def _measure(manifest: Manifest, folder: Path, test: Sequence[Pair]) -> Manifest
     """The manifest with the quality and the golden answer of the model in `folder`, both as the server would give."""
     (folder / MANIFEST).write_text(manifest.model_dump_json())
     predictor = load_predictor(folder)
-    scores = score_parts(predictor, test) if manifest.task == "classify" else score_alphas(predictor, test)
-    return manifest.model_copy(update={"quality": _rounded(scores), "golden": answered_golden(predictor)})
+    scores = (
+        score_parts(predictor, test)
+        if manifest.task == "classify"
+        else score_alphas(predictor, test)
+    )
+    return manifest.model_copy(
+        update={"quality": _rounded(scores), "golden": answered_golden(predictor)}
+    )
 
 
-def _quantize(float32: Converted, folder: Path, train: Sequence[Pair], test: Sequence[Pair]) -> Converted:
+def _quantize(
+    float32: Converted, folder: Path, train: Sequence[Pair], test: Sequence[Pair]
+) -> Converted:
     """The same in 8 bits, in a new `folder`, its ranges from the pictures in `train`."""
     folder.mkdir()
-    quantize(float32.folder / "model.onnx", folder / "model.onnx", _calibration(train, float32.manifest))
+    quantize(
+        float32.folder / "model.onnx", folder / "model.onnx", _calibration(train, float32.manifest)
+    )
     _copy_metadata(float32.folder / "model.onnx", folder / "model.onnx")
     model = _model_file(folder, "uint8", float32.network)
-    manifest = float32.manifest.model_copy(update={"model": model, "quality_float32": float32.manifest.quality})
+    manifest = float32.manifest.model_copy(
+        update={"model": model, "quality_float32": float32.manifest.quality}
+    )
     return Converted(_measure(manifest, folder, test), float32.network, folder)
 
 
@@ -175,7 +191,9 @@ def _samples(pairs: Sequence[Pair], config: TrainConfig) -> Tensor:
     spec, sizes = config.preprocess, config.data.part_sizes
     if task_of(config) == "segment":
         return np.concatenate([preprocess(load_image(pair.image_path), spec) for pair in chosen])
-    return np.concatenate([judged_parts(load_picture(pair, sizes, spec), sizes, spec)[0] for pair in chosen])
+    return np.concatenate(
+        [judged_parts(load_picture(pair, sizes, spec), sizes, spec)[0] for pair in chosen]
+    )
 
 
 def _model_file(folder: Path, precision: Any, network: Any) -> ModelFile:
@@ -192,7 +210,9 @@ def _model_file(folder: Path, precision: Any, network: Any) -> ModelFile:
 
 def _copy_metadata(source: Path, target: Path) -> None:
     model = onnx.load(target)
-    onnx.helper.set_model_props(model, {entry.key: entry.value for entry in onnx.load(source).metadata_props})
+    onnx.helper.set_model_props(
+        model, {entry.key: entry.value for entry in onnx.load(source).metadata_props}
+    )
     onnx.save(model, target)
 
 
@@ -200,6 +220,10 @@ def _rounded(scores: dict[str, Result]) -> dict[str, dict[str, float]]:
     """What fits a manifest: numbers, overall first."""
     ordered = {OVERALL: scores[OVERALL], **scores}
     return {
-        name: {key: round(float(value), 5) for key, value in result.items() if not isinstance(value, list)}
+        name: {
+            key: round(float(value), 5)
+            for key, value in result.items()
+            if not isinstance(value, list)
+        }
         for name, result in ordered.items()
     }

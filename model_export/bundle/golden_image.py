@@ -11,7 +11,11 @@ from cutout.inference.manifest import Golden
 from cutout.inference.predictor import Predictor
 
 WIDTH, HEIGHT = 96, 72
-TOLERANCE = {"float32": 1e-3, "float16": 1e-2, "uint8": 0.05}  # kernels differ a little between processors
+TOLERANCE = {
+    "float32": 1e-3,
+    "float16": 1e-2,
+    "uint8": 0.05,
+}  # kernels differ a little between processors
 
 
 def unanswered_golden(precision: str) -> Golden:
@@ -23,7 +27,9 @@ def unanswered_golden(precision: str) -> Golden:
 def answered_golden(predictor: Predictor) -> Golden:
     """The golden sample with what this network answers, as its manifest is to have it."""
     expected = tuple(round(value, 6) for value in golden_answer(predictor, golden_picture()))
-    return unanswered_golden(predictor.manifest.model.precision).model_copy(update={"expected": expected})
+    return unanswered_golden(predictor.manifest.model.precision).model_copy(
+        update={"expected": expected}
+    )
 
 
 def golden_picture() -> Image:
@@ -31,7 +37,12 @@ def golden_picture() -> Image:
     rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
     sky = np.stack([150 + rows, 185 + rows / 2, 235 - rows / 3], axis=-1)
     meadow = np.stack(
-        [70 + 8 * ((rows + columns) % 5), 120 + 9 * ((2 * rows + columns) % 4), np.full_like(rows, 55)], -1
+        [
+            70 + 8 * ((rows + columns) % 5),
+            120 + 9 * ((2 * rows + columns) % 4),
+            np.full_like(rows, 55),
+        ],
+        -1,
     )
     picture = np.where((rows > 44)[:, :, np.newaxis], meadow, sky)
     distance = np.hypot(columns - 50, rows - 38) / 22

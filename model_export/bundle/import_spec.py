@@ -9,10 +9,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cutout.errors import DataError
-from cutout.explain import reason
+from cutout.explain import in_words, reason
 from cutout.imaging.preprocess import PreprocessSpec
 from model_export.config import override
-from model_export.config_errors import in_words
 
 PRESETS = Path(__file__).parent / "presets.toml"
 NOT_STATED = "Not stated at import. Weights have terms of their own: clear them before any use."
@@ -29,7 +28,9 @@ class OutputChoice(_Strict):
     name: str | None = Field(None, description="by name instead")
     layout: Literal["NCHW", "NHWC"] = "NCHW"
     channel: int = Field(0, ge=0, description="the channel that holds the foreground")
-    activation: Literal["none", "sigmoid"] = Field("none", description="sigmoid where the file gives logits")
+    activation: Literal["none", "sigmoid"] = Field(
+        "none", description="sigmoid where the file gives logits"
+    )
 
 
 class ImportSpec(_Strict):
@@ -57,7 +58,9 @@ def read_spec(preset: str | None, file: Path | None, overrides: Sequence[str] = 
 
 
 def preset_names() -> list[str]:
-    return sorted(name for key, entry in _presets().items() for name in (key, *entry.get("also", ())))
+    return sorted(
+        name for key, entry in _presets().items() for name in (key, *entry.get("also", ()))
+    )
 
 
 def _preset(name: str) -> dict[str, Any]:
@@ -74,7 +77,11 @@ def _presets() -> dict[str, dict[str, Any]]:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        values = json.loads(file.read_text()) if file.suffix == ".json" else tomllib.loads(file.read_text())
+        values = (
+            json.loads(file.read_text())
+            if file.suffix == ".json"
+            else tomllib.loads(file.read_text())
+        )
     except OSError as error:
         raise DataError(f"{file}: {reason(error)}") from error
     except ValueError as error:  # both decoders'

@@ -25,7 +25,13 @@ from model_export.bundle.import_spec import ImportSpec
 from model_export.bundle.publish import publish
 
 FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16)
-QUANTISED = {"QuantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "ConvInteger", "MatMulInteger"}
+QUANTISED = {
+    "QuantizeLinear",
+    "DynamicQuantizeLinear",
+    "QLinearConv",
+    "ConvInteger",
+    "MatMulInteger",
+}
 SLACK = 0.01  # how far outside [0, 1] rounding may take an alpha
 
 Precision = Literal["float32", "float16", "uint8"]
@@ -47,7 +53,9 @@ def import_onnx(job: Import, out: Path) -> Manifest:
     Raises BundleError saying what does not fit the spec, and what to change; then nothing is written.
     """
     if not re.fullmatch(NAME_PATTERN, job.name):
-        raise BundleError(f"{job.name!r} is no name for a model: lower-case letters, digits, - and _; say --name")
+        raise BundleError(
+            f"{job.name!r} is no name for a model: lower-case letters, digits, - and _; say --name"
+        )
     model = _load(job.file)
     with TemporaryDirectory() as folder:
         work = Path(folder)
@@ -83,7 +91,9 @@ def _copy(file: Path, model: onnx.ModelProto, target: Path) -> None:
     try:
         onnx.save_model(model, target)
     except Exception as error:  # protobuf's and Python's, by where the limit is met
-        raise BundleError(f"{file}: with its weights it is larger than the 2 GB of one ONNX file: {error}") from error
+        raise BundleError(
+            f"{file}: with its weights it is larger than the 2 GB of one ONNX file: {error}"
+        ) from error
 
 
 def _describe(job: Import, model: onnx.ModelProto, data: bytes) -> Manifest:
@@ -109,25 +119,38 @@ def _describe(job: Import, model: onnx.ModelProto, data: bytes) -> Manifest:
         model=ModelFile(
             sha256=hashlib.sha256(data).hexdigest(),
             bytes=len(data),
-            opset=max((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=0),
+            opset=max(
+                (entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")),
+                default=0,
+            ),
             precision=precision,
             input=source.name,
             dimensions=_dimensions(source, job),
-            parameters=sum(prod(tensor.dims) for tensor in model.graph.initializer if tensor.data_type in FLOATS),
+            parameters=sum(
+                prod(tensor.dims)
+                for tensor in model.graph.initializer
+                if tensor.data_type in FLOATS
+            ),
         ),
         golden=unanswered_golden(precision),
     )
 
 
 def _only_input(model: onnx.ModelProto, file: Path) -> Any:
-    constants = {tensor.name for tensor in model.graph.initializer}  # old files list their weights as inputs too
+    constants = {
+        tensor.name for tensor in model.graph.initializer
+    }  # old files list their weights as inputs too
     inputs = [value for value in model.graph.input if value.name not in constants]
     if len(inputs) != 1:
-        raise BundleError(f"{file}: {len(inputs)} inputs ({_listed(inputs)}); a network that reads one picture has one")
+        raise BundleError(
+            f"{file}: {len(inputs)} inputs ({_listed(inputs)}); a network that reads one picture has one"
+        )
     kind = inputs[0].type.tensor_type.elem_type
     if kind not in FLOATS:
         stated = TensorProto.DataType.Name(kind)
-        raise BundleError(f"{file}: the input {inputs[0].name!r} is {stated}; only FLOAT and FLOAT16 can be fed")
+        raise BundleError(
+            f"{file}: the input {inputs[0].name!r} is {stated}; only FLOAT and FLOAT16 can be fed"
+        )
     return inputs[0]
 
 
@@ -175,7 +198,9 @@ def _chosen_output(model: onnx.ModelProto, job: Import) -> Any:
 
 def _raw_answer(draft: Manifest, work: Path) -> Any:
     """The network's own values (h, w) for the golden picture, before any activation."""
-    bare = draft.model_copy(update={"output": draft.output.model_copy(update={"activation": "none"})})
+    bare = draft.model_copy(
+        update={"output": draft.output.model_copy(update={"activation": "none"})}
+    )
     (work / MANIFEST).write_text(bare.model_dump_json())
     predictor = load_predictor(work)
     try:
@@ -184,14 +209,18 @@ def _raw_answer(draft: Manifest, work: Path) -> Any:
         raise BundleError(f"onnxruntime can't run it on the golden picture: {error}") from error
     plane = foreground_plane(raw, draft.output)
     if plane.shape[0] != plane.shape[1] or plane.shape[0] < 8:
-        raise BundleError(f"output {draft.output.name!r} is {list(raw.shape)}, not a square alpha: set output.layout")
+        raise BundleError(
+            f"output {draft.output.name!r} is {list(raw.shape)}, not a square alpha: set output.layout"
+        )
     return plane
 
 
 def _check_range(values: Any, spec: ImportSpec) -> None:
     """Raises BundleError where the values are logits and taken for an alpha, or the other way round."""
     if not np.isfinite(values).all():
-        raise BundleError("the golden picture gives NaN or infinite values: check preprocess.scale, mean and std")
+        raise BundleError(
+            "the golden picture gives NaN or infinite values: check preprocess.scale, mean and std"
+        )
     low, high = float(values.min()), float(values.max())
     is_alpha = low >= -SLACK and high <= 1 + SLACK
     if is_alpha and spec.output.activation == "sigmoid":
@@ -209,9 +238,13 @@ def _check_range(values: Any, spec: ImportSpec) -> None:
 def _precision(model: onnx.ModelProto) -> Precision:
     if any(node.op_type in QUANTISED for node in model.graph.node):
         return "uint8"
-    halves = sum(prod(t.dims) for t in model.graph.initializer if t.data_type == TensorProto.FLOAT16)
+    halves = sum(
+        prod(t.dims) for t in model.graph.initializer if t.data_type == TensorProto.FLOAT16
+    )
     singles = sum(prod(t.dims) for t in model.graph.initializer if t.data_type == TensorProto.FLOAT)
-    half = model.graph.input[0].type.tensor_type.elem_type == TensorProto.FLOAT16 or halves > singles
+    half = (
+        model.graph.input[0].type.tensor_type.elem_type == TensorProto.FLOAT16 or halves > singles
+    )
     return "float16" if half else "float32"
 
 

@@ -22,14 +22,20 @@ def refuse_overwriting(out: Path, name: str, version: str) -> None:
         there = _read(out / MANIFEST)
         if there is None or there.name != name or there.version == version:
             what = f"{there.name} {there.version}" if there else "a bundle"
-            raise OutputRefused(f"{out}: {what} is there already; another --out keeps it, --force replaces it")
+            raise OutputRefused(
+                f"{out}: {what} is there already; another --out keeps it, --force replaces it"
+            )
         return
     inside = sorted(path.parent.name for path in out.glob(f"*/{MANIFEST}"))
     if inside:
-        raise OutputRefused(f"{out}: a folder of bundles ({', '.join(inside)}); give --out {out / name}")
+        raise OutputRefused(
+            f"{out}: a folder of bundles ({', '.join(inside)}); give --out {out / name}"
+        )
     there_too = [file for file in WRITTEN if (out / file).exists()]
     if there_too:
-        raise OutputRefused(f"{out}: no bundle, but it holds {', '.join(there_too)}; give another --out, or --force")
+        raise OutputRefused(
+            f"{out}: no bundle, but it holds {', '.join(there_too)}; give another --out, or --force"
+        )
 
 
 def publish(files: Sequence[Path], manifest: Manifest, out: Path) -> None:

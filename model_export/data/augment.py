@@ -50,14 +50,18 @@ def warp(sample: Sample, size: int, config: AugmentConfig, rng: Generator) -> Sa
     matrix = _random_affine(image.shape[1], image.shape[0], size, config, rng)
     warped_mask = _apply(mask, matrix, size)
     for _ in range(2):
-        if not mask.any() or warped_mask.mean() > 2.5:  # at least 1 % foreground left, else draw again
+        if (
+            not mask.any() or warped_mask.mean() > 2.5
+        ):  # at least 1 % foreground left, else draw again
             break
         matrix = _random_affine(image.shape[1], image.shape[0], size, config, rng)
         warped_mask = _apply(mask, matrix, size)
     return _apply(image, matrix, size), warped_mask
 
 
-def change_colors(image: NDArray[np.uint8], config: AugmentConfig, rng: Generator) -> NDArray[np.uint8]:
+def change_colors(
+    image: NDArray[np.uint8], config: AugmentConfig, rng: Generator
+) -> NDArray[np.uint8]:
     """Brightness, contrast, saturation, tint, blur, noise and JPEG artefacts; the first four as gamma where it is grey.
 
     image: (H, W, 3) or (H, W) uint8.
@@ -66,11 +70,15 @@ def change_colors(image: NDArray[np.uint8], config: AugmentConfig, rng: Generato
     if rng.random() < config.color:
         image = _jitter(image, rng) if colored else _bend(image, rng)
     if rng.random() < config.gray and colored:
-        image = np.asarray(cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB), np.uint8)
+        image = np.asarray(
+            cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB), np.uint8
+        )
     if rng.random() < config.blur:
         image = np.asarray(cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.4, 1.8))), np.uint8)
     if rng.random() < config.noise:
-        grain = rng.integers(-128, 128, image.shape, np.int8).astype(np.float32) * np.float32(rng.uniform(0.02, 0.2))
+        grain = rng.integers(-128, 128, image.shape, np.int8).astype(np.float32) * np.float32(
+            rng.uniform(0.02, 0.2)
+        )
         image = np.clip(image + grain, 0, 255).astype(np.uint8)
     if rng.random() < config.jpeg:
         _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 85))])
@@ -85,7 +93,9 @@ def paste(cutout: Cutout, background: Image, size: int, rng: Generator) -> Sampl
     """
     ground = _random_part(background, size, rng)
     if rng.random() < OUT_OF_FOCUS:  # as it often is in photographs, of animals above all
-        ground = np.asarray(cv2.GaussianBlur(ground, (0, 0), float(size / 320 * rng.uniform(0.7, 3.5))), np.uint8)
+        ground = np.asarray(
+            cv2.GaussianBlur(ground, (0, 0), float(size / 320 * rng.uniform(0.7, 3.5))), np.uint8
+        )
     canvas = ground.astype(np.float32)
     width, height = _pasted_size(cutout, size, rng)
     small = resize_cutout(cutout.pixels, width, height)
@@ -143,7 +153,9 @@ def _place(free: int, at_start: bool, at_end: bool, rng: Generator) -> int:
     return 0 if at_start else free
 
 
-def _random_affine(width: int, height: int, size: int, config: AugmentConfig, rng: Generator) -> NDArray[np.float32]:
+def _random_affine(
+    width: int, height: int, size: int, config: AugmentConfig, rng: Generator
+) -> NDArray[np.float32]:
     """The matrix that takes output pixels to source pixels (for WARP_INVERSE_MAP)."""
     side = rng.uniform(config.min_crop, config.max_crop)
     stretch = np.exp(rng.uniform(-config.aspect, config.aspect) / 2)
@@ -151,7 +163,11 @@ def _random_affine(width: int, height: int, size: int, config: AugmentConfig, rn
     slack_x, slack_y = abs(width - crop_width) / 2, abs(height - crop_height) / 2
     center_x = width / 2 + rng.uniform(-slack_x, slack_x)
     center_y = height / 2 + rng.uniform(-slack_y, slack_y)
-    degrees = rng.uniform(-config.max_degrees, config.max_degrees) if rng.random() < config.rotate else 0.0
+    degrees = (
+        rng.uniform(-config.max_degrees, config.max_degrees)
+        if rng.random() < config.rotate
+        else 0.0
+    )
     angle, mirror = np.deg2rad(degrees), -1.0 if rng.random() < config.flip else 1.0
     linear = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     linear = linear @ np.diag([mirror * crop_width / size, crop_height / size])
@@ -169,7 +185,8 @@ def _apply(array: NDArray[np.uint8], matrix: NDArray[np.float32], size: int) -> 
         matrix = matrix * ratio
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return np.asarray(
-        cv2.warpAffine(array, matrix, (size, size), flags=flags, borderMode=cv2.BORDER_REFLECT_101), np.uint8
+        cv2.warpAffine(array, matrix, (size, size), flags=flags, borderMode=cv2.BORDER_REFLECT_101),
+        np.uint8,
     )
 
 

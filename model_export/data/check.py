@@ -20,7 +20,10 @@ from model_export.data.progress import track
 SMALL_PICTURE = 64  # pixels of the shorter side
 LITTLE, MUCH = 0.005, 0.98  # share of foreground below and above which a mask is suspicious
 SOFT = 0.25  # share of the foreground that may lie between black and white: edges and hair, not a grey mask
-EDGE_COVERED, MIDDLE_BARE = 0.75, 0.5  # of an inverted mask the frame is foreground, the middle is not
+EDGE_COVERED, MIDDLE_BARE = (
+    0.75,
+    0.5,
+)  # of an inverted mask the frame is foreground, the middle is not
 LOOKED_AT = 320  # pixels of the shorter side at which a large photograph is judged
 THUMBNAIL = 192
 SHOWN = 48  # pairs of the contact sheet
@@ -69,8 +72,14 @@ class Report:
             "ok": self.ok,
             "pairs": sum(entry["pictures"] for entry in self.sets.values()),
             "sets": self.sets,
-            "errors": [{"file": each.file, "problem": each.text} for each in self.findings if each.stops],
-            "warnings": [{"file": each.file, "problem": each.text} for each in self.findings if not each.stops],
+            "errors": [
+                {"file": each.file, "problem": each.text} for each in self.findings if each.stops
+            ],
+            "warnings": [
+                {"file": each.file, "problem": each.text}
+                for each in self.findings
+                if not each.stops
+            ],
             "near_duplicates_across_the_split": [asdict(each) for each in self.twins],
         }
 
@@ -85,7 +94,9 @@ def check(root: Path, clips: dict[str, str] | None = None) -> Report:
         look, remarks = look_at(pair)
         findings += remarks
         looks += [look] if look else []
-    sides: dict[Path, Split] = {pair.image_path: side for side in SPLITS for pair in select(found.pairs, side)}
+    sides: dict[Path, Split] = {
+        pair.image_path: side for side in SPLITS for pair in select(found.pairs, side)
+    }
     findings += _about_sets(root, found.pairs)
     across = twins([(look.pair, sides[look.pair.image_path], look.fingerprint) for look in looks])
     return Report(str(root), _by_set(found.pairs, looks, sides), findings, across, looks)
@@ -97,19 +108,29 @@ def look_at(pair: Pair) -> tuple[Look | None, list[Finding]]:
         image, mask = load_pair(pair, LOOKED_AT)
     except (DataError, OSError) as error:
         text = (
-            error.detail if isinstance(error, DataError) else f"{pair.image_path}: {error.strerror}; mend or remove it"
+            error.detail
+            if isinstance(error, DataError)
+            else f"{pair.image_path}: {error.strerror}; mend or remove it"
         )
         return None, [_split_off_file(text, stops=True)]
     remarks = [Finding(_named(pair), text, stops=False) for text in _remarks(image, mask)]
     share = float((mask >= 128).mean())
-    look = Look(pair, *_full_size(pair, image), share, fingerprint_of(thumbnail(image)), suspicious=bool(remarks))
+    look = Look(
+        pair,
+        *_full_size(pair, image),
+        share,
+        fingerprint_of(thumbnail(image)),
+        suspicious=bool(remarks),
+    )
     return look, remarks
 
 
 def thumbnail(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A picture or mask with a longer side of THUMBNAIL pixels."""
     scale = THUMBNAIL / max(array.shape[:2])
-    return resize(array, max(1, round(array.shape[1] * scale)), max(1, round(array.shape[0] * scale)))
+    return resize(
+        array, max(1, round(array.shape[1] * scale)), max(1, round(array.shape[0] * scale))
+    )
 
 
 def _remarks(image: Image, mask: Mask) -> Iterable[str]:
@@ -156,7 +177,9 @@ def _about_sets(root: Path, pairs: Sequence[Pair]) -> list[Finding]:
     return findings
 
 
-def _by_set(pairs: Sequence[Pair], looks: Sequence[Look], sides: dict[Path, Split]) -> dict[str, dict[str, Any]]:
+def _by_set(
+    pairs: Sequence[Pair], looks: Sequence[Look], sides: dict[Path, Split]
+) -> dict[str, dict[str, Any]]:
     sets: dict[str, dict[str, Any]] = {}
     for name, group in groupby(sorted(pairs), key=lambda pair: pair.set):
         members = list(group)
@@ -165,7 +188,10 @@ def _by_set(pairs: Sequence[Pair], looks: Sequence[Look], sides: dict[Path, Spli
             "pictures": len(members),
             "readable": len(seen),
             "masks": sorted({pair.form for pair in members}),
-            **{side: sum(1 for pair in members if sides[pair.image_path] == side) for side in sorted(SPLITS)},
+            **{
+                side: sum(1 for pair in members if sides[pair.image_path] == side)
+                for side in sorted(SPLITS)
+            },
             "width": _spread([look.width for look in seen]),
             "height": _spread([look.height for look in seen]),
             "foreground": _spread([round(look.foreground, 4) for look in seen]),
@@ -175,7 +201,11 @@ def _by_set(pairs: Sequence[Pair], looks: Sequence[Look], sides: dict[Path, Spli
 
 def _spread(values: Sequence[float]) -> dict[str, float]:
     """Least, median and most; nothing where there is nothing."""
-    return {"least": min(values), "median": float(np.median(values)), "most": max(values)} if values else {}
+    return (
+        {"least": min(values), "median": float(np.median(values)), "most": max(values)}
+        if values
+        else {}
+    )
 
 
 def _named(pair: Pair) -> str:

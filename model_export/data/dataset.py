@@ -99,7 +99,9 @@ def fingerprint(pairs: Sequence[Pair]) -> str:
     for pair in sorted(pairs):
         digest.update(f"{pair.set}/{pair.stem}\0".encode())
         digest.update(pair.image_path.read_bytes())
-        shapes = json.dumps(asdict(pair.shapes)).encode() if pair.shapes else pair.mask_path.read_bytes()
+        shapes = (
+            json.dumps(asdict(pair.shapes)).encode() if pair.shapes else pair.mask_path.read_bytes()
+        )
         digest.update(shapes)
     return digest.hexdigest()
 
@@ -117,7 +119,9 @@ def load_pair(pair: Pair, least: int | None = None) -> tuple[Image, Mask]:
             f"its picture {size[1]}x{size[0]}; save the mask at the picture's size"
         )
     if not mask.any():
-        raise DataError(f"{pair.mask_path}: the mask is empty; remove the pair or draw the foreground white (255)")
+        raise DataError(
+            f"{pair.mask_path}: the mask is empty; remove the pair or draw the foreground white (255)"
+        )
     return image, resize(mask, image.shape[1], image.shape[0])
 
 

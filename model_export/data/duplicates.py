@@ -12,7 +12,9 @@ from model_export.data.dataset import Pair, Split
 
 HASH_SIDE, LOW = 32, 8  # of the cosine transform the 8 x 8 lowest frequencies, as pHash
 ALIKE = 8  # bits of 64 that may differ between copies: recompressed, resized, slightly cropped or brightened
-DETAIL = 16  # side of the colour thumbnail that has to agree too: on white, silhouettes alone collide
+DETAIL = (
+    16  # side of the colour thumbnail that has to agree too: on white, silhouettes alone collide
+)
 SAME_COLORS = 14.0  # mean difference of 255
 
 
@@ -33,7 +35,9 @@ def fingerprint_of(image: Image) -> NDArray[np.uint8]:
     The hash: which of the low frequencies of the cosine transform lie above their median (Zauner, Implementation and
     benchmarking of perceptual image hash functions, 2010).
     """
-    gray = np.asarray(cv2.cvtColor(resize(image, HASH_SIDE, HASH_SIDE), cv2.COLOR_RGB2GRAY), np.float32)
+    gray = np.asarray(
+        cv2.cvtColor(resize(image, HASH_SIDE, HASH_SIDE), cv2.COLOR_RGB2GRAY), np.float32
+    )
     low = cv2.dct(gray)[:LOW, :LOW].ravel()
     bits = np.packbits(low > np.median(low[1:]))
     return np.concatenate([bits, resize(image, DETAIL, DETAIL).ravel()])
@@ -54,6 +58,12 @@ def twins(pictures: Sequence[tuple[Pair, Split, NDArray[np.uint8]]]) -> list[Twi
             difference = np.abs(prints[other, 8:].astype(np.int16) - fingerprint[8:]).mean()
             if difference <= SAME_COLORS:
                 second, second_side, _ = pictures[other]
-                twin = Twins(str(pair.image_path), side, str(second.image_path), second_side, int(distance[ahead]))
+                twin = Twins(
+                    str(pair.image_path),
+                    side,
+                    str(second.image_path),
+                    second_side,
+                    int(distance[ahead]),
+                )
                 found.append(twin)
     return sorted(found, key=lambda each: each.bits)

@@ -16,7 +16,11 @@ from model_export.data.pairs import Pair, Shapes
 
 Mask = NDArray[np.uint8]
 
-REDUCED_COLOR = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}
+REDUCED_COLOR = {
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
 SPARE = 2  # a reduced picture keeps so many times the pixels of a side that are wanted: shrinking from there is exact
 VOID = (192, 224, 224)  # BGR: VOC's colour for the edge between objects
 LEAST_WHITE = 128
@@ -61,7 +65,9 @@ def load_mask(pair: Pair) -> Mask:
     if pair.form == "trimap":
         codes = _decode(pair.mask_path, cv2.IMREAD_GRAYSCALE)
         if not np.isin(codes, (1, 2, 3)).all():
-            raise DataError(f"{pair.mask_path}: a trimap has the values 1, 2 and 3; this one has others")
+            raise DataError(
+                f"{pair.mask_path}: a trimap has the values 1, 2 and 3; this one has others"
+            )
         return _resolve(codes == 1, codes == 3)
     if pair.form == "labels":
         return _labelled(_decode(pair.mask_path, cv2.IMREAD_UNCHANGED))
@@ -85,7 +91,10 @@ def _factor(header: Header | None, least: int | None) -> int:
 
 def _on_white(pixels: NDArray[np.uint8]) -> Image:
     if pixels.ndim != 3 or pixels.shape[2] != 4:
-        return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB if pixels.ndim == 2 else cv2.COLOR_BGR2RGB), np.uint8)
+        return np.asarray(
+            cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB if pixels.ndim == 2 else cv2.COLOR_BGR2RGB),
+            np.uint8,
+        )
     alpha = pixels[:, :, 3:].astype(np.uint16)
     return ((pixels[:, :, 2::-1] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
 
@@ -122,9 +131,12 @@ def _resolve(foreground: NDArray[np.bool_], unknown: NDArray[np.bool_]) -> Mask:
     if not unknown.any():
         return np.where(foreground, np.uint8(255), np.uint8(0))
     to_foreground, to_background = (
-        cv2.distanceTransform((~side).astype(np.uint8), cv2.DIST_L2, 3) for side in (foreground, ~foreground & ~unknown)
+        cv2.distanceTransform((~side).astype(np.uint8), cv2.DIST_L2, 3)
+        for side in (foreground, ~foreground & ~unknown)
     )
-    return np.where(foreground | (unknown & (to_foreground <= to_background)), np.uint8(255), np.uint8(0))
+    return np.where(
+        foreground | (unknown & (to_foreground <= to_background)), np.uint8(255), np.uint8(0)
+    )
 
 
 def _draw(shapes: Shapes, pair: Pair) -> Mask:
@@ -147,10 +159,14 @@ def _draw(shapes: Shapes, pair: Pair) -> Mask:
 def _run_lengths(segmentation: dict[str, Any], path: Path) -> Mask:
     counts: Sequence[int] | str = segmentation.get("counts", "")
     if isinstance(counts, str):
-        raise DataError(f"{path}: it has compressed run lengths; export the annotations as polygons")
+        raise DataError(
+            f"{path}: it has compressed run lengths; export the annotations as polygons"
+        )
     height, width = segmentation["size"]
     if sum(counts) != height * width:
-        raise DataError(f"{path}: run lengths that don't add up to {width}x{height} pixels; export them anew")
+        raise DataError(
+            f"{path}: run lengths that don't add up to {width}x{height} pixels; export them anew"
+        )
     values = np.arange(len(counts)) % 2 * 255
     return np.repeat(values, counts).astype(np.uint8).reshape(width, height).T
 

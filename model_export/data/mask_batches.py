@@ -30,11 +30,17 @@ class Scenery:
     behind the share `behind` lies another cut-out, as a chair or a basket lies behind a cat.
     """
 
-    def __init__(self, root: Path, longest: int, borrowed: list[Image], borrow: float, behind: float) -> None:
+    def __init__(
+        self, root: Path, longest: int, borrowed: list[Image], borrow: float, behind: float
+    ) -> None:
         paths, found = find_scenery(root / "cutouts"), find_scenery(root / "backgrounds")
-        training = [path for path in paths if split_of_key(f"{path.parent.name}/{path.stem}") == "train"]
+        training = [
+            path for path in paths if split_of_key(f"{path.parent.name}/{path.stem}") == "train"
+        ]
         self.cutouts = [Cutout(limit_size(load_cutout(path), longest)) for path in training]
-        self.backgrounds = [_with_shorter_side(load_image(path, 2 * longest), 3 * longest // 2) for path in found]
+        self.backgrounds = [
+            _with_shorter_side(load_image(path, 2 * longest), 3 * longest // 2) for path in found
+        ]
         self.borrowed, self.borrow, self.behind = borrowed, borrow, behind
         rendered = np.array([path.parent.name == RENDERED_SET for path in training])
         self.odds = _share(rendered, MOST_RENDERED)
@@ -77,7 +83,9 @@ class MaskBatches(keras.utils.PyDataset):
         self.config, self.spec = config, config.preprocess
         self.policy = config.augment or AugmentConfig()
         self.source_size = config.data.source_size or config.preprocess.size
-        self.samples = load_samples(pairs, config.preprocess.model_copy(update={"size": self.source_size}))
+        self.samples = load_samples(
+            pairs, config.preprocess.model_copy(update={"size": self.source_size})
+        )
         self.odds = _odds(pairs, config.data.weights)
         self.scenery = self._scenery(root) if self.policy.paste or self.policy.empty else None
         self.batch_size = config.training.batch_size
@@ -106,7 +114,11 @@ class MaskBatches(keras.utils.PyDataset):
         self.epoch += 1
 
     def _scenery(self, root: Path) -> Scenery:
-        borrowed = [part for sample in self.samples for part in scenery(sample)] if self.policy.borrow else []
+        borrowed = (
+            [part for sample in self.samples for part in scenery(sample)]
+            if self.policy.borrow
+            else []
+        )
         return Scenery(root, self.source_size, borrowed, self.policy.borrow, self.policy.behind)
 
     def _draw(self, rng: Generator) -> Sample:
@@ -114,7 +126,11 @@ class MaskBatches(keras.utils.PyDataset):
         kind = rng.random()
         if self.scenery and kind < self.policy.paste and self.scenery.can_paste:
             sample = self.scenery.pasted(sample, self.source_size, rng)
-        elif self.scenery and kind < self.policy.paste + self.policy.empty and self.scenery.backgrounds:
+        elif (
+            self.scenery
+            and kind < self.policy.paste + self.policy.empty
+            and self.scenery.backgrounds
+        ):
             sample = self.scenery.empty(self.source_size, rng)
         return augment(sample, self.spec.size, self.policy, rng)
 
@@ -122,7 +138,11 @@ class MaskBatches(keras.utils.PyDataset):
 def _with_shorter_side(image: Image, side: int) -> Image:
     """Shrunk until the shorter side is so long; never enlarged."""
     ratio = side / min(image.shape[:2])
-    return image if ratio >= 1 else resize(image, round(image.shape[1] * ratio), round(image.shape[0] * ratio))
+    return (
+        image
+        if ratio >= 1
+        else resize(image, round(image.shape[1] * ratio), round(image.shape[0] * ratio))
+    )
 
 
 def _one_of(pictures: list[Image], rng: Generator) -> Image:

@@ -68,7 +68,9 @@ class Found:
     surprises: list[str] = field(default_factory=list)
 
 
-def find_pairs(root: Path, sets: Sequence[str] | None = None, clips: Mapping[str, str] | None = None) -> list[Pair]:
+def find_pairs(
+    root: Path, sets: Sequence[str] | None = None, clips: Mapping[str, str] | None = None
+) -> list[Pair]:
     """All pairs below `root`, sorted by set and file name.
 
     `clips` maps a set to a regular expression whose first group names the clip in a stem, so that all the frames of
@@ -76,7 +78,11 @@ def find_pairs(root: Path, sets: Sequence[str] | None = None, clips: Mapping[str
     """
     found = scan(root, sets, clips)
     if found.problems:
-        more = f" ({len(found.problems) - 1} more like it: data check lists them)" if len(found.problems) > 1 else ""
+        more = (
+            f" ({len(found.problems) - 1} more like it: data check lists them)"
+            if len(found.problems) > 1
+            else ""
+        )
         raise DataError(found.problems[0] + more)
     return found.pairs
 
@@ -101,11 +107,15 @@ def find_scenery(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
+        if path.suffix.lower() in IMAGE_SUFFIXES
+        and not path.name.startswith(".")
+        and path.is_file()
     )
 
 
-def scan(root: Path, sets: Sequence[str] | None = None, clips: Mapping[str, str] | None = None) -> Found:
+def scan(
+    root: Path, sets: Sequence[str] | None = None, clips: Mapping[str, str] | None = None
+) -> Found:
     """As `find_pairs`, but tells what is missing beside what is there. Raises DataError where there is nothing."""
     if not root.is_dir():
         raise DataError(f"{root}: no such folder of training pictures")
@@ -116,12 +126,16 @@ def scan(root: Path, sets: Sequence[str] | None = None, clips: Mapping[str, str]
             raise DataError(f"{root}: no such set: {', '.join(missing)}")
         read = {name: entry for name, entry in read.items() if name in sets}
     pairs = [
-        _in_clip(pair, (clips or {}).get(name)) for name, (_, found) in sorted(read.items()) for pair in found.pairs
+        _in_clip(pair, (clips or {}).get(name))
+        for name, (_, found) in sorted(read.items())
+        for pair in found.pairs
     ]
     problems = [problem for _, found in read.values() for problem in found.problems]
     if not pairs and not problems:
         raise DataError(f"{root}: no pictures found; {EXPECTED.format(root=root)}")
-    return Found(pairs, problems, [surprise for _, found in read.values() for surprise in found.surprises])
+    return Found(
+        pairs, problems, [surprise for _, found in read.values() for surprise in found.surprises]
+    )
 
 
 def _sets_below(root: Path) -> dict[Path, Found]:
@@ -134,7 +148,10 @@ def _sets_below(root: Path) -> dict[Path, Found]:
         return below
     if not below:
         return {root: own}
-    first, stray = next(iter(below)), f"{root}: {len(own.pairs)} pictures lie beside the sets and are left out"
+    first, stray = (
+        next(iter(below)),
+        f"{root}: {len(own.pairs)} pictures lie beside the sets and are left out",
+    )
     return {**below, first: replace(below[first], surprises=[stray, *below[first].surprises])}
 
 
@@ -165,7 +182,9 @@ def _pets(folder: Path) -> Found | None:
 def _voc(folder: Path) -> Found | None:
     for masks in ("SegmentationClass", "SegmentationObject"):
         if (folder / "JPEGImages").is_dir() and (folder / masks).is_dir():
-            return _matched(folder, folder / "JPEGImages", folder / masks, "labels", every_picture=False)
+            return _matched(
+                folder, folder / "JPEGImages", folder / masks, "labels", every_picture=False
+            )
     return None
 
 
@@ -183,10 +202,14 @@ def _coco(folder: Path) -> Found | None:
             name = entry["file_name"].replace("\\", "/")
             image = _beside(folder, path, name)
             if image in seen:
-                problems.append(f"{image}: both {seen[image]} and {path} outline it; leave one of them")
+                problems.append(
+                    f"{image}: both {seen[image]} and {path} outline it; leave one of them"
+                )
                 continue
             if image is None:
-                problems.append(f"{path}: its picture {entry['file_name']} is missing; put it into {folder / 'images'}")
+                problems.append(
+                    f"{path}: its picture {entry['file_name']} is missing; put it into {folder / 'images'}"
+                )
                 continue
             seen[image] = path
             stem = name.rsplit(".", 1)[0].replace("/", "-")
@@ -217,9 +240,13 @@ def _coco_values(path: Path) -> dict[str, Any] | None:
         return None
     fields = {"images": {"id", "file_name", "width", "height"}, "annotations": {"image_id"}}
     for part, needed in fields.items():
-        missing = next((needed - entry.keys() for entry in values[part] if not needed <= entry.keys()), None)
+        missing = next(
+            (needed - entry.keys() for entry in values[part] if not needed <= entry.keys()), None
+        )
         if missing:
-            raise DataError(f"{path}: an entry of {part!r} lacks {', '.join(sorted(missing))}; COCO's form needs it")
+            raise DataError(
+                f"{path}: an entry of {part!r} lacks {', '.join(sorted(missing))}; COCO's form needs it"
+            )
     return values
 
 
@@ -234,7 +261,10 @@ def _cutouts(folder: Path) -> Found | None:
         files = _pictures(place)
         header = read_header(files[0]) if files else None
         if header is not None and header.has_alpha:
-            return Found([Pair(_name(folder), path.stem, path.stem, path, path, "alpha") for path in files], [])
+            return Found(
+                [Pair(_name(folder), path.stem, path.stem, path, path, "alpha") for path in files],
+                [],
+            )
     return None
 
 
@@ -243,18 +273,30 @@ def _images_alone(folder: Path) -> Found | None:
     return _matched(folder, images, folder / "masks", "gray") if images.is_dir() else None
 
 
-LAYOUTS: tuple[Callable[[Path], Found | None], ...] = (_side_by_side, _pets, _voc, _coco, _cutouts, _images_alone)
+LAYOUTS: tuple[Callable[[Path], Found | None], ...] = (
+    _side_by_side,
+    _pets,
+    _voc,
+    _coco,
+    _cutouts,
+    _images_alone,
+)
 
 
-def _matched(folder: Path, images: Path, masks: Path, form: MaskForm, every_picture: bool = True) -> Found:
+def _matched(
+    folder: Path, images: Path, masks: Path, form: MaskForm, every_picture: bool = True
+) -> Found:
     """Pictures and masks of one stem. Where not `every_picture` has a mask, those without are left out."""
     found = _pictures(images)
     pictures = {path.stem: path for path in found}
     by_stem = {
-        path.stem if path.stem in pictures else _bare(path.stem): path for path in _pictures(masks, MASK_SUFFIXES)
+        path.stem if path.stem in pictures else _bare(path.stem): path
+        for path in _pictures(masks, MASK_SUFFIXES)
     }
     shared = [stem for stem in pictures if stem in by_stem]
-    pairs = [Pair(_name(folder), stem, stem, pictures[stem], by_stem[stem], form) for stem in shared]
+    pairs = [
+        Pair(_name(folder), stem, stem, pictures[stem], by_stem[stem], form) for stem in shared
+    ]
     alone = [stem for stem in pictures if stem not in by_stem] if every_picture else []
     problems = [f"{pictures[stem]}: no mask; expected {masks / stem}.png" for stem in alone]
     problems += [
@@ -263,9 +305,14 @@ def _matched(folder: Path, images: Path, masks: Path, form: MaskForm, every_pict
         if pictures[path.stem] != path
     ]
     if not found and any(path.is_dir() for path in images.glob("[!.]*")):
-        problems.append(f"{images}: its pictures are in folders of it; put them directly into it, and the masks alike")
+        problems.append(
+            f"{images}: its pictures are in folders of it; put them directly into it, and the masks alike"
+        )
     orphans = [path for stem, path in by_stem.items() if stem not in pictures]
-    surprises = [f"{path}: a mask without a picture, left out; expected {images / path.stem}.jpg" for path in orphans]
+    surprises = [
+        f"{path}: a mask without a picture, left out; expected {images / path.stem}.jpg"
+        for path in orphans
+    ]
     return Found(pairs, problems, surprises)
 
 
@@ -286,4 +333,6 @@ def _in_clip(pair: Pair, clip: str | None) -> Pair:
     match = re.fullmatch(clip, pair.stem) if clip else None
     if match is None:
         return pair
-    return Pair(pair.set, pair.stem, match.group(1), pair.image_path, pair.mask_path, pair.form, pair.shapes)
+    return Pair(
+        pair.set, pair.stem, match.group(1), pair.image_path, pair.mask_path, pair.form, pair.shapes
+    )

@@ -16,7 +16,15 @@ from cutout.imaging.preprocess import Tensor, fit, normalize
 from model_export.config import TrainConfig
 from model_export.data.augment import augment_part
 from model_export.data.dataset import Pair
-from model_export.data.parts import NO_PARTS, Part, Picture, draw_parts, draw_unevenly, load_pictures, part_seed
+from model_export.data.parts import (
+    NO_PARTS,
+    Part,
+    Picture,
+    draw_parts,
+    draw_unevenly,
+    load_pictures,
+    part_seed,
+)
 
 Batch = tuple[Tensor, Tensor] | tuple[Tensor, Tensor, Tensor]
 
@@ -74,7 +82,9 @@ class PartBatches(keras.utils.PyDataset):
             if data.foreground_share == 0.5:
                 parts = draw_parts(picture.mask, data.part_sizes, max(1, round(count / 2)), rng)
             else:
-                parts = draw_unevenly(picture.mask, data.part_sizes, max(2, round(count)), data.foreground_share, rng)
+                parts = draw_unevenly(
+                    picture.mask, data.part_sizes, max(2, round(count)), data.foreground_share, rng
+                )
             drawn += [(picture, part) for part in parts]
         return drawn
 
@@ -105,6 +115,8 @@ class PartBatches(keras.utils.PyDataset):
 
     def _tensor(self, picture: Picture, part: Part, rng: Generator) -> Tensor:
         canvas, _ = fit(part.cut(picture.image), self.spec)
-        if self.config.augment and not (self.config.data.augment_only_rare and part.label != self.rare):
+        if self.config.augment and not (
+            self.config.data.augment_only_rare and part.label != self.rare
+        ):
             canvas = augment_part(canvas, self.config.augment, rng)
         return normalize(canvas, self.spec)

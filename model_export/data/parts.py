@@ -26,13 +26,22 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from cutout.imaging.preprocess import Image, PreprocessSpec, Tensor, fit, normalize, reduce_for_parts
+from cutout.imaging.preprocess import (
+    Image,
+    PreprocessSpec,
+    Tensor,
+    fit,
+    normalize,
+    reduce_for_parts,
+)
 from model_export.data.dataset import Mask, Pair, load_pair
 from model_export.data.progress import track
 
 FOREGROUND_FROM_PERCENT = 60
 BACKGROUND_UP_TO_PERCENT = 5
-JUDGED_PAIRS = 8  # pairs of parts from each picture wherever a network is judged, so that figures compare
+JUDGED_PAIRS = (
+    8  # pairs of parts from each picture wherever a network is judged, so that figures compare
+)
 JUDGED_SEED = 0
 NO_PARTS = "none of the pictures has parts of both classes: their masks are too full or too thin for data.part_sizes"
 
@@ -69,7 +78,9 @@ def draw_parts(mask: Mask, sizes: Sequence[float], pairs: int, rng: Generator) -
     return [positions.draw(label, rng) for positions in chosen for label in (1, 0)]
 
 
-def draw_unevenly(mask: Mask, sizes: Sequence[float], count: int, share: float, rng: Generator) -> list[Part]:
+def draw_unevenly(
+    mask: Mask, sizes: Sequence[float], count: int, share: float, rng: Generator
+) -> list[Part]:
     """`count` parts, that share of them foreground but at least one of each class; none where `draw_parts` finds none.
 
     Classes as unlike in number as in the pictures of a real task: not in pairs, though each size is drawn alike.
@@ -95,7 +106,9 @@ def foreground_counts(mask: Mask, side: int) -> NDArray[np.int32]:
     By an integral image: four look-ups a square, whatever its size (Crow, SIGGRAPH 1984).
     """
     table = cv2.integral((mask >= 128).astype(np.uint8))
-    counts = table[side:, side:] - table[:-side, side:] - table[side:, :-side] + table[:-side, :-side]
+    counts = (
+        table[side:, side:] - table[:-side, side:] - table[side:, :-side] + table[:-side, :-side]
+    )
     return np.asarray(counts, np.int32)
 
 
@@ -105,12 +118,16 @@ def load_picture(pair: Pair, sizes: Sequence[float], spec: PreprocessSpec) -> Pi
     return Picture(pair, reduce_for_parts(image, sizes, spec), reduce_for_parts(mask, sizes, spec))
 
 
-def load_pictures(pairs: Sequence[Pair], sizes: Sequence[float], spec: PreprocessSpec) -> list[Picture]:
+def load_pictures(
+    pairs: Sequence[Pair], sizes: Sequence[float], spec: PreprocessSpec
+) -> list[Picture]:
     """All of `pairs`, in memory."""
     return [load_picture(pair, sizes, spec) for pair in track(pairs, "loading pictures")]
 
 
-def judged_parts(picture: Picture, sizes: Sequence[float], spec: PreprocessSpec) -> tuple[Tensor, NDArray[np.int64]]:
+def judged_parts(
+    picture: Picture, sizes: Sequence[float], spec: PreprocessSpec
+) -> tuple[Tensor, NDArray[np.int64]]:
     """The 16 parts (n, S, S, C) of a picture that networks are judged on, and their labels (n,); n = 0 if it has none.
 
     Always the same for the same picture and sizes, prepared as the server prepares them.

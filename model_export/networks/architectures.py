@@ -13,7 +13,9 @@ from cutout.errors import DataError
 from cutout.imaging.preprocess import PreprocessSpec
 from model_export.config import CnnConfig, EncoderDecoderConfig
 
-BATCH_NORM_MOMENTUM = 0.9  # 0.99 leaves a short run with cold statistics: a good loss and a useless model
+BATCH_NORM_MOMENTUM = (
+    0.9  # 0.99 leaves a short run with cold statistics: a good loss and a useless model
+)
 
 
 @contextmanager
@@ -43,7 +45,9 @@ class FusedBatchNormalization(layers.BatchNormalization):
             inputs, self.gamma.value, self.beta.value, epsilon=self.epsilon, is_training=True
         )
         self.moving_mean.assign(self.moving_mean * self.momentum + mean * (1 - self.momentum))
-        self.moving_variance.assign(self.moving_variance * self.momentum + variance * (1 - self.momentum))
+        self.moving_variance.assign(
+            self.moving_variance * self.momentum + variance * (1 - self.momentum)
+        )
         return outputs
 
 
@@ -72,7 +76,11 @@ def build_cnn(config: CnnConfig, spec: PreprocessSpec) -> keras.Model:
 
 
 def build_encoder_decoder(
-    config: EncoderDecoderConfig, spec: PreprocessSpec, size: int | None = None, *, training: bool = False
+    config: EncoderDecoderConfig,
+    spec: PreprocessSpec,
+    size: int | None = None,
+    *,
+    training: bool = False,
 ) -> keras.Model:
     """(N, S, S, C) normalised -> a list of alphas (N, s, s, 1) in [0, 1]; the first at full size, the others coarser.
 
@@ -83,7 +91,9 @@ def build_encoder_decoder(
     kernels; the weights are the same, one for one.
     """
     l2 = keras.regularizers.L2(config.l2) if config.l2 else None
-    conv = partial(_conv, norm=FusedBatchNormalization if training else layers.BatchNormalization, l2=l2)
+    conv = partial(
+        _conv, norm=FusedBatchNormalization if training else layers.BatchNormalization, l2=l2
+    )
     image = features = keras.Input((size, size, spec.channels), name="image")
     skips = []
     for level, (width, count) in enumerate(zip(config.widths, config.blocks, strict=True)):
@@ -120,7 +130,9 @@ def take_weights(model: keras.Model, keras_file: Path) -> None:
         saved = keras.models.load_model(keras_file, compile=False)
         inference_model(model).set_weights(inference_model(saved).get_weights())
     except (ValueError, TypeError, OSError, KeyError) as error:
-        raise DataError(f"{keras_file}: its weights don't fit the config's network: {error}") from error
+        raise DataError(
+            f"{keras_file}: its weights don't fit the config's network: {error}"
+        ) from error
 
 
 def freeze(model: keras.Model, levels: int) -> None:
@@ -139,7 +151,9 @@ def with_mirror(model: keras.Model) -> keras.Model:
     """
     image = keras.Input(model.input_shape[1:], name="image")
     mirrored = model(image[:, :, ::-1])[:, :, ::-1]
-    return keras.Model(image, layers.Average(name="alpha")([model(image), mirrored]), name=model.name)
+    return keras.Model(
+        image, layers.Average(name="alpha")([model(image), mirrored]), name=model.name
+    )
 
 
 def with_sharpness(model: keras.Model, sharpness: float) -> keras.Model:
@@ -162,7 +176,9 @@ def _power(alpha: Any, exponent: float) -> Any:
 def _alpha_head(features: Any, name: str, enlarge: bool) -> Any:
     logits = layers.Conv2D(1, 3, padding="same", dtype="float32", name=f"{name}_logits")(features)
     if enlarge:
-        logits = layers.UpSampling2D(2, interpolation="bilinear", dtype="float32", name=f"{name}_up")(logits)
+        logits = layers.UpSampling2D(
+            2, interpolation="bilinear", dtype="float32", name=f"{name}_up"
+        )(logits)
     return layers.Activation("sigmoid", dtype="float32", name=name)(logits)
 
 
@@ -185,7 +201,13 @@ def _conv(
     activate: bool = True,
 ) -> Any:
     features = layers.Conv2D(
-        width, kernel, strides=stride, padding="same", use_bias=False, kernel_regularizer=l2, name=name
+        width,
+        kernel,
+        strides=stride,
+        padding="same",
+        use_bias=False,
+        kernel_regularizer=l2,
+        name=name,
     )(features)
     features = norm(momentum=BATCH_NORM_MOMENTUM, name=f"{name}_norm")(features)
     return layers.ReLU(name=f"{name}_act")(features) if activate else features

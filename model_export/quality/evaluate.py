@@ -52,14 +52,21 @@ def evaluate(
     `find_pairs`, in place of those that the bundle was trained with.
     """
     predictor = load_predictor(bundle, threads)
-    return {"split": which, **measure(predictor, pairs_to_judge(predictor.manifest, root, which, clips), alphas)}
+    return {
+        "split": which,
+        **measure(predictor, pairs_to_judge(predictor.manifest, root, which, clips), alphas),
+    }
 
 
-def measure(predictor: Predictor, pairs: Sequence[Pair], alphas: bool = False, watch: Watch | None = None) -> Result:
+def measure(
+    predictor: Predictor, pairs: Sequence[Pair], alphas: bool = False, watch: Watch | None = None
+) -> Result:
     """As `evaluate`, of a loaded bundle on given pictures."""
     manifest = predictor.manifest
     as_alphas = alphas or manifest.task == "segment"
-    measured = score_alphas(predictor, pairs, watch) if as_alphas else score_parts(predictor, pairs, watch)
+    measured = (
+        score_alphas(predictor, pairs, watch) if as_alphas else score_parts(predictor, pairs, watch)
+    )
     return {
         "name": manifest.name,
         "version": manifest.version,
@@ -70,7 +77,9 @@ def measure(predictor: Predictor, pairs: Sequence[Pair], alphas: bool = False, w
     }
 
 
-def pairs_to_judge(manifest: Manifest, root: Path, which: Which, clips: Mapping[str, str] | None = None) -> list[Pair]:
+def pairs_to_judge(
+    manifest: Manifest, root: Path, which: Which, clips: Mapping[str, str] | None = None
+) -> list[Pair]:
     """The pictures of `root` to judge a bundle on. Raises DataError where there are none."""
     if which == "all":
         return find_pairs(root)
@@ -78,7 +87,9 @@ def pairs_to_judge(manifest: Manifest, root: Path, which: Which, clips: Mapping[
     return select_some(find_pairs(root, data.get("sets"), clips or data.get("clips")), "test")
 
 
-def score_parts(predictor: Predictor, pairs: Sequence[Pair], watch: Watch | None = None) -> dict[str, Result]:
+def score_parts(
+    predictor: Predictor, pairs: Sequence[Pair], watch: Watch | None = None
+) -> dict[str, Result]:
     """Set -> measures over 16 labelled parts of every picture that has both kinds, and the same for all sets."""
     manifest = predictor.manifest
     if manifest.parts is None:
@@ -98,7 +109,9 @@ def score_parts(predictor: Predictor, pairs: Sequence[Pair], watch: Watch | None
     return {name: _part_result(entries, manifest.threshold) for name, entries in groups.items()}
 
 
-def score_alphas(predictor: Predictor, pairs: Sequence[Pair], watch: Watch | None = None) -> dict[str, Result]:
+def score_alphas(
+    predictor: Predictor, pairs: Sequence[Pair], watch: Watch | None = None
+) -> dict[str, Result]:
     """Set -> measures of the alphas of whole pictures, brought bilinearly to the mask's size; and for all sets."""
     scores: defaultdict[str, MaskScore] = defaultdict(MaskScore)
     for pair in track(pairs, "evaluating"):

@@ -50,7 +50,10 @@ class MaskScore:
 
     @property
     def max_f(self) -> float:
-        precision, recall = self.precision / max(self.pictures, 1), self.recall / max(self.pictures, 1)
+        precision, recall = (
+            self.precision / max(self.pictures, 1),
+            self.recall / max(self.pictures, 1),
+        )
         weighted = BETA_SQUARED * precision + recall
         return float(np.max((1 + BETA_SQUARED) * precision * recall / np.maximum(weighted, 1e-9)))
 
@@ -75,7 +78,9 @@ def s_measure(alpha: NDArray[np.uint8], truth: NDArray[np.bool_]) -> float:
     prediction, share = alpha.astype(np.float64) / 255, float(truth.mean())
     if share in (0.0, 1.0):
         return float(1 - prediction.mean() if share == 0 else prediction.mean())
-    objects = share * _object_similarity(prediction[truth]) + (1 - share) * _object_similarity(1 - prediction[~truth])
+    objects = share * _object_similarity(prediction[truth]) + (1 - share) * _object_similarity(
+        1 - prediction[~truth]
+    )
     return max(0.0, (objects + _region_similarity(prediction, truth)) / 2)
 
 
@@ -95,7 +100,9 @@ def _region_similarity(prediction: NDArray[np.float64], truth: NDArray[np.bool_]
         for horizontal in (slice(None, column), slice(column, None)):
             block = prediction[vertical, horizontal]
             if block.size:
-                total += block.size * _structural_similarity(block, truth[vertical, horizontal].astype(np.float64))
+                total += block.size * _structural_similarity(
+                    block, truth[vertical, horizontal].astype(np.float64)
+                )
     return total / truth.size
 
 

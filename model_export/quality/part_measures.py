@@ -11,13 +11,17 @@ Probabilities = NDArray[np.floating[Any]]
 LEAST_PROBABILITY = 1e-7  # as Keras clips, so that a sure mistake costs 16 and not infinity
 
 
-def confusion(labels: Labels, probabilities: Probabilities, threshold: float = 0.5) -> NDArray[np.int64]:
+def confusion(
+    labels: Labels, probabilities: Probabilities, threshold: float = 0.5
+) -> NDArray[np.int64]:
     """Counts (2, 2): row = what it is, column = what it was taken for, 0 background and 1 foreground."""
     predicted = (probabilities >= threshold).astype(np.int64)
     return np.bincount(2 * labels + predicted, minlength=4).reshape(2, 2)
 
 
-def part_scores(labels: Labels, probabilities: Probabilities, threshold: float = 0.5) -> dict[str, float]:
+def part_scores(
+    labels: Labels, probabilities: Probabilities, threshold: float = 0.5
+) -> dict[str, float]:
     """loss (binary cross-entropy), accuracy, balanced_accuracy, precision, recall and auc of n >= 1 parts.
 
     A ratio of nothing to nothing is 0. Of a single class, balanced accuracy is its recall and auc 0.5.

@@ -27,17 +27,22 @@ def as_text(report: Report) -> str:
     for name, entry in report.sets.items():
         size = _median(entry["width"]) + " x " + _median(entry["height"])
         share = f"{entry['foreground']['median']:.0%}" if entry["foreground"] else "-"
-        counts = f"{entry['pictures']:>9}{entry['train']:>7}{entry['validation']:>7}{entry['test']:>6}"
+        counts = (
+            f"{entry['pictures']:>9}{entry['train']:>7}{entry['validation']:>7}{entry['test']:>6}"
+        )
         lines.append(f"{name[:23]:<24}{counts}  {size:<16}{share:<12}")
     lines.append("(width, height and foreground: medians)")
     stops = [finding for finding in report.findings if finding.stops]
     warnings = [finding for finding in report.findings if not finding.stops]
     lines += _listed("error: training would stop", stops) + _listed("warning", warnings)
     if report.twins:
-        lines.append(f"\nwarning: {len(report.twins)} near-duplicates across the split, which make scores too good.")
+        lines.append(
+            f"\nwarning: {len(report.twins)} near-duplicates across the split, which make scores too good."
+        )
         lines.append("Remove one of each two, or name their group in data.clips:")
         lines += [
-            f"  {each.first} ({each.first_side}) ~ {each.second} ({each.second_side})" for each in report.twins[:20]
+            f"  {each.first} ({each.first_side}) ~ {each.second} ({each.second_side})"
+            for each in report.twins[:20]
         ]
         lines += _and_more(len(report.twins))
     lines.append("\n" + (_verdict(len(stops)) if stops else "ready to train"))
@@ -61,7 +66,9 @@ def contact_sheet(looks: Sequence[Look]) -> NDArray[np.uint8]:
         sheet[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
         where = (column * THUMBNAIL + 4, (row + 1) * cell - 5)
         color = SUSPICIOUS if look.suspicious else LABEL
-        cv2.putText(sheet, look.pair.stem[:26], where, cv2.FONT_HERSHEY_SIMPLEX, 0.4, color, 1, cv2.LINE_AA)
+        cv2.putText(
+            sheet, look.pair.stem[:26], where, cv2.FONT_HERSHEY_SIMPLEX, 0.4, color, 1, cv2.LINE_AA
+        )
     return sheet
 
 
@@ -75,12 +82,18 @@ def _overlay(look: Look) -> NDArray[np.uint8]:
     image, mask = map(thumbnail, load_pair(look.pair, LOOKED_AT))
     weight = mask[:, :, np.newaxis].astype(np.float32) / 255 * 0.45
     picture = np.rint(image * (1 - weight) + TINT * weight).astype(np.uint8)
-    outlines, _ = cv2.findContours((mask >= 128).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    outlines, _ = cv2.findContours(
+        (mask >= 128).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE
+    )
     return np.asarray(cv2.drawContours(picture, outlines, -1, OUTLINE, 1), np.uint8)
 
 
 def _verdict(errors: int) -> str:
-    return "1 error: mend or remove this file" if errors == 1 else f"{errors} errors: mend or remove these files"
+    return (
+        "1 error: mend or remove this file"
+        if errors == 1
+        else f"{errors} errors: mend or remove these files"
+    )
 
 
 def _listed(title: str, findings: Sequence[Finding]) -> list[str]:

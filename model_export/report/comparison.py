@@ -66,22 +66,32 @@ def labels(subjects: Sequence[Subject]) -> list[str]:
     return [f"{number}: {manifest.name}" for number, manifest in enumerate(manifests, 1)]
 
 
-def _measures(names: Sequence[str], results: Sequence[Result], evidence: Sequence[Evidence]) -> Section:
+def _measures(
+    names: Sequence[str], results: Sequence[Result], evidence: Sequence[Evidence]
+) -> Section:
     rows = [
         _row(MEASURES[key], [result[key] for result in results], key in LOWER_IS_BETTER)
         for key in MEASURES
         if key in results[0] and key not in COUNTS
     ]
     errors = [calibration(each.counts).ece for each in evidence]
-    return {"columns": ["", *names], "rows": [*rows, _row("calibration error (ECE)", errors, lower=True)]}
+    return {
+        "columns": ["", *names],
+        "rows": [*rows, _row("calibration error (ECE)", errors, lower=True)],
+    }
 
 
 def _sets(names: Sequence[str], results: Sequence[Result]) -> Section:
     main = main_measure(results[0])
-    values = {name: [result["sets"][name][main] for result in results] for name in results[0]["sets"]}
+    values = {
+        name: [result["sets"][name][main] for result in results] for name in results[0]["sets"]
+    }
     order = sorted(values, key=lambda name: min(values[name]) - max(values[name]))
     rows = [_row(name, values[name], lower=False, bars=True) for name in order]
-    overall = {**_row("all together", [result[main] for result in results], lower=False, bars=True), "overall": True}
+    overall = {
+        **_row("all together", [result[main] for result in results], lower=False, bars=True),
+        "overall": True,
+    }
     return {"columns": ["set", *names], "rows": [overall, *rows]}
 
 
@@ -101,14 +111,22 @@ def _row(name: str, values: Sequence[float], lower: bool, bars: bool = False) ->
     best = min(values) if lower else max(values)
     tied = all(f"{value:.3f}" == f"{best:.3f}" for value in values)
     cells = [
-        cell(f"{value:.3f}", share=value if bars else None, best=f"{value:.3f}" == f"{best:.3f}" and not tied)
+        cell(
+            f"{value:.3f}",
+            share=value if bars else None,
+            best=f"{value:.3f}" == f"{best:.3f}" and not tied,
+        )
         for value in values
     ]
     return {"name": name, "overall": False, "cells": cells}
 
 
-def _pictures(names: Sequence[str], subjects: Sequence[Subject], evidence: Sequence[Evidence]) -> list[Section]:
-    scores = [{picture.pair.image_path: picture.value for picture in each.pictures} for each in evidence]
+def _pictures(
+    names: Sequence[str], subjects: Sequence[Subject], evidence: Sequence[Evidence]
+) -> list[Section]:
+    scores = [
+        {picture.pair.image_path: picture.value for picture in each.pictures} for each in evidence
+    ]
 
     def spread(picture: PictureScore) -> float:
         values = [each[picture.pair.image_path] for each in scores]
@@ -123,7 +141,9 @@ def _pictures(names: Sequence[str], subjects: Sequence[Subject], evidence: Seque
             for name, value, subject in zip(names, values, subjects, strict=True)
         ]
         panels = overlay_panels(picture.pair, answers)
-        found.append({"name": f"{picture.pair.set} / {picture.pair.stem}", "value": "", "panels": panels})
+        found.append(
+            {"name": f"{picture.pair.set} / {picture.pair.stem}", "value": "", "panels": panels}
+        )
     return found
 
 
@@ -133,16 +153,23 @@ def _models(names: Sequence[str], subjects: Sequence[Subject], times: Sequence[T
     fastest = min(time.total for time in times)
     several = len(subjects) > 1
     sizes = [
-        cell(f"{each.model.bytes / 1e6:.2f} MB", best=several and each.model.bytes == smallest) for each in manifests
+        cell(f"{each.model.bytes / 1e6:.2f} MB", best=several and each.model.bytes == smallest)
+        for each in manifests
     ]
     rows = {
         "size": sizes,
         "precision": [cell(each.model.precision) for each in manifests],
-        "parameters": [cell(f"{each.model.parameters:,}" if each.model.parameters else "–") for each in manifests],
-        "input": [
-            cell(f"{each.preprocess.size} × {each.preprocess.size} × {each.preprocess.channels}") for each in manifests
+        "parameters": [
+            cell(f"{each.model.parameters:,}" if each.model.parameters else "–")
+            for each in manifests
         ],
-        "time for an alpha": [cell(f"{time.total:.1f} ms", best=several and time.total == fastest) for time in times],
+        "input": [
+            cell(f"{each.preprocess.size} × {each.preprocess.size} × {each.preprocess.channels}")
+            for each in manifests
+        ],
+        "time for an alpha": [
+            cell(f"{time.total:.1f} ms", best=several and time.total == fastest) for time in times
+        ],
         "of which network": [cell(f"{time.network:.1f} ms") for time in times],
         "version": [cell(each.version) for each in manifests],
         "code": [cell(each.training.code_version if each.training else "–") for each in manifests],

@@ -100,7 +100,9 @@ def calibration(counts: ScoreCounts, bins: int = BINS) -> Calibration:
 def confusion_at(counts: ScoreCounts, threshold: float) -> Values:
     """(2, 2): row = what it is, column = what it was taken for, 0 background and 1 foreground."""
     above = counts.scores >= threshold
-    rows = [[side[~above].sum(), side[above].sum()] for side in (counts.negatives, counts.positives)]
+    rows = [
+        [side[~above].sum(), side[above].sum()] for side in (counts.negatives, counts.positives)
+    ]
     return np.array(rows, np.float64)
 
 
@@ -110,5 +112,7 @@ def thinned(curve: Curve, points: int = 300) -> Curve:
         return curve
     length = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(curve.x), np.diff(curve.y)))])
     wanted = np.searchsorted(length, np.linspace(0, length[-1], points))
-    kept: NDArray[Any] = np.unique(np.concatenate([[0], np.minimum(wanted, len(length) - 1), [len(length) - 1]]))
+    kept: NDArray[Any] = np.unique(
+        np.concatenate([[0], np.minimum(wanted, len(length) - 1), [len(length) - 1]])
+    )
     return Curve(curve.x[kept], curve.y[kept], curve.area)

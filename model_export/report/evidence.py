@@ -16,7 +16,9 @@ from model_export.quality.part_measures import Labels, Probabilities, cross_entr
 from model_export.report.curves import ScoreCounts
 
 LEVELS = 256
-MOST_PER_SET = 2  # pictures of one set among the best, and among the worst: a gallery of one kind tells little
+MOST_PER_SET = (
+    2  # pictures of one set among the best, and among the worst: a gallery of one kind tells little
+)
 TELLING = 4  # parts shown of each kind
 TELLING_KEPT = 40  # the surest, to choose from
 
@@ -57,21 +59,29 @@ class Evidence:
     _levels: NDArray[np.float64] = field(default_factory=lambda: np.zeros((2, LEVELS)))
     _labels: list[Labels] = field(default_factory=list)
     _probabilities: list[Probabilities] = field(default_factory=list)
-    _telling: dict[tuple[int, bool], list[tuple[float, int, TellingPart]]] = field(default_factory=dict)
+    _telling: dict[tuple[int, bool], list[tuple[float, int, TellingPart]]] = field(
+        default_factory=dict
+    )
     _order: "count[int]" = field(default_factory=count)
 
     def parts(self, pair: Pair, x: Tensor, labels: Labels, probabilities: Probabilities) -> None:
         right = (probabilities >= self.threshold) == (labels == 1)
-        self.pictures.append(PictureScore(pair, float(right.mean()), cross_entropy(labels, probabilities)))
+        self.pictures.append(
+            PictureScore(pair, float(right.mean()), cross_entropy(labels, probabilities))
+        )
         self._labels.append(labels)
         self._probabilities.append(probabilities)
         for place in range(len(labels)):
-            part = TellingPart(pair, x[place : place + 1], int(labels[place]), float(probabilities[place]))
+            part = TellingPart(
+                pair, x[place : place + 1], int(labels[place]), float(probabilities[place])
+            )
             self._keep(part, bool(right[place]))
 
     def alpha(self, pair: Pair, alpha: Matte, mask: Mask) -> None:
         truth = mask >= 128
-        self.pictures.append(PictureScore(pair, iou(alpha, truth), mean_absolute_error(alpha, truth)))
+        self.pictures.append(
+            PictureScore(pair, iou(alpha, truth), mean_absolute_error(alpha, truth))
+        )
         for label, pixels in enumerate((~truth, truth)):
             self._levels[label] += np.bincount(alpha[pixels], minlength=LEVELS) / mask.size
 
@@ -79,7 +89,9 @@ class Evidence:
     def counts(self) -> ScoreCounts:
         """The scores of everything seen: of parts where there are any, else of pixels."""
         if self._labels:
-            return ScoreCounts.of_labels(np.concatenate(self._labels), np.concatenate(self._probabilities))
+            return ScoreCounts.of_labels(
+                np.concatenate(self._labels), np.concatenate(self._probabilities)
+            )
         return ScoreCounts(np.arange(LEVELS) / (LEVELS - 1), self._levels[0], self._levels[1])
 
     def telling(self, label: int, right: bool) -> list[TellingPart]:
@@ -87,7 +99,9 @@ class Evidence:
         kept = sorted(self._telling.get((label, right), []), reverse=True)
         return spread_over_sets([part for _, _, part in kept], TELLING)
 
-    def best_and_worst(self, best: int, worst: int) -> tuple[list[PictureScore], list[PictureScore]]:
+    def best_and_worst(
+        self, best: int, worst: int
+    ) -> tuple[list[PictureScore], list[PictureScore]]:
         """So many of the best, best first, and of the others so many of the worst, worst first.
 
         Of fewer pictures than both together each gets its share.
@@ -95,7 +109,9 @@ class Evidence:
         ranked = sorted(self.pictures, key=lambda picture: picture.rank)
         best = min(best, max(1, round(len(ranked) * best / (best + worst))))
         first = spread_over_sets(ranked, best)
-        return first, spread_over_sets([picture for picture in reversed(ranked) if picture not in first], worst)
+        return first, spread_over_sets(
+            [picture for picture in reversed(ranked) if picture not in first], worst
+        )
 
     def _keep(self, part: TellingPart, right: bool) -> None:
         """At most one part of a picture, and the surest of all pictures."""

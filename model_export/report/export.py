@@ -15,9 +15,15 @@ PRECISIONS = {"float32": "float32", "uint8": "8 bits"}
 def as_text(exported: Exported, out: Path) -> str:
     """What was measured, in float32 and in 8 bits, which of it was taken, where it is and how to serve it."""
     title = f"test split, {exported.manifest.quality[OVERALL]['pictures']:.0f} pictures"
-    columns = {"megabytes": "MB", **{key: name for key, name in MEASURES.items() if key not in COUNTS}}
+    columns = {
+        "megabytes": "MB",
+        **{key: name for key, name in MEASURES.items() if key not in COUNTS},
+    }
     rows = [
-        (PRECISIONS[each.model.precision], {"megabytes": each.model.bytes / 1e6, **each.quality[OVERALL]})
+        (
+            PRECISIONS[each.model.precision],
+            {"megabytes": each.model.bytes / 1e6, **each.quality[OVERALL]},
+        )
         for each in exported.measured
     ]
     bundle = f"{exported.manifest.name} {exported.manifest.version}, {PRECISIONS[exported.manifest.model.precision]}"
@@ -45,5 +51,7 @@ def _choice(exported: Exported) -> list[str]:
     if len(exported.measured) == 1:
         return []
     if exported.manifest.model.precision == "float32":
-        return [f"float32 was taken: 8 bits would cost {lost(exported.measured):.3f} of max F, {MOST_LOST} or more"]
+        return [
+            f"float32 was taken: 8 bits would cost {lost(exported.measured):.3f} of max F, {MOST_LOST} or more"
+        ]
     return [f"8 bits were taken: they change max F by {-lost(exported.measured):+.3f}"]

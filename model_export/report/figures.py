@@ -117,7 +117,9 @@ def reliability_figure(calibrations: Sequence[tuple[str, Calibration]]) -> str:
         label = f"{name}ECE {calibration.ece:.3f}"
         axes.plot(calibration.score, calibration.frequency, color=color, linewidth=1.5, label=label)
         sizes = 16 + 260 * np.sqrt(calibration.share)
-        axes.scatter(calibration.score, calibration.frequency, s=sizes, color=color, alpha=0.55, linewidths=0)
+        axes.scatter(
+            calibration.score, calibration.frequency, s=sizes, color=color, alpha=0.55, linewidths=0
+        )
     return to_svg(axes, legend="upper left")
 
 
@@ -125,7 +127,10 @@ def score_figure(counts: ScoreCounts, threshold: float) -> str:
     """How the scores of foreground and of background spread, each as shares of its own kind."""
     axes = new_axes("score", "share")
     edges = np.linspace(0, 1, HISTOGRAM_BINS + 1)
-    for values, name, number in ((counts.negatives, "background", 1), (counts.positives, "foreground", 0)):
+    for values, name, number in (
+        (counts.negatives, "background", 1),
+        (counts.positives, "foreground", 0),
+    ):
         shares = np.histogram(counts.scores, edges, weights=values / max(values.sum(), 1e-12))[0]
         axes.stairs(shares, edges, fill=True, color=SERIES[number], alpha=0.35, label=name)
         axes.stairs(shares, edges, color=SERIES[number], linewidth=1.5)
@@ -141,7 +146,9 @@ def threshold_figure(counts: ScoreCounts, threshold: float) -> str:
     recall = positives / max(float(positives.max(initial=0)), 1e-12)
     f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
     axes = new_axes("threshold", "", unit=True)
-    for number, (name, values) in enumerate((("precision", precision), ("recall", recall), ("F1", f1))):
+    for number, (name, values) in enumerate(
+        (("precision", precision), ("recall", recall), ("F1", f1))
+    ):
         _plot(axes, number, name, thinned(Curve(counts.scores, values, 0.0)))
     axes.axvline(threshold, color=MUTED, linewidth=1, linestyle=(0, (3, 3)))
     return to_svg(axes, legend="lower left")

@@ -21,4 +21,6 @@ def render(template: str, context: Context) -> str:
     )
     written = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     page = environment.get_template(template)
-    return page.render({"refresh": None, "code_version": code_version(), "written": written, **context})
+    return page.render(
+        {"refresh": None, "code_version": code_version(), "written": written, **context}
+    )

@@ -19,7 +19,9 @@ QUALITY = 78
 def data_uri(image: NDArray[np.uint8]) -> str:
     """An image (H, W, 3) RGB or (H, W) grey as a WebP in a data URI."""
     bgr = image[:, :, ::-1] if image.ndim == 3 else image
-    written, data = cv2.imencode(".webp", np.ascontiguousarray(bgr), [cv2.IMWRITE_WEBP_QUALITY, QUALITY])
+    written, data = cv2.imencode(
+        ".webp", np.ascontiguousarray(bgr), [cv2.IMWRITE_WEBP_QUALITY, QUALITY]
+    )
     assert written
     return f"data:image/webp;base64,{base64.b64encode(data.tobytes()).decode()}"
 
@@ -34,7 +36,9 @@ def faded(image: Image, mask: Mask) -> Image:
 def with_outline(gray: Matte, mask: Mask) -> Image:
     """An alpha in grey with the outline of the true mask over it, two pixels wide."""
     picture = np.repeat(gray[:, :, np.newaxis], 3, axis=2)
-    contours, _ = cv2.findContours(np.asarray(mask >= 128, np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    contours, _ = cv2.findContours(
+        np.asarray(mask >= 128, np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE
+    )
     cv2.drawContours(picture, contours, -1, OUTLINE, 2)
     return np.asarray(picture, np.uint8)
 

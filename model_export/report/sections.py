@@ -41,17 +41,29 @@ def main_measure(result: Result) -> str:
     return MAIN_MEASURE["classify" if "parts" in result else "segment"]
 
 
-def tiles(result: Result, evidence: Evidence, manifest: Manifest, time: Timing | None) -> list[Section]:
+def tiles(
+    result: Result, evidence: Evidence, manifest: Manifest, time: Timing | None
+) -> list[Section]:
     shown_first = ("balanced_accuracy", "auc") if "parts" in result else ("iou", "max_f", "mae")
-    found = [{"value": f"{result[key]:.3f}", "unit": "", "label": MEASURES[key]} for key in shown_first]
+    found = [
+        {"value": f"{result[key]:.3f}", "unit": "", "label": MEASURES[key]} for key in shown_first
+    ]
     error = calibration(evidence.counts).ece
     found.append({"value": f"{error:.3f}", "unit": "", "label": "calibration error (ECE)"})
     found.append(
-        {"value": f"{manifest.model.bytes / 1e6:.1f}", "unit": "MB", "label": f"ONNX, {manifest.model.precision}"}
+        {
+            "value": f"{manifest.model.bytes / 1e6:.1f}",
+            "unit": "MB",
+            "label": f"ONNX, {manifest.model.precision}",
+        }
     )
     if time:
-        value, what = (time.probability, "an answer") if "parts" in result else (time.total, "an alpha")
-        found.append({"value": f"{value:.1f}", "unit": "ms", "label": f"{what}, {_threads(time.threads)}"})
+        value, what = (
+            (time.probability, "an answer") if "parts" in result else (time.total, "an alpha")
+        )
+        found.append(
+            {"value": f"{value:.1f}", "unit": "ms", "label": f"{what}, {_threads(time.threads)}"}
+        )
     return found
 
 
@@ -62,12 +74,19 @@ def learning(history: History) -> Section:
         text += f" The network of epoch {history.best_epoch} scored best on the validation split and was kept (dashed)."
     titles = ("Loss", "Scores", "Learning rate")
     plots = figures.learning_curves(history)
-    return {"text": text, "plots": [_plot(title, svg) for title, svg in zip(titles, plots, strict=False)]}
+    return {
+        "text": text,
+        "plots": [_plot(title, svg) for title, svg in zip(titles, plots, strict=False)],
+    }
 
 
 def quality(result: Result, evidence: Evidence, threshold: float) -> Section:
     counts, unit = evidence.counts, "parts" if "parts" in result else "pixels"
-    weighing = "Every part counts once." if unit == "parts" else "Pixels count; every picture weighs the same."
+    weighing = (
+        "Every part counts once."
+        if unit == "parts"
+        else "Pixels count; every picture weighs the same."
+    )
     return {
         "text": f"{weighing} Foreground is a score of {threshold:g} or more.",
         "plots": quality_plots([("", counts)], threshold),
@@ -78,7 +97,9 @@ def quality(result: Result, evidence: Evidence, threshold: float) -> Section:
     }
 
 
-def quality_plots(counts: Sequence[tuple[str, ScoreCounts]], threshold: float | None) -> list[Section]:
+def quality_plots(
+    counts: Sequence[tuple[str, ScoreCounts]], threshold: float | None
+) -> list[Section]:
     """ROC, precision-recall and reliability of one or several, and of one the spread of its scores."""
     first = counts[0][1]
     base = float(first.positives.sum() / max(first.total, 1e-12))
@@ -86,7 +107,11 @@ def quality_plots(counts: Sequence[tuple[str, ScoreCounts]], threshold: float | 
     recalls = [(name, precision_recall(each)) for name, each in counts]
     reliable = [(name, calibration(each)) for name, each in counts]
     plots = [
-        _plot("ROC", figures.roc_figure(rocs), "How much foreground is found, for how much background taken for it."),
+        _plot(
+            "ROC",
+            figures.roc_figure(rocs),
+            "How much foreground is found, for how much background taken for it.",
+        ),
         _plot(
             "Precision and recall",
             figures.precision_recall_figure(recalls, base),
@@ -126,7 +151,10 @@ def overlay_panels(pair: Pair, predictors: Iterable[tuple[str, Predictor]]) -> l
     """The picture, its true mask, and the alpha of each predictor under its name."""
     image, mask = load_pair(pair)
     small, small_mask = limit_size(image, LONGEST), limit_size(mask, LONGEST)
-    panels = [_panel("picture", data_uri(small)), _panel("truth", data_uri(faded(small, small_mask)))]
+    panels = [
+        _panel("picture", data_uri(small)),
+        _panel("truth", data_uri(faded(small, small_mask))),
+    ]
     for name, predictor in predictors:
         prepared = predictor.prepare(image)
         coarse = predictor.assemble(prepared, predictor.predict(prepared))
@@ -167,7 +195,13 @@ def data(manifest: Manifest, evidence: Evidence, which: str, root_name: str) -> 
         for name in names
     ]
     learned = sum(entry.pictures for entry in seen.values())
-    total = {"name": "all", "judged": f"{judged.total():,}", "seen": f"{learned:,}", "terms": "", "total": True}
+    total = {
+        "name": "all",
+        "judged": f"{judged.total():,}",
+        "seen": f"{learned:,}",
+        "terms": "",
+        "total": True,
+    }
     rest = 100 - TEST_PERCENT - VALIDATION_PERCENT
     kept_aside = (
         f"Split by a hash of set and picture, all frames of a clip on one side: {rest} % training, "
@@ -177,7 +211,11 @@ def data(manifest: Manifest, evidence: Evidence, which: str, root_name: str) -> 
     text = kept_aside if which == "test" else everything
     if manifest.training:
         text += f" Fingerprint of the training data: {manifest.training.fingerprint[:16]}…"
-    return {"text": text, "columns": ["set", "judged here", "train + validation", "terms"], "rows": [total, *rows]}
+    return {
+        "text": text,
+        "columns": ["set", "judged here", "train + validation", "terms"],
+        "rows": [total, *rows],
+    }
 
 
 def model(manifest: Manifest, time: Timing) -> Section:
@@ -185,7 +223,10 @@ def model(manifest: Manifest, time: Timing) -> Section:
     rows = [
         ("size", f"{file.bytes / 1e6:.2f} MB, {file.precision}"),
         ("parameters", f"{file.parameters:,}" if file.parameters else "not known"),
-        ("input", f"{spec.size} × {spec.size} × {spec.channels}, {spec.color}, {spec.fit}, {spec.scale}"),
+        (
+            "input",
+            f"{spec.size} × {spec.size} × {spec.channels}, {spec.color}, {spec.fit}, {spec.scale}",
+        ),
         ("ONNX opset", str(file.opset)),
         ("sha256", file.sha256),
     ]
@@ -239,9 +280,13 @@ def config(manifest: Manifest) -> Section | None:
 
 def config_sections(values: dict[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
     """Each section of a configuration with its entries; those that are absent or empty are left out."""
-    sections = {name: entries for name, entries in values.items() if isinstance(entries, dict) and entries}
+    sections = {
+        name: entries for name, entries in values.items() if isinstance(entries, dict) and entries
+    }
     if "start" in sections:  # the sets it had seen stand in the table of data
-        sections["start"] = {key: value for key, value in sections["start"].items() if isinstance(value, str)}
+        sections["start"] = {
+            key: value for key, value in sections["start"].items() if isinstance(value, str)
+        }
     return [(name, _flat(entries)) for name, entries in sections.items()]
 
 
@@ -257,7 +302,11 @@ def progress_tiles(history: History, epochs: int) -> list[Section]:
     best = max((entry["score"] for entry in history.epochs if "score" in entry), default=None)
     if best is not None:
         found.append(
-            {"value": f"{best:.3f}", "unit": "", "label": f"best validation score, epoch {history.best_epoch}"}
+            {
+                "value": f"{best:.3f}",
+                "unit": "",
+                "label": f"best validation score, epoch {history.best_epoch}",
+            }
         )
     return found
 
@@ -265,7 +314,11 @@ def progress_tiles(history: History, epochs: int) -> list[Section]:
 def _overlay(predictor: Predictor, picture: PictureScore, parts: bool) -> Section:
     value = f"{picture.value:.0%} of parts" if parts else f"IoU {picture.value:.3f}"
     name = f"{picture.pair.set} / {picture.pair.stem}"
-    return {"name": name, "value": value, "panels": overlay_panels(picture.pair, [("alpha", predictor)])}
+    return {
+        "name": name,
+        "value": value,
+        "panels": overlay_panels(picture.pair, [("alpha", predictor)]),
+    }
 
 
 def _look(predictor: Predictor, part: TellingPart) -> Section:
@@ -297,7 +350,12 @@ def _confusion(counts: ScoreCounts, threshold: float, unit: str) -> list[Section
             )
             share = float(shares[row, column])
             cells.append(
-                {"percent": f"{share:.1%}", "amount": amount, "share": round(share, 3), "right": row == column}
+                {
+                    "percent": f"{share:.1%}",
+                    "amount": amount,
+                    "share": round(share, 3),
+                    "right": row == column,
+                }
             )
         rows.append({"name": name, "cells": cells})
     return rows
@@ -310,7 +368,11 @@ def _set_table(result: Result) -> Section:
     columns = ["set", *(MEASURES[key] for key in [*sorted(counted, reverse=True), *keys])]
     order = sorted(result["sets"], key=lambda name: -result["sets"][name][main])
     rows = [
-        {"name": "all together", "overall": True, "cells": _cells(result, sorted(counted, reverse=True), keys, main)}
+        {
+            "name": "all together",
+            "overall": True,
+            "cells": _cells(result, sorted(counted, reverse=True), keys, main),
+        }
     ]
     for name in order:
         cells = _cells(result["sets"][name], sorted(counted, reverse=True), keys, main)
@@ -320,7 +382,9 @@ def _set_table(result: Result) -> Section:
 
 def _cells(values: Result, counted: Sequence[str], keys: Sequence[str], main: str) -> list[Section]:
     numbers = [cell(f"{values[key]:,}") for key in counted]
-    return numbers + [cell(f"{values[key]:.3f}", share=values[key] if key == main else None) for key in keys]
+    return numbers + [
+        cell(f"{values[key]:.3f}", share=values[key] if key == main else None) for key in keys
+    ]
 
 
 def cell(text: str, share: float | None = None, best: bool = False) -> Section:

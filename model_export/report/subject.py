@@ -34,9 +34,13 @@ def load_subject(folder: Path, root: Path, threads: int = 1) -> Subject:
     `root` holds the pictures. Raises DataError where `folder` is neither, BundleError for a damaged bundle.
     """
     if (folder / MANIFEST).is_file():
-        return Subject(load_predictor(folder, threads), folder, read_history(folder), False, threads)
+        return Subject(
+            load_predictor(folder, threads), folder, read_history(folder), False, threads
+        )
     if (folder / RUN_CONFIG).is_file():
-        return Subject(_converted(folder, root, threads), folder, read_history(folder), True, threads)
+        return Subject(
+            _converted(folder, root, threads), folder, read_history(folder), True, threads
+        )
     raise DataError(f"{folder}: neither a bundle ({MANIFEST}) nor a training run ({RUN_CONFIG})")
 
 
@@ -52,6 +56,8 @@ def _converted(run: Path, root: Path, threads: int) -> Predictor:
     pairs = find_pairs(root, config.data.sets, config.data.clips)
     with TemporaryDirectory() as folder:
         bundle = Path(folder) / "float32"
-        converted = convert(Export(run / MODEL, config, root, read_licenses(), quantized=False), pairs, bundle)
+        converted = convert(
+            Export(run / MODEL, config, root, read_licenses(), quantized=False), pairs, bundle
+        )
         (bundle / MANIFEST).write_text(converted.manifest.model_dump_json())
         return load_predictor(bundle, threads)

@@ -47,9 +47,13 @@ def measure_time(
     began = clock()
     while len(taken) < RUNS and (not taken or clock() - began < LONGEST_SECONDS):
         taken.append(_steps(predictor, image, clock))
-    prepare, network, assemble, probability = (1000 * median(column) for column in zip(*taken, strict=True))
+    prepare, network, assemble, probability = (
+        1000 * median(column) for column in zip(*taken, strict=True)
+    )
     height, width = image.shape[:2]
-    return Timing(prepare, network, assemble, probability, width, height, threads, len(taken), machine())
+    return Timing(
+        prepare, network, assemble, probability, width, height, threads, len(taken), machine()
+    )
 
 
 def _steps(predictor: Predictor, image: Image, clock: Callable[[], float]) -> tuple[float, ...]:

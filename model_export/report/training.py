@@ -35,5 +35,15 @@ def scores(run: Path) -> str:
 
 def next_step(run: Path, root: Path, name: str) -> str:
     """Where the network is, and the command that makes a bundle of it."""
-    command = ["-m", "model_export", "export", "--run", str(run), "--data", str(root), "--out", f"mine/{name}"]
+    command = [
+        "-m",
+        "model_export",
+        "export",
+        "--run",
+        str(run),
+        "--data",
+        str(root),
+        "--out",
+        f"mine/{name}",
+    ]
     return f"network: {run / MODEL}\nbundle it: .venv/bin/python {shlex.join(command)}"

@@ -50,7 +50,10 @@ def write_run_report(run: Path, root: Path) -> None:
         with only_a_warning(f"no report of {run}; the run itself is complete"):
             write_report(load_subject(run, root), root, run / REPORT, "test")
     except KeyboardInterrupt:
-        print(f"report skipped; python -m model_export report {run} --data {root} writes it later", file=sys.stderr)
+        print(
+            f"report skipped; python -m model_export report {run} --data {root} writes it later",
+            file=sys.stderr,
+        )
 
 
 def write_progress(run: Path) -> None:
@@ -64,7 +67,9 @@ def write_progress(run: Path) -> None:
             _write(run / REPORT, render("report.html", _progress(history, read_run_config(run))))
 
 
-def write_comparison(subjects: Sequence[Subject], root: Path, out: Path, which: Which = "test") -> list[Result]:
+def write_comparison(
+    subjects: Sequence[Subject], root: Path, out: Path, which: Which = "test"
+) -> list[Result]:
     """Measure several bundles or runs on the same pictures and write one page; a result for each.
 
     With `which="test"` only pictures count that none of them trained on. Raises DataError where that leaves none.
@@ -88,7 +93,9 @@ def common_pairs(lists: Sequence[Sequence[Pair]]) -> list[Pair]:
     others = [{pair.image_path for pair in pairs} for pairs in lists[1:]]
     common = [pair for pair in lists[0] if all(pair.image_path in paths for paths in others)]
     if not common:
-        raise DataError("the bundles have no picture in common that none of them trained on; give --split all")
+        raise DataError(
+            "the bundles have no picture in common that none of them trained on; give --split all"
+        )
     return common
 
 
@@ -104,10 +111,17 @@ def only_a_warning(what: str) -> Iterator[None]:
 def _contents(subject: Subject, result: Result, evidence: Evidence, root: Path) -> dict[str, Any]:
     manifest, history = subject.manifest, subject.history
     time = measure_time(subject.predictor, _typical(evidence), subject.threads)
-    count, pictures = len(evidence.pictures), "picture" if len(evidence.pictures) == 1 else "pictures"
+    count, pictures = (
+        len(evidence.pictures),
+        "picture" if len(evidence.pictures) == 1 else "pictures",
+    )
     which = "that training kept aside" if result["split"] == "test" else "in all"
     lead = f"{manifest.description} Measured on {count:,} {pictures} of “{root.name}” {which}"
-    lead += ", in float32 through onnxruntime." if subject.is_run else ", through onnxruntime as served."
+    lead += (
+        ", in float32 through onnxruntime."
+        if subject.is_run
+        else ", through onnxruntime as served."
+    )
     return _complete(
         {
             "title": f"{manifest.name} – {'training' if subject.is_run else 'evaluation'}",
@@ -147,7 +161,13 @@ def _progress(history: History, config: TrainConfig) -> dict[str, Any]:
 
 def _complete(contents: dict[str, Any]) -> dict[str, Any]:
     """With None for every section that is not there, and the ids of those that are."""
-    ids = {"learning": "curves", "quality": "quality", "pictures": "pictures", "looks": "looks", "data": "data"}
+    ids = {
+        "learning": "curves",
+        "quality": "quality",
+        "pictures": "pictures",
+        "looks": "looks",
+        "data": "data",
+    }
     ids |= {"model": "model", "config": "config"}
     there = [ids[name] for name in ids if contents.get(name)]
     there += ["sets"] if contents.get("quality") else []

@@ -81,7 +81,9 @@ class Checkpoint(keras.callbacks.Callback):
         self._log(epoch, {**(logs or {}), **scores})
         self._save_state(epoch + 1)
         if self.patience and scores and epoch + 1 - self.best_epoch >= self.patience:
-            print(f"no better score in {self.patience} epochs; the best was epoch {self.best_epoch}")
+            print(
+                f"no better score in {self.patience} epochs; the best was epoch {self.best_epoch}"
+            )
             self.model.stop_training = True
 
     def start_from(self, weights: list[Any], blend: float) -> None:
@@ -107,15 +109,24 @@ class Checkpoint(keras.callbacks.Callback):
         if (self.out / MODEL).is_file():
             return
         if not (self.out / STATE).is_file():
-            raise DataError(f"{self.out}: stopped before the first epoch was complete; nothing to keep")
+            raise DataError(
+                f"{self.out}: stopped before the first epoch was complete; nothing to keep"
+            )
         self._validate(self.epochs_done - 1)
-        state = json.loads((self.out / STATE).read_text()) | {"best": self.best, "best_epoch": self.best_epoch}
-        replace(self.out / STATE, lambda path: path.write_text(json.dumps(state)))  # the rest is as the epoch left it
+        state = json.loads((self.out / STATE).read_text()) | {
+            "best": self.best,
+            "best_epoch": self.best_epoch,
+        }
+        replace(
+            self.out / STATE, lambda path: path.write_text(json.dumps(state))
+        )  # the rest is as the epoch left it
 
     def _validate(self, epoch: int) -> Scores:
         learned = self.average.weights if self.average else self.model.get_weights()
         if self.start:
-            learned = [old + self.blend * (new - old) for old, new in zip(self.start, learned, strict=True)]
+            learned = [
+                old + self.blend * (new - old) for old, new in zip(self.start, learned, strict=True)
+            ]
         self.reference.set_weights(learned)
         scores = self.judge(self.served)
         if scores["score"] > self.best:
@@ -162,4 +173,6 @@ class Checkpoint(keras.callbacks.Callback):
             "updates": updates,
             "steps": self.average.steps if self.average else 0,
         }
-        replace(self.out / STATE, lambda path: path.write_text(json.dumps(state)))  # last, so that it means complete
+        replace(
+            self.out / STATE, lambda path: path.write_text(json.dumps(state))
+        )  # last, so that it means complete

@@ -12,7 +12,9 @@ from model_export.data.dataset import Pair, find_pairs, select_some
 from model_export.training.tasks import Judge, Scores
 
 KEPT = "kept"
-MOST_JUDGED = 100  # pictures, evenly over the sets: enough to see a loss, few enough for every epoch
+MOST_JUDGED = (
+    100  # pictures, evenly over the sets: enough to see a loss, few enough for every epoch
+)
 
 
 class KeptPictures:
@@ -23,7 +25,9 @@ class KeptPictures:
         validation = select_some(pairs, "validation")
         self.share = config.training.keep_share
         self.train = [_renamed(pair) for pair in select_some(pairs, "train")]
-        self.validation = [_renamed(pair) for pair in validation[:: max(1, len(validation) // MOST_JUDGED)]]
+        self.validation = [
+            _renamed(pair) for pair in validation[:: max(1, len(validation) // MOST_JUDGED)]
+        ]
 
     def weighted(self, config: TrainConfig, new: Sequence[Pair]) -> TrainConfig:
         """The config with which the kept pictures are `training.keep_share` of what is drawn beside `new`."""
@@ -31,7 +35,9 @@ class KeptPictures:
         total = sum(weights.get(pair.set, 1.0) for pair in new)
         each = self.share / (1 - self.share) * total / len(self.train)
         kept = {pair.set: each for pair in self.train}
-        return config.model_copy(update={"data": config.data.model_copy(update={"weights": {**weights, **kept}})})
+        return config.model_copy(
+            update={"data": config.data.model_copy(update={"weights": {**weights, **kept}})}
+        )
 
     def judged_too(self, new: Judge, kept: Judge) -> Judge:
         """Score both; a network is as good as on what it trains on: the kept pictures count by their share."""
@@ -39,7 +45,11 @@ class KeptPictures:
         def score(model: Any) -> Scores:
             scores, others = new(model), kept(model)
             both = (1 - self.share) * scores["score"] + self.share * others["score"]
-            return {**scores, "score": both, **{f"{KEPT}_{name}": value for name, value in others.items()}}
+            return {
+                **scores,
+                "score": both,
+                **{f"{KEPT}_{name}": value for name, value in others.items()},
+            }
 
         return score
 
@@ -48,9 +58,16 @@ class KeptPictures:
         if config.start is None:
             return config
         counts = Counter(pair.set for pair in (*self.train, *self.validation))
-        known = {entry.name.removeprefix(f"{config.start.name}/"): entry.license for entry in config.start.sets}
+        known = {
+            entry.name.removeprefix(f"{config.start.name}/"): entry.license
+            for entry in config.start.sets
+        }
         sets = tuple(
-            DataSet(name=name, pictures=count, license=known.get(name.removeprefix(f"{KEPT}/"), "not stated"))
+            DataSet(
+                name=name,
+                pictures=count,
+                license=known.get(name.removeprefix(f"{KEPT}/"), "not stated"),
+            )
             for name, count in sorted(counts.items())
         )
         return config.model_copy(update={"start": config.start.model_copy(update={"kept": sets})})

@@ -32,7 +32,9 @@ LIBRARIES = (
     "opencv-python-headless",
 )
 NOT_STATED = "not stated"
-GENERAL_TERMS = "The terms of the training pictures apply; the manifest lists them under training.sets."
+GENERAL_TERMS = (
+    "The terms of the training pictures apply; the manifest lists them under training.sets."
+)
 
 
 @dataclass(frozen=True)
@@ -47,11 +49,16 @@ def read_licenses(path: Path = LICENSES) -> Licenses:
     """A TOML file: `weights = "terms"` and a table `[sets]` of name = "terms". Raises DataError for anything else."""
     try:
         values = tomllib.loads(path.read_text())
-        return Licenses(str(values["weights"]), {str(name): str(terms) for name, terms in values["sets"].items()})
+        return Licenses(
+            str(values["weights"]),
+            {str(name): str(terms) for name, terms in values["sets"].items()},
+        )
     except OSError as error:
         raise DataError(f"{path}: {reason(error)}") from error
     except (tomllib.TOMLDecodeError, KeyError, AttributeError) as error:
-        raise DataError(f"{path}: expected weights = '...' and a [sets] table of name = 'terms': {error}") from error
+        raise DataError(
+            f"{path}: expected weights = '...' and a [sets] table of name = 'terms': {error}"
+        ) from error
 
 
 class RunStart(BaseModel):
@@ -85,7 +92,11 @@ def run_start(pairs: Sequence[Pair]) -> RunStart:
 
 
 def training_record(
-    config: TrainConfig, pairs: Sequence[Pair], root: Path, licenses: Licenses, run: Path | None = None
+    config: TrainConfig,
+    pairs: Sequence[Pair],
+    root: Path,
+    licenses: Licenses,
+    run: Path | None = None,
 ) -> TrainingRecord:
     """What a network trained with `config` on `pairs` (all splits) of `root` saw: training and validation pictures.
 
@@ -116,17 +127,21 @@ def weights_license(record: TrainingRecord, licenses: Licenses, start: Start | N
     Fine-tuned weights are under the terms of those they started from too.
     """
     if start:
-        return (
-            f"{GENERAL_TERMS} Fine-tuned from {start.name} {start.version}, whose terms go on applying: {start.license}"
-        )
-    return licenses.weights if all(entry.name in licenses.sets for entry in record.sets) else GENERAL_TERMS
+        return f"{GENERAL_TERMS} Fine-tuned from {start.name} {start.version}, whose terms go on applying: {start.license}"
+    return (
+        licenses.weights
+        if all(entry.name in licenses.sets for entry in record.sets)
+        else GENERAL_TERMS
+    )
 
 
 def code_version() -> str:
     """The commit of the code, or `unknown` outside a repository."""
     try:
         command = ["git", "describe", "--always", "--dirty", "--tags"]
-        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)  # noqa: S603 - no input of a user
+        done = subprocess.run(  # noqa: S603 - no input of a user
+            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+        )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return done.stdout.strip()

@@ -31,7 +31,12 @@ class WarmupStableDecay(keras.optimizers.schedules.LearningRateSchedule):
         return self.peak * ops.minimum(ops.minimum(rising, 1.0), falling)
 
     def get_config(self) -> dict[str, Any]:
-        return {"peak": self.peak, "warmup": self.warmup, "decay_from": self.decay_from, "total": self.total}
+        return {
+            "peak": self.peak,
+            "warmup": self.warmup,
+            "decay_from": self.decay_from,
+            "total": self.total,
+        }
 
 
 def build_optimizer(config: TrainingConfig, steps: list[int]) -> Any:

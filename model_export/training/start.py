@@ -8,9 +8,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from cutout.errors import DataError
+from cutout.explain import in_words
 from cutout.inference.manifest import MANIFEST, DataSet, Manifest
 from model_export.config import RUN_CONFIG, Start, TrainConfig, read_run_config
-from model_export.config_errors import in_words
 from model_export.training.provenance import NOT_STATED, noted
 from model_export.training.run_folder import MODEL
 
@@ -34,7 +34,9 @@ def find_origin(path: Path) -> Origin:
     keras_file = path if path.suffix == ".keras" else path / MODEL
     folder = keras_file.parent
     if not keras_file.is_file():
-        raise DataError(f"{keras_file}: no such saved network; give a bundle with its {MODEL}, a run, or a .keras file")
+        raise DataError(
+            f"{keras_file}: no such saved network; give a bundle with its {MODEL}, a run, or a .keras file"
+        )
     if (folder / MANIFEST).is_file():
         config, start = _of_bundle(folder / MANIFEST, keras_file)
     elif (folder / RUN_CONFIG).is_file():
@@ -51,19 +53,28 @@ def find_origin(path: Path) -> Origin:
             f"{folder}: neither {MANIFEST} nor {RUN_CONFIG} beside {keras_file.name} says what network it is"
         )
     seen = () if config.start is None else config.start.sets
-    return Origin(keras_file, config.model_copy(update={"start": start.model_copy(update={"sets": start.sets + seen})}))
+    return Origin(
+        keras_file,
+        config.model_copy(update={"start": start.model_copy(update={"sets": start.sets + seen})}),
+    )
 
 
 def _of_bundle(path: Path, keras_file: Path) -> tuple[TrainConfig, Start]:
     try:
         manifest = Manifest.model_validate_json(path.read_bytes())
         if manifest.training is None:
-            raise DataError(f"{path}: this network was not trained here; only one that was can be gone on with")
+            raise DataError(
+                f"{path}: this network was not trained here; only one that was can be gone on with"
+            )
         config = TrainConfig.model_validate_json(json.dumps(manifest.training.config))
     except ValidationError as error:
-        raise DataError(f"{path}: not a bundle of this version:\n{in_words(error, Manifest)}") from error
+        raise DataError(
+            f"{path}: not a bundle of this version:\n{in_words(error, Manifest)}"
+        ) from error
     sets = tuple(
-        DataSet(name=f"{manifest.name}/{entry.name}", pictures=entry.pictures, license=entry.license)
+        DataSet(
+            name=f"{manifest.name}/{entry.name}", pictures=entry.pictures, license=entry.license
+        )
         for entry in manifest.training.sets
     )
     start = Start(
@@ -82,7 +93,8 @@ def _sets_of_run(config: TrainConfig, folder: Path) -> tuple[DataSet, ...]:
     beginning = noted(folder)
     own = {} if beginning is None else beginning.pictures
     sets = tuple(
-        DataSet(name=f"{config.name}/{name}", pictures=count, license=NOT_STATED) for name, count in sorted(own.items())
+        DataSet(name=f"{config.name}/{name}", pictures=count, license=NOT_STATED)
+        for name, count in sorted(own.items())
     )
     return sets + (() if config.start is None else config.start.kept)
 

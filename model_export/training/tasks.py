@@ -49,7 +49,9 @@ class MaskTask:
             totals: dict[str, MaskScore] = {}
             for start in range(0, len(samples), JUDGED_AT_ONCE):
                 part = samples[start : start + JUDGED_AT_ONCE]
-                x = np.concatenate([normalize(canvas, self.config.preprocess) for canvas, _ in part])
+                x = np.concatenate(
+                    [normalize(canvas, self.config.preprocess) for canvas, _ in part]
+                )
                 alphas = np.rint(model.predict_on_batch(x)[:, :, :, 0] * 255).astype(np.uint8)
                 for alpha, (_, mask), name in zip(alphas, part, names[start:], strict=False):
                     totals.setdefault(name, MaskScore()).add(alpha, mask)
@@ -58,7 +60,13 @@ class MaskTask:
             mean_mae = float(np.mean([totals[name].mae for name in sets]))
             each = {f"iou/{name}": totals[name].iou for name in sets}
             best = {f"max_f/{name}": totals[name].max_f for name in sets}
-            return {"score": mean_iou - mean_mae, "mean_iou": mean_iou, "mean_mae": mean_mae, **each, **best}
+            return {
+                "score": mean_iou - mean_mae,
+                "mean_iou": mean_iou,
+                "mean_mae": mean_mae,
+                **each,
+                **best,
+            }
 
         return score
 
@@ -66,7 +74,11 @@ class MaskTask:
 class PartTask:
     """The classifier's: labelled parts of every picture."""
 
-    compile: ClassVar[dict[str, Any]] = {"loss": "binary_crossentropy", "metrics": ["accuracy"], "jit_compile": False}
+    compile: ClassVar[dict[str, Any]] = {
+        "loss": "binary_crossentropy",
+        "metrics": ["accuracy"],
+        "jit_compile": False,
+    }
 
     def __init__(self, config: TrainConfig) -> None:
         self.config = config
@@ -76,13 +88,20 @@ class PartTask:
 
     def judge(self, pairs: Sequence[Pair]) -> Judge:
         sizes, spec = self.config.data.part_sizes, self.config.preprocess
-        judged = [judged_parts(picture, sizes, spec) for picture in load_pictures(pairs, sizes, spec)]
+        judged = [
+            judged_parts(picture, sizes, spec) for picture in load_pictures(pairs, sizes, spec)
+        ]
         x, labels = (np.concatenate(arrays) for arrays in zip(*judged, strict=True))
         if not len(x):
             raise DataError(f"validation: {NO_PARTS}")
 
         def score(model: Any) -> Scores:
-            scores = part_scores(labels, model.predict(x, batch_size=JUDGED_PARTS_AT_ONCE, verbose=0)[:, 0])
-            return {"score": scores["balanced_accuracy"], **{f"val_{name}": value for name, value in scores.items()}}
+            scores = part_scores(
+                labels, model.predict(x, batch_size=JUDGED_PARTS_AT_ONCE, verbose=0)[:, 0]
+            )
+            return {
+                "score": scores["balanced_accuracy"],
+                **{f"val_{name}": value for name, value in scores.items()},
+            }
 
         return score

@@ -52,7 +52,9 @@ def train(
     """
     _refuse_overwriting(out, resume)
     if keep and config.start is None:
-        raise DataError("--keep is for fine-tuning: it goes with --from; put all pictures into --data otherwise")
+        raise DataError(
+            "--keep is for fine-tuning: it goes with --from; put all pictures into --data otherwise"
+        )
     keras.utils.set_random_seed(config.training.seed)
     pairs = find_pairs(root, config.data.sets, config.data.clips)
     _tell(config, pairs)
@@ -63,12 +65,19 @@ def train(
     model = build_for_training(config)
     sizes = _sizes(config)
     model.compile(
-        optimizer=build_optimizer(config.training, [batches.steps(step) for step in sizes]), **_task(config).compile
+        optimizer=build_optimizer(config.training, [batches.steps(step) for step in sizes]),
+        **_task(config).compile,
     )
     average = WeightAverage(config.training.average) if config.training.average else None
     reference, served = build_for_serving(config)
     checkpoint = Checkpoint(
-        out, reference, served, judge, average, config.training.validate_every, config.training.patience
+        out,
+        reference,
+        served,
+        judge,
+        average,
+        config.training.validate_every,
+        config.training.patience,
     )
     model.optimizer.build(model.trainable_variables)
     resumed = resume and (out / STATE).is_file()
@@ -118,7 +127,14 @@ def _fit(model: Any, batches: Any, sizes: list[Any], done: int, callbacks: list[
         while last < len(sizes) and sizes[last] == sizes[done]:
             last += 1
         batches.start(sizes[done], epoch=done)
-        model.fit(batches, initial_epoch=done, epochs=last, callbacks=callbacks, verbose="auto", shuffle=False)
+        model.fit(
+            batches,
+            initial_epoch=done,
+            epochs=last,
+            callbacks=callbacks,
+            verbose="auto",
+            shuffle=False,
+        )
         if model.stop_training:
             break
         done = last
@@ -138,7 +154,9 @@ def _task(config: TrainConfig) -> Task:
     return PartTask(config) if isinstance(config.network, CnnConfig) else MaskTask(config)
 
 
-def _task_on(config: TrainConfig, root: Path, pairs: Sequence[Pair], kept: KeptPictures | None) -> tuple[Any, Judge]:
+def _task_on(
+    config: TrainConfig, root: Path, pairs: Sequence[Pair], kept: KeptPictures | None
+) -> tuple[Any, Judge]:
     """The batches to train on and what judges the network, of the pictures and of those to keep beside them."""
     train, validation = select_some(pairs, "train"), select_some(pairs, "validation")
     if kept is None:
@@ -153,7 +171,11 @@ def _tell(config: TrainConfig, pairs: Sequence[Pair]) -> None:
     """What is about to be done, and what is doubtful about it."""
     counts = {side: len(select(pairs, side)) for side in SPLITS}
     training = config.training
-    rate = f", the rate falling over the last {training.decay_epochs:g} of them" if training.decay_epochs else ""
+    rate = (
+        f", the rate falling over the last {training.decay_epochs:g} of them"
+        if training.decay_epochs
+        else ""
+    )
     print(
         f"{config.name}: {counts['train']} pictures to train on, {counts['validation']} to validate, "
         f"{counts['test']} kept for the test"
@@ -166,7 +188,9 @@ def _tell(config: TrainConfig, pairs: Sequence[Pair]) -> None:
 
 def _refuse_overwriting(out: Path, resume: bool) -> None:
     if (out / STATE).is_file() and not resume:
-        raise DataError(f"{out}: a run is there already; --resume goes on with it, another --out starts afresh")
+        raise DataError(
+            f"{out}: a run is there already; --resume goes on with it, another --out starts afresh"
+        )
 
 
 def _prepare(config: TrainConfig, out: Path, resume: bool) -> None:

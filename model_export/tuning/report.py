@@ -58,7 +58,10 @@ def _tiles(study: optuna.Study, trials: list[FrozenTrial]) -> list[dict[str, str
     }
     return [
         {"label": "best score", "value": f"{study.best_value:.4f}", "unit": ""},
-        *({"label": f"{name} trials", "value": str(count), "unit": ""} for name, count in counts.items()),
+        *(
+            {"label": f"{name} trials", "value": str(count), "unit": ""}
+            for name, count in counts.items()
+        ),
     ]
 
 
@@ -67,7 +70,13 @@ def _history(scored: list[FrozenTrial]) -> dict[str, str]:
     _scatter(axes, [(trial.number, trial) for trial in scored])
     complete = sorted((t for t in scored if t.state is TrialState.COMPLETE), key=lambda t: t.number)
     best = np.maximum.accumulate([float(trial.value or 0) for trial in complete])
-    axes.step([trial.number for trial in complete], best, where="post", color=SERIES[1], label="best so far")
+    axes.step(
+        [trial.number for trial in complete],
+        best,
+        where="post",
+        color=SERIES[1],
+        label="best so far",
+    )
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return {
         "title": "History",
@@ -92,7 +101,9 @@ def _entry(name: str, scored: list[FrozenTrial], best: FrozenTrial) -> dict[str,
     axes = new_axes(name, "score")
     distribution = best.distributions[name]
     if isinstance(distribution, CategoricalDistribution):
-        places: dict[Any, int] = {choice: place for place, choice in enumerate(distribution.choices)}
+        places: dict[Any, int] = {
+            choice: place for place, choice in enumerate(distribution.choices)
+        }
         axes.set_xticks(list(places.values()), [str(choice) for choice in places])
     else:
         places = {}
@@ -114,7 +125,10 @@ def _entry(name: str, scored: list[FrozenTrial], best: FrozenTrial) -> dict[str,
 
 
 def _scatter(axes: Axes, points: list[tuple[Any, FrozenTrial]]) -> None:
-    for state, color, label in ((TrialState.PRUNED, PRUNED, "pruned"), (TrialState.COMPLETE, COMPLETE, "complete")):
+    for state, color, label in (
+        (TrialState.PRUNED, PRUNED, "pruned"),
+        (TrialState.COMPLETE, COMPLETE, "complete"),
+    ):
         chosen = [(x, float(trial.value or 0)) for x, trial in points if trial.state is state]
         if chosen:
             across, up = zip(*chosen, strict=True)
@@ -123,7 +137,9 @@ def _scatter(axes: Axes, points: list[tuple[Any, FrozenTrial]]) -> None:
 
 def _table(trials: list[FrozenTrial], best: FrozenTrial) -> dict[str, Any]:
     names = list(best.params)
-    ordered = sorted(trials, key=lambda trial: (trial.state.value, -(trial.value or 0), trial.number))
+    ordered = sorted(
+        trials, key=lambda trial: (trial.state.value, -(trial.value or 0), trial.number)
+    )
     rows = [
         {
             "name": str(trial.number),

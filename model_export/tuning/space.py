@@ -16,7 +16,12 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
 
 from cutout.errors import DataError
 from cutout.explain import reason
@@ -39,7 +44,9 @@ class Space:
         axes = {key: _points(key, distribution) for key, distribution in self.entries.items()}
         combinations = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
         if len(combinations) > LARGEST_GRID:
-            raise DataError(f"a grid of {len(combinations)} combinations is too large; try --sampler random or tpe")
+            raise DataError(
+                f"a grid of {len(combinations)} combinations is too large; try --sampler random or tpe"
+            )
         return combinations
 
     def ends(self) -> Iterator[Values]:
@@ -70,7 +77,10 @@ def read_space(path: Path) -> Space:
 
 def overrides(values: Values) -> list[str]:
     """The same as `section.key=value`, as `--set` takes them."""
-    return [f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in values.items()]
+    return [
+        f"{key}={value if isinstance(value, str) else json.dumps(value)}"
+        for key, value in values.items()
+    ]
 
 
 def _entries(table: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, BaseDistribution]]:
@@ -83,7 +93,9 @@ def _entries(table: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, BaseD
         elif isinstance(value, dict):
             yield from _entries(value, f"{name}.")
         else:
-            raise ValueError(f"{name}: expected a list of values or {{ low = ..., high = ... }}; --set fixes a value")
+            raise ValueError(
+                f"{name}: expected a list of values or {{ low = ..., high = ... }}; --set fixes a value"
+            )
 
 
 def _choice(name: str, values: list[Any]) -> BaseDistribution:
@@ -96,7 +108,9 @@ def _choice(name: str, values: list[Any]) -> BaseDistribution:
 def _range(name: str, table: Mapping[str, Any]) -> BaseDistribution:
     unknown = set(table) - RANGE_KEYS
     if unknown:
-        raise ValueError(f"{name}: unknown: {', '.join(sorted(unknown))}; a range has {', '.join(sorted(RANGE_KEYS))}")
+        raise ValueError(
+            f"{name}: unknown: {', '.join(sorted(unknown))}; a range has {', '.join(sorted(RANGE_KEYS))}"
+        )
     low, high, step, log = table["low"], table["high"], table.get("step"), table.get("log", False)
     try:
         if all(type(value) is int for value in (low, high, 1 if step is None else step)):

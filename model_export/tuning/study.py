@@ -92,12 +92,19 @@ def write_results(job: Tuning, study: optuna.Study, out: Path) -> Path:
     from model_export.tuning.report import write_report
 
     if not completed(study):
-        reasons = {trial.user_attrs.get("reason", "stopped") for trial in study.get_trials(deepcopy=False)}
-        raise DataError(f"{out}: no trial came to an end: {'; '.join(sorted(reasons)) or 'none was run'}")
+        reasons = {
+            trial.user_attrs.get("reason", "stopped") for trial in study.get_trials(deepcopy=False)
+        }
+        raise DataError(
+            f"{out}: no trial came to an end: {'; '.join(sorted(reasons)) or 'none was run'}"
+        )
     best = study.best_trial
     head = f"# The best of {len(completed(study))} complete trials, score {best.value:.4f} on the validation split:\n"
     varied = "".join(f"#   {line}\n" for line in overrides(best.params))
-    replace(out / BEST, lambda path: path.write_text(head + varied + "\n" + to_toml(job.with_values(best.params))))
+    replace(
+        out / BEST,
+        lambda path: path.write_text(head + varied + "\n" + to_toml(job.with_values(best.params))),
+    )
     write_report(study, out)
     return out / BEST
 
@@ -105,7 +112,9 @@ def write_results(job: Tuning, study: optuna.Study, out: Path) -> Path:
 class _Runner:
     """Keeps `jobs` trainings going until as many trials as wanted are done."""
 
-    def __init__(self, job: Tuning, study: optuna.Study, out: Path, wanted: int, start: Start) -> None:
+    def __init__(
+        self, job: Tuning, study: optuna.Study, out: Path, wanted: int, start: Start
+    ) -> None:
         self.job, self.study, self.out, self.start = job, study, out, start
         self.missing = max(0, wanted - len(_done(study)))
         self.running: list[tuple[Trial, Training]] = []
@@ -162,7 +171,13 @@ class _Runner:
             self._end(trial, training, bar, TrialState.COMPLETE, f"score {best:.4f}", best)
 
     def _end(
-        self, trial: Trial, training: Training, bar: Any, state: TrialState, result: str, score: float | None = None
+        self,
+        trial: Trial,
+        training: Training,
+        bar: Any,
+        state: TrialState,
+        result: str,
+        score: float | None = None,
     ) -> None:
         self.running.remove((trial, training))
         training.tidy()
@@ -178,7 +193,9 @@ class _Runner:
 
 
 def _say(bar: Any, trial: Trial, result: str) -> None:
-    bar.write(f"trial {trial.number}: {' '.join(overrides(trial.params))}: {result}", file=sys.stderr)
+    bar.write(
+        f"trial {trial.number}: {' '.join(overrides(trial.params))}: {result}", file=sys.stderr
+    )
 
 
 def open_storage(url: str) -> RDBStorage:
@@ -194,7 +211,9 @@ def _open(job: Tuning, out: Path, resume: bool) -> optuna.Study:
     known = [summary.study_name for summary in optuna.get_all_study_summaries(storage)]
     name = out.resolve().name
     if name in known and not resume:
-        raise DataError(f"{out}: a study is there already; --resume goes on with it, another --out starts afresh")
+        raise DataError(
+            f"{out}: a study is there already; --resume goes on with it, another --out starts afresh"
+        )
     study = optuna.create_study(
         storage=storage,
         study_name=name,
@@ -224,7 +243,11 @@ def _wanted(job: Tuning, study: optuna.Study) -> int:
 def _sampler(job: Tuning, trials_so_far: int) -> optuna.samplers.BaseSampler:
     """A resumed search must not draw the numbers of its first call again."""
     seed = job.seed + trials_so_far
-    return optuna.samplers.TPESampler(seed=seed) if job.sampler is Sampler.TPE else optuna.samplers.RandomSampler(seed)
+    return (
+        optuna.samplers.TPESampler(seed=seed)
+        if job.sampler is Sampler.TPE
+        else optuna.samplers.RandomSampler(seed)
+    )
 
 
 def _pruner(job: Tuning) -> optuna.pruners.BasePruner:
@@ -239,7 +262,10 @@ def _same_search(job: Tuning, study: optuna.Study) -> None:
     """Scores compare only where config, data and space are the same. Raises DataError where they are not."""
     search = {
         "config": job.with_values({}).model_dump(mode="json"),
-        "space": {key: optuna.distributions.distribution_to_json(value) for key, value in job.space.entries.items()},
+        "space": {
+            key: optuna.distributions.distribution_to_json(value)
+            for key, value in job.space.entries.items()
+        },
     }
     for key, value in search.items():
         text = json.dumps(value, sort_keys=True)
@@ -253,7 +279,11 @@ def _same_search(job: Tuning, study: optuna.Study) -> None:
 def _done(study: optuna.Study) -> list[FrozenTrial]:
     """Those that count: complete, pruned, or failed by their own fault; one that was stopped is queued again."""
     finished = (trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished())
-    return [trial for trial in finished if trial.state is not TrialState.FAIL or "reason" in trial.user_attrs]
+    return [
+        trial
+        for trial in finished
+        if trial.state is not TrialState.FAIL or "reason" in trial.user_attrs
+    ]
 
 
 def _retry(study: optuna.Study, number: int) -> None:

@@ -14,7 +14,15 @@ from model_export.training.run_folder import HISTORY, MODEL, PROVENANCE, REPORT
 
 CONFIG = "config.toml"
 LOG = "train.log"
-KEPT = {CONFIG, LOG, HISTORY, MODEL, PROVENANCE, REPORT, "config.json"}  # a checkpoint is thrice the network
+KEPT = {
+    CONFIG,
+    LOG,
+    HISTORY,
+    MODEL,
+    PROVENANCE,
+    REPORT,
+    "config.json",
+}  # a checkpoint is thrice the network
 
 
 class Training:
@@ -26,10 +34,21 @@ class Training:
         self._epochs_seen = 0
         folder.mkdir(parents=True)
         (folder / CONFIG).write_text(to_toml(config))
-        command = [sys.executable, "-m", "model_export", "train", str(folder / CONFIG), "--data", str(root)]
+        command = [
+            sys.executable,
+            "-m",
+            "model_export",
+            "train",
+            str(folder / CONFIG),
+            "--data",
+            str(root),
+        ]
         with (folder / LOG).open("w") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own command
-                [*command, "--out", str(folder), "--no-report"], stdout=log, stderr=log, env=_environment(threads)
+                [*command, "--out", str(folder), "--no-report"],
+                stdout=log,
+                stderr=log,
+                env=_environment(threads),
             )
 
     @property
@@ -64,7 +83,9 @@ class Training:
 
     def last_words(self) -> str:
         """The last line of its log that says something."""
-        lines = [line.strip() for line in (self.folder / LOG).read_text(errors="replace").splitlines()]
+        lines = [
+            line.strip() for line in (self.folder / LOG).read_text(errors="replace").splitlines()
+        ]
         return next((line for line in reversed(lines) if line), "no output")
 
     def _history(self) -> list[str]:

@@ -45,7 +45,9 @@ def test_a_picture_is_fetched_from_the_checked_address_under_its_own_name() -> N
 
 @pytest.mark.parametrize("chunked", [True, False])
 def test_a_body_of_unannounced_length_is_read_to_its_end(chunked: bool) -> None:
-    parts = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (PICTURE[:7], PICTURE[7:], b""))
+    parts = b"".join(
+        b"%x\r\n%s\r\n" % (len(part), part) for part in (PICTURE[:7], PICTURE[7:], b"")
+    )
     whole = (
         response(content_length="", transfer_encoding="chunked") + parts
         if chunked
@@ -59,7 +61,9 @@ def test_a_body_of_unannounced_length_is_read_to_its_end(chunked: bool) -> None:
     assert asyncio.run(job()) == PICTURE
 
 
-@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"])
+@pytest.mark.parametrize(
+    "status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"]
+)
 def test_redirects_are_followed(status: str) -> None:
     async def job() -> bytes:
         async with serving({"/": redirect("/b?c", status), "/b?c": response(PICTURE)}) as server:
@@ -177,7 +181,9 @@ def test_no_spelling_of_loopback_gets_through_the_real_resolver(host: str) -> No
     async def job() -> list[str]:
         async with serving(response(PICTURE)) as server:
             with pytest.raises(DownloadFailed):
-                await UrlFetcher(1000, seconds=5, redirects=3).fetch(f"http://{host}:{server.port}/")
+                await UrlFetcher(1000, seconds=5, redirects=3).fetch(
+                    f"http://{host}:{server.port}/"
+                )
             return server.heads
 
     assert asyncio.run(job()) == []
@@ -196,10 +202,15 @@ def test_no_spelling_of_loopback_gets_through_the_real_resolver(host: str) -> No
 )
 def test_names_of_private_addresses_are_refused_without_a_connection(answers: list[str]) -> None:
     async def job() -> None:
-        async with serving(response(PICTURE)) as near, serving(response(PICTURE), PRIVATE) as private:
+        async with (
+            serving(response(PICTURE)) as near,
+            serving(response(PICTURE), PRIVATE) as private,
+        ):
             for port in (near.port, private.port):
                 with pytest.raises(DownloadFailed) as caught:
-                    await fetcher(Names(inside_example=[answers])).fetch(f"http://inside.example:{port}/")
+                    await fetcher(Names(inside_example=[answers])).fetch(
+                        f"http://inside.example:{port}/"
+                    )
                 assert caught.value.detail == "the URL's host has no public address"
             assert near.heads == private.heads == []
 
@@ -208,7 +219,9 @@ def test_names_of_private_addresses_are_refused_without_a_connection(answers: li
 
 def test_an_unknown_name_and_a_private_one_get_the_same_answer() -> None:
     names = Names(inside_example=[[PRIVATE]])
-    details = {refused(fetcher(names).fetch(f"http://{name}.example/")) for name in ("inside", "nowhere")}
+    details = {
+        refused(fetcher(names).fetch(f"http://{name}.example/")) for name in ("inside", "nowhere")
+    }
     assert len(details) == 1
 
 
@@ -314,7 +327,10 @@ async def _stuck_in_the_head(writer: asyncio.StreamWriter) -> None:
         (b"HTTP/1.1 200 OK\r\nx: " + b"y" * 100_000, "breaks off"),
         (b"SSH-2.0-OpenSSH_9.6\r\n", "breaks off"),
         (b"", "breaks off"),
-        (b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n", "breaks off"),
+        (
+            b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n",
+            "breaks off",
+        ),
         (response(PICTURE, content_encoding="gzip"), "encoding"),
         (response(status="404 Not Found"), "answers 404"),
         (response(status="500 Oops"), "answers 500"),
@@ -337,7 +353,9 @@ def test_huge_slow_and_broken_answers_end_soon(
 def test_the_request_s_own_deadline_counts_where_it_is_nearer() -> None:
     async def job() -> bytes:
         async with serving(_forever) as server:
-            return await fetcher(seconds=60).fetch(f"http://pictures.example:{server.port}/", seconds=0.1)
+            return await fetcher(seconds=60).fetch(
+                f"http://pictures.example:{server.port}/", seconds=0.1
+            )
 
     with pytest.raises(TooSlow):
         asyncio.run(job())
@@ -346,7 +364,9 @@ def test_the_request_s_own_deadline_counts_where_it_is_nearer() -> None:
 def test_a_port_where_nobody_listens_is_refused() -> None:
     with socket.socket() as taken:
         taken.bind((PUBLIC, 0))
-        assert "can't be reached" in refused(fetcher().fetch(f"http://pictures.example:{taken.getsockname()[1]}/"))
+        assert "can't be reached" in refused(
+            fetcher().fetch(f"http://pictures.example:{taken.getsockname()[1]}/")
+        )
 
 
 def _certificates() -> tuple[ssl.SSLContext, ssl.SSLContext]:
@@ -365,7 +385,9 @@ def test_https_shows_and_checks_the_name_of_the_url_not_the_address() -> None:
         async with serving(response(PICTURE), tls=server_tls) as server:
             with pytest.raises(DownloadFailed):
                 await fetcher(names, tls=client_tls).fetch(f"https://other.example:{server.port}/")
-            return await fetcher(names, tls=client_tls).fetch(f"https://pictures.example:{server.port}/")
+            return await fetcher(names, tls=client_tls).fetch(
+                f"https://pictures.example:{server.port}/"
+            )
 
     assert asyncio.run(job()) == PICTURE
     assert shown == ["other.example", "pictures.example"]

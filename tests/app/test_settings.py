@@ -23,7 +23,9 @@ from app.settings import Settings
         ("INTRA_OP_THREADS", "257"),
     ],
 )
-def test_what_would_fail_later_stops_the_start(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+def test_what_would_fail_later_stops_the_start(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
     monkeypatch.setenv(f"CUTOUT_{name}", value)
     with pytest.raises(ValidationError) as refused:
         Settings()
@@ -46,7 +48,14 @@ def test_names_of_hosts_are_read_as_they_are_compared(monkeypatch: pytest.Monkey
 
 
 def test_a_mistyped_name_is_told() -> None:
-    given = ["CUTOUT_APIKEYS", "cutout_port", "CUTOUT_MEMORY", "CUTOUT_API_KEY", "CUTOUT_FROBNICATE", "PATH"]
+    given = [
+        "CUTOUT_APIKEYS",
+        "cutout_port",
+        "CUTOUT_MEMORY",
+        "CUTOUT_API_KEY",
+        "CUTOUT_FROBNICATE",
+        "PATH",
+    ]
     assert list(Settings().doubts(given)) == [
         "CUTOUT_APIKEYS is no setting and changes nothing; is CUTOUT_API_KEYS meant?",
         "CUTOUT_API_KEY is no setting and changes nothing; is CUTOUT_API_KEYS meant?",

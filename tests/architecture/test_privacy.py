@@ -19,7 +19,13 @@ onnxruntime.InferenceSession(model.SerializeToString())
 
 
 def test_onnxruntime_keeps_no_identifier_and_starts_no_uploader(tmp_path: Path) -> None:
-    switches = {"CI", "ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS", "GITHUB_ACTIONS", "XDG_CACHE_HOME"}
+    switches = {
+        "CI",
+        "ORT_DISABLE_TELEMETRY",
+        "ORT_RUNNING_UNIT_TESTS",
+        "GITHUB_ACTIONS",
+        "XDG_CACHE_HOME",
+    }
     environment = {name: value for name, value in os.environ.items() if name not in switches}
     environment |= {"HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
     subprocess.run([sys.executable, "-c", RUN], cwd=ROOT, env=environment, check=True)

@@ -57,11 +57,20 @@ def test_every_requirement_is_pinned_with_hashes(path: Path) -> None:
     joined = path.read_text().replace("\\\n", " ")
     lines = [line for line in joined.splitlines() if line and not line.lstrip().startswith("#")]
     assert lines
-    assert [line for line in lines if not re.match(r"[a-z0-9-]+==\S+ .*--hash=sha256:[0-9a-f]{64}", line)] == []
+    assert [
+        line
+        for line in lines
+        if not re.match(r"[a-z0-9-]+==\S+ .*--hash=sha256:[0-9a-f]{64}", line)
+    ] == []
 
 
 def test_the_server_set_is_part_of_the_larger_sets_and_free_of_training() -> None:
-    pins = {path.stem: set(re.findall(r"^([a-z0-9-]+==\S+)", path.read_text(), re.MULTILINE)) for path in REQUIREMENTS}
+    pins = {
+        path.stem: set(re.findall(r"^([a-z0-9-]+==\S+)", path.read_text(), re.MULTILINE))
+        for path in REQUIREMENTS
+    }
     assert pins["server"] <= pins["export"] <= pins["dev"]
     assert pins["server"] <= pins["test"] <= pins["dev"]
-    assert not {"keras", "tensorflow-cpu", "tf2onnx"} & {pin.split("==")[0] for pin in pins["server"] | pins["test"]}
+    assert not {"keras", "tensorflow-cpu", "tf2onnx"} & {
+        pin.split("==")[0] for pin in pins["server"] | pins["test"]
+    }

@@ -31,7 +31,9 @@ def test_no_file_imports_from_a_test_module(path: Path) -> None:
 
 
 def test_the_tests_of_a_room_are_in_the_directories_of_that_room() -> None:
-    directories = {path.parent.relative_to(TESTS) for path in FILES if path.name.startswith("test_")}
+    directories = {
+        path.parent.relative_to(TESTS) for path in FILES if path.name.startswith("test_")
+    }
     assert {path.parts[0] for path in directories} == {*ROOMS, *TOPICS}
     mirrored = [path for path in directories if path.parts[0] in ROOMS]
     assert [str(path) for path in mirrored if not (ROOT / path).is_dir()] == []

@@ -27,7 +27,10 @@ def driver(downloads: Path) -> Iterator[webdriver.Chrome]:
 
 @pytest.fixture(scope="session")
 def service() -> Iterator[tuple[str, FastAPI]]:
-    with live(Settings(threads=1, queue=3, max_upload_bytes=400_000, max_pixels=1_000_000)) as (address, app):
+    with live(Settings(threads=1, queue=3, max_upload_bytes=400_000, max_pixels=1_000_000)) as (
+        address,
+        app,
+    ):
         yield f"{address}/", app
 
 

@@ -46,7 +46,9 @@ def test_first_load_is_small_and_all_from_here(page: Page) -> None:
     assert sum(size for _, size in loaded) < 60_000
 
 
-def test_several_pictures_are_cut_out_and_saved_together(page: Page, picture: Path, tmp_path: Path) -> None:
+def test_several_pictures_are_cut_out_and_saved_together(
+    page: Page, picture: Path, tmp_path: Path
+) -> None:
     twin = tmp_path / "twin" / picture.name
     twin.parent.mkdir()
     twin.write_bytes(encoded(255 - disc(40, 40)))
@@ -108,7 +110,11 @@ def test_curl_does_what_the_page_does(page: Page, tmp_path: Path) -> None:
     page.until(lambda: "background_image" in page.text("#curl"))
     page.click("#download")
     _, saved = page.downloaded()
-    subprocess.run(["sh", "-c", page.text("#curl").replace("curl", "curl --silent", 1)], cwd=tmp_path, check=True)
+    subprocess.run(
+        ["sh", "-c", page.text("#curl").replace("curl", "curl --silent", 1)],
+        cwd=tmp_path,
+        check=True,
+    )
     (made,) = tmp_path.glob("*.webp")
     assert made.read_bytes() == saved
     assert max(decoded(saved).shape) == 30
@@ -135,7 +141,10 @@ def test_the_slider_moves_by_keyboard_and_says_where_it_is(page: Page, picture: 
     assert slider.get_attribute("aria-valuetext") == "1% original"
     slider.send_keys(Keys.END)
     assert slider.get_attribute("aria-valuetext") == "100% original"
-    assert page.script("return document.getElementById('frame').style.getPropertyValue('--cut')") == "100%"
+    assert (
+        page.script("return document.getElementById('frame').style.getPropertyValue('--cut')")
+        == "100%"
+    )
 
 
 def test_a_crop_shows_the_same_place_before_and_after(page: Page, picture: Path) -> None:
@@ -149,7 +158,9 @@ def test_a_crop_shows_the_same_place_before_and_after(page: Page, picture: Path)
     )
     assert abs(after["width"] - whole["width"]) < 1
     answer = httpx2.post(
-        f"{page.url}cutout", files={"file": picture.read_bytes()}, data={"crop": "true", "margin": "0.25"}
+        f"{page.url}cutout",
+        files={"file": picture.read_bytes()},
+        data={"crop": "true", "margin": "0.25"},
     )
     left, top, width, height = map(int, answer.headers["x-crop-box"].split(","))
     assert abs(before["width"] - whole["width"] * 96 / width) < 1
@@ -183,17 +194,23 @@ def test_problems_are_told_in_words_one_by_one(page: Page, picture: Path, tmp_pa
     page.elements(".tile .pick")[0].click()
     page.pick(empty, selector="#more")
     page.until(lambda: page.states()[-1] == "failed")
-    assert page.text("#name") == "empty.png"  # who looks at a failure looks on to what comes after it
+    assert (
+        page.text("#name") == "empty.png"
+    )  # who looks at a failure looks on to what comes after it
     assert page.text("#why") == "The file is empty."
 
 
-def test_a_busy_server_is_asked_again_when_it_says(page: Page, picture: Path, service: tuple[str, FastAPI]) -> None:
+def test_a_busy_server_is_asked_again_when_it_says(
+    page: Page, picture: Path, service: tuple[str, FastAPI]
+) -> None:
     page.expects_problems = True
     workers = service[1].state.services.workers
-    page.until(lambda: workers.admitted == 0)  # the page before this one may have asked for something
+    page.until(
+        lambda: workers.permits.taken == 0
+    )  # the page before this one may have asked for something
     with ExitStack() as taken:
-        for _ in range(workers.permits):
-            taken.enter_context(workers.admit())
+        for _ in range(workers.permits.total):
+            taken.enter_context(workers.permits.hold())
         page.pick(picture)
         page.until(lambda: page.states() == ["busy"])
         assert "busy" in page.text("#live")
@@ -209,7 +226,9 @@ def test_the_classifier_s_verdict_and_map_are_shown(page: Page, picture: Path) -
     assert page.element("#meter").get_attribute("aria-valuenow") == str(round(100 * bright))
     page.click("#enlarge")
     assert page.element("#map").is_displayed()
-    row = page.script("return [...document.getElementById('map').getContext('2d').getImageData(0, 32, 96, 1).data]")
+    row = page.script(
+        "return [...document.getElementById('map').getContext('2d').getImageData(0, 32, 96, 1).data]"
+    )
     middle, corner = row[4 * 48 :], row
     assert middle[0] > 200 > middle[2]  # yellow
     assert corner[2] > corner[1]  # violet
@@ -221,13 +240,19 @@ def test_a_reader_without_a_mouse_gets_everywhere(page: Page, picture: Path) -> 
     page.until(lambda: page.element("#enlarge").is_displayed())
     assert page.script("return document.activeElement.id") == "name"
     controls = [
-        item for item in page.elements("a, button, input, select, textarea, [tabindex='0']") if item.is_displayed()
+        item
+        for item in page.elements("a, button, input, select, textarea, [tabindex='0']")
+        if item.is_displayed()
     ]
     assert [item.get_attribute("outerHTML") for item in controls if not item.accessible_name] == []
     reached = set()
     for _ in range(40):
         page.press(Keys.TAB)
-        reached.add(page.script("const it = document.activeElement; return it.id || it.name || it.className"))
+        reached.add(
+            page.script(
+                "const it = document.activeElement; return it.id || it.name || it.className"
+            )
+        )
     assert {
         "language",
         "more",
@@ -275,11 +300,15 @@ def test_chinese_readers_get_chinese_and_may_switch(page: Page) -> None:
 
 
 def test_the_languages_say_the_same_things(page: Page) -> None:
-    ((english, chinese),) = page.module("return [(await js('en')).default, (await js('zh')).default]")
+    ((english, chinese),) = page.module(
+        "return [(await js('en')).default, (await js('zh')).default]"
+    )
     assert english.keys() == chinese.keys()
     for key in english:
         assert chinese[key].strip(), key
-        assert set(re.findall(r"\{\w+\}", english[key])) == set(re.findall(r"\{\w+\}", chinese[key])), key
+        assert set(re.findall(r"\{\w+\}", english[key])) == set(
+            re.findall(r"\{\w+\}", chinese[key])
+        ), key
     for element in page.elements("[data-t]"):
         assert element.get_attribute("data-t") in english
 
@@ -301,7 +330,9 @@ def test_zip_archives_are_read_by_others(page: Page) -> None:
 
 
 @pytest.mark.parametrize("width", [360, 820, 1440])
-def test_nothing_sticks_out_and_nothing_moves_where_that_is_not_wanted(page: Page, picture: Path, width: int) -> None:
+def test_nothing_sticks_out_and_nothing_moves_where_that_is_not_wanted(
+    page: Page, picture: Path, width: int
+) -> None:
     page.emulate(width, scheme="dark", motion="reduce")
     page.open()
     assert page.script("return document.getAnimations().length") == 0
@@ -310,10 +341,13 @@ def test_nothing_sticks_out_and_nothing_moves_where_that_is_not_wanted(page: Pag
     page.until_done(5)
     assert page.script("return document.documentElement.scrollWidth") <= width
     label, strip = (
-        page.script("return arguments[0].getBoundingClientRect()", page.element(it)) for it in ("#clear", ".strip")
+        page.script("return arguments[0].getBoundingClientRect()", page.element(it))
+        for it in ("#clear", ".strip")
     )
     assert label["right"] <= strip["right"] + 1
-    assert page.script("return getComputedStyle(document.body).backgroundColor") == "rgb(16, 17, 18)"
+    assert (
+        page.script("return getComputedStyle(document.body).backgroundColor") == "rgb(16, 17, 18)"
+    )
 
 
 def test_api_docs_try_a_call_under_their_policy_with_no_internet(page: Page, picture: Path) -> None:
@@ -331,12 +365,16 @@ def test_api_docs_try_a_call_under_their_policy_with_no_internet(page: Page, pic
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1440])
-def test_api_docs_follow_the_reader_s_scheme_and_fit_a_phone(page: Page, scheme: str, width: int) -> None:
+def test_api_docs_follow_the_reader_s_scheme_and_fit_a_phone(
+    page: Page, scheme: str, width: int
+) -> None:
     page.emulate(width, scheme=scheme)
     page.open("docs")
     page.until(lambda: page.elements("#operations-pictures-cutout"))
     page.click("#operations-pictures-cutout .opblock-summary-control")
     page.until(lambda: page.elements("[data-property-name=file] input"))
     assert page.script("return document.documentElement.scrollWidth") <= width
-    red = page.script("return getComputedStyle(document.querySelector('.swagger-ui .info')).color.match(/\\d+/)[0]")
+    red = page.script(
+        "return getComputedStyle(document.querySelector('.swagger-ui .info')).color.match(/\\d+/)[0]"
+    )
     assert (int(red) > 128) == (scheme == "dark")

@@ -13,7 +13,9 @@ from tests.support.chromium import Page
 from tests.support.pairs import draw_pair, write_pair
 
 LIGHT, DARK = "rgb(250, 250, 248)", "rgb(16, 17, 18)"
-BROKEN = "return [...document.images].filter((image) => !image.complete || !image.naturalWidth).length"
+BROKEN = (
+    "return [...document.images].filter((image) => !image.complete || !image.naturalWidth).length"
+)
 TOO_WIDE = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -22,9 +24,15 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the report of a classifier, of a segmenter, and of both side by side."""
     folder = tmp_path_factory.mktemp("reports")
     for number in range(5):
-        write_pair(folder / "data" / f"discs-with-a-rather-long-name-{number % 2}", str(number), *draw_pair(number))
+        write_pair(
+            folder / "data" / f"discs-with-a-rather-long-name-{number % 2}",
+            str(number),
+            *draw_pair(number),
+        )
     bundles = write_bundles(folder / "models")
-    subjects = [load_subject(bundles / name, folder / "data") for name in ("classifier", "segmenter")]
+    subjects = [
+        load_subject(bundles / name, folder / "data") for name in ("classifier", "segmenter")
+    ]
     for subject in subjects:
         write_report(subject, folder / "data", folder / f"{subject.manifest.name}.html")
     write_comparison(subjects, folder / "data", folder / "compare.html", "all")
@@ -39,7 +47,9 @@ def page(driver: webdriver.Chrome, downloads: Path) -> Iterator[Page]:
 
 
 @pytest.mark.parametrize("name", ["classifier", "segmenter", "compare"])
-def test_it_is_whole_and_fits_every_screen_in_light_and_dark(page: Page, reports: Path, name: str) -> None:
+def test_it_is_whole_and_fits_every_screen_in_light_and_dark(
+    page: Page, reports: Path, name: str
+) -> None:
     for width, scheme, ground in ((1280, "light", LIGHT), (390, "dark", DARK)):
         page.emulate(width, scheme)
         page.open(str(reports / f"{name}.html"))
@@ -60,5 +70,8 @@ def test_on_paper_it_is_light(page: Page, reports: Path) -> None:
     page.emulate(1280, "dark")
     page.open(str(reports / "segmenter.html"))
     page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
-    assert page.script("return getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert (
+        page.script("return getComputedStyle(document.body).backgroundColor")
+        == "rgb(255, 255, 255)"
+    )
     page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})

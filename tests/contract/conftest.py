@@ -13,7 +13,9 @@ from tests.support.stand_ins import bright_predictors
 
 @pytest.fixture(scope="package")
 def client() -> Iterator[TestClient]:
-    with TestClient(create_app(SETTINGS, bright_predictors), raise_server_exceptions=False) as client:
+    with TestClient(
+        create_app(SETTINGS, bright_predictors), raise_server_exceptions=False
+    ) as client:
         yield client
 
 

@@ -5,8 +5,9 @@ import re
 from pydantic import BaseModel
 
 from app.api.compat.rembg import RembgForm, RembgUrl
-from app.api.compat.removebg.routes import CONTRACT, REFUSALS, TITLES
+from app.api.compat.removebg.responses import CONTRACT, TITLES
 from app.api.compat.removebg.schemas import RemoveBgMultipart
+from app.api.compat.removebg.translate import REFUSALS
 from tests.support.paths import ROOT
 
 TEXT = (ROOT / "docs" / "migrating.md").read_text()
@@ -15,7 +16,11 @@ TEXT = (ROOT / "docs" / "migrating.md").read_text()
 def rows(name: str) -> set[str]:
     """The names in the first column of a table."""
     table = TEXT.partition(f"<!-- {name} -->")[2].partition(f"<!-- /{name} -->")[0]
-    return {word for row in table.splitlines() for word in re.findall(r"`(\w+)`", row.partition(" | ")[0])}
+    return {
+        word
+        for row in table.splitlines()
+        for word in re.findall(r"`(\w+)`", row.partition(" | ")[0])
+    }
 
 
 def fields(*models: type[BaseModel]) -> set[str]:

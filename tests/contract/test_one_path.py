@@ -21,11 +21,17 @@ def native(client: TestClient, path: str = "/cutout", **options: str) -> bytes:
     [
         ({}, "/cutout", {}),
         ({"om": "1"}, "/mask", {}),
-        ({"ppm": "1", "bgc": "0,0,255,128"}, "/cutout", {"threshold": "0.5", "background": "#0000ff80"}),
+        (
+            {"ppm": "1", "bgc": "0,0,255,128"},
+            "/cutout",
+            {"threshold": "0.5", "background": "#0000ff80"},
+        ),
         ({"model": "classifier"}, "/cutout", {"model": "classifier"}),
     ],
 )
-def test_rembg(client: TestClient, parameters: dict[str, str], path: str, options: dict[str, str]) -> None:
+def test_rembg(
+    client: TestClient, parameters: dict[str, str], path: str, options: dict[str, str]
+) -> None:
     answer = client.post("/api/remove", files={"file": DISC}, data=parameters)
     assert alike(answer.content, native(client, path, **options))
 
@@ -35,7 +41,10 @@ def test_rembg(client: TestClient, parameters: dict[str, str], path: str, option
     [
         ({}, {"megapixels": "0.25", "format": "auto"}),
         ({"size": "full", "format": "png"}, {"megapixels": "10"}),
-        ({"size": "auto", "format": "jpg", "bg_color": "teal"}, {"format": "jpeg", "background": "teal"}),
+        (
+            {"size": "auto", "format": "jpg", "bg_color": "teal"},
+            {"format": "jpeg", "background": "teal"},
+        ),
         (
             {"size": "hd", "roi": "0 0 50% 100%", "crop": "1", "crop_margin": "5%,9px"},
             {"roi": "0 0 50% 100%", "crop": "1", "margin": "5% 9px"},

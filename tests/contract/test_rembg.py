@@ -19,7 +19,8 @@ INSIDE, OUTSIDE = (32, 48), (2, 2)
 
 def remove(client: TestClient, upload: bytes = DISC, /, place: str = "data", **options: str) -> Any:
     """The answer to an upload with its options in the form (`data`) or in the query (`params`)."""
-    return client.request("POST", "/api/remove", files={"file": ("a.png", upload)}, **{place: options})  # type: ignore[arg-type]
+    fields: dict[str, Any] = {place: options}
+    return client.request("POST", "/api/remove", files={"file": ("a.png", upload)}, **fields)
 
 
 def test_an_upload_comes_back_as_a_png_with_straight_alpha(client: TestClient) -> None:
@@ -42,7 +43,9 @@ def test_without_a_subject_it_is_still_a_png(client: TestClient) -> None:
 @pytest.mark.parametrize("place", ["data", "params"])
 @pytest.mark.parametrize("yes", ["true", "1", "yes", "True"])
 def test_om_gives_a_grey_mask(client: TestClient, place: str, yes: str) -> None:
-    soft = np.asarray(cv2.GaussianBlur(disc(96, 64), (0, 0), 3), np.uint8)  # a hard edge may well give a hard mask
+    soft = np.asarray(
+        cv2.GaussianBlur(disc(96, 64), (0, 0), 3), np.uint8
+    )  # a hard edge may well give a hard mask
     mask = decoded(remove(client, encoded(soft), place=place, om=yes).content)
     assert mask.shape == (64, 96)
     assert (mask[INSIDE], mask[OUTSIDE]) == (255, 0)
@@ -59,7 +62,8 @@ def test_ppm_gives_a_hard_mask(client: TestClient, place: str) -> None:
 
 @pytest.mark.parametrize("place", ["data", "params"])
 @pytest.mark.parametrize(
-    ("color", "outside"), [("255,0,0,255", [255, 0, 0]), ("0, 128, 0, 255", [0, 128, 0]), ("1,2,3", [1, 2, 3])]
+    ("color", "outside"),
+    [("255,0,0,255", [255, 0, 0]), ("0, 128, 0, 255", [0, 128, 0]), ("1,2,3", [1, 2, 3])],
 )
 def test_bgc_is_put_behind(client: TestClient, place: str, color: str, outside: list[int]) -> None:
     pixels = decoded(remove(client, place=place, bgc=color).content)
@@ -75,7 +79,9 @@ def test_a_bgc_that_can_be_seen_through_stays_so(client: TestClient) -> None:
 
 @pytest.mark.parametrize("place", ["data", "params"])
 @pytest.mark.parametrize("model", ["u2net", "isnet-general-use", "birefnet-general", "nobody's"])
-def test_models_of_rembg_mean_the_default_and_the_answer_says_so(client: TestClient, place: str, model: str) -> None:
+def test_models_of_rembg_mean_the_default_and_the_answer_says_so(
+    client: TestClient, place: str, model: str
+) -> None:
     answer = remove(client, place=place, model=model)
     assert answer.status_code == 200
     assert answer.headers["x-model"] == "segmenter/1.0.0"
@@ -90,9 +96,12 @@ def test_models_of_this_server_can_be_asked_for(client: TestClient) -> None:
 
 @pytest.mark.parametrize("place", ["data", "params"])
 @pytest.mark.parametrize(
-    ("name", "value"), [("a", "true"), ("af", "240"), ("ab", "10"), ("ae", "10"), ("extras", '{"sam_prompt": []}')]
+    ("name", "value"),
+    [("a", "true"), ("af", "240"), ("ab", "10"), ("ae", "10"), ("extras", '{"sam_prompt": []}')],
 )
-def test_what_has_no_effect_is_taken_and_named(client: TestClient, place: str, name: str, value: str) -> None:
+def test_what_has_no_effect_is_taken_and_named(
+    client: TestClient, place: str, name: str, value: str
+) -> None:
     answer = remove(client, place=place, **{name: value})
     assert answer.status_code == 200
     assert answer.headers["x-without-effect"] == name
@@ -101,7 +110,10 @@ def test_what_has_no_effect_is_taken_and_named(client: TestClient, place: str, n
 
 def test_the_form_wins_over_the_query_and_other_names_are_ignored(client: TestClient) -> None:
     answer = client.post(
-        "/api/remove", files={"file": DISC}, data={"om": "true", "more": "1"}, params={"om": "false", "other": "x"}
+        "/api/remove",
+        files={"file": DISC},
+        data={"om": "true", "more": "1"},
+        params={"om": "false", "other": "x"},
     )
     assert decoded(answer.content).ndim == 2
 
@@ -126,7 +138,9 @@ def test_the_form_wins_over_the_query_and_other_names_are_ignored(client: TestCl
         ("extras", "[" * 5000),
     ],
 )
-def test_what_can_t_be_read_is_a_422_with_a_list(client: TestClient, place: str, name: str, value: str) -> None:
+def test_what_can_t_be_read_is_a_422_with_a_list(
+    client: TestClient, place: str, name: str, value: str
+) -> None:
     answer = remove(client, place=place, **{name: value})
     assert answer.status_code == 422
     assert [item["loc"][-1] for item in answer.json()["detail"]] == [name]
@@ -150,7 +164,9 @@ def test_a_missing_file_is_a_422_with_a_list(client: TestClient) -> None:
         (encoded(disc(400, 300), ".jpg")[:2000], 422),
     ],
 )
-def test_what_is_no_picture_is_refused_in_rembg_s_own_shape(client: TestClient, upload: bytes, status: int) -> None:
+def test_what_is_no_picture_is_refused_in_rembg_s_own_shape(
+    client: TestClient, upload: bytes, status: int
+) -> None:
     answer = remove(client, upload)
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/json"
@@ -159,7 +175,9 @@ def test_what_is_no_picture_is_refused_in_rembg_s_own_shape(client: TestClient, 
 
 
 def test_errors_of_the_framework_have_the_same_shape(client: TestClient) -> None:
-    broken = client.post("/api/remove", content=b"--x", headers={"content-type": "multipart/form-data; boundary=y"})
+    broken = client.post(
+        "/api/remove", content=b"--x", headers={"content-type": "multipart/form-data; boundary=y"}
+    )
     assert (broken.status_code, type(broken.json()["detail"])) == (400, str)
     with every_place_taken(client):
         full = remove(client)
@@ -179,7 +197,9 @@ def test_a_url_is_fetched_and_takes_the_same_parameters() -> None:
     async def job() -> tuple[bytes, str]:
         async with serving(response(DISC)) as server, fetching(fetcher()) as client:
             url = f"http://pictures.example:{server.port}/a.png"
-            answer = await client.get("/api/remove", params={"url": url, "om": "true", "model": "u2netp"})
+            answer = await client.get(
+                "/api/remove", params={"url": url, "om": "true", "model": "u2netp"}
+            )
             return answer.content, answer.headers["x-without-effect"]
 
     mask, ignored = asyncio.run(job())
@@ -199,7 +219,10 @@ def test_a_url_is_fetched_and_takes_the_same_parameters() -> None:
     ],
 )
 def test_a_url_that_can_t_or_mustn_t_be_fetched_is_a_400_with_a_text(url: str) -> None:
-    pages = {"/away": redirect("http://inside.example/"), "/missing": response(status="404 Not Found")}
+    pages = {
+        "/away": redirect("http://inside.example/"),
+        "/missing": response(status="404 Not Found"),
+    }
     names = Names(pictures_example=[["127.0.0.1"]], inside_example=[[PRIVATE]])
 
     async def job() -> tuple[int, dict[str, Any]]:

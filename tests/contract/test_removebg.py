@@ -13,7 +13,8 @@ import pytest
 from numpy.typing import NDArray
 from starlette.testclient import TestClient
 
-from app.api.compat.removebg.routes import SOURCES, native_options
+from app.api.compat.removebg.fields import SOURCES
+from app.api.compat.removebg.translate import native_options
 from tests.support.broken import huge_png
 from tests.support.calls import every_place_taken, fetching
 from tests.support.images import decoded, disc, encoded
@@ -84,7 +85,9 @@ B64 = base64.b64encode(SCENE).decode()
     ids=["plain", "data URL", "lines", "URL-safe", "spaces"],
 )
 @pytest.mark.parametrize("body", ["json", "data", "multipart"])
-def test_a_picture_may_come_in_base64_in_every_kind_of_body(client: TestClient, text: str, body: str) -> None:
+def test_a_picture_may_come_in_base64_in_every_kind_of_body(
+    client: TestClient, text: str, body: str
+) -> None:
     fields = {"image_file_b64": text, "size": "auto"}
     if body == "multipart":
         answer = client.post(PATH, files={name: (None, value) for name, value in fields.items()})
@@ -111,7 +114,9 @@ def test_base64_may_be_longer_than_a_form_s_usual_text(client: TestClient, body:
     assert answer.status_code == 200
 
 
-@pytest.mark.parametrize("fields", [{}, {"image_url": ""}, {"image_file_b64": "", "size": "auto"}, {"image": "x"}])
+@pytest.mark.parametrize(
+    "fields", [{}, {"image_url": ""}, {"image_file_b64": "", "size": "auto"}, {"image": "x"}]
+)
 @pytest.mark.parametrize("body", ["json", "data"])
 def test_a_source_is_needed(client: TestClient, body: str, fields: dict[str, str]) -> None:
     assert error(client.request("POST", PATH, **{body: fields})) == "missing_source"  # type: ignore[arg-type]
@@ -128,7 +133,11 @@ def test_a_file_that_was_not_chosen_is_no_source(client: TestClient) -> None:
 
 @pytest.mark.parametrize("pair", [(0, 1), (0, 2), (1, 2)])
 def test_only_one_source_may_be_given(client: TestClient, pair: tuple[int, int]) -> None:
-    values = {"image_file": ("a.png", SCENE), "image_url": (None, "http://a.example/"), "image_file_b64": (None, B64)}
+    values = {
+        "image_file": ("a.png", SCENE),
+        "image_url": (None, "http://a.example/"),
+        "image_file_b64": (None, B64),
+    }
     files: Any = {SOURCES[index]: values[SOURCES[index]] for index in pair}
     assert error(client.post(PATH, files=files)) == "multiple_sources"
 
@@ -146,7 +155,9 @@ def test_only_one_source_may_be_given(client: TestClient, pair: tuple[int, int])
     ],
     ids=["text", "empty", "cut off", "huge", "over the cap", "no pixels", "nothing there"],
 )
-def test_what_can_t_be_used_is_refused_by_its_code(client: TestClient, upload: bytes, code: str) -> None:
+def test_what_can_t_be_used_is_refused_by_its_code(
+    client: TestClient, upload: bytes, code: str
+) -> None:
     assert error(remove(client, upload)) == code
 
 
@@ -171,7 +182,9 @@ def test_rubbish_instead_of_base64_or_json_is_refused(client: TestClient) -> Non
     ],
 )
 def test_json_that_can_t_be_used_is_refused(client: TestClient, body: bytes, code: str) -> None:
-    assert error(client.post(PATH, content=body, headers={"content-type": "application/json"})) == code
+    assert (
+        error(client.post(PATH, content=body, headers={"content-type": "application/json"})) == code
+    )
 
 
 @pytest.mark.parametrize("body", ["json", "data", "multipart", "file"])
@@ -182,7 +195,9 @@ def test_only_pictures_may_be_long(client: TestClient, body: str, name: str) -> 
         answer = client.request("POST", PATH, **{body: fields})  # type: ignore[arg-type]
     else:
         filename = "a" if body == "file" else None
-        answer = client.post(PATH, files={"image_file_b64": (None, B64), name: (filename, fields[name])})
+        answer = client.post(
+            PATH, files={"image_file_b64": (None, B64), name: (filename, fields[name])}
+        )
     assert error(answer) == "malformed_request"
     assert name in answer.text
 
@@ -207,7 +222,9 @@ def test_percent_signs_cost_no_more_than_their_bytes(client: TestClient, name: s
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert error(answer) == {"image_file_b64": "invalid_file_type", "more": "malformed_request"}[name]
+    assert (
+        error(answer) == {"image_file_b64": "invalid_file_type", "more": "malformed_request"}[name]
+    )
     assert peak < 8 * len(body)
 
 
@@ -216,14 +233,21 @@ def test_percent_signs_cost_no_more_than_their_bytes(client: TestClient, name: s
 
 def test_the_answer_has_the_headers_that_clients_read(client: TestClient) -> None:
     answer = remove(client, scene(1000, 640, (400, 200, 200, 200)))
-    numbers = {name: int(answer.headers[f"x-{name}"]) for name in ("width", "height", "max-width", "max-height")}
+    numbers = {
+        name: int(answer.headers[f"x-{name}"])
+        for name in ("width", "height", "max-width", "max-height")
+    }
     assert numbers == {"width": 625, "height": 400, "max-width": 1000, "max-height": 640}
     assert answer.headers["x-credits-charged"] == "0"
     assert answer.headers["x-type"] == "other"
-    limit = {name: int(answer.headers[f"x-ratelimit-{name}"]) for name in ("limit", "remaining", "reset")}
+    limit = {
+        name: int(answer.headers[f"x-ratelimit-{name}"]) for name in ("limit", "remaining", "reset")
+    }
     assert limit["limit"] == limit["remaining"] == 4
     assert abs(limit["reset"] - time.time()) < 60
-    box = tuple(int(answer.headers[f"x-foreground-{name}"]) for name in ("left", "top", "width", "height"))
+    box = tuple(
+        int(answer.headers[f"x-foreground-{name}"]) for name in ("left", "top", "width", "height")
+    )
     assert near(box, (400, 200, 200, 200), 64)
     assert "retry-after" not in answer.headers
 
@@ -239,7 +263,9 @@ def test_the_answer_has_the_headers_that_clients_read(client: TestClient) -> Non
         ("", False),
     ],
 )
-def test_json_is_for_clients_that_accept_nothing_else(client: TestClient, accept: str, as_json: bool) -> None:
+def test_json_is_for_clients_that_accept_nothing_else(
+    client: TestClient, accept: str, as_json: bool
+) -> None:
     answer = client.post(PATH, files={"image_file": SCENE}, headers={"accept": accept})
     if not as_json:
         assert answer.content.startswith(b"\x89PNG")
@@ -265,7 +291,9 @@ def test_json_is_for_clients_that_accept_nothing_else(client: TestClient, accept
         ({"format": "webp"}, "image/webp", 4),
     ],
 )
-def test_formats(client: TestClient, fields: dict[str, str], media_type: str, channels: int) -> None:
+def test_formats(
+    client: TestClient, fields: dict[str, str], media_type: str, channels: int
+) -> None:
     answer = remove(client, **fields)
     assert answer.headers["content-type"] == media_type
     assert pixels(answer).shape == (320, 640, channels)
@@ -276,7 +304,9 @@ def test_jpg_is_on_white_where_no_background_is_given(client: TestClient) -> Non
 
 
 @pytest.mark.parametrize("fields", [{}, {"channels": "alpha"}, {"crop": "true"}])
-def test_a_zip_has_exactly_two_entries_of_the_announced_size(client: TestClient, fields: dict[str, str]) -> None:
+def test_a_zip_has_exactly_two_entries_of_the_announced_size(
+    client: TestClient, fields: dict[str, str]
+) -> None:
     answer = remove(client, format="zip", **fields)
     assert answer.headers["content-type"] == "application/zip"
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
@@ -330,8 +360,16 @@ def test_only_what_nothing_shows_through_may_have_more_megapixels(
         *(({"size": name}, 0.25) for name in ("preview", "small", "regular")),
         ({"size": "medium"}, 1.5),
         ({"size": "hd"}, 4),
-        *(({"size": name, "format": form}, 10) for name in ("full", "4k", "auto") for form in ("auto", "png")),
-        *(({"size": name, "format": form}, 25) for name in ("full", "4k", "auto") for form in ("jpg", "zip")),
+        *(
+            ({"size": name, "format": form}, 10)
+            for name in ("full", "4k", "auto")
+            for form in ("auto", "png")
+        ),
+        *(
+            ({"size": name, "format": form}, 25)
+            for name in ("full", "4k", "auto")
+            for form in ("jpg", "zip")
+        ),
         ({"size": "full", "format": "auto", "bg_color": "fff"}, 25),
         ({"size": "full", "format": "auto", "bg_image_file": b"x"}, 25),
         ({"size": "50MP"}, 50),
@@ -360,7 +398,9 @@ def test_no_size_enlarges(client: TestClient) -> None:
         ({"type": "person", "type_level": "none"}, None),
     ],
 )
-def test_x_type_repeats_what_was_asked_for(client: TestClient, fields: dict[str, str], x_type: str | None) -> None:
+def test_x_type_repeats_what_was_asked_for(
+    client: TestClient, fields: dict[str, str], x_type: str | None
+) -> None:
     assert remove(client, **fields).headers.get("x-type") == x_type
 
 
@@ -405,7 +445,9 @@ def test_a_region_in_pixels_is_one_of_the_upload_s(client: TestClient) -> None:
         ("500px", (500, 500, 500, 500)),
     ],
 )
-def test_a_crop_has_the_margin_asked_for(client: TestClient, margin: str | None, room: tuple[float, ...]) -> None:
+def test_a_crop_has_the_margin_asked_for(
+    client: TestClient, margin: str | None, room: tuple[float, ...]
+) -> None:
     """Room in pixels, or below 1 as a share of the subject's height or width."""
     fields = {} if margin is None else {"crop_margin": margin}
     height, width = pixels(remove(client, crop="true")).shape[:2]
@@ -416,10 +458,15 @@ def test_a_crop_has_the_margin_asked_for(client: TestClient, margin: str | None,
     )
     shape = pixels(remove(client, crop="true", **fields)).shape
     assert shape[:2] == (height + above + below, width + left + right)
-    assert pixels(remove(client, **fields)).shape[:2] == (320, 640)  # without a crop it has no effect
+    assert pixels(remove(client, **fields)).shape[:2] == (
+        320,
+        640,
+    )  # without a crop it has no effect
 
 
-@pytest.mark.parametrize(("crop", "cropped"), [("true", 1), ("1", 1), ("True", 1), ("false", 0), ("0", 0), ("", 0)])
+@pytest.mark.parametrize(
+    ("crop", "cropped"), [("true", 1), ("1", 1), ("True", 1), ("false", 0), ("0", 0), ("", 0)]
+)
 def test_crop_is_a_flag(client: TestClient, crop: str, cropped: int) -> None:
     assert (pixels(remove(client, crop=crop)).shape[1] < 640) == cropped
     assert pixels(client.post(PATH, json={"image_file_b64": B64, "crop": True})).shape[1] < 640
@@ -441,7 +488,9 @@ def test_crop_is_a_flag(client: TestClient, crop: str, cropped: int) -> None:
         ({"position": "100%,0%"}, (480, 0, 160, 160)),
     ],
 )
-def test_scale_and_position(client: TestClient, fields: dict[str, str], box: tuple[int, int, int, int]) -> None:
+def test_scale_and_position(
+    client: TestClient, fields: dict[str, str], box: tuple[int, int, int, int]
+) -> None:
     picture = pixels(remove(client, **fields))
     assert picture.shape[:2] == (320, 640)
     assert near(visible(picture), box)
@@ -494,10 +543,19 @@ def test_a_picture_behind_is_scaled_to_cover(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [("bg_color", "bg_image_url"), ("bg_color", "bg_image_file"), ("bg_image_url", "bg_image_file")]
+    "given",
+    [
+        ("bg_color", "bg_image_url"),
+        ("bg_color", "bg_image_file"),
+        ("bg_image_url", "bg_image_file"),
+    ],
 )
 def test_only_one_background_may_be_given(client: TestClient, given: tuple[str, str]) -> None:
-    values = {"bg_color": (None, "f00"), "bg_image_url": (None, "http://a.example/"), "bg_image_file": ("b.png", BLUE)}
+    values = {
+        "bg_color": (None, "f00"),
+        "bg_image_url": (None, "http://a.example/"),
+        "bg_image_file": ("b.png", BLUE),
+    }
     files: Any = {"image_file": SCENE, **{name: values[name] for name in given}}
     assert error(client.post(PATH, files=files)) == "multiple_bg_sources"
 
@@ -508,7 +566,10 @@ def test_a_colour_that_can_t_be_seen_counts_as_none(client: TestClient) -> None:
 
 
 def test_a_background_that_is_no_picture_is_refused(client: TestClient) -> None:
-    assert error(client.post(PATH, files={"image_file": SCENE, "bg_image_file": b"no"})) == "invalid_file_type"
+    assert (
+        error(client.post(PATH, files={"image_file": SCENE, "bg_image_file": b"no"}))
+        == "invalid_file_type"
+    )
 
 
 # -- what is refused, ignored, or without effect ---------------------------------------------------------------------
@@ -570,7 +631,9 @@ def test_a_value_that_a_field_does_not_take_is_refused_by_its_code(
         ("crop", "perhaps", True),
     ],
 )
-def test_what_has_no_effect_is_named(client: TestClient, name: str, value: str, named: bool) -> None:
+def test_what_has_no_effect_is_named(
+    client: TestClient, name: str, value: str, named: bool
+) -> None:
     answer = remove(client, **{name: value})
     assert answer.headers.get("x-without-effect") == (name if named else None)
     assert np.array_equal(pixels(answer), pixels(remove(client)))
@@ -578,7 +641,9 @@ def test_what_has_no_effect_is_named(client: TestClient, name: str, value: str, 
 
 def test_unknown_fields_are_ignored(client: TestClient) -> None:
     assert remove(client, image_base64="x", anything="else").status_code == 200
-    answer = client.post(PATH, json={"image_file_b64": B64, "crop": None, "more": {"a": [1]}, "number": 3})
+    answer = client.post(
+        PATH, json={"image_file_b64": B64, "crop": None, "more": {"a": [1]}, "number": 3}
+    )
     assert answer.status_code == 200
 
 
@@ -599,7 +664,9 @@ def test_native_routes_keep_their_own_shape_of_error(client: TestClient) -> None
 # -- keys and the account --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("headers", [{}, {"X-Api-Key": "wrong-key"}, {"Authorization": "Bearer wrong-key"}])
+@pytest.mark.parametrize(
+    "headers", [{}, {"X-Api-Key": "wrong-key"}, {"Authorization": "Bearer wrong-key"}]
+)
 def test_without_a_known_key_the_answer_is_403(locked: TestClient, headers: dict[str, str]) -> None:
     for answer in (
         locked.post(PATH, files={"image_file": SCENE}, headers=headers),
@@ -609,7 +676,9 @@ def test_without_a_known_key_the_answer_is_403(locked: TestClient, headers: dict
         assert answer.json()["errors"] == [{"title": "API Key invalid", "code": "auth_failed"}]
 
 
-@pytest.mark.parametrize("headers", [{"X-Api-Key": "right-key"}, {"Authorization": "Bearer right-key"}])
+@pytest.mark.parametrize(
+    "headers", [{"X-Api-Key": "right-key"}, {"Authorization": "Bearer right-key"}]
+)
 def test_a_known_key_opens(locked: TestClient, headers: dict[str, str]) -> None:
     assert locked.post(PATH, files={"image_file": SCENE}, headers=headers).status_code == 200
     assert locked.get("/v1.0/account", headers=headers).status_code == 200
@@ -623,7 +692,9 @@ def test_the_account_has_exactly_the_keys_that_clients_unpack(client: TestClient
     assert attributes.keys() == {"credits", "api"}
     credits_left = attributes["credits"]
     assert credits_left.keys() == {"total", "subscription", "payg", "enterprise"}
-    assert credits_left["total"] == sum(credits_left[name] for name in ("subscription", "payg", "enterprise"))
+    assert credits_left["total"] == sum(
+        credits_left[name] for name in ("subscription", "payg", "enterprise")
+    )
     assert attributes["api"].keys() == {"free_calls", "sizes"}
     assert attributes["api"]["sizes"] == "all"
 
@@ -637,7 +708,11 @@ def test_pictures_may_come_by_url(body: str) -> None:
         pages = {"/a.png": response(SCENE), "/b.png": response(BLUE), "/moved": redirect("/a.png")}
         async with serving(pages) as server, fetching(fetcher()) as client:
             base = f"http://pictures.example:{server.port}"
-            fields = {"image_url": f"{base}/moved", "bg_image_url": f"{base}/b.png", "format": "png"}
+            fields = {
+                "image_url": f"{base}/moved",
+                "bg_image_url": f"{base}/b.png",
+                "format": "png",
+            }
             return await client.request("POST", PATH, **{body: fields})  # type: ignore[arg-type]
 
     picture = pixels(asyncio.run(job()))
@@ -671,13 +746,18 @@ def test_urls_that_can_t_or_mustn_t_be_fetched(fields: dict[str, str], code: str
     async def job() -> Any:
         async with serving(pages) as server, fetching(fetcher(names)) as client:
             places = {"base": f"http://pictures.example:{server.port}", "port": server.port}
-            return await client.post(PATH, data={name: url.format(**places) for name, url in fields.items()})
+            return await client.post(
+                PATH, data={name: url.format(**places) for name, url in fields.items()}
+            )
 
     assert error(asyncio.run(job())) == code
 
 
 def test_urls_are_off_by_default(client: TestClient) -> None:
-    for name, code in (("image_url", "failed_image_download"), ("bg_image_url", "failed_bg_download")):
+    for name, code in (
+        ("image_url", "failed_image_download"),
+        ("bg_image_url", "failed_bg_download"),
+    ):
         sources = {} if name == "image_url" else {"image_file_b64": B64}
         answer = client.post(PATH, data={name: "http://pictures.example/a.png", **sources})
         assert error(answer) == code

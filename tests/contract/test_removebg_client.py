@@ -37,7 +37,9 @@ def test_a_file_comes_back_beside_itself(remover: RemoveBg, tmp_path: Path) -> N
 
 def test_base64_comes_back_with_size_and_colour(remover: RemoveBg, tmp_path: Path) -> None:
     text, new = base64.b64encode(PICTURE), tmp_path / "new.png"
-    remover.remove_background_from_base64_img(text, size="4k", new_file_name=str(new), bg_color="green")
+    remover.remove_background_from_base64_img(
+        text, size="4k", new_file_name=str(new), bg_color="green"
+    )
     picture = decoded(new.read_bytes())
     assert picture.shape == (640, 1000, 3)
     assert abs(int(picture[4, 4, 1]) - 128) <= 2
@@ -45,7 +47,9 @@ def test_base64_comes_back_with_size_and_colour(remover: RemoveBg, tmp_path: Pat
 
 def test_a_url_is_an_error_that_the_client_raises(remover: RemoveBg, tmp_path: Path) -> None:
     with pytest.raises(requests.HTTPError) as caught:
-        remover.remove_background_from_img_url("http://pictures.example/a.png", new_file_name=str(tmp_path / "n.png"))
+        remover.remove_background_from_img_url(
+            "http://pictures.example/a.png", new_file_name=str(tmp_path / "n.png")
+        )
     assert caught.value.response is not None
     assert caught.value.response.status_code == 400
     assert caught.value.response.json()["errors"][0]["code"] == "failed_image_download"

@@ -36,4 +36,6 @@ def address() -> Iterator[str]:
 def test_answers_are_as_the_schema_says(case: schemathesis.Case[Any], address: str) -> None:
     # A schema can't tell a good picture from a broken one, nor that options exclude each other: refusals are right.
     # All fields of a form are text, where 1 is a true as good as any: so are acceptances.
-    case.call_and_validate(base_url=address, excluded_checks=[positive_data_acceptance, negative_data_rejection])
+    case.call_and_validate(
+        base_url=address, excluded_checks=[positive_data_acceptance, negative_data_rejection]
+    )

@@ -97,7 +97,7 @@ def test_options_are_the_api_s_and_are_checked(remover: Remover) -> None:
     assert remover.cut_out(image, channels="alpha").shape == (64, 96)
     with pytest.raises(InvalidOption, match=r"margin: 'wide' is not a margin; write it as 30px"):
         remover.cut_out(image, margin="wide")
-    with pytest.raises(InvalidOption, match="treshold: is not known here"):
+    with pytest.raises(InvalidOption, match="treshold: unknown entry"):
         remover.cut_out(image, treshold=0.5)  # type: ignore[call-overload]
     with pytest.raises(UnknownModel, match="loaded: classifier, segmenter"):
         remover.mask(image, model="u2net")

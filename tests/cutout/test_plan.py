@@ -54,7 +54,9 @@ def test_a_region_of_a_tenth_needs_ten_times_the_pixels_of_the_whole() -> None:
 
 
 def test_an_image_is_planned_as_it_is_seen_upright() -> None:
-    plan = Plan.of(Header("jpeg", 4000, 3000, orientation=6), CutoutOptions(size=1000), Looking(9, 9))
+    plan = Plan.of(
+        Header("jpeg", 4000, 3000, orientation=6), CutoutOptions(size=1000), Looking(9, 9)
+    )
     assert (plan.upload, plan.answer) == (Size(3000, 4000), Size(750, 1000))
 
 

@@ -24,9 +24,9 @@ _Loader.add_multi_constructor("!", lambda loader, _, node: loader.construct_sequ
 
 def services() -> dict[str, dict[str, list[str]]]:
     """The services of the scaled composition."""
-    found: dict[str, dict[str, list[str]]] = yaml.load((COMPOSE / "docker-compose.yml").read_text(), _Loader)[
-        "services"
-    ]
+    found: dict[str, dict[str, list[str]]] = yaml.load(
+        (COMPOSE / "docker-compose.yml").read_text(), _Loader
+    )["services"]
     return found
 
 
@@ -52,7 +52,12 @@ def test_only_requests_that_reached_no_replica_are_sent_again() -> None:
 
 
 def test_every_file_that_is_mounted_is_there_and_read_only() -> None:
-    mounts = [volume for service in services().values() for volume in service.get("volumes", []) if volume[0] == "."]
+    mounts = [
+        volume
+        for service in services().values()
+        for volume in service.get("volumes", [])
+        if volume[0] == "."
+    ]
     assert len(mounts) == 3
     for mount in mounts:
         source, _, mode = mount.split(":")
@@ -71,6 +76,9 @@ def test_nothing_of_the_composition_has_privileges() -> None:
 def test_haproxy_takes_its_configuration() -> None:
     haproxy = shutil.which("haproxy") or pytest.skip("needs haproxy")
     done = subprocess.run(
-        [haproxy, "-c", "-f", str(COMPOSE / "haproxy.cfg")], capture_output=True, text=True, check=False
+        [haproxy, "-c", "-f", str(COMPOSE / "haproxy.cfg")],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr

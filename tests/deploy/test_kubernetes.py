@@ -9,7 +9,15 @@ import yaml
 
 from app.main import threads
 from app.settings import Settings
-from tests.support.rendered import COMPONENTS, KUBERNETES, TARGETS, Manifest, of_kind, rendered, settings
+from tests.support.rendered import (
+    COMPONENTS,
+    KUBERNETES,
+    TARGETS,
+    Manifest,
+    of_kind,
+    rendered,
+    settings,
+)
 
 VERSION = "1.37"
 OPERATOR = "monitoring.coreos.com/v1"
@@ -28,7 +36,10 @@ def manifests(request: pytest.FixtureRequest) -> list[Manifest]:
 def with_components(folder: Path, *names: str) -> list[Manifest]:
     """The base with components, by a kustomization in `folder` such as a user writes."""
     to = os.path.relpath(KUBERNETES, folder)
-    kustomization = {"resources": [f"{to}/base"], "components": [f"{to}/components/{name}" for name in names]}
+    kustomization = {
+        "resources": [f"{to}/base"],
+        "components": [f"{to}/components/{name}" for name in names],
+    }
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
     return rendered(folder)
 
@@ -113,10 +124,18 @@ def test_the_grace_outlasts_the_drain_and_the_drain_every_request(
     assert pod["terminationGracePeriodSeconds"] >= endpoints_gone + ours.drain_seconds + 5
 
 
-def test_the_probes_ask_what_they_should(manifests: list[Manifest], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_probes_ask_what_they_should(
+    manifests: list[Manifest], monkeypatch: pytest.MonkeyPatch
+) -> None:
     container, ours = container_of(manifests), settings_of(manifests, monkeypatch)
-    asked = {name: container[name]["httpGet"]["path"] for name in container if name.endswith("Probe")}
-    assert asked == {"startupProbe": "/readyz", "readinessProbe": "/readyz", "livenessProbe": "/livez"}
+    asked = {
+        name: container[name]["httpGet"]["path"] for name in container if name.endswith("Probe")
+    }
+    assert asked == {
+        "startupProbe": "/readyz",
+        "readinessProbe": "/readyz",
+        "livenessProbe": "/livez",
+    }
     assert container["ports"] == [{"name": "http", "containerPort": ours.port}]
     assert ours.host == "0.0.0.0"
 
@@ -140,7 +159,9 @@ def test_pods_meet_the_restricted_security_standard(manifests: list[Manifest]) -
 def test_pods_hold_no_token_and_no_variables_of_services(manifests: list[Manifest]) -> None:
     pod = pod_of(manifests)
     assert pod["automountServiceAccountToken"] is False
-    assert pod["enableServiceLinks"] is False, "a service named cutout would set CUTOUT_PORT=tcp://…"
+    assert pod["enableServiceLinks"] is False, (
+        "a service named cutout would set CUTOUT_PORT=tcp://…"
+    )
 
 
 def test_every_selector_finds_the_pods(manifests: list[Manifest]) -> None:
@@ -149,7 +170,10 @@ def test_every_selector_finds_the_pods(manifests: list[Manifest]) -> None:
         of_kind(manifests, "Service")["spec"]["selector"],
         of_kind(manifests, "PodDisruptionBudget")["spec"]["selector"]["matchLabels"],
         of_kind(manifests, "NetworkPolicy")["spec"]["podSelector"]["matchLabels"],
-        *(spread["labelSelector"]["matchLabels"] for spread in pod_of(manifests)["topologySpreadConstraints"]),
+        *(
+            spread["labelSelector"]["matchLabels"]
+            for spread in pod_of(manifests)["topologySpreadConstraints"]
+        ),
     ]
     assert all(selector.items() <= labels for selector in selectors)
 
@@ -162,7 +186,9 @@ def test_the_autoscaler_alone_counts_the_replicas(manifests: list[Manifest]) -> 
     assert autoscaler["minReplicas"] >= 2
 
 
-def test_nothing_goes_out_unless_urls_are_allowed(manifests: list[Manifest], tmp_path: Path) -> None:
+def test_nothing_goes_out_unless_urls_are_allowed(
+    manifests: list[Manifest], tmp_path: Path
+) -> None:
     closed = of_kind(manifests, "NetworkPolicy")["spec"]
     assert closed["policyTypes"] == ["Ingress", "Egress"]
     assert "egress" not in closed or closed["egress"] == []

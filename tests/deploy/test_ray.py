@@ -18,7 +18,9 @@ pytestmark = pytest.mark.filterwarnings("default")  # Ray's own
 
 
 def test_every_setting_is_one_of_the_servers() -> None:
-    assert set(APPLICATION["runtime_env"]["env_vars"]) <= {f"CUTOUT_{name.upper()}" for name in Settings.model_fields}
+    assert set(APPLICATION["runtime_env"]["env_vars"]) <= {
+        f"CUTOUT_{name.upper()}" for name in Settings.model_fields
+    }
 
 
 def test_ray_waits_longer_than_the_server_works() -> None:
@@ -28,14 +30,18 @@ def test_ray_waits_longer_than_the_server_works() -> None:
 
 def test_ray_sends_no_more_than_a_replica_admits() -> None:
     cores = int(DEPLOYMENT["ray_actor_options"]["num_cpus"])
-    assert DEPLOYMENT["max_ongoing_requests"] <= cores + int(APPLICATION["runtime_env"]["env_vars"]["CUTOUT_QUEUE"])
+    assert DEPLOYMENT["max_ongoing_requests"] <= cores + int(
+        APPLICATION["runtime_env"]["env_vars"]["CUTOUT_QUEUE"]
+    )
 
 
 def test_ray_knows_every_word_of_the_configuration() -> None:
     schema = pytest.importorskip("ray.serve.schema", reason="needs Ray, which the extra `ray` has")
     from ray.serve.config import AutoscalingConfig
 
-    read = schema.ServeDeploySchema.model_validate(CONFIG)  # unknown words are passed over: what is left must be all
+    read = schema.ServeDeploySchema.model_validate(
+        CONFIG
+    )  # unknown words are passed over: what is left must be all
     assert read.model_dump(mode="json", exclude_unset=True) == CONFIG
     scaling = AutoscalingConfig(**DEPLOYMENT["autoscaling_config"])
     assert scaling.model_dump(mode="json", exclude_unset=True) == DEPLOYMENT["autoscaling_config"]

@@ -52,9 +52,19 @@ class Environment:
         for package in ("app", "model_export", "models"):
             (self.packages / package).mkdir()
             (self.packages / package / "__init__.py").write_text("")
-        (self.packages / "app" / "main.py").write_text("raise RuntimeError('not the app you are looking for')\n")
+        (self.packages / "app" / "main.py").write_text(
+            "raise RuntimeError('not the app you are looking for')\n"
+        )
         before = self._names()
-        install = ["pip", "install", "--quiet", "--offline", "--no-deps", "--python", str(self.bin / "python")]
+        install = [
+            "pip",
+            "install",
+            "--quiet",
+            "--offline",
+            "--no-deps",
+            "--python",
+            str(self.bin / "python"),
+        ]
         subprocess.run([sys.executable, "-m", "uv", *install, str(wheel)], check=True)
         self.installed = self._names() - before
 
@@ -75,7 +85,9 @@ def elsewhere(environment: Environment, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(params=["cutout serve", "python -m cutout.server"])
-def service(request: pytest.FixtureRequest, environment: Environment, elsewhere: Path) -> Iterator[Service]:
+def service(
+    request: pytest.FixtureRequest, environment: Environment, elsewhere: Path
+) -> Iterator[Service]:
     program, *arguments = request.param.split()
     running = InstalledService([str(environment.bin / program), *arguments], elsewhere)
     try:
@@ -98,7 +110,9 @@ def test_the_service_starts_with_the_bundles_that_came_with_it(service: Service)
     assert service.get("/docs")[0] == 200
 
 
-def test_the_commands_that_show_whether_it_works_do(environment: Environment, elsewhere: Path) -> None:
+def test_the_commands_that_show_whether_it_works_do(
+    environment: Environment, elsewhere: Path
+) -> None:
     (commands,) = TESTED.findall((ROOT / "docs" / "install.md").read_text())
     (elsewhere / "photo.jpg").write_bytes(encoded(disc(), ".jpg"))
     variables = {**os.environ, "PATH": f"{environment.bin}{os.pathsep}{os.environ['PATH']}"}
@@ -116,10 +130,22 @@ def test_it_holds_the_bundles_less_what_only_training_needs(names: set[str]) -> 
 
 def test_it_holds_types_the_page_and_every_licence(names: set[str]) -> None:
     assert "cutout/py.typed" in names
-    page = {path.relative_to(ROOT / "app").as_posix() for path in ROOT.glob("app/web/**/*") if path.is_file()}
+    page = {
+        path.relative_to(ROOT / "app").as_posix()
+        for path in ROOT.glob("app/web/**/*")
+        if path.is_file()
+    }
     assert page <= {name.removeprefix("cutout/server/") for name in names}
-    licences = {name.partition(".dist-info/licenses/")[2] for name in names if ".dist-info/licenses/" in name}
-    assert licences == {"LICENSE", "app/web/vendor/swagger-ui/LICENSE", "app/web/vendor/swagger-ui/NOTICE"}
+    licences = {
+        name.partition(".dist-info/licenses/")[2]
+        for name in names
+        if ".dist-info/licenses/" in name
+    }
+    assert licences == {
+        "LICENSE",
+        "app/web/vendor/swagger-ui/LICENSE",
+        "app/web/vendor/swagger-ui/NOTICE",
+    }
 
 
 def test_the_source_distribution_makes_the_same_wheel(wheel: Path, tmp_path: Path) -> None:

@@ -18,7 +18,9 @@ def literals(text: str) -> Counter[str]:
     """What no language changes: code, links but the one to the other README, and figures of at least two digits."""
     text = re.sub(r"\[\w+\]\(README[\w.-]*\)", "", prose(text))
     code, targets = re.findall(r"`[^`]+`", text), re.findall(r"\]\(([^)]+)\)", text)
-    figures = re.findall(r"\d[\d.]*\d", re.sub(r"`[^`]+`|\]\([^)]+\)|<http[^>]+>|390 万|3\.9 million", "", text))
+    figures = re.findall(
+        r"\d[\d.]*\d", re.sub(r"`[^`]+`|\]\([^)]+\)|<http[^>]+>|390 万|3\.9 million", "", text)
+    )
     return Counter([*code, *targets, *figures])
 
 
@@ -33,7 +35,10 @@ def test_code_blocks_are_the_same() -> None:
 
 def test_figures_code_and_links_are_the_same() -> None:
     english, chinese = literals(ENGLISH), literals(CHINESE)
-    assert {"only in README.md": english - chinese, "only in README.zh-CN.md": chinese - english} == {
+    assert {
+        "only in README.md": english - chinese,
+        "only in README.zh-CN.md": chinese - english,
+    } == {
         "only in README.md": Counter(),
         "only in README.zh-CN.md": Counter(),
     }

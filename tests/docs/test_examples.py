@@ -25,7 +25,10 @@ REFUSED = {"file=@README.md": "415", "treshold=0.5": "422"}  # what docs/api.md 
 def commands(document: Path, program: str) -> list[list[str]]:
     """The words of each line of a document that calls a program, up to a pipe."""
     lines = "\n".join(FENCE.findall(document.read_text())).replace("\\\n", " ").splitlines()
-    found = [re.search(rf"(?:^|[|=\s])(?<!from ){program} (.*)$", line.partition("  #")[0]) for line in lines]
+    found = [
+        re.search(rf"(?:^|[|=\s])(?<!from ){program} (.*)$", line.partition("  #")[0])
+        for line in lines
+    ]
     return [shlex.split(match[1]) for match in found if match]
 
 
@@ -38,7 +41,10 @@ def test_cutout_has_the_commands_and_options_shown(document: Path) -> None:
         if name in group.commands:
             known = serve if name == "serve" else group.commands[name]
             options = {option for parameter in known.params for option in parameter.opts}
-            assert {word for word in words if word.startswith("--")} <= options | {"--help"}, (name, words)
+            assert {word for word in words if word.startswith("--")} <= options | {"--help"}, (
+                name,
+                words,
+            )
 
 
 def test_the_documents_show_the_command_line() -> None:
@@ -54,7 +60,9 @@ def test_every_call_of_the_api_by_example_is_answered(tmp_path: Path) -> None:
         for words in calls:
             call = [word.replace("http://127.0.0.1:8000", address) for word in words]
             done = subprocess.run(
-                ["curl", "-sS", "-w", "%{stderr}%{http_code}", *call], cwd=folder, capture_output=True
+                ["curl", "-sS", "-w", "%{stderr}%{http_code}", *call],
+                cwd=folder,
+                capture_output=True,
             )
             expected = next((status for part, status in REFUSED.items() if part in words), "200")
             assert done.stderr.decode() == expected, words

@@ -37,14 +37,26 @@ def test_curl_commands_give_what_the_readme_shows(shipped: Service, tmp_path: Pa
     answers = {}
     for command in CURL.findall(readme):
         words = shlex.split(command.replace("127.0.0.1:8000", f"127.0.0.1:{shipped.port}"))
-        words = [str(tmp_path / word) if before == "-o" else word for before, word in zip(["", *words], words)]  # noqa: B905
-        done = subprocess.run([*words, "--silent", "--show-error", "--fail"], cwd=ROOT, capture_output=True, check=True)
+        words = [
+            str(tmp_path / word) if before == "-o" else word
+            for before, word in zip(["", *words], words)  # noqa: B905
+        ]
+        done = subprocess.run(
+            [*words, "--silent", "--show-error", "--fail"],
+            cwd=ROOT,
+            capture_output=True,
+            check=True,
+        )
         answers[command.split("127.0.0.1:8000")[1].split()[0]] = done.stdout
     assert {"/cutout", "/predict"} <= answers.keys()
     shown = json.loads(re.search(r"```json\n(.*?)```", readme, re.DOTALL)[1])  # type: ignore[index]
     answer = json.loads(answers["/predict"])
     assert shown.keys() == answer.keys()
-    assert (shown["label"], shown["image"], shown["model"]) == (answer["label"], answer["image"], answer["model"])
+    assert (shown["label"], shown["image"], shown["model"]) == (
+        answer["label"],
+        answer["image"],
+        answer["model"],
+    )
     assert answer["probability"] == pytest.approx(shown["probability"], abs=0.02)
     alpha = decoded((tmp_path / "cat.png").read_bytes())[:, :, 3]
     assert 0.2 < np.mean(alpha > 127) < 0.8  # the cat fills about half of the picture

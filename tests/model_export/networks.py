@@ -45,17 +45,23 @@ def write_network(
     ]
     last = "plane"
     if half_size:
-        nodes.append(helper.make_node("AveragePool", [last], ["small"], kernel_shape=[2, 2], strides=[2, 2]))
+        nodes.append(
+            helper.make_node("AveragePool", [last], ["small"], kernel_shape=[2, 2], strides=[2, 2])
+        )
         last = "small"
     if planes > 1:
         constants["none"] = np.array(0, element)
         nodes.append(helper.make_node("Mul", [last, "none"], ["empty"]))
-        nodes.append(helper.make_node("Concat", ["empty"] * (planes - 1) + [last], ["planes"], axis=channel))
+        nodes.append(
+            helper.make_node("Concat", ["empty"] * (planes - 1) + [last], ["planes"], axis=channel)
+        )
         last = "planes"
     for number in range(outputs):
         constants[f"share{number}"] = np.array(1 - number / 10, element)
         nodes.append(helper.make_node("Mul", [last, f"share{number}"], [f"out{number}"]))
-    extra = [helper.make_tensor_value_info(f"state{number}", kind, [1]) for number in range(inputs - 1)]
+    extra = [
+        helper.make_tensor_value_info(f"state{number}", kind, [1]) for number in range(inputs - 1)
+    ]
     graph = helper.make_graph(
         nodes,
         "brightness",
@@ -63,5 +69,7 @@ def write_network(
         [helper.make_tensor_value_info(f"out{number}", kind, None) for number in range(outputs)],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path)
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path
+    )
     return path

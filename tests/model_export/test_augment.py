@@ -14,7 +14,11 @@ from model_export.data.pairs import find_scenery
 
 SIDE = 48
 RED, GREEN, BLUE = 0, 1, 2
-edges = st.tuples(st.integers(0, SIDE - 1), st.integers(0, SIDE - 1)).map(sorted).filter(lambda ends: ends[0] < ends[1])
+edges = (
+    st.tuples(st.integers(0, SIDE - 1), st.integers(0, SIDE - 1))
+    .map(sorted)
+    .filter(lambda ends: ends[0] < ends[1])
+)
 
 
 def sample(rows: list[int], columns: list[int]) -> Sample:
@@ -31,7 +35,9 @@ def plain(channel: int) -> NDArray[np.uint8]:
 
 
 @given(st.integers(20, 700), st.integers(20, 700), st.integers(0, 99))
-def test_a_background_is_as_sharp_as_what_is_pasted_on_it(width: int, height: int, seed: int) -> None:
+def test_a_background_is_as_sharp_as_what_is_pasted_on_it(
+    width: int, height: int, seed: int
+) -> None:
     rng = np.random.default_rng(seed)
     stripes = np.zeros((height, width, 3), np.uint8)
     stripes[:, ::2] = 255
@@ -57,22 +63,30 @@ def test_scenery_is_found_at_any_depth(tmp_path: Path) -> None:
 
 
 @given(edges, edges)
-def test_scenery_shows_nothing_of_the_subject_and_is_large_enough(rows: list[int], columns: list[int]) -> None:
+def test_scenery_shows_nothing_of_the_subject_and_is_large_enough(
+    rows: list[int], columns: list[int]
+) -> None:
     for part in scenery(sample(rows, columns)):
         assert part[..., BLUE].min() == 255
         assert 3 * min(part.shape[:2]) >= SIDE
 
 
 @given(edges, edges, st.integers(0, 100))
-def test_the_mask_is_where_the_subject_was_pasted(rows: list[int], columns: list[int], seed: int) -> None:
-    image, mask = paste(lift(sample(rows, columns)), plain(GREEN), SIDE, np.random.default_rng(seed))
+def test_the_mask_is_where_the_subject_was_pasted(
+    rows: list[int], columns: list[int], seed: int
+) -> None:
+    image, mask = paste(
+        lift(sample(rows, columns)), plain(GREEN), SIDE, np.random.default_rng(seed)
+    )
     assert mask.any()
     assert (image[mask == 0] == [0, 255, 0]).all()
     assert (image[mask == 255][:, GREEN] == 0).all()
 
 
 @given(edges, st.integers(0, 100))
-def test_a_subject_cut_off_by_its_pictures_edge_is_cut_off_there_again(columns: list[int], seed: int) -> None:
+def test_a_subject_cut_off_by_its_pictures_edge_is_cut_off_there_again(
+    columns: list[int], seed: int
+) -> None:
     columns = [max(1, columns[0]), min(SIDE - 2, columns[1])]
     if columns[0] < columns[1]:
         cut = lift(sample([20, SIDE - 1], columns))
@@ -84,10 +98,15 @@ def test_a_subject_cut_off_by_its_pictures_edge_is_cut_off_there_again(columns: 
 def test_what_lies_behind_a_pasted_subject_is_background(tmp_path: Path) -> None:
     (tmp_path / "cutouts/blue").mkdir(parents=True)
     for number in range(9):  # several, as a hash may give one of them to another side
-        cv2.imwrite(str(tmp_path / f"cutouts/blue/{number}.png"), np.full((SIDE, SIDE, 4), (255, 0, 0, 255), np.uint8))
+        cv2.imwrite(
+            str(tmp_path / f"cutouts/blue/{number}.png"),
+            np.full((SIDE, SIDE, 4), (255, 0, 0, 255), np.uint8),
+        )
     pasting = Scenery(tmp_path, SIDE, [plain(GREEN)], borrow=1, behind=1)
     subject = sample([10, 30], [10, 30])
     seen = [pasting.pasted(subject, SIDE, np.random.default_rng(seed)) for seed in range(20)]
-    of_the_subject = [(image, mask) for image, mask in seen if (image[mask == 255][:, RED] == 255).all()]
+    of_the_subject = [
+        (image, mask) for image, mask in seen if (image[mask == 255][:, RED] == 255).all()
+    ]
     assert 0 < len(of_the_subject) < len(seen)
     assert any((image[mask == 0][:, BLUE] == 255).any() for image, mask in of_the_subject)

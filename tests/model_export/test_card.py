@@ -14,7 +14,9 @@ SHIPPED = find_bundles(ROOT / "models")
 
 @pytest.mark.parametrize("bundle", SHIPPED, ids=lambda path: path.name)
 def test_the_shipped_cards_are_as_their_manifests_say(bundle: Path) -> None:
-    assert (bundle / CARD).read_text() == card(read_manifest(bundle)), f"run: python -m model_export card {bundle}"
+    assert (bundle / CARD).read_text() == card(read_manifest(bundle)), (
+        f"run: python -m model_export card {bundle}"
+    )
 
 
 @pytest.mark.parametrize("bundle", SHIPPED, ids=lambda path: path.name)
@@ -26,7 +28,12 @@ def test_a_card_names_every_set_its_terms_and_what_repeats_the_training(bundle: 
     rows = [line for line in text.splitlines() if line.startswith("| ")]
     for entry in training.sets:
         assert f"| {entry.name} | {entry.pictures} | {entry.license} |" in rows
-    for fact in (manifest.license, training.fingerprint, training.code_version, manifest.model.sha256):
+    for fact in (
+        manifest.license,
+        training.fingerprint,
+        training.code_version,
+        manifest.model.sha256,
+    ):
         assert fact in text
     assert f"| seed | {training.config['training']['seed']} |" in rows
 
@@ -36,5 +43,7 @@ def test_a_bundle_that_was_not_trained_here_has_a_card_too(tmp_path: Path) -> No
     text = card(manifest)
     assert "Not measured." in text
     assert "## Training data" not in text
-    record = TrainingRecord(sets=(), fingerprint="f", config={"training": {"seed": 7}}, code_version="a", libraries={})
+    record = TrainingRecord(
+        sets=(), fingerprint="f", config={"training": {"seed": 7}}, code_version="a", libraries={}
+    )
     assert "| seed | 7 |" in card(manifest.model_copy(update={"training": record}))

@@ -40,7 +40,9 @@ def root(tmp_path: Path) -> Path:
 
 def check(root: Path, *more: str) -> tuple[int, dict[str, Any]]:
     sheet = root.parent / f"{root.name}.png"
-    result = CliRunner().invoke(cli, ["data", "check", str(root), "--json", "--sheet", str(sheet), *more])
+    result = CliRunner().invoke(
+        cli, ["data", "check", str(root), "--json", "--sheet", str(sheet), *more]
+    )
     assert result.exception is None or isinstance(result.exception, SystemExit), result.output
     return result.exit_code, json.loads(result.stdout)
 
@@ -100,7 +102,9 @@ def spoil(root: Path, fault: str) -> None:
         ("tiny", "masks/cup5.png", "only 40x40 pixels", False),
     ],
 )
-def test_a_fault_is_named_with_its_file(root: Path, fault: str, file: str, words: str, stops: bool) -> None:
+def test_a_fault_is_named_with_its_file(
+    root: Path, fault: str, file: str, words: str, stops: bool
+) -> None:
     spoil(root, fault)
     code, report = check(root)
     warnings = [finding for finding in report["warnings"] if finding["file"] != str(root)]
@@ -121,7 +125,9 @@ def test_copies_on_both_sides_of_the_split_are_told(root: Path) -> None:
     train, test = stem_on("train", 100), stem_on("test", 100)
     picture, mask = scene(77), disc()
     write_pair(root / "mugs", train, picture, mask)
-    smaller = np.asarray(cv2.resize(picture[2:-2, 2:-2], (100, 80), interpolation=cv2.INTER_AREA), np.uint8)
+    smaller = np.asarray(
+        cv2.resize(picture[2:-2, 2:-2], (100, 80), interpolation=cv2.INTER_AREA), np.uint8
+    )
     small_mask = np.asarray(cv2.resize(mask, (100, 80)), np.uint8)
     write_pair(root / "mugs", test, np.clip(smaller * 1.05, 0, 255).astype(np.uint8), small_mask)
     write_pair(root / "mugs", stem_on("train", 300), picture, mask)
@@ -159,7 +165,9 @@ def test_a_subject_that_touches_the_frame_is_not_inverted() -> None:
 
 def test_the_text_names_the_remedy_and_ends_with_the_verdict(root: Path) -> None:
     spoil(root, "empty")
-    result = CliRunner().invoke(cli, ["data", "check", str(root), "--sheet", str(root.parent / "sheet.png")])
+    result = CliRunner().invoke(
+        cli, ["data", "check", str(root), "--sheet", str(root.parent / "sheet.png")]
+    )
     assert result.exit_code == 1
     assert "error: training would stop (1):" in result.stdout
     assert "masks/cup5.png: the mask is empty; remove the pair" in result.stdout

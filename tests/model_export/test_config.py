@@ -22,23 +22,28 @@ def lines(*overrides: str, config: str = "classifier") -> list[str]:
 @pytest.mark.parametrize(
     ("override", "line"),
     [
-        ("training.lerning_rate=1", "training.lerning_rate: no such entry; did you mean training.learning_rate?"),
+        (
+            "training.lerning_rate=1",
+            "training.lerning_rate: no such entry; did you mean training.learning_rate?",
+        ),
         ("epochs=3", "epochs: no such entry; did you mean training.epochs?"),
         ("traning.epochs=3", "traning: no such entry; did you mean training?"),
         ("network.dropuot=0.1", "network.dropuot: no such entry; did you mean network.dropout?"),
         ("network.widths=[1]", "network.widths: no entry of this kind of network"),
-        ("network.kind=cnm", "network.kind: 'cnm' is none of its values: 'cnn', 'encoder_decoder'"),
+        ("network.kind=cnm", "network.kind: 'cnm' is not one of 'cnn', 'encoder_decoder'"),
         ("network.filters=[1, 2, 3]", "network.filters: [1, 2, 3] has 3 values; it takes 2"),
-        ("training.batch_size=0", "training.batch_size: 0 is out of range; it has to be at least 1"),
-        ("training.epochs=many", 'training.epochs: "many" is not a whole number'),
-        ("training=3", "training: 3 is not a section, which has entries of its own"),
+        ("training.batch_size=0", "training.batch_size: 0 is out of range: it must be at least 1"),
+        ("training.epochs=many", "training.epochs: 'many' is not a whole number"),
+        ("training=3", "training: 3 is not a section with entries of its own"),
         (
             "training.optimizer=adamm",
-            "training.optimizer: \"adamm\" is none of its values: 'adam', 'adamw', 'sgd' or 'rmsprop'",
+            "training.optimizer: 'adamm' is not one of 'adam', 'adamw', 'sgd' or 'rmsprop'",
         ),
     ],
 )
-def test_an_entry_that_does_not_fit_is_told_by_its_name_and_remedy(override: str, line: str) -> None:
+def test_an_entry_that_does_not_fit_is_told_by_its_name_and_remedy(
+    override: str, line: str
+) -> None:
     assert lines(override) == [line]
 
 
@@ -64,7 +69,9 @@ def test_an_entry_is_no_section() -> None:
         load_config("classifier", ["name.x=3"])
 
 
-@pytest.mark.parametrize(("epochs", "warmup", "decay"), [(20, 0.125, 12.5), (60, 0.5, 50), (100, 0.5, 50)])
+@pytest.mark.parametrize(
+    ("epochs", "warmup", "decay"), [(20, 0.125, 12.5), (60, 0.5, 50), (100, 0.5, 50)]
+)
 def test_warm_up_and_decay_shrink_with_the_epochs_where_they_no_longer_fit(
     epochs: int, warmup: float, decay: float
 ) -> None:
@@ -74,7 +81,9 @@ def test_warm_up_and_decay_shrink_with_the_epochs_where_they_no_longer_fit(
 
 def test_a_decay_that_was_asked_for_is_not_changed_but_refused() -> None:
     (line,) = lines("training.epochs=3", "training.decay_epochs=5")
-    assert line.startswith("training.epochs: warmup_epochs 0.5 and decay_epochs 5 are more than 3 together;")
+    assert line.startswith(
+        "training.epochs: warmup_epochs 0.5 and decay_epochs 5 are more than 3 together;"
+    )
     assert line.endswith("add --set training.decay_epochs=2.5")
     load_config("classifier", ["training.epochs=3", "training.decay_epochs=2.5"])
     with pytest.raises(ValueError, match="are more than 10 together"):
@@ -86,9 +95,15 @@ def test_the_command_line_tells_errors_alone(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "model_export"]
     export = ["export", "--run", str(tmp_path), "--data", "x", "--out", str(tmp_path / "bundle")]
     for arguments, words in (
-        (["train", "classifier", "--data", "x", "--set", "training.epochs=0"], "training.epochs: 0 is out of range"),
-        (export, "config.json: no such file or folder; give the folder of a training run"),
-        (["train", "classifier", "--data", str(tmp_path / "x")], "x: no such folder of training pictures"),
+        (
+            ["train", "classifier", "--data", "x", "--set", "training.epochs=0"],
+            "training.epochs: 0 is out of range",
+        ),
+        (export, "config.json: no such file or directory; give the folder of a training run"),
+        (
+            ["train", "classifier", "--data", str(tmp_path / "x")],
+            "x: no such folder of training pictures",
+        ),
     ):
         done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
         assert (done.returncode, done.stdout) == (1, "")

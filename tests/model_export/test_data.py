@@ -60,7 +60,9 @@ def test_an_empty_mask_is_named(root: Path) -> None:
 
 def test_a_mask_of_another_size_is_named_with_both_sizes(root: Path) -> None:
     write_pair(root / "cats", "tom", draw_pair(0)[0], np.full((32, 40), 255, np.uint8))
-    with pytest.raises(DataError, match=r"masks/tom\.png: the mask is 40x32 pixels, its picture 80x64"):
+    with pytest.raises(
+        DataError, match=r"masks/tom\.png: the mask is 40x32 pixels, its picture 80x64"
+    ):
         load_only_pair(root)
 
 
@@ -112,7 +114,10 @@ def test_a_small_folder_keeps_a_tenth_for_each_of_validation_and_test(numbers: s
 
 def test_a_folder_with_enough_on_each_side_is_split_by_the_hash_alone() -> None:
     pairs = [pair_of(f"picture{number}") for number in range(500)]
-    assert all(select(pairs, split) == [pair for pair in pairs if split_of(pair) == split] for split in SPLITS)
+    assert all(
+        select(pairs, split) == [pair for pair in pairs if split_of(pair) == split]
+        for split in SPLITS
+    )
 
 
 def test_few_pictures_to_judge_on_are_told_with_the_remedy() -> None:

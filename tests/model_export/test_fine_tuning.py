@@ -27,7 +27,12 @@ pytestmark = [
 
 BRIEF = [
     "--no-report",
-    *settings("training.epochs=1", "training.decay_epochs=0", "training.batch_size=4", "training.samples_per_epoch=8"),
+    *settings(
+        "training.epochs=1",
+        "training.decay_epochs=0",
+        "training.batch_size=4",
+        "training.samples_per_epoch=8",
+    ),
 ]
 
 
@@ -36,9 +41,25 @@ def shipped(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small segmenter's bundle."""
     folder = tmp_path_factory.mktemp("shipped")
     run(
-        "train", "segmenter", "--data", pictures, "--out", folder / "run", *settings(*SMALL["segmenter"]), "--no-report"
+        "train",
+        "segmenter",
+        "--data",
+        pictures,
+        "--out",
+        folder / "run",
+        *settings(*SMALL["segmenter"]),
+        "--no-report",
     )
-    run("export", "--run", folder / "run", "--data", pictures, "--out", folder / "bundle", "--float32")
+    run(
+        "export",
+        "--run",
+        folder / "run",
+        "--data",
+        pictures,
+        "--out",
+        folder / "bundle",
+        "--float32",
+    )
     return folder / "bundle"
 
 
@@ -52,7 +73,10 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def weights_of(path: Path) -> dict[str, list[np.ndarray]]:
-    return {layer.name: layer.get_weights() for layer in keras.models.load_model(path, compile=False).layers}
+    return {
+        layer.name: layer.get_weights()
+        for layer in keras.models.load_model(path, compile=False).layers
+    }
 
 
 def test_it_starts_from_the_weights_of_the_bundle(shipped: Path, own: Path, tmp_path: Path) -> None:
@@ -60,14 +84,20 @@ def test_it_starts_from_the_weights_of_the_bundle(shipped: Path, own: Path, tmp_
     run("train", "fine-tune", "--from", shipped, "--data", own, "--out", tmp_path, *BRIEF, *still)
     assert [line["epoch"] for line in history(tmp_path)] == [0, 1]
     last, started = weights_of(tmp_path / "last.keras"), weights_of(shipped / "model.keras")
-    convolutions = [name for name in started if not name.endswith("_norm")]  # batch statistics move at any rate
+    convolutions = [
+        name for name in started if not name.endswith("_norm")
+    ]  # batch statistics move at any rate
     assert all(
-        np.allclose(a, b, atol=1e-6) for name in convolutions for a, b in zip(last[name], started[name], strict=True)
+        np.allclose(a, b, atol=1e-6)
+        for name in convolutions
+        for a, b in zip(last[name], started[name], strict=True)
     )
 
 
 @pytest.mark.parametrize(("scores", "learned"), [((0.7, 0.6), False), ((0.6, 0.7), True)])
-def test_it_ends_with_no_less_than_it_started_from(scores: tuple[float, float], learned: bool, tmp_path: Path) -> None:
+def test_it_ends_with_no_less_than_it_started_from(
+    scores: tuple[float, float], learned: bool, tmp_path: Path
+) -> None:
     model, served = (keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]) for _ in range(2))
     model.compile("sgd", "mse")
     told = iter(scores)
@@ -83,9 +113,13 @@ def test_frozen_levels_stay_and_the_others_learn(shipped: Path, own: Path, tmp_p
     frozen = settings("training.frozen_levels=2", "training.average=0")
     run("train", "fine-tune", "--from", shipped, "--data", own, "--out", tmp_path, *BRIEF, *frozen)
     last, started = weights_of(tmp_path / "last.keras"), weights_of(shipped / "model.keras")
-    changed = {name for name, old in started.items() if not all(map(np.array_equal, last[name], old))}
+    changed = {
+        name for name, old in started.items() if not all(map(np.array_equal, last[name], old))
+    }
     assert {"down2", "down2_norm", "decode0", "alpha0_logits"} <= changed
-    assert not [name for name in changed if name.startswith(("down0", "down1", "encode0", "encode1"))]
+    assert not [
+        name for name in changed if name.startswith(("down0", "down1", "encode0", "encode1"))
+    ]
 
 
 def test_what_is_kept_lies_on_the_way_to_what_was_learned(tmp_path: Path) -> None:
@@ -117,7 +151,11 @@ def test_the_bundle_tells_what_it_started_from_and_what_was_kept(
     assert "Fine-tuned from segmenter 1.0.0, whose terms go on applying" in manifest.license
     gone_on_with = find_origin(tmp_path / "run").config.start
     assert gone_on_with is not None
-    assert {entry.name for entry in gone_on_with.sets} == {"fine-tuned/mugs", "kept/discs", "segmenter/discs"}
+    assert {entry.name for entry in gone_on_with.sets} == {
+        "fine-tuned/mugs",
+        "kept/discs",
+        "segmenter/discs",
+    }
     assert find_origin(tmp_path / "bundle").config.network == find_origin(shipped).config.network
 
 
@@ -135,16 +173,31 @@ def test_what_cannot_be_started_from_is_named(shipped: Path, own: Path, tmp_path
     with pytest.raises(DataError, match=r"nothing/model\.keras: no such saved network"):
         find_origin(tmp_path / "nothing")
     (tmp_path / "model.keras").write_bytes((shipped / "model.keras").read_bytes())
-    with pytest.raises(DataError, match=r"neither manifest\.json nor config\.json beside model\.keras"):
+    with pytest.raises(
+        DataError, match=r"neither manifest\.json nor config\.json beside model\.keras"
+    ):
         find_origin(tmp_path)
     wider = settings("network.widths=[8, 8, 8, 8, 8, 16]")
     with pytest.raises(DataError, match=r"model\.keras: its weights don't fit"):
-        run("train", "fine-tune", "--from", shipped, "--data", own, "--out", tmp_path / "run", *BRIEF, *wider)
+        run(
+            "train",
+            "fine-tune",
+            "--from",
+            shipped,
+            "--data",
+            own,
+            "--out",
+            tmp_path / "run",
+            *BRIEF,
+            *wider,
+        )
 
 
 def test_a_run_that_no_longer_improves_ends(pictures: Path, tmp_path: Path) -> None:
     still = settings("training.epochs=9", "training.patience=2", "training.learning_rate=1e-12")
-    run("train", "classifier-defaults", "--data", pictures, "--out", tmp_path, *still, "--no-report")
+    run(
+        "train", "classifier-defaults", "--data", pictures, "--out", tmp_path, *still, "--no-report"
+    )
     assert [entry["epoch"] for entry in history(tmp_path)] == [1, 2, 3]
     assert json.loads((tmp_path / "state.json").read_text())["best_epoch"] == 1
 
@@ -162,7 +215,9 @@ def test_a_stopped_run_keeps_its_best_and_goes_on(pictures: Path, tmp_path: Path
     options = ["classifier-defaults", "--data", str(pictures), "--out", str(tmp_path)]
     lasting = settings("training.epochs=5000", "training.validate_every=1000")
     command = [sys.executable, "-um", "model_export", "train", *options, *lasting]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
         assert process.stdout is not None
         while "Epoch 3/" not in (line := process.stdout.readline()):
             assert line, "it ended by itself"
@@ -183,7 +238,9 @@ def test_keeping_needs_something_to_keep(pictures: Path, tmp_path: Path) -> None
 def test_a_run_of_an_older_version_is_read(tmp_path: Path) -> None:
     config = load_config("segmenter")
     new = ("patience", "blend", "frozen_levels", "deep_supervision", "keep_share")
-    values = config.model_dump(mode="json", exclude={"start": True, "training": set(new), "network": {"l2"}})
+    values = config.model_dump(
+        mode="json", exclude={"start": True, "training": set(new), "network": {"l2"}}
+    )
     (tmp_path / "config.json").write_text(json.dumps(values))
     assert read_run_config(tmp_path) == config
     assert read_run_config(tmp_path, ["name=mugs", "network.sharpness=3"]).name == "mugs"

@@ -71,7 +71,9 @@ def test_a_preset_makes_a_bundle_that_the_server_runs(preset: str, tmp_path: Pat
 
 
 def test_every_name_of_a_preset_is_known(tmp_path: Path) -> None:
-    assert {*SIGNATURES, "u2netp", "u2net_human_seg", "silueta", "isnet-general-use"} <= set(preset_names())
+    assert {*SIGNATURES, "u2netp", "u2net_human_seg", "silueta", "isnet-general-use"} <= set(
+        preset_names()
+    )
     with pytest.raises(DataError, match="no preset 'u3net'; there are birefnet, "):
         import_file(tmp_path / "theirs.onnx", tmp_path / "out", "--preset", "u3net")
 
@@ -85,7 +87,9 @@ def test_a_spec_says_what_no_preset_does(suffix: str, tmp_path: Path) -> None:
     }
     file = tmp_path / f"spec.{suffix}"
     file.write_text(json.dumps(spec) if suffix == "json" else _toml(spec))
-    theirs = write_network(tmp_path / "theirs.onnx", [1, 64, 64, 3], kind=TensorProto.FLOAT16, outputs=2, planes=2)
+    theirs = write_network(
+        tmp_path / "theirs.onnx", [1, 64, 64, 3], kind=TensorProto.FLOAT16, outputs=2, planes=2
+    )
     manifest = import_file(theirs, tmp_path / "models" / "theirs", "--spec", str(file))
     assert (manifest.model.precision, manifest.model.input) == ("float16", "input")
     mask = mask_of(tmp_path / "models")
@@ -95,7 +99,14 @@ def test_a_spec_says_what_no_preset_does(suffix: str, tmp_path: Path) -> None:
 
 def test_an_output_of_another_size_is_brought_to_the_canvas(tmp_path: Path) -> None:
     theirs = write_network(tmp_path / "theirs.onnx", nchw(64), half_size=True)
-    import_file(theirs, tmp_path / "models" / "theirs", "--preset", "isnet-anime", "--set", "preprocess.size=64")
+    import_file(
+        theirs,
+        tmp_path / "models" / "theirs",
+        "--preset",
+        "isnet-anime",
+        "--set",
+        "preprocess.size=64",
+    )
     mask = mask_of(tmp_path / "models")
     assert (mask[32, 48], mask[2, 2]) == (255, 0)
 
@@ -103,7 +114,13 @@ def test_an_output_of_another_size_is_brought_to_the_canvas(tmp_path: Path) -> N
 def test_weights_beside_the_file_are_brought_in(tmp_path: Path) -> None:
     write_network(tmp_path / "whole.onnx", nchw(64))
     model = onnx.load(tmp_path / "whole.onnx")
-    onnx.save_model(model, tmp_path / "split.onnx", save_as_external_data=True, location="split.data", size_threshold=0)
+    onnx.save_model(
+        model,
+        tmp_path / "split.onnx",
+        save_as_external_data=True,
+        location="split.data",
+        size_threshold=0,
+    )
     options = ["--preset", "isnet-anime", "--set", "preprocess.size=64"]
     import_file(tmp_path / "split.onnx", tmp_path / "models" / "x", *options)
     (tmp_path / "split.data").unlink()
@@ -115,16 +132,51 @@ def test_weights_beside_the_file_are_brought_in(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("shape", "options", "arguments", "message"),
     [
-        (nchw(320), {}, ["--preset", "isnet"], r"is \[1, 3, 320, 320\].*--set preprocess\.size=320"),
+        (
+            nchw(320),
+            {},
+            ["--preset", "isnet"],
+            r"is \[1, 3, 320, 320\].*--set preprocess\.size=320",
+        ),
         ([1, 320, 320, 3], {}, ["--preset", "u2net"], r"try --set preprocess\.layout=NHWC"),
-        ([4, 3, 320, 320], {}, ["--preset", "u2net"], r"\[4, 3, 320, 320\], the spec makes \[1, 3, 320, 320\]"),
+        (
+            [4, 3, 320, 320],
+            {},
+            ["--preset", "u2net"],
+            r"\[4, 3, 320, 320\], the spec makes \[1, 3, 320, 320\]",
+        ),
         ([1, 3, 320, 240], {}, ["--preset", "u2net"], "one square picture"),
-        ([1, 3, "side", "side"], {"inputs": 3}, ["--preset", "u2net"], "3 inputs .input.*state0.*state1"),
-        (nchw(64), {"logits": True}, ["--preset", "isnet-anime"], r"from -6.* --set output\.activation=sigmoid"),
-        (nchw(64), IMAGENET, ["--preset", "birefnet"], r"alpha already.* --set output\.activation=none"),
+        (
+            [1, 3, "side", "side"],
+            {"inputs": 3},
+            ["--preset", "u2net"],
+            "3 inputs .input.*state0.*state1",
+        ),
+        (
+            nchw(64),
+            {"logits": True},
+            ["--preset", "isnet-anime"],
+            r"from -6.* --set output\.activation=sigmoid",
+        ),
+        (
+            nchw(64),
+            IMAGENET,
+            ["--preset", "birefnet"],
+            r"alpha already.* --set output\.activation=none",
+        ),
         (nchw(64), {"std": (float("nan"),)}, ["--preset", "isnet-anime"], "NaN"),
-        (nchw(64), {"planes": 2}, ["--preset", "isnet-anime", "--set", "output.channel=2"], "no channel 2"),
-        (nchw(64), {}, ["--preset", "isnet-anime", "--set", "output.index=3"], r"no output 3; there are out0"),
+        (
+            nchw(64),
+            {"planes": 2},
+            ["--preset", "isnet-anime", "--set", "output.channel=2"],
+            "no channel 2",
+        ),
+        (
+            nchw(64),
+            {},
+            ["--preset", "isnet-anime", "--set", "output.index=3"],
+            r"no output 3; there are out0",
+        ),
         (nchw(64), {"kind": TensorProto.DOUBLE}, ["--preset", "isnet-anime"], "'input' is DOUBLE"),
     ],
 )
@@ -154,13 +206,26 @@ def test_what_is_no_onnx_file_is_refused(content: bytes | None, tmp_path: Path) 
 
 
 def test_unknown_keys_of_a_spec_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"preprocess\.siz: no such entry; did you mean preprocess\.size\?"):
-        import_file(tmp_path / "theirs.onnx", tmp_path / "out", "--preset", "u2net", "--set", "preprocess.siz=1")
+    with pytest.raises(
+        DataError, match=r"preprocess\.siz: no such entry; did you mean preprocess\.size\?"
+    ):
+        import_file(
+            tmp_path / "theirs.onnx",
+            tmp_path / "out",
+            "--preset",
+            "u2net",
+            "--set",
+            "preprocess.siz=1",
+        )
 
 
 def _toml(spec: dict[str, Any]) -> str:
     def lines(table: dict[str, Any]) -> list[str]:
-        return [f"{key} = {json.dumps(value)}" for key, value in table.items() if not isinstance(value, dict)]
+        return [
+            f"{key} = {json.dumps(value)}"
+            for key, value in table.items()
+            if not isinstance(value, dict)
+        ]
 
     tables = [[f"[{key}]", *lines(value)] for key, value in spec.items() if isinstance(value, dict)]
     return "\n".join([*lines(spec), *(line for table in tables for line in table)])

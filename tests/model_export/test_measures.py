@@ -22,7 +22,12 @@ def cases() -> list[tuple[NDArray[np.uint8], NDArray[np.bool_]]]:
     soft = np.clip(1.2 - np.hypot(columns - 34, rows - 23) / 16, 0, 1)
     stripes = ((rows * 7 + columns * 13) % 256) / 255
     box = (rows > 30) & (columns > 5) & (columns < 20)
-    alphas = [(soft, disc), (stripes, box), (0.5 * soft + 0.5 * stripes, disc | box), (disc * 1.0, disc)]
+    alphas = [
+        (soft, disc),
+        (stripes, box),
+        (0.5 * soft + 0.5 * stripes, disc | box),
+        (disc * 1.0, disc),
+    ]
     return [(np.rint(255 * alpha).astype(np.uint8), truth) for alpha, truth in alphas]
 
 
@@ -32,7 +37,9 @@ def test_masks_as_pysodmetrics() -> None:
         score.add(alpha, np.where(truth, 255, 0).astype(np.uint8))
     measured = (score.mae, score.max_f, score.iou, score.s_measure)
     assert measured == pytest.approx((0.2374876, 0.6807663, 0.5044435, 0.6733725), abs=1e-6)
-    assert [s_measure(alpha, truth) for alpha, truth in cases()] == pytest.approx(S_MEASURES, abs=1e-6)
+    assert [s_measure(alpha, truth) for alpha, truth in cases()] == pytest.approx(
+        S_MEASURES, abs=1e-6
+    )
 
 
 def test_s_measure_of_an_empty_and_a_full_mask() -> None:
@@ -49,7 +56,13 @@ def parts() -> tuple[NDArray[np.int64], NDArray[np.float64]]:
 
 def test_parts_as_scikit_learn() -> None:
     scores = part_scores(*parts())
-    expected = {"loss": 0.6337113, "auc": 0.6783854, "balanced_accuracy": 0.6041667, "precision": 0.5, "recall": 0.625}
+    expected = {
+        "loss": 0.6337113,
+        "auc": 0.6783854,
+        "balanced_accuracy": 0.6041667,
+        "precision": 0.5,
+        "recall": 0.625,
+    }
     assert {name: scores[name] for name in expected} == pytest.approx(expected, abs=1e-6)
     assert scores["accuracy"] == pytest.approx(confusion(*parts()).trace() / 40)
 

@@ -98,7 +98,11 @@ def coco_in_folders(root: Path) -> None:
     write(root / "val2017/x.png", PICTURE[:, :, ::-1])
     counts = np.concatenate([[20 * HEIGHT + 10], *[[40, HEIGHT - 40]] * 40]).tolist()
     counts[-1] = HEIGHT * WIDTH - sum(counts[:-1])
-    write_coco(root / "annotations/instances_val2017.json", "x.png", {"size": [HEIGHT, WIDTH], "counts": counts})
+    write_coco(
+        root / "annotations/instances_val2017.json",
+        "x.png",
+        {"size": [HEIGHT, WIDTH], "counts": counts},
+    )
 
 
 def voc_numbers(root: Path) -> None:
@@ -107,12 +111,23 @@ def voc_numbers(root: Path) -> None:
     write(root / "SegmentationClass/x.png", np.where(MASK > 0, np.uint8(15), np.uint8(0)))
 
 
-EXACT: list[Callable[[Path], None]] = [plain, named_mask, cutout_as_mask, dis, duts, coco, coco_in_folders, voc_numbers]
+EXACT: list[Callable[[Path], None]] = [
+    plain,
+    named_mask,
+    cutout_as_mask,
+    dis,
+    duts,
+    coco,
+    coco_in_folders,
+    voc_numbers,
+]
 
 
 @pytest.mark.parametrize("nested", [False, True], ids=["alone", "among sets"])
 @pytest.mark.parametrize("layout", EXACT, ids=lambda layout: layout.__name__)
-def test_a_layout_is_read_as_it_comes(layout: Callable[[Path], None], nested: bool, tmp_path: Path) -> None:
+def test_a_layout_is_read_as_it_comes(
+    layout: Callable[[Path], None], nested: bool, tmp_path: Path
+) -> None:
     folder = tmp_path / "data" / "mugs" if nested else tmp_path / "mugs"
     layout(folder)
     (pair,) = find_pairs(tmp_path / "data" if nested else folder)
@@ -138,7 +153,9 @@ def pets(root: Path) -> None:
 
 
 @pytest.mark.parametrize("layout", [voc_colors, pets], ids=lambda layout: layout.__name__)
-def test_an_undecided_edge_is_split_along_its_middle(layout: Callable[[Path], None], tmp_path: Path) -> None:
+def test_an_undecided_edge_is_split_along_its_middle(
+    layout: Callable[[Path], None], tmp_path: Path
+) -> None:
     layout(tmp_path / "mugs")
     (pair,) = find_pairs(tmp_path / "mugs")
     mask = load_pair(pair)[1]
@@ -180,11 +197,16 @@ def test_a_mask_without_a_picture_is_told_but_stops_nothing(tmp_path: Path) -> N
             {"size": [HEIGHT, WIDTH], "counts": "PYh0"},
             r"annotations\.json: it has compressed run lengths; export .* polygons",
         ),
-        ({"size": [HEIGHT, WIDTH], "counts": [5, 6]}, r"annotations\.json: run lengths that don't add up to 80x64"),
+        (
+            {"size": [HEIGHT, WIDTH], "counts": [5, 6]},
+            r"annotations\.json: run lengths that don't add up to 80x64",
+        ),
         ([[1.0, 2.0, 3.0]], r"annotations\.json: an outline of x\.png has 3 numbers"),
     ],
 )
-def test_shapes_that_cannot_be_drawn_are_named(segmentation: object, complaint: str, tmp_path: Path) -> None:
+def test_shapes_that_cannot_be_drawn_are_named(
+    segmentation: object, complaint: str, tmp_path: Path
+) -> None:
     write(tmp_path / "x.png", PICTURE)
     write_coco(tmp_path / "annotations.json", "x.png", segmentation)
     with pytest.raises(DataError, match=complaint):
@@ -193,10 +215,14 @@ def test_shapes_that_cannot_be_drawn_are_named(segmentation: object, complaint: 
 
 def test_broken_annotations_are_named(tmp_path: Path) -> None:
     write_coco(tmp_path / "annotations.json", "x.png", BOX)
-    with pytest.raises(DataError, match=r"annotations\.json: its picture x\.png is missing; put it into .*images"):
+    with pytest.raises(
+        DataError, match=r"annotations\.json: its picture x\.png is missing; put it into .*images"
+    ):
         find_pairs(tmp_path)
     (tmp_path / "annotations.json").write_text('{"images": [{"id": 1}], "annotations": []}')
-    with pytest.raises(DataError, match=r"annotations\.json: an entry of 'images' lacks file_name, height, width"):
+    with pytest.raises(
+        DataError, match=r"annotations\.json: an entry of 'images' lacks file_name, height, width"
+    ):
         find_pairs(tmp_path)
     (tmp_path / "annotations.json").write_text("{")
     with pytest.raises(DataError, match=r"annotations\.json: not readable as JSON"):
@@ -206,7 +232,9 @@ def test_broken_annotations_are_named(tmp_path: Path) -> None:
 def test_a_mask_of_ones_is_not_taken_for_foreground(tmp_path: Path) -> None:
     write(tmp_path / "images/x.png", PICTURE)
     write(tmp_path / "masks/x.png", MASK // 255)
-    with pytest.raises(DataError, match=r"masks/x\.png: the mask's brightest value is 1, .* save foreground as 255"):
+    with pytest.raises(
+        DataError, match=r"masks/x\.png: the mask's brightest value is 1, .* save foreground as 255"
+    ):
         load_pair(find_pairs(tmp_path)[0])
 
 
@@ -225,7 +253,9 @@ def test_the_fingerprint_follows_the_shapes_of_a_picture(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("orientation", [1, 6])
-def test_a_large_photograph_is_decoded_reduced_and_upright(orientation: int, tmp_path: Path) -> None:
+def test_a_large_photograph_is_decoded_reduced_and_upright(
+    orientation: int, tmp_path: Path
+) -> None:
     pixels = np.asarray(cv2.resize(PICTURE, (1600, 1280), interpolation=cv2.INTER_CUBIC), np.uint8)
     exif = PillowImage.Exif()
     exif[274] = orientation
@@ -236,7 +266,9 @@ def test_a_large_photograph_is_decoded_reduced_and_upright(orientation: int, tmp
     write(tmp_path / "masks/x.png", np.full(upright.shape[:2], 255, np.uint8))
     image, mask = load_pair(find_pairs(tmp_path)[0], least=100)
     assert image.shape[:2] == mask.shape == (upright.shape[0] // 4, upright.shape[1] // 4)
-    difference = resize(image, 100, 100).astype(int) - resize(np.ascontiguousarray(upright), 100, 100)
+    difference = resize(image, 100, 100).astype(int) - resize(
+        np.ascontiguousarray(upright), 100, 100
+    )
     assert np.abs(difference).mean() < 2
     assert load_image(path).shape == upright.shape
 

@@ -10,7 +10,13 @@ from hypothesis.extra.numpy import arrays
 
 from cutout.imaging.preprocess import PreprocessSpec, reduce_for_parts
 from model_export.data.dataset import Mask, Pair, find_pairs
-from model_export.data.parts import draw_parts, foreground_counts, judged_parts, load_picture, part_seed
+from model_export.data.parts import (
+    draw_parts,
+    foreground_counts,
+    judged_parts,
+    load_picture,
+    part_seed,
+)
 
 SIZES = (0.2, 0.35, 0.6)
 SPEC = PreprocessSpec(color="gray", size=64, fit="crop", scale="minmax")
@@ -25,7 +31,9 @@ def masks(draw: st.DrawFn) -> Mask:
     mask = np.zeros((height, width), np.uint8)
     for _ in range(draw(st.integers(0, 3))):
         top, left = draw(st.integers(0, height - 1)), draw(st.integers(0, width - 1))
-        mask[top : top + draw(st.integers(1, height)), left : left + draw(st.integers(1, width))] = 255
+        mask[
+            top : top + draw(st.integers(1, height)), left : left + draw(st.integers(1, width))
+        ] = 255
     return mask
 
 
@@ -42,7 +50,9 @@ def test_parts_lie_inside_and_their_shares_fit_their_labels(mask: Mask, seed: in
 def test_classes_are_balanced_at_every_size(mask: Mask, seed: int, pairs: int) -> None:
     parts = draw_parts(mask, SIZES, pairs, np.random.default_rng(seed))
     assert len(parts) in (0, 2 * pairs)
-    assert sorted(part.side for part in parts if part.label) == sorted(part.side for part in parts if not part.label)
+    assert sorted(part.side for part in parts if part.label) == sorted(
+        part.side for part in parts if not part.label
+    )
 
 
 @given(masks(), st.integers(1, 8))

@@ -20,7 +20,9 @@ NOTHING = {"flip": 0, "rotate": 0, "color": 0, "gray": 0, "blur": 0, "noise": 0,
 
 
 def config(*overrides: str) -> TrainConfig:
-    return load_config("classifier", ["training.batch_size=8", "data.parts_per_picture=4", *overrides])
+    return load_config(
+        "classifier", ["training.batch_size=8", "data.parts_per_picture=4", *overrides]
+    )
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -75,9 +77,12 @@ UNEVEN = ("data.parts_per_picture=10", "data.foreground_share=0.1")
 
 
 @pytest.mark.parametrize(
-    ("resample", "expected"), [("none", (18 * 9, 18)), ("over", (18 * 9, 18 * 9)), ("under", (18, 18))]
+    ("resample", "expected"),
+    [("none", (18 * 9, 18)), ("over", (18 * 9, 18 * 9)), ("under", (18, 18))],
 )
-def test_resampling_evens_out_the_classes(pictures: Path, resample: str, expected: tuple[int, int]) -> None:
+def test_resampling_evens_out_the_classes(
+    pictures: Path, resample: str, expected: tuple[int, int]
+) -> None:
     batches = PartBatches(find_pairs(pictures), config(*UNEVEN, f"data.resample={resample}"))
     labels = labels_of(batches)
     assert (labels.count(0), labels.count(1)) == expected
@@ -90,15 +95,22 @@ def test_resampling_evens_out_the_classes(pictures: Path, resample: str, expecte
 
 
 def test_the_rare_class_may_be_the_background(pictures: Path) -> None:
-    batches = PartBatches(find_pairs(pictures), config(UNEVEN[0], "data.foreground_share=0.9", "data.resample=under"))
+    batches = PartBatches(
+        find_pairs(pictures), config(UNEVEN[0], "data.foreground_share=0.9", "data.resample=under")
+    )
     assert labels_of(batches).count(0) == labels_of(batches).count(1) == 18
 
 
 @pytest.mark.parametrize(
-    ("weights", "expected"), [("balanced", [180 / (2 * 162), 180 / (2 * 18)]), ("[0.5, 3.0]", [0.5, 3.0])]
+    ("weights", "expected"),
+    [("balanced", [180 / (2 * 162), 180 / (2 * 18)]), ("[0.5, 3.0]", [0.5, 3.0])],
 )
-def test_class_weights_come_with_each_sample(pictures: Path, weights: str, expected: list[float]) -> None:
-    batches = PartBatches(find_pairs(pictures), config(*UNEVEN, f"training.class_weights={weights}"))
+def test_class_weights_come_with_each_sample(
+    pictures: Path, weights: str, expected: list[float]
+) -> None:
+    batches = PartBatches(
+        find_pairs(pictures), config(*UNEVEN, f"training.class_weights={weights}")
+    )
     batch = batches[0]
     assert len(batch) == 3
     _, y, w = batch
@@ -111,6 +123,9 @@ def test_augmentation_can_be_for_the_rare_class_alone(pictures: Path) -> None:
     rare = PartBatches(pairs, config(*UNEVEN, "data.augment_only_rare=true", "augment.rotate=1"))
     for index in range(len(plain)):
         x, y, other = plain[index][0], plain[index][1], rare[index][0]
-        changed += [(int(label), bool((one != two).any())) for one, two, label in zip(x, other, y[:, 0], strict=True)]
+        changed += [
+            (int(label), bool((one != two).any()))
+            for one, two, label in zip(x, other, y[:, 0], strict=True)
+        ]
     assert {label for label, differs in changed if differs} == {1}
     assert all(differs for label, differs in changed if label == 1)

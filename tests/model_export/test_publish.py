@@ -19,12 +19,17 @@ def test_only_another_version_of_the_same_bundle_is_replaced(bundle: Path) -> No
     there = read_manifest(bundle)
     refuse_overwriting(bundle, there.name, there.version + "1")
     for name, version in ((there.name, there.version), ("other", "9.9.9")):
-        with pytest.raises(OutputRefused, match=rf"segmenter: {there.name} {there.version} is there already;.*--force"):
+        with pytest.raises(
+            OutputRefused,
+            match=rf"segmenter: {there.name} {there.version} is there already;.*--force",
+        ):
             refuse_overwriting(bundle, name, version)
 
 
 def test_a_folder_of_bundles_is_not_made_a_bundle(bundle: Path) -> None:
-    with pytest.raises(OutputRefused, match=r"a folder of bundles \(segmenter\); give --out .*/mine$"):
+    with pytest.raises(
+        OutputRefused, match=r"a folder of bundles \(segmenter\); give --out .*/mine$"
+    ):
         refuse_overwriting(bundle.parent, "mine", "1.0.0")
 
 

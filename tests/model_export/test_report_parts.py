@@ -29,14 +29,20 @@ from model_export.report.pictures import OUTLINE, faded, heat, with_outline
 
 labels_and_scores = st.integers(2, 60).flatmap(
     lambda size: st.tuples(
-        arrays.arrays(np.int64, size, elements=st.integers(0, 1)).filter(lambda labels: 0 < labels.sum() < len(labels)),
-        arrays.arrays(np.float64, size, elements=st.sampled_from([0, 0.1, 0.25, 0.5, 0.75, 0.9, 1])),
+        arrays.arrays(np.int64, size, elements=st.integers(0, 1)).filter(
+            lambda labels: 0 < labels.sum() < len(labels)
+        ),
+        arrays.arrays(
+            np.float64, size, elements=st.sampled_from([0, 0.1, 0.25, 0.5, 0.75, 0.9, 1])
+        ),
     )
 )
 
 
 @given(labels_and_scores)
-def test_curves_agree_with_the_measures(given: tuple[NDArray[np.int64], NDArray[np.float64]]) -> None:
+def test_curves_agree_with_the_measures(
+    given: tuple[NDArray[np.int64], NDArray[np.float64]],
+) -> None:
     labels, scores = given
     counts = ScoreCounts.of_labels(labels, scores)
     assert roc(counts).area == pytest.approx(auc(labels, scores))
@@ -51,10 +57,14 @@ def test_curves_agree_with_the_measures(given: tuple[NDArray[np.int64], NDArray[
 
 def test_average_precision_is_that_of_the_textbook() -> None:
     labels, scores = np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8])
-    assert precision_recall(ScoreCounts.of_labels(labels, scores)).area == pytest.approx(0.5 + 0.5 * 2 / 3)
+    assert precision_recall(ScoreCounts.of_labels(labels, scores)).area == pytest.approx(
+        0.5 + 0.5 * 2 / 3
+    )
 
 
-def test_calibration_error_is_nothing_where_scores_are_frequencies_and_their_distance_elsewhere() -> None:
+def test_calibration_error_is_nothing_where_scores_are_frequencies_and_their_distance_elsewhere() -> (
+    None
+):
     scores = np.array([0.15, 0.85])
     honest = ScoreCounts(scores, np.array([85.0, 15.0]), np.array([15.0, 85.0]))
     assert calibration(honest).ece == pytest.approx(0, abs=1e-12)
@@ -84,7 +94,10 @@ def test_pixels_count_alike_for_pictures_of_all_sizes() -> None:
         evidence.alpha(pair(name), np.full((size, size), alpha, np.uint8), mask)
     np.testing.assert_allclose(confusion_at(evidence.counts, 0.5), [[0.5, 0.5], [0.5, 0.5]])
     best, worst = evidence.best_and_worst(1, 5)
-    assert ([picture.pair.stem for picture in best], [picture.pair.stem for picture in worst]) == (["small"], ["large"])
+    assert ([picture.pair.stem for picture in best], [picture.pair.stem for picture in worst]) == (
+        ["small"],
+        ["large"],
+    )
     assert evidence.pictures[0].value == pytest.approx(0.5)
     assert evidence.pictures[1].error == pytest.approx(0.5)
 
@@ -153,7 +166,9 @@ def test_a_history_survives_a_torn_line_and_a_repeated_epoch(tmp_path: Path) -> 
         {"epoch": 2, "seconds": 130.0, "loss": 1.0, "score": 0.7},
         {"epoch": 3, "seconds": 240.0, "loss": 0.9, "score": 0.6},
     ]
-    (tmp_path / "history.jsonl").write_text("\n".join(map(json.dumps, lines)) + '\n{"epoch": 4, "lo')
+    (tmp_path / "history.jsonl").write_text(
+        "\n".join(map(json.dumps, lines)) + '\n{"epoch": 4, "lo'
+    )
     history = read_history(tmp_path)
     assert history is not None
     assert history.series("loss") == ([1, 2, 3], [2.0, 1.0, 0.9])
@@ -163,7 +178,10 @@ def test_a_history_survives_a_torn_line_and_a_repeated_epoch(tmp_path: Path) -> 
 
 def test_figures_take_their_colours_and_fonts_from_the_page_and_share_no_ids() -> None:
     counts = ScoreCounts.of_labels(np.array([0, 1, 0, 1]), np.array([0.1, 0.9, 0.6, 0.4]))
-    first, second = roc_figure([("", roc(counts))]), precision_recall_figure([("", precision_recall(counts))], 0.5)
+    first, second = (
+        roc_figure([("", roc(counts))]),
+        precision_recall_figure([("", precision_recall(counts))], 0.5),
+    )
     for svg in (first, second):
         assert svg.startswith("<svg viewBox=")
         assert "var(--series-0)" in svg

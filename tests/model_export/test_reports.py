@@ -31,7 +31,11 @@ class Document(HTMLParser):
         assert self.open == []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.references += [value or "" for name, value in attrs if name in {"src", "href", "srcset", "data", "action"}]
+        self.references += [
+            value or ""
+            for name, value in attrs
+            if name in {"src", "href", "srcset", "data", "action"}
+        ]
         self.ids += [value or "" for name, value in attrs if name == "id"]
         if tag not in VOID:
             self.open.append(tag)
@@ -51,7 +55,9 @@ class Document(HTMLParser):
 
 
 def call(*arguments: object) -> Result:
-    result = CliRunner().invoke(cli, [str(argument) for argument in arguments], catch_exceptions=False)
+    result = CliRunner().invoke(
+        cli, [str(argument) for argument in arguments], catch_exceptions=False
+    )
     assert result.exit_code == 0, result.output
     return result
 
@@ -73,9 +79,15 @@ def test_an_evaluation_writes_one_file_that_needs_no_other(
     assert all(reference.startswith(("data:", "#")) for reference in document.references)
     assert not re.search(r"url\((?!#)|@import|<script|https?:(?!//www\.w3\.org/)", page)
     assert len(set(document.ids)) == len(document.ids)
-    assert {reference[1:] for reference in document.references if reference.startswith("#")} <= set(document.ids)
+    assert {reference[1:] for reference in document.references if reference.startswith("#")} <= set(
+        document.ids
+    )
     wanted = ["Quality", "Set by set", "Pictures", "Data", "Model and speed"]
-    assert document.headings == [*wanted[:3], *(["What it looks at"] if name == "classifier" else []), *wanted[3:]]
+    assert document.headings == [
+        *wanted[:3],
+        *(["What it looks at"] if name == "classifier" else []),
+        *wanted[3:],
+    ]
     main = "balanced_accuracy" if name == "classifier" else "iou"
     assert page.count(f"{result[main]:.3f}") >= 2
     assert f"{result['pictures']} pictures" in page
@@ -83,16 +95,22 @@ def test_an_evaluation_writes_one_file_that_needs_no_other(
     assert len(page) < 2_000_000
 
 
-def test_without_a_report_the_figures_are_the_same(bundles: Path, pictures: Path, tmp_path: Path) -> None:
+def test_without_a_report_the_figures_are_the_same(
+    bundles: Path, pictures: Path, tmp_path: Path
+) -> None:
     common = ["evaluate", "--bundle", bundles / "classifier", "--data", pictures]
     plain = call(*common, "--no-report").stdout
     assert json.loads(plain) == json.loads(call(*common, "--report", tmp_path / "out.html").stdout)
 
 
-def test_a_page_that_can_not_be_written_costs_no_figures(bundles: Path, pictures: Path, tmp_path: Path) -> None:
+def test_a_page_that_can_not_be_written_costs_no_figures(
+    bundles: Path, pictures: Path, tmp_path: Path
+) -> None:
     (tmp_path / "file").write_text("in the way")
     out = tmp_path / "file" / "out.html"
-    result = call("evaluate", "--bundle", bundles / "segmenter", "--data", pictures, "--report", out)
+    result = call(
+        "evaluate", "--bundle", bundles / "segmenter", "--data", pictures, "--report", out
+    )
     assert json.loads(result.stdout)["pictures"] == 3
     assert result.stderr.splitlines()[-1].startswith(f"warning: no report {out}: ")
 
@@ -101,14 +119,21 @@ def test_a_run_that_can_not_be_reported_is_only_warned_of(
     pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_run_report(tmp_path, pictures)
-    assert re.search(r"warning: no report of .*; the run itself is complete: DataError: ", capsys.readouterr().err)
+    assert re.search(
+        r"warning: no report of .*; the run itself is complete: DataError: ",
+        capsys.readouterr().err,
+    )
     (tmp_path / "history.jsonl").write_text('{"epoch": 1, "score": 0.5}\n')
     write_progress(tmp_path)
-    assert re.search(r"warning: no report of .*: DataError: .*config\.json", capsys.readouterr().err)
+    assert re.search(
+        r"warning: no report of .*: DataError: .*config\.json", capsys.readouterr().err
+    )
 
 
 def test_a_run_in_progress_has_a_page_that_loads_itself_anew(tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text(load_config("classifier", ["training.epochs=90"]).model_dump_json())
+    (tmp_path / "config.json").write_text(
+        load_config("classifier", ["training.epochs=90"]).model_dump_json()
+    )
     lines = [
         {"epoch": 0, "seconds": 0.0, "score": 0.4},
         {"epoch": 1, "seconds": 60.0, "loss": 0.7, "rate": 1e-3, "score": 0.625, "val_loss": 0.65},
@@ -124,10 +149,14 @@ def test_a_run_in_progress_has_a_page_that_loads_itself_anew(tmp_path: Path) -> 
     with (tmp_path / "history.jsonl").open("a") as history:
         history.write('{"epoch": 2, "seconds": 120.0, "loss": 0.6, "rate": 0.001}\n')
     write_progress(tmp_path)
-    assert (tmp_path / "report.html").read_text() == page, "no look at the validation split, no new page"
+    assert (tmp_path / "report.html").read_text() == page, (
+        "no look at the validation split, no new page"
+    )
 
 
-def test_bundles_are_compared_on_the_same_pictures(bundles: Path, pictures: Path, tmp_path: Path) -> None:
+def test_bundles_are_compared_on_the_same_pictures(
+    bundles: Path, pictures: Path, tmp_path: Path
+) -> None:
     other = write_bundle(tmp_path / "other", "segment")
     out = tmp_path / "compare.html"
     models = [bundles / "segmenter", other, bundles / "classifier"]
@@ -135,7 +164,12 @@ def test_bundles_are_compared_on_the_same_pictures(bundles: Path, pictures: Path
     page = out.read_text()
     document = Document(page)
     assert all(reference.startswith(("data:", "#")) for reference in document.references)
-    assert document.headings == ["Quality", "Set by set", "Where they differ most", "Models and speed"]
+    assert document.headings == [
+        "Quality",
+        "Set by set",
+        "Where they differ most",
+        "Models and speed",
+    ]
     for name in ("segmenter", "other", "classifier"):
         assert f'<th class="number">{name}</th>' in page
     assert "18 pictures of" in page
@@ -147,7 +181,10 @@ def test_a_report_goes_beside_what_it_is_about_and_a_comparison_to_the_reports(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     first, second = (write_bundle(tmp_path / "mine" / name, "segment") for name in ("cups", "mugs"))
-    assert call("report", first, "--data", pictures).stderr.splitlines()[-1] == f"report: {first / 'report.html'}"
+    assert (
+        call("report", first, "--data", pictures).stderr.splitlines()[-1]
+        == f"report: {first / 'report.html'}"
+    )
     call("report", first, second, "--data", pictures)
     assert [path.relative_to(tmp_path) for path in sorted(tmp_path.rglob("*.html"))] == [
         Path("mine/cups/report.html"),
@@ -158,7 +195,9 @@ def test_a_report_goes_beside_what_it_is_about_and_a_comparison_to_the_reports(
     assert "<h3>The worst</h3>" in page
 
 
-def test_of_one_picture_nothing_is_called_the_worst(bundles: Path, pictures: Path, tmp_path: Path) -> None:
+def test_of_one_picture_nothing_is_called_the_worst(
+    bundles: Path, pictures: Path, tmp_path: Path
+) -> None:
     for kind, suffix in (("images", ".jpg"), ("masks", ".png")):
         source = min((pictures / "discs" / kind).glob(f"*{suffix}"))
         (tmp_path / "one" / kind).mkdir(parents=True)

@@ -31,6 +31,9 @@ def test_the_same_command_gives_the_same_metrics(name: str, pictures: Path, tmp_
     assert len(first) == 2
     for one, other in zip(first, second, strict=True):
         assert one == pytest.approx(other, abs=METRICS_TOLERANCE)
-    networks = [keras.models.load_model(tmp_path / out / "last.keras", compile=False) for out in ("first", "second")]
+    networks = [
+        keras.models.load_model(tmp_path / out / "last.keras", compile=False)
+        for out in ("first", "second")
+    ]
     for one, other in zip(*(network.get_weights() for network in networks), strict=True):
         np.testing.assert_allclose(one, other, atol=WEIGHTS_TOLERANCE)

@@ -26,7 +26,9 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module", params=["classifier", "segmenter"])
-def trained(request: pytest.FixtureRequest, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(
+    request: pytest.FixtureRequest, pictures: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """A run's folder, named after its config."""
     name: str = request.param
     out = tmp_path_factory.mktemp("runs") / name
@@ -64,7 +66,9 @@ def test_the_manifest_tells_all(bundle: Path) -> None:
     model = onnx.load(bundle / "model.onnx")
     assert {entry.key: entry.value for entry in model.metadata_props}["version"] == manifest.version
     batch = model.graph.input[0].type.tensor_type.shape.dim[0]
-    assert (batch.dim_param, batch.dim_value) == (("N", 0) if manifest.task == "classify" else ("", 1))
+    assert (batch.dim_param, batch.dim_value) == (
+        ("N", 0) if manifest.task == "classify" else ("", 1)
+    )
     if manifest.task == "classify":
         assert manifest.model.parameters == 1_624_705
     elif manifest.model.precision == "uint8":
@@ -75,7 +79,13 @@ def test_a_run_ends_with_a_report_and_its_bundle_keeps_what_it_began_with(
     trained: Path, bundle: Path, pictures: Path, tmp_path: Path
 ) -> None:
     page = (trained / "report.html").read_text()
-    for text in ("training run", "Learning curves", "Set by set", "in float32 through onnxruntime", "Configuration"):
+    for text in (
+        "training run",
+        "Learning curves",
+        "Set by set",
+        "in float32 through onnxruntime",
+        "Configuration",
+    ):
         assert text in page
     assert ("What it looks at" in page) == (trained.name == "classifier")
     assert "refresh" not in page
@@ -92,8 +102,19 @@ def test_a_run_ends_with_a_report_and_its_bundle_keeps_what_it_began_with(
     (tmp_path / "run").mkdir()
     for name in ("config.json", "model.keras"):
         (tmp_path / "run" / name).write_bytes((trained / name).read_bytes())
-    (tmp_path / "run" / "provenance.json").write_text(json.dumps({**start, "code_version": "older"}))
-    run("export", "--run", tmp_path / "run", "--data", pictures, "--out", tmp_path / "bundle", "--float32")
+    (tmp_path / "run" / "provenance.json").write_text(
+        json.dumps({**start, "code_version": "older"})
+    )
+    run(
+        "export",
+        "--run",
+        tmp_path / "run",
+        "--data",
+        pictures,
+        "--out",
+        tmp_path / "bundle",
+        "--float32",
+    )
     again = read_manifest(tmp_path / "bundle").training
     assert again is not None
     assert again.code_version == "older"
@@ -126,27 +147,42 @@ def test_the_saved_network_opens_in_plain_keras_and_exports_again(
 
 
 def test_evaluate_prints_one_json_object(bundle: Path, pictures: Path) -> None:
-    command = [sys.executable, "-m", "model_export", "evaluate", "--bundle", str(bundle), "--data", str(pictures)]
+    command = [
+        sys.executable,
+        "-m",
+        "model_export",
+        "evaluate",
+        "--bundle",
+        str(bundle),
+        "--data",
+        str(pictures),
+    ]
     command += ["--split", "all", "--report", str(bundle.parent / f"{bundle.name}.html")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     result = json.loads(done.stdout)
     assert (result["pictures"], set(result["sets"])) == (18, {"discs"})
     measures = (
-        {"balanced_accuracy", "auc", "loss"} if result["task"] == "classify" else {"mae", "max_f", "iou", "s_measure"}
+        {"balanced_accuracy", "auc", "loss"}
+        if result["task"] == "classify"
+        else {"mae", "max_f", "iou", "s_measure"}
     )
     assert measures <= set(result) & set(result["sets"]["discs"])
     if result["task"] == "classify":
         assert np.sum(result["confusion_matrix"]) == result["parts"] == 18 * 16
 
 
-def test_evaluate_takes_the_test_split_and_repeats_the_manifest(bundle: Path, pictures: Path) -> None:
+def test_evaluate_takes_the_test_split_and_repeats_the_manifest(
+    bundle: Path, pictures: Path
+) -> None:
     result = json.loads(run("evaluate", "--bundle", bundle, "--data", pictures, "--no-report"))
     quality = read_manifest(bundle).quality["overall"]
     assert result["split"] == "test"
     assert {name: result[name] for name in quality} == pytest.approx(quality, abs=1e-4)
 
 
-def test_a_network_that_does_not_fit_its_config_is_refused(trained: Path, pictures: Path, tmp_path: Path) -> None:
+def test_a_network_that_does_not_fit_its_config_is_refused(
+    trained: Path, pictures: Path, tmp_path: Path
+) -> None:
     from model_export.bundle.conversion import load_network
     from model_export.config import read_run_config
 
@@ -171,12 +207,33 @@ def test_disagreement_with_keras_is_refused(trained: Path, tmp_path: Path) -> No
 
 
 def test_a_resumed_run_goes_on_as_if_it_had_not_stopped(pictures: Path, tmp_path: Path) -> None:
-    common = ["--data", pictures, *settings(*SMALL["classifier"], "training.warmup_epochs=0", "network.dropout=0.0")]
+    common = [
+        "--data",
+        pictures,
+        *settings(*SMALL["classifier"], "training.warmup_epochs=0", "network.dropout=0.0"),
+    ]
     common.append("--no-report")
-    run("train", "classifier", "--out", tmp_path / "straight", *common, *settings("training.epochs=2"))
+    run(
+        "train",
+        "classifier",
+        "--out",
+        tmp_path / "straight",
+        *common,
+        *settings("training.epochs=2"),
+    )
     run("train", "classifier", "--out", tmp_path / "halted", *common)
-    run("train", "classifier", "--out", tmp_path / "halted", "--resume", *common, *settings("training.epochs=2"))
-    for straight, resumed in zip(history(tmp_path / "straight"), history(tmp_path / "halted"), strict=True):
+    run(
+        "train",
+        "classifier",
+        "--out",
+        tmp_path / "halted",
+        "--resume",
+        *common,
+        *settings("training.epochs=2"),
+    )
+    for straight, resumed in zip(
+        history(tmp_path / "straight"), history(tmp_path / "halted"), strict=True
+    ):
         assert resumed == pytest.approx(straight, abs=2e-3)
 
 
@@ -187,10 +244,27 @@ def test_a_run_is_not_overwritten(trained: Path, pictures: Path) -> None:
 
 def test_unknown_config_keys_are_refused(pictures: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="lerning_rate"):
-        run("train", "classifier", "--data", pictures, "--out", tmp_path, "--set", "training.lerning_rate=1")
+        run(
+            "train",
+            "classifier",
+            "--data",
+            pictures,
+            "--out",
+            tmp_path,
+            "--set",
+            "training.lerning_rate=1",
+        )
 
 
 def test_without_a_manifest_there_is_no_bundle(trained: Path, tmp_path: Path) -> None:
     assert Manifest.model_fields["golden"].is_required()
     with pytest.raises(DataError, match="give either --run"):
-        run("export", "--data", tmp_path, "--out", tmp_path / "out", "--keras", trained / "model.keras")
+        run(
+            "export",
+            "--data",
+            tmp_path,
+            "--out",
+            tmp_path / "out",
+            "--keras",
+            trained / "model.keras",
+        )

@@ -7,9 +7,14 @@ from model_export.report.training import next_step, scores
 
 
 def write_history(run: Path, *values: tuple[int, float]) -> None:
-    lines = [{"epoch": epoch, "score": score, "mean_iou": score + 0.05, "mean_mae": 0.05} for epoch, score in values]
+    lines = [
+        {"epoch": epoch, "score": score, "mean_iou": score + 0.05, "mean_mae": 0.05}
+        for epoch, score in values
+    ]
     unseen = {"epoch": 99, "loss": 0.1}
-    (run / "history.jsonl").write_text("".join(json.dumps(line) + "\n" for line in [*lines, unseen]))
+    (run / "history.jsonl").write_text(
+        "".join(json.dumps(line) + "\n" for line in [*lines, unseen])
+    )
 
 
 def test_fine_tuning_tells_what_it_began_with_and_the_best_epoch(tmp_path: Path) -> None:
@@ -23,7 +28,10 @@ def test_fine_tuning_tells_what_it_began_with_and_the_best_epoch(tmp_path: Path)
 
 def test_it_says_so_where_the_start_was_kept(tmp_path: Path) -> None:
     write_history(tmp_path, (0, 0.5), (1, 0.4))
-    assert scores(tmp_path).splitlines()[-1] == "no epoch scored better than what it began with, which was kept"
+    assert (
+        scores(tmp_path).splitlines()[-1]
+        == "no epoch scored better than what it began with, which was kept"
+    )
 
 
 def test_training_from_scratch_has_nothing_before(tmp_path: Path) -> None:

@@ -37,7 +37,12 @@ learning_rate = { low = 1e-4, high = 1e-2, log = true }
 [network]
 dropout = { low = 0.0, high = 0.5 }
 """
-SMALL = ("training.epochs=1", "training.batch_size=16", "training.decay_epochs=0", "data.parts_per_picture=4")
+SMALL = (
+    "training.epochs=1",
+    "training.batch_size=16",
+    "training.decay_epochs=0",
+    "data.parts_per_picture=4",
+)
 
 
 def written(folder: Path, text: str) -> Path:
@@ -70,20 +75,27 @@ def test_a_grid_is_every_combination(tmp_path: Path) -> None:
         ("[training]\nepochs = {", "not a readable TOML file"),
     ],
 )
-def test_what_is_no_space_is_refused_with_the_entrys_name(text: str, message: str, tmp_path: Path) -> None:
+def test_what_is_no_space_is_refused_with_the_entrys_name(
+    text: str, message: str, tmp_path: Path
+) -> None:
     with pytest.raises(DataError, match=message):
         read_space(written(tmp_path, text))
 
 
 values = st.one_of(
-    st.booleans(), st.integers(1, 99), st.sampled_from(["adam", "x y"]), st.lists(st.integers(), max_size=3)
+    st.booleans(),
+    st.integers(1, 99),
+    st.sampled_from(["adam", "x y"]),
+    st.lists(st.integers(), max_size=3),
 )
 
 
 @given(value=values)
 def test_a_choice_of_any_kind_reaches_the_config_as_it_was_written(value: Any) -> None:
     text = "x = [" + json.dumps(value) + "]"
-    (distribution,) = [optuna.distributions.CategoricalDistribution([label]) for label in labels(text)]
+    (distribution,) = [
+        optuna.distributions.CategoricalDistribution([label]) for label in labels(text)
+    ]
     (setting,) = overrides({"x": distribution.choices[0]})
     table: dict[str, Any] = {}
     override(table, setting)
@@ -92,7 +104,9 @@ def test_a_choice_of_any_kind_reaches_the_config_as_it_was_written(value: Any) -
 
 
 def labels(text: str) -> list[str]:
-    return [value if isinstance(value, str) else json.dumps(value) for value in tomllib.loads(text)["x"]]
+    return [
+        value if isinstance(value, str) else json.dumps(value) for value in tomllib.loads(text)["x"]
+    ]
 
 
 def test_a_config_written_as_toml_reads_back(tmp_path: Path) -> None:
@@ -112,7 +126,11 @@ class Scripted(Training):
     def __init__(self, config: TrainConfig, root: Path, folder: Path, threads: int) -> None:
         assert isinstance(config.network, CnnConfig)
         self.folder, self.scores, self._epochs_seen = folder, [], 0
-        self.size, self.sgd, self.stopped = config.network.kernel_size, config.training.optimizer == "sgd", False
+        self.size, self.sgd, self.stopped = (
+            config.network.kernel_size,
+            config.training.optimizer == "sgd",
+            False,
+        )
         folder.mkdir(parents=True)
         (folder / "checkpoint.weights.h5").write_bytes(b"large")
         (folder / "train.log").write_text("loading\nerror: no such picture\n")
@@ -121,7 +139,9 @@ class Scripted(Training):
             {"epoch": 2, "score": self.size / 100},
             {"epoch": 3, "score": self.size / 10},
         ]
-        (folder / HISTORY).write_text("".join(json.dumps(line) + "\n" for line in scores) + '{"epoch": 4, "sco')
+        (folder / HISTORY).write_text(
+            "".join(json.dumps(line) + "\n" for line in scores) + '{"epoch": 4, "sco'
+        )
 
     @property
     def running(self) -> bool:
@@ -135,12 +155,24 @@ class Scripted(Training):
         self.stopped = True
 
 
-def search(folder: Path, text: str, sampler: Sampler, trials: int | None = None, **more: Any) -> Tuning:
-    return Tuning("classifier", SMALL, read_space(written(folder, text)), folder / "data", sampler, trials, **more)
+def search(
+    folder: Path, text: str, sampler: Sampler, trials: int | None = None, **more: Any
+) -> Tuning:
+    return Tuning(
+        "classifier",
+        SMALL,
+        read_space(written(folder, text)),
+        folder / "data",
+        sampler,
+        trials,
+        **more,
+    )
 
 
 def trials_of(out: Path) -> list[Any]:
-    study = optuna.load_study(study_name=out.name, storage=studies.open_storage(f"sqlite:///{out / 'study.db'}"))
+    study = optuna.load_study(
+        study_name=out.name, storage=studies.open_storage(f"sqlite:///{out / 'study.db'}")
+    )
     return study.get_trials(deepcopy=False)
 
 
@@ -148,7 +180,11 @@ def test_a_grid_is_walked_once_and_its_best_trains(tmp_path: Path) -> None:
     job = search(tmp_path, GRID, Sampler.GRID, jobs=3)
     best = load_config(str(studies.tune(job, tmp_path / "study", start=Scripted)))
     assert best.network.kind == "cnn"
-    assert (best.network.kernel_size, best.training.optimizer, best.training.epochs) == (7, "adam", 1)
+    assert (best.network.kernel_size, best.training.optimizer, best.training.epochs) == (
+        7,
+        "adam",
+        1,
+    )
     trials = trials_of(tmp_path / "study")
     assert sorted(trial.state.name for trial in trials) == ["COMPLETE", "COMPLETE", "FAIL", "FAIL"]
     assert {trial.user_attrs.get("reason") for trial in trials} == {None, "error: no such picture"}
@@ -184,12 +220,20 @@ def test_what_falls_behind_the_median_is_stopped(tmp_path: Path) -> None:
     text = "[network]\nkernel_size = [11, 10, 9, 8, 7, 1]"
     studies.tune(search(tmp_path, text, Sampler.GRID), tmp_path / "study", start=Scripted)
     last = trials_of(tmp_path / "study")[-1]
-    assert (last.state, last.value, last.params) == (TrialState.PRUNED, 0.1, {"network.kernel_size": "1"})
+    assert (last.state, last.value, last.params) == (
+        TrialState.PRUNED,
+        0.1,
+        {"network.kernel_size": "1"},
+    )
 
 
-def test_an_entry_that_the_config_does_not_know_is_refused_before_anything_runs(tmp_path: Path) -> None:
+def test_an_entry_that_the_config_does_not_know_is_refused_before_anything_runs(
+    tmp_path: Path,
+) -> None:
     with pytest.raises(DataError, match="momentum"):
-        studies.tune(search(tmp_path, "[training]\nmomentum = [0.9]", Sampler.TPE), tmp_path / "study")
+        studies.tune(
+            search(tmp_path, "[training]\nmomentum = [0.9]", Sampler.TPE), tmp_path / "study"
+        )
     assert not (tmp_path / "study").exists()
 
 
@@ -197,15 +241,29 @@ def test_a_real_training_is_stopped_and_taken_up_again(pictures: Path, tmp_path:
     """SIGTERM leaves no process behind; the next call runs the same values to the end."""
     out, space = tmp_path / "study", written(tmp_path, "[network]\nkernel_size = [5]")
     fixed = [part for entry in SMALL for part in ("--set", entry)]
-    arguments = ["tune", "classifier", "--data", str(pictures), "--space", str(space), "--out", str(out), *fixed]
+    arguments = [
+        "tune",
+        "classifier",
+        "--data",
+        str(pictures),
+        "--space",
+        str(space),
+        "--out",
+        str(out),
+        *fixed,
+    ]
     arguments += ["--sampler", "grid"]
-    process = subprocess.Popen([sys.executable, "-m", "model_export", *arguments], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "model_export", *arguments], stderr=subprocess.PIPE, text=True
+    )
     assert process.stderr is not None
     while "begun" not in process.stderr.readline():
         assert process.poll() is None
     process.send_signal(signal.SIGTERM)
     process.communicate()
-    assert not [path for path in Path("/proc").glob("[0-9]*") if str(out).encode() in command_line(path)]
+    assert not [
+        path for path in Path("/proc").glob("[0-9]*") if str(out).encode() in command_line(path)
+    ]
     result = CliRunner().invoke(cli, [*arguments, "--resume"], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     ends = [(trial.state, trial.params) for trial in trials_of(out) if trial.state.is_finished()]

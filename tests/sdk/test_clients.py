@@ -60,7 +60,10 @@ def need(program: str) -> str:
     path = shutil.which(program)
     if path is None:
         pytest.skip(f"{program} is not installed")
-    if program == "node" and int(subprocess.check_output([path, "-p", "parseInt(process.versions.node)"])) < 20:
+    if (
+        program == "node"
+        and int(subprocess.check_output([path, "-p", "parseInt(process.versions.node)"])) < 20
+    ):
         pytest.skip("node is older than 20")
     return path
 
@@ -86,7 +89,9 @@ def test_python(folder: Path, address: str) -> None:
         ("php", "client.php", ("php", "client.php")),
     ],
 )
-def test_other_languages(folder: Path, address: str, language: str, file: str, command: tuple[str, ...]) -> None:
+def test_other_languages(
+    folder: Path, address: str, language: str, file: str, command: tuple[str, ...]
+) -> None:
     program = need(command[0])
     if language == "php" and "curl" not in run(program, "-m", cwd=folder).split():
         pytest.skip("php has no curl extension")
@@ -103,7 +108,9 @@ def schema(folder: Path, address: str) -> Path:
     return path
 
 
-def test_the_generated_python_client_is_typed_and_works(folder: Path, address: str, schema: Path) -> None:
+def test_the_generated_python_client_is_typed_and_works(
+    folder: Path, address: str, schema: Path
+) -> None:
     if not GENERATOR.exists():
         pytest.skip("the generator is not installed: make .venv/.sdk")
     config, python = ROOT / "docs" / "openapi-python-client.yaml", GENERATOR.with_name("python")
@@ -112,9 +119,26 @@ def test_the_generated_python_client_is_typed_and_works(folder: Path, address: s
     run(GENERATOR, *words, "--fail-on-warning", "--output-path", folder / "generated", cwd=folder)
     program = folder / "client.py"
     program.write_text(code("python", 1, address))
-    mypy = [sys.executable, "-m", "mypy", "--strict", "--config-file", os.devnull, "--python-executable", python]
-    run(*mypy, program, folder / "generated" / "cutout_client", cwd=folder, MYPYPATH=str(folder / "generated"))
-    assert run(python, program, cwd=folder, PYTHONPATH=str(folder / "generated")).startswith("background 0.")
+    mypy = [
+        sys.executable,
+        "-m",
+        "mypy",
+        "--strict",
+        "--config-file",
+        os.devnull,
+        "--python-executable",
+        python,
+    ]
+    run(
+        *mypy,
+        program,
+        folder / "generated" / "cutout_client",
+        cwd=folder,
+        MYPYPATH=str(folder / "generated"),
+    )
+    assert run(python, program, cwd=folder, PYTHONPATH=str(folder / "generated")).startswith(
+        "background 0."
+    )
     assert decoded((folder / "cutout.webp").read_bytes()).shape[2] == 4
     (folder / "photo.jpg").write_bytes(b"no picture")
     refused = subprocess.run(
@@ -125,24 +149,55 @@ def test_the_generated_python_client_is_typed_and_works(folder: Path, address: s
         text=True,
         check=False,
     )
-    assert (refused.returncode, refused.stderr.splitlines()[-1].partition(":")[0]) == (1, "unsupported_format")
+    assert (refused.returncode, refused.stderr.splitlines()[-1].partition(":")[0]) == (
+        1,
+        "unsupported_format",
+    )
 
 
-def test_the_generated_typescript_client_is_typed_and_works(folder: Path, address: str, schema: Path) -> None:
+def test_the_generated_typescript_client_is_typed_and_works(
+    folder: Path, address: str, schema: Path
+) -> None:
     node = need("node")
     if not NODE_MODULES.exists():
-        pytest.skip("openapi-typescript is not installed: make tests/sdk/node_modules/.package-lock.json")
+        pytest.skip(
+            "openapi-typescript is not installed: make tests/sdk/node_modules/.package-lock.json"
+        )
     (folder / "node_modules").symlink_to(NODE_MODULES)
     (folder / "package.json").write_text('{"type": "module"}')
-    run(node, NODE_MODULES / "openapi-typescript" / "bin" / "cli.js", schema, "-o", "cutout.d.ts", cwd=folder)
+    run(
+        node,
+        NODE_MODULES / "openapi-typescript" / "bin" / "cli.js",
+        schema,
+        "-o",
+        "cutout.d.ts",
+        cwd=folder,
+    )
     types = (folder / "cutout.d.ts").read_text()
     assert not re.search(r": any\b", types)
     (folder / "client.ts").write_text(code("ts", 0, address))
-    compiler = ("--strict", "--exactOptionalPropertyTypes", "--target", "es2023", "--module", "nodenext")
-    run(node, NODE_MODULES / "typescript" / "bin" / "tsc", *compiler, "--types", "node", "client.ts", cwd=folder)
+    compiler = (
+        "--strict",
+        "--exactOptionalPropertyTypes",
+        "--target",
+        "es2023",
+        "--module",
+        "nodenext",
+    )
+    run(
+        node,
+        NODE_MODULES / "typescript" / "bin" / "tsc",
+        *compiler,
+        "--types",
+        "node",
+        "client.ts",
+        cwd=folder,
+    )
     out = run(node, "client.js", cwd=folder)
     assert 0 < float(out.removeprefix("coverage ")) < 0.5
     assert decoded((folder / "cutout.webp").read_bytes()).shape[2] == 4
     (folder / "photo.jpg").write_bytes(b"no picture")
-    refused = subprocess.run([node, "client.js"], cwd=folder, capture_output=True, text=True, check=False)
+    refused = subprocess.run(
+        [node, "client.js"], cwd=folder, capture_output=True, text=True, check=False
+    )
     assert "unsupported_format" in refused.stderr

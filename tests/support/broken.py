@@ -30,7 +30,10 @@ def good() -> dict[str, bytes]:
 def unsupported() -> dict[str, bytes]:
     """Files of other types, and none."""
     pixels = _drawing().convert("RGB")
-    files = {form: saved(pixels, form) for form in ("ICO", "PPM", "TGA", "PCX", "JPEG2000", "PDF", "SGI", "DDS")}
+    files = {
+        form: saved(pixels, form)
+        for form in ("ICO", "PPM", "TGA", "PCX", "JPEG2000", "PDF", "SGI", "DDS")
+    }
     return files | {
         "empty": b"",
         "one byte": b"\xff",
@@ -55,14 +58,24 @@ def unsupported() -> dict[str, bytes]:
 
 def cut_off(whole: bytes) -> Iterator[bytes]:
     """A file that ends early: at each of its first bytes, then at places all over it, then just before its end."""
-    places = {*range(0, 40, 3), *(len(whole) * share // 16 for share in range(1, 16)), len(whole) - 1, len(whole) - 2}
+    places = {
+        *range(0, 40, 3),
+        *(len(whole) * share // 16 for share in range(1, 16)),
+        len(whole) - 1,
+        len(whole) - 2,
+    }
     return (whole[:place] for place in sorted(places) if 0 <= place < len(whole))
 
 
 def flipped(whole: bytes, seed: int) -> Iterator[bytes]:
     """One bit wrong near the start, one anywhere, and one in a hundred."""
     rng = random.Random(seed)
-    for count, within in ((1, 64), (1, len(whole)), (1, len(whole)), (len(whole) // 100 + 2, len(whole))):
+    for count, within in (
+        (1, 64),
+        (1, len(whole)),
+        (1, len(whole)),
+        (len(whole) // 100 + 2, len(whole)),
+    ):
         data = bytearray(whole)
         for place in rng.choices(range(min(within, len(data))), k=count):
             data[place] ^= 1 << rng.randrange(8)
@@ -80,15 +93,22 @@ def bombs() -> dict[str, bytes]:
     return {
         **{f"{form} of {HUGE} x {HUGE}": sized(form, HUGE, HUGE) for form in SIZED},
         **{f"{form} as large as can be written": sized(form, *LARGEST[form]) for form in SIZED},
-        **{f"{form} wide": sized(form, min(LARGEST[form][0], 2_000_000), 40) for form in ("PNG", "BMP", "TIFF")},
+        **{
+            f"{form} wide": sized(form, min(LARGEST[form][0], 2_000_000), 40)
+            for form in ("PNG", "BMP", "TIFF")
+        },
     }
 
 
 def empty_sizes() -> dict[str, bytes]:
     """Headers that announce no pixels."""
-    forms = [form for form in SIZED if form not in ("WEBP", "VP8L", "VP8X")]  # these store the size less one
+    forms = [
+        form for form in SIZED if form not in ("WEBP", "VP8L", "VP8X")
+    ]  # these store the size less one
     return {
-        f"{form} {width} x {height}": sized(form, width, height) for form in forms for width, height in ((0, 9), (9, 0))
+        f"{form} {width} x {height}": sized(form, width, height)
+        for form in forms
+        for width, height in ((0, 9), (9, 0))
     }
 
 
@@ -127,17 +147,23 @@ def liars() -> dict[str, bytes]:
         "PNG of a palette without one": PNG_SIGNATURE + ihdr(WIDTH, HEIGHT, 8, 3) + png[33:],
         "PNG of too little data": PNG_SIGNATURE + ihdr(900, 900, 8, 2) + png[33:],
         "PNG of far too much data": _png_of(bytes(20_000_000)),
-        "PNG with a text that unpacks to 50 MB": _with_chunk(png, b"zTXt", b"a\0\0" + zlib.compress(bytes(50_000_000))),
+        "PNG with a text that unpacks to 50 MB": _with_chunk(
+            png, b"zTXt", b"a\0\0" + zlib.compress(bytes(50_000_000))
+        ),
         "PNG with a profile that unpacks to 50 MB": _with_chunk(
             png, b"iCCP", b"a\0\0" + zlib.compress(bytes(50_000_000))
         ),
         "PNG of 60,000 empty chunks": _with_chunk(png, b"teST", b"", 60_000),
         "PNG of a palette longer than allowed": _with_chunk(png, b"PLTE", bytes(3 * 300)),
-        "PNG with a chunk of 2 GB": png[:33] + struct.pack(">I4s", (1 << 31) - 1, b"tEXt") + png[33:],
+        "PNG with a chunk of 2 GB": png[:33]
+        + struct.pack(">I4s", (1 << 31) - 1, b"tEXt")
+        + png[33:],
         "PNG with a tRNS too short": _with_chunk(png, b"tRNS", b"\0"),
         "APNG without frames": _with_chunk(png, b"acTL", struct.pack(">II", 0, 0)),
         "APNG with frames outside": _with_chunk(
-            _with_chunk(png, b"fcTL", struct.pack(">IIIIIHHBB", 0, 4000, 4000, 4000, 4000, 1, 1, 0, 0)),
+            _with_chunk(
+                png, b"fcTL", struct.pack(">IIIIIHHBB", 0, 4000, 4000, 4000, 4000, 1, 1, 0, 0)
+            ),
             b"acTL",
             struct.pack(">II", 1 << 20, 0),
         ),
@@ -150,7 +176,9 @@ def liars() -> dict[str, bytes]:
         "GIF without a frame": gif[:13] + b"\x3b",
         "GIF whose frame is larger than its screen": _gif_with_frame(gif, 0, 0, 4000, 4000),
         "GIF whose frame lies outside": _gif_with_frame(gif, 40_000, 40_000, WIDTH, HEIGHT),
-        "GIF of codes of 255 bits": gif.replace(b"\x2c\0\0\0\0\x30\0\x20\0\0\x08", b"\x2c\0\0\0\0\x30\0\x20\0\0\xff"),
+        "GIF of codes of 255 bits": gif.replace(
+            b"\x2c\0\0\0\0\x30\0\x20\0\0\x08", b"\x2c\0\0\0\0\x30\0\x20\0\0\xff"
+        ),
         "BMP upside down": _patched(bmp, 22, struct.pack("<i", -HEIGHT)),
         "BMP of a negative width": _patched(bmp, 18, struct.pack("<i", -WIDTH)),
         "BMP of the least height there is": _patched(bmp, 22, struct.pack("<i", -(1 << 31))),
@@ -219,10 +247,29 @@ def ihdr(width: int, height: int, depth: int = 8, color: int = 2) -> bytes:
 def tiff_of(changes: dict[int, int], only: tuple[int, ...] | None = None) -> bytes:
     """An RGB TIFF of one strip in which some tags have other values."""
     strip = disc(WIDTH, HEIGHT).tobytes()
-    tags = {256: WIDTH, 257: HEIGHT, 258: 8, 259: 1, 262: 2, 273: 8, 277: 3, 278: HEIGHT, 279: len(strip)} | changes
+    tags = {
+        256: WIDTH,
+        257: HEIGHT,
+        258: 8,
+        259: 1,
+        262: 2,
+        273: 8,
+        277: 3,
+        278: HEIGHT,
+        279: len(strip),
+    } | changes
     kept = sorted(tags.items()) if only is None else [(tag, tags[tag]) for tag in only]
-    entries = b"".join(struct.pack("<HHII", tag, 4, 1, min(value, (1 << 32) - 1)) for tag, value in kept)
-    return b"II*\0" + struct.pack("<I", 8 + len(strip)) + strip + struct.pack("<H", len(kept)) + entries + bytes(4)
+    entries = b"".join(
+        struct.pack("<HHII", tag, 4, 1, min(value, (1 << 32) - 1)) for tag, value in kept
+    )
+    return (
+        b"II*\0"
+        + struct.pack("<I", 8 + len(strip))
+        + strip
+        + struct.pack("<H", len(kept))
+        + entries
+        + bytes(4)
+    )
 
 
 def _drawing(mode: str = "RGB") -> Pillow.Image:
@@ -230,7 +277,9 @@ def _drawing(mode: str = "RGB") -> Pillow.Image:
 
 
 def _see_through() -> Pillow.Image:
-    pixels = np.dstack([disc(WIDTH, HEIGHT), np.tile(np.linspace(0, 255, WIDTH).astype(np.uint8), (HEIGHT, 1))])
+    pixels = np.dstack(
+        [disc(WIDTH, HEIGHT), np.tile(np.linspace(0, 255, WIDTH).astype(np.uint8), (HEIGHT, 1))]
+    )
     return Pillow.fromarray(pixels)
 
 
@@ -246,7 +295,9 @@ def _jpegs() -> dict[str, bytes]:
         "JPEG progressive": saved(_drawing(), "JPEG", progressive=True),
         "JPEG 4:4:4": saved(_drawing(), "JPEG", subsampling=0, quality=95),
         "JPEG with restarts": saved(_drawing(), "JPEG", restart_marker_blocks=1),
-        "JPEG upright by EXIF": saved(_drawing().transpose(Pillow.Transpose.ROTATE_90), "JPEG", exif=exif),
+        "JPEG upright by EXIF": saved(
+            _drawing().transpose(Pillow.Transpose.ROTATE_90), "JPEG", exif=exif
+        ),
         "JPEG with a profile": saved(_drawing(), "JPEG", icc_profile=bytes(3000)),
     }
 
@@ -254,12 +305,17 @@ def _jpegs() -> dict[str, bytes]:
 def _pngs() -> dict[str, bytes]:
     pixels = disc(WIDTH, HEIGHT).astype(np.uint16) * 257
     return {
-        **{f"PNG {mode}": saved(_drawing(mode), "PNG") for mode in ("RGB", "RGBA", "L", "LA", "P", "1", "I;16")},
+        **{
+            f"PNG {mode}": saved(_drawing(mode), "PNG")
+            for mode in ("RGB", "RGBA", "L", "LA", "P", "1", "I;16")
+        },
         "PNG RGB of 16 bits": _cv2(".png", pixels),
         "PNG RGBA of 16 bits": _cv2(".png", np.dstack([pixels, pixels[..., :1] // 2])),
         "PNG with one transparent colour": saved(_drawing("L"), "PNG", transparency=255),
         "PNG palette with alpha": saved(_see_through().quantize(16), "PNG"),
-        "PNG animated": saved(_drawing(), "PNG", save_all=True, append_images=[_drawing("L").convert("RGB")] * 2),
+        "PNG animated": saved(
+            _drawing(), "PNG", save_all=True, append_images=[_drawing("L").convert("RGB")] * 2
+        ),
     }
 
 
@@ -269,7 +325,9 @@ def _webps() -> dict[str, bytes]:
         "WebP lossless": saved(_drawing(), "WEBP", lossless=True),
         "WebP with alpha": saved(_see_through(), "WEBP"),
         "WebP lossless with alpha": saved(_see_through(), "WEBP", lossless=True, exact=True),
-        "WebP animated": saved(_drawing(), "WEBP", save_all=True, append_images=[_see_through().convert("RGB")] * 2),
+        "WebP animated": saved(
+            _drawing(), "WEBP", save_all=True, append_images=[_see_through().convert("RGB")] * 2
+        ),
         "WebP with a profile": saved(_drawing(), "WEBP", icc_profile=bytes(300)),
     }
 
@@ -280,7 +338,10 @@ def _gifs() -> dict[str, bytes]:
         "GIF transparent": saved(_see_through(), "GIF"),
         "GIF interlaced": saved(_drawing("L"), "GIF", interlace=1),
         "GIF animated": saved(
-            _drawing("L"), "GIF", save_all=True, append_images=[_drawing("L").point(lambda v: v // 2)] * 3
+            _drawing("L"),
+            "GIF",
+            save_all=True,
+            append_images=[_drawing("L").point(lambda v: v // 2)] * 3,
         ),
     }
 
@@ -293,10 +354,15 @@ def _tiffs() -> dict[str, bytes]:
     packed = ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg")
     return {
         **{f"TIFF {name}": saved(_drawing(), "TIFF", compression=name) for name in packed},
-        **{f"TIFF {mode}": saved(_drawing(mode), "TIFF") for mode in ("1", "L", "P", "RGBA", "CMYK", "I;16")},
+        **{
+            f"TIFF {mode}": saved(_drawing(mode), "TIFF")
+            for mode in ("1", "L", "P", "RGBA", "CMYK", "I;16")
+        },
         "TIFF fax": saved(_drawing("1"), "TIFF", compression="group4"),
         "TIFF of 16 bits": _cv2(".tif", disc(WIDTH, HEIGHT).astype(np.uint16) * 257),
-        "TIFF of many pages": saved(_drawing(), "TIFF", save_all=True, append_images=[_drawing("L")] * 2),
+        "TIFF of many pages": saved(
+            _drawing(), "TIFF", save_all=True, append_images=[_drawing("L")] * 2
+        ),
         "BigTIFF": saved(_drawing(), "TIFF", big_tiff=True),
     }
 
@@ -305,7 +371,9 @@ def _avifs() -> dict[str, bytes]:
     return {
         "AVIF": saved(_drawing(), "AVIF", speed=10),
         "AVIF with alpha": saved(_see_through(), "AVIF", speed=10),
-        "AVIF animated": saved(_drawing(), "AVIF", speed=10, save_all=True, append_images=[_drawing()] * 2),
+        "AVIF animated": saved(
+            _drawing(), "AVIF", speed=10, save_all=True, append_images=[_drawing()] * 2
+        ),
     }
 
 
@@ -325,7 +393,9 @@ def _oriented(jpeg: bytes, value: int) -> bytes:
 def _with_second_frame(jpeg: bytes) -> bytes:
     start = jpeg.index(b"\xff\xc0")
     frame = jpeg[start : start + 19]
-    return jpeg[: start + 19] + _patched(frame, 5, struct.pack(">HH", HUGE, HUGE)) + jpeg[start + 19 :]
+    return (
+        jpeg[: start + 19] + _patched(frame, 5, struct.pack(">HH", HUGE, HUGE)) + jpeg[start + 19 :]
+    )
 
 
 def _with_chunk(png: bytes, kind: bytes, body: bytes, times: int = 1) -> bytes:
@@ -342,7 +412,12 @@ def _without_checksums(png: bytes) -> bytes:
 
 
 def _png_of(rows: bytes) -> bytes:
-    return PNG_SIGNATURE + ihdr(WIDTH, HEIGHT) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return (
+        PNG_SIGNATURE
+        + ihdr(WIDTH, HEIGHT)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
 
 
 def _vp8x(webp: bytes, width: int, height: int, flags: int = 0) -> bytes:
@@ -382,12 +457,20 @@ def _big_tiff(width: int, height: int) -> bytes:
 
 _SIZERS: dict[str, Callable[[int, int], bytes]] = {
     "JPEG": _jpeg_sized,
-    "PNG": lambda width, height: PNG_SIGNATURE + ihdr(width, height) + saved(_drawing(), "PNG")[33:],
-    "WEBP": lambda width, height: _patched(saved(_drawing(), "WEBP"), 26, struct.pack("<HH", width, height)),
+    "PNG": lambda width, height: (
+        PNG_SIGNATURE + ihdr(width, height) + saved(_drawing(), "PNG")[33:]
+    ),
+    "WEBP": lambda width, height: _patched(
+        saved(_drawing(), "WEBP"), 26, struct.pack("<HH", width, height)
+    ),
     "VP8L": _vp8l_sized,
     "VP8X": lambda width, height: _vp8x(saved(_drawing(), "WEBP"), width, height),
-    "GIF": lambda width, height: _patched(saved(_drawing(), "GIF"), 6, struct.pack("<HH", width, height)),
-    "BMP": lambda width, height: _patched(saved(_drawing(), "BMP"), 18, struct.pack("<ii", width, height)),
+    "GIF": lambda width, height: _patched(
+        saved(_drawing(), "GIF"), 6, struct.pack("<HH", width, height)
+    ),
+    "BMP": lambda width, height: _patched(
+        saved(_drawing(), "BMP"), 18, struct.pack("<ii", width, height)
+    ),
     "BMP of OS/2": _os2_bmp,
     "TIFF": lambda width, height: tiff_of({256: width, 257: height}),
     "BigTIFF": _big_tiff,

@@ -53,12 +53,18 @@ class Store:
         return {key[len(prefix) + 1 :]: self._get(key)["ContentType"] for key in self._keys(prefix)}
 
     def times(self, prefix: str) -> dict[str, Any]:
-        return {key[len(prefix) + 1 :]: self._get(key)["LastModified"] for key in self._keys(prefix)}
+        return {
+            key[len(prefix) + 1 :]: self._get(key)["LastModified"] for key in self._keys(prefix)
+        }
 
     def _keys(self, prefix: str) -> list[str]:
-        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=f"{prefix}/")
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=BUCKET, Prefix=f"{prefix}/"
+        )
         keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
-        return [key for key in keys if key != f"{prefix}/"]  # an object that stands for the folder itself
+        return [
+            key for key in keys if key != f"{prefix}/"
+        ]  # an object that stands for the folder itself
 
     def _get(self, key: str) -> Any:
         return self._client.get_object(Bucket=BUCKET, Key=key)

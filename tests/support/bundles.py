@@ -24,7 +24,11 @@ def write_bundles(folder: Path) -> Path:
 
 def write_bundle(bundle: Path, task: str) -> Path:
     bundle.mkdir(parents=True)
-    model = _mean_over([1, 2, 3], ["N", SIDE, SIDE, 1], ["N"]) if task == "classify" else _mean_over([3], *_PLANES)
+    model = (
+        _mean_over([1, 2, 3], ["N", SIDE, SIDE, 1], ["N"])
+        if task == "classify"
+        else _mean_over([3], *_PLANES)
+    )
     data = model.SerializeToString()
     (bundle / "model.onnx").write_bytes(data)
     (bundle / MANIFEST).write_text(_manifest(bundle.name, task, data).model_dump_json(indent=2))
@@ -56,15 +60,24 @@ def _manifest(name: str, task: str, model: bytes) -> Manifest:
         license="Apache-2.0",
         created="2026-01-01T00:00:00Z",
         preprocess=PreprocessSpec(
-            color="gray" if classify else "rgb", size=SIDE, fit="crop" if classify else "stretch", scale="unit"
+            color="gray" if classify else "rgb",
+            size=SIDE,
+            fit="crop" if classify else "stretch",
+            scale="unit",
         ),
         output=OutputSpec(name="answer", activation="none"),
         threshold=0.5,
         parts=PartsSpec(sizes=(0.5,), stride=0.5) if classify else None,
         model=ModelFile(
-            sha256=hashlib.sha256(model).hexdigest(), bytes=len(model), opset=18, precision="float32", input="image"
+            sha256=hashlib.sha256(model).hexdigest(),
+            bytes=len(model),
+            opset=18,
+            precision="float32",
+            input="image",
         ),
         golden=Golden(
-            picture=base64.b64encode(encoded(white)).decode(), expected=(1.0,) * (1 if classify else 64), tolerance=1e-3
+            picture=base64.b64encode(encoded(white)).decode(),
+            expected=(1.0,) * (1 if classify else 64),
+            tolerance=1e-3,
         ),
     )

@@ -11,7 +11,9 @@ from app.main import create_app
 from app.settings import Settings
 from tests.support.stand_ins import bright_predictors
 
-SETTINGS = Settings(threads=1, queue=3, max_upload_bytes=3_000_000, max_pixels=12_000_000, deadline_seconds=120)
+SETTINGS = Settings(
+    threads=1, queue=3, max_upload_bytes=3_000_000, max_pixels=12_000_000, deadline_seconds=120
+)
 
 
 @contextlib.asynccontextmanager
@@ -19,7 +21,10 @@ async def fetching(fetcher: UrlFetcher | None) -> AsyncIterator[httpx2.AsyncClie
     """A client of an app that gets pictures by URL through `fetcher`, in the same event loop as the tests' servers."""
     app = create_app(SETTINGS, bright_predictors, fetcher)
     transport = httpx2.ASGITransport(app)
-    async with app.router.lifespan_context(app), httpx2.AsyncClient(transport=transport, base_url="http://t") as client:
+    async with (
+        app.router.lifespan_context(app),
+        httpx2.AsyncClient(transport=transport, base_url="http://t") as client,
+    ):
         yield client
 
 
@@ -27,6 +32,6 @@ async def fetching(fetcher: UrlFetcher | None) -> AsyncIterator[httpx2.AsyncClie
 def every_place_taken(client: TestClient) -> Iterator[None]:
     workers = client.app.state.services.workers  # type: ignore[attr-defined]
     with contextlib.ExitStack() as places:
-        for _ in range(workers.permits):
-            places.enter_context(workers.admit())
+        for _ in range(workers.permits.total):
+            places.enter_context(workers.permits.hold())
         yield

@@ -24,7 +24,9 @@ ARGUMENTS = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     "--lang=en-US",
 ]
-EXPECTED_ERRORS = "the server responded with a status of 4"  # how Chromium's console tells of an answered problem
+EXPECTED_ERRORS = (
+    "the server responded with a status of 4"  # how Chromium's console tells of an answered problem
+)
 
 
 @contextmanager
@@ -101,7 +103,9 @@ class Page:
 
     def downloaded(self) -> tuple[str, bytes]:
         """Name and content of the one file that was saved, once it is all there."""
-        path = self.until(lambda: next(self.downloads.glob("[!.]*[!d]"), None))  # .crdownload and .org…: on the way
+        path = self.until(
+            lambda: next(self.downloads.glob("[!.]*[!d]"), None)
+        )  # .crdownload and .org…: on the way
         data = path.read_bytes()
         path.unlink()
         return path.name, data
@@ -111,7 +115,11 @@ class Page:
         ActionChains(self.driver).send_keys(*keys).perform()
 
     def emulate(
-        self, width: int, scheme: str = "light", motion: str = "no-preference", language: str = "en-US"
+        self,
+        width: int,
+        scheme: str = "light",
+        motion: str = "no-preference",
+        language: str = "en-US",
     ) -> None:
         size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
         media = {"prefers-color-scheme": scheme, "prefers-reduced-motion": motion}

@@ -40,7 +40,29 @@ from tests.support.stand_ins import bright_predictors
 MAX_PIXELS = 300_000
 CASE_SECONDS = 2.0  # of CPU
 CASE_MB = 100
-NUMBERS = (0, 1, 2, 3, 7, 8, 15, 16, 31, 32, 63, 64, 127, 128, 255, 256, 32767, 32768, 65535, 1 << 31, (1 << 32) - 1)
+NUMBERS = (
+    0,
+    1,
+    2,
+    3,
+    7,
+    8,
+    15,
+    16,
+    31,
+    32,
+    63,
+    64,
+    127,
+    128,
+    255,
+    256,
+    32767,
+    32768,
+    65535,
+    1 << 31,
+    (1 << 32) - 1,
+)
 JOBS = 4
 LINE_CASES = 500  # that a line of the child tells of
 
@@ -85,13 +107,19 @@ def case(seed: int, number: int, pictures: list[bytes]) -> bytes:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--cases", type=int, default=10**12, help="stop after so many")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--out", type=Path, default=ROOT / "build" / "fuzz", help="where findings are saved")
     parser.add_argument(
-        "--target", default="tests.support.fuzz:attack", help="module:function that takes a file and a number"
+        "--out", type=Path, default=ROOT / "build" / "fuzz", help="where findings are saved"
+    )
+    parser.add_argument(
+        "--target",
+        default="tests.support.fuzz:attack",
+        help="module:function that takes a file and a number",
     )
     parser.add_argument("--replay", type=Path, help="run one file, here")
     parser.add_argument("--child", type=int, help=argparse.SUPPRESS)
@@ -114,25 +142,52 @@ def campaign(options: argparse.Namespace) -> dict[str, object]:
     findings: list[str] = []
     started, begin = time.monotonic(), 0
     while (left := options.seconds - (time.monotonic() - started)) > 0 and begin < options.cases:
-        command = [sys.executable, "-m", "tests.support.fuzz", "--child", str(begin), "--seconds", str(left)]
-        command += ["--cases", str(options.cases), "--seed", str(options.seed), "--target", options.target]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.support.fuzz",
+            "--child",
+            str(begin),
+            "--seconds",
+            str(left),
+        ]
+        command += [
+            "--cases",
+            str(options.cases),
+            "--seed",
+            str(options.seed),
+            "--target",
+            options.target,
+        ]
         command += ["--out", str(options.out)]
         with (options.out / "standard-error").open("wb") as noise:
-            child = subprocess.run(command, stdout=subprocess.PIPE, stderr=noise, cwd=ROOT, check=False)
+            child = subprocess.run(
+                command, stdout=subprocess.PIPE, stderr=noise, cwd=ROOT, check=False
+            )
         for line in child.stdout.decode().splitlines():
             event = json.loads(line)
             counts.update(event["counts"])
             begin = event["next"]
-            findings += [f"{options.out / name}: {what}" for name, what in event["findings"].items()]
+            findings += [
+                f"{options.out / name}: {what}" for name, what in event["findings"].items()
+            ]
         if child.returncode:
             current = options.out / "current"
             if not current.exists():
-                raise SystemExit(f"the child did not start:\n{(options.out / 'standard-error').read_text()}")
+                raise SystemExit(
+                    f"the child did not start:\n{(options.out / 'standard-error').read_text()}"
+                )
             begin = int((options.out / "number").read_text()) + 1
             saved = current.rename(options.out / f"crash-{options.seed}-{begin - 1}")
             findings.append(f"{saved}: {_reason(child.returncode)}")
     seconds = round(time.monotonic() - started, 1)
-    return {"seed": options.seed, "seconds": seconds, "cases": begin, "counts": dict(counts), "findings": findings}
+    return {
+        "seed": options.seed,
+        "seconds": seconds,
+        "cases": begin,
+        "counts": dict(counts),
+        "findings": findings,
+    }
 
 
 def _run_cases(begin: int, options: argparse.Namespace) -> None:
@@ -176,7 +231,11 @@ def _start_of_peak() -> int:
 
 
 def _memory(field: str) -> int:
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(field))
+    line = next(
+        line
+        for line in Path("/proc/self/status").read_text().splitlines()
+        if line.startswith(field)
+    )
     return int(line.split()[1])
 
 
@@ -216,7 +275,9 @@ def _set_a_byte(rng: random.Random, data: bytearray) -> None:
 def _set_a_number(rng: random.Random, data: bytearray) -> None:
     place, size = _place(rng, data), rng.choice((2, 4, 8))
     value = rng.choice(NUMBERS) + rng.choice((-1, 0, 0, 1))
-    data[place : place + size] = (value % (1 << 8 * size)).to_bytes(size, rng.choice(("big", "little")))
+    data[place : place + size] = (value % (1 << 8 * size)).to_bytes(
+        size, rng.choice(("big", "little"))
+    )
 
 
 def _cut_out(rng: random.Random, data: bytearray) -> None:

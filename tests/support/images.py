@@ -27,7 +27,9 @@ def encoded(image: NDArray[np.uint8], suffix: str = ".png") -> bytes:
 
 def alike(one: bytes, other: bytes) -> bool:
     """The same file, or PNGs of the same pixels: now and then isal codes the same bytes in another way."""
-    return one == other or (one[:4] == other[:4] == b"\x89PNG" and np.array_equal(decoded(one), decoded(other)))
+    return one == other or (
+        one[:4] == other[:4] == b"\x89PNG" and np.array_equal(decoded(one), decoded(other))
+    )
 
 
 def decoded(data: bytes) -> NDArray[np.uint8]:

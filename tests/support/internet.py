@@ -24,7 +24,10 @@ def only_public(address: Address) -> bool:
 
 def response(body: bytes = b"", status: str = "200 OK", **headers: str) -> bytes:
     """An HTTP/1.1 response; its length is announced unless `headers` says otherwise."""
-    lines = {"content-length": str(len(body)), **{name.replace("_", "-"): value for name, value in headers.items()}}
+    lines = {
+        "content-length": str(len(body)),
+        **{name.replace("_", "-"): value for name, value in headers.items()},
+    }
     head = "".join(f"{name}: {value}\r\n" for name, value in lines.items() if value)
     return f"HTTP/1.1 {status}\r\n{head}\r\n".encode() + body
 
@@ -43,7 +46,9 @@ class Server:
 
 @contextlib.asynccontextmanager
 async def serving(
-    answer: bytes | Script | dict[str, bytes], address: str = PUBLIC, tls: ssl.SSLContext | None = None
+    answer: bytes | Script | dict[str, bytes],
+    address: str = PUBLIC,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Server]:
     """A server that sends these bytes to whoever connects, or by the path, or lets `answer` write what it likes."""
     server, conversations = Server(), set[asyncio.Task[None]]()
@@ -76,7 +81,10 @@ class Names:
     """A resolver with answers of our own. Several lists for a name are given out one after the other."""
 
     def __init__(self, **answers: list[list[str]]) -> None:
-        self.answers, self.asked = {name.replace("_", "."): list(lists) for name, lists in answers.items()}, list[str]()
+        self.answers, self.asked = (
+            {name.replace("_", "."): list(lists) for name, lists in answers.items()},
+            list[str](),
+        )
 
     async def __call__(self, host: str, port: int) -> list[str]:
         self.asked.append(host)

@@ -29,7 +29,9 @@ def live(
         timeout_keep_alive=settings.keep_alive_seconds,
     )
     server = uvicorn.Server(config)
-    with socket.create_server(("127.0.0.1", 0)) as listener:  # calls wait in its queue until the server is up
+    with socket.create_server(
+        ("127.0.0.1", 0)
+    ) as listener:  # calls wait in its queue until the server is up
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         try:

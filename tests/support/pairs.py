@@ -15,11 +15,15 @@ def draw_pair(seed: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH]
     disc = np.hypot(columns - rng.uniform(30, 50), rows - rng.uniform(25, 39)) < rng.uniform(17, 21)
     checks = np.where((rows // 4 + columns // 4) % 2, 235, 165)
-    picture = np.where(disc, checks, 40)[:, :, np.newaxis] + rng.integers(-25, 25, (HEIGHT, WIDTH, 3))
+    picture = np.where(disc, checks, 40)[:, :, np.newaxis] + rng.integers(
+        -25, 25, (HEIGHT, WIDTH, 3)
+    )
     return picture.clip(0, 255).astype(np.uint8), np.where(disc, 255, 0).astype(np.uint8)
 
 
-def write_pair(folder: Path, stem: str, picture: NDArray[np.uint8], mask: NDArray[np.uint8]) -> None:
+def write_pair(
+    folder: Path, stem: str, picture: NDArray[np.uint8], mask: NDArray[np.uint8]
+) -> None:
     for kind, pixels, suffix in (("images", picture[:, :, ::-1], ".jpg"), ("masks", mask, ".png")):
         (folder / kind).mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(folder / kind / f"{stem}{suffix}"), pixels)

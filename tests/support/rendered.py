@@ -12,8 +12,15 @@ import yaml
 from tests.support.paths import ROOT
 
 KUBERNETES = ROOT / "deploy" / "kubernetes"
-COMPONENTS = sorted(path.parent.name for path in (KUBERNETES / "components").glob("*/kustomization.yaml"))
-TARGETS = ["base", *sorted(f"overlays/{path.parent.name}" for path in KUBERNETES.glob("overlays/*/kustomization.yaml"))]
+COMPONENTS = sorted(
+    path.parent.name for path in (KUBERNETES / "components").glob("*/kustomization.yaml")
+)
+TARGETS = [
+    "base",
+    *sorted(
+        f"overlays/{path.parent.name}" for path in KUBERNETES.glob("overlays/*/kustomization.yaml")
+    ),
+]
 
 Manifest = dict[str, Any]
 
@@ -27,7 +34,9 @@ def rendered(folder: Path) -> list[Manifest]:
         command = [kustomize, "build"]
     else:
         pytest.skip("needs kubectl or kustomize to render the manifests")
-    text = subprocess.run([*command, str(folder)], capture_output=True, text=True, check=True).stdout
+    text = subprocess.run(
+        [*command, str(folder)], capture_output=True, text=True, check=True
+    ).stdout
     return list(yaml.safe_load_all(text))
 
 

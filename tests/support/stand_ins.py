@@ -25,7 +25,9 @@ def manifest(name: str = "bright", task: str = "segment") -> Manifest:
             "preprocess": PreprocessSpec(color="gray", size=SIDE, fit="stretch", scale="unit"),
             "output": OutputSpec(name="alpha"),
             "parts": PartsSpec(sizes=(0.5,), stride=0.5) if task == "classify" else None,
-            "model": ModelFile(sha256="0" * 64, bytes=1, opset=18, precision="float32", input="image"),
+            "model": ModelFile(
+                sha256="0" * 64, bytes=1, opset=18, precision="float32", input="image"
+            ),
             "golden": Golden(picture="", expected=(0.0,), tolerance=1.0),
         }
     )

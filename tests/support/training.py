@@ -30,7 +30,9 @@ SMALL = {
 
 def run(*arguments: object) -> str:
     """Standard output of a command that must succeed."""
-    result = CliRunner().invoke(cli, [str(argument) for argument in arguments], catch_exceptions=False)
+    result = CliRunner().invoke(
+        cli, [str(argument) for argument in arguments], catch_exceptions=False
+    )
     assert result.exit_code == 0, result.output
     return result.stdout
 
@@ -41,4 +43,7 @@ def settings(*values: str) -> list[str]:
 
 def history(out: Path) -> list[dict[str, float]]:
     lines = (out / "history.jsonl").read_text().splitlines()
-    return [{key: value for key, value in json.loads(line).items() if key != "seconds"} for line in lines]
+    return [
+        {key: value for key, value in json.loads(line).items() if key != "seconds"}
+        for line in lines
+    ]

@@ -1,4 +1,4 @@
-"""What both compat layers share: a picture by URL, and the header that names what had no effect."""
+"""What both compat layers share: images by URL, and a header for options without effect."""
 
 from collections.abc import Sequence
 
@@ -12,22 +12,26 @@ from ...fetch import UrlFetcher, parse_url
 WITHOUT_EFFECT = "X-Without-Effect"
 WITHOUT_EFFECT_HEADER = {
     WITHOUT_EFFECT: {
-        "description": "the options of the request that changed nothing, separated by commas; absent where none",
+        "description": "the options of the request that had no effect, separated by commas; "
+        "absent if none",
         "schema": {"type": "string"},
     }
 }
 
 
 async def fetch(url: str, fetcher: UrlFetcher | None, clock: Clock) -> bytes:
-    """What a URL holds, as the stage `fetch`. Raises InvalidUrl or DownloadFailed."""
+    """Fetch a URL, as the stage `fetch`. Raises InvalidUrl, DownloadFailed or TooSlow."""
     if fetcher is None:
         parse_url(url)
-        raise DownloadFailed("this server fetches no URLs; its operator can allow it with CUTOUT_ALLOW_URLS=true")
+        raise DownloadFailed(
+            "fetching URLs is disabled; the operator can enable it: CUTOUT_ALLOW_URLS=true"
+        )
     with clock.stage("fetch"):
         return await fetcher.fetch(url, clock.remaining())
 
 
 def name_without_effect(response: Response, options: Sequence[str]) -> Response:
+    """Name the options without effect in a header of the response, and return it."""
     if options:
         response.headers[WITHOUT_EFFECT] = ", ".join(options)
     return response

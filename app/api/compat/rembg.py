@@ -1,6 +1,6 @@
-"""`/api/remove` as rembg's server has it: its parameters in, our native options' answer out.
+"""`/api/remove`: rembg's parameters in, a response to our native options out.
 
-Parameters may come in the form or in the query, whichever a client uses. docs/migrating.md lists each of them.
+Parameters may come in the form or in the query string. docs/migrating.md lists each of them.
 """
 
 import json
@@ -15,13 +15,13 @@ from starlette.responses import JSONResponse, Response
 from cutout.options import Color, CutoutOptions, MaskOptions
 
 from .. import jobs
-from ..intake.uploads import UploadRoute
+from ..intake.upload_route import UploadRoute
 from ..native.routes import ANSWER_HEADERS, image_response
 from ..problems import InvalidField, Problem
 from ..services import clock_of, services_of
 from .common import WITHOUT_EFFECT_HEADER, fetch, name_without_effect
 
-NOT_HERE = ("a", "af", "ab", "ae", "extras")  # edges always follow the picture here, and with no knobs to it
+WITHOUT_EFFECT = ("a", "af", "ab", "ae", "extras")  # edges are always refined, and not tunable
 
 
 def _check_json_object(text: str | None) -> str | None:
@@ -30,7 +30,7 @@ def _check_json_object(text: str | None) -> str | None:
     except (ValueError, RecursionError):
         readable = False
     if not readable:
-        raise ValueError("extras has to be a JSON object")
+        raise ValueError("extras must be a JSON object")
     return text
 
 
@@ -41,34 +41,44 @@ def _check_color(text: str | None) -> str | None:
 
 
 def _hex_color(text: str) -> str:
-    """`r,g,b` or `r,g,b,a`, each 0 to 255, as `#rrggbbaa`. Raises ValueError."""
+    """Turn `r,g,b` or `r,g,b,a`, each 0 to 255, into `#rrggbbaa`. Raises ValueError."""
     if not re.fullmatch(r"\s*\d{1,3}\s*(,\s*\d{1,3}\s*){2,3}", text):
-        raise ValueError("bgc has to be r,g,b,a")
+        raise ValueError("bgc must be r,g,b,a, each 0 to 255")
     return "#" + bytes(map(int, text.split(","))).hex()
 
 
 class RembgOptions(BaseModel):
-    """What rembg's server may be asked for."""
+    """The parameters of rembg's server."""
 
-    model: Annotated[str, Field(description="a model of this server; any other name means its default")] = "u2net"
-    a: Annotated[bool, Field(description="alpha matting; without effect, edges always follow the picture")] = False
-    af: Annotated[int, Field(ge=0, le=255, description="foreground threshold; without effect")] = 240
+    model: Annotated[
+        str, Field(description="a model of this server; any other name means its default")
+    ] = "u2net"
+    a: Annotated[
+        bool, Field(description="alpha matting; without effect, edges are always refined")
+    ] = False
+    af: Annotated[int, Field(ge=0, le=255, description="foreground threshold; without effect")] = (
+        240
+    )
     ab: Annotated[int, Field(ge=0, le=255, description="background threshold; without effect")] = 10
     ae: Annotated[int, Field(ge=0, description="erosion; without effect")] = 10
     om: Annotated[bool, Field(description="only the mask, an 8-bit grey PNG")] = False
     ppm: Annotated[bool, Field(description="a hard mask")] = False
-    bgc: Annotated[str | None, Field(description="background colour, r,g,b,a"), AfterValidator(_check_color)] = None
+    bgc: Annotated[
+        str | None, Field(description="background colour, r,g,b,a"), AfterValidator(_check_color)
+    ] = None
     extras: Annotated[
-        str | None, Field(description="a JSON object; without effect"), AfterValidator(_check_json_object)
+        str | None,
+        Field(description="a JSON object; without effect"),
+        AfterValidator(_check_json_object),
     ] = None
 
 
 class RembgForm(RembgOptions):
-    file: Annotated[UploadFile, Field(description="the picture")]
+    file: Annotated[UploadFile, Field(description="the image")]
 
 
 class RembgUrl(RembgOptions):
-    url: Annotated[str, Field(description="where the picture is, http or https")]
+    url: Annotated[str, Field(description="URL of the image, http or https")]
 
 
 class RembgInvalidItem(BaseModel):
@@ -86,16 +96,22 @@ class RembgError(BaseModel):
 
 
 class RembgRoute(UploadRoute):
-    """Errors as FastAPI writes them by itself, which rembg's clients know: 422 with a list, others with a text."""
+    """A route with FastAPI's own errors, as rembg has: 422 carries a list, others text."""
 
     def render_problem(self, problem: Problem, request: Request) -> Response:
+        """Write a problem in FastAPI's form."""
         if problem.status != 422:
             return JSONResponse({"detail": problem.detail}, problem.status)
         upload = "url" if request.method == "GET" else "file"
         fields = problem.errors or [InvalidField(field=upload, message=problem.detail)]
-        kind = {"missing_field": "missing", "invalid_option": "value_error"}.get(problem.code, problem.code)
+        kind = {"missing_field": "missing", "invalid_option": "value_error"}.get(
+            problem.code, problem.code
+        )
         where = "query" if request.method == "GET" else "body"
-        items = [RembgInvalidItem(type=kind, loc=[where, item.field], msg=item.message) for item in fields]
+        items = [
+            RembgInvalidItem(type=kind, loc=[where, item.field], msg=item.message)
+            for item in fields
+        ]
         return JSONResponse(RembgInvalid(detail=items).model_dump(), 422)
 
 
@@ -106,18 +122,18 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
         "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}},
         "headers": {**ANSWER_HEADERS, **WITHOUT_EFFECT_HEADER},
     },
-    422: {"model": RembgInvalid, "description": "A parameter or the picture can't be used"},
+    422: {"model": RembgInvalid, "description": "A parameter or the image is invalid"},
     **{
         status: {"model": RembgError, "description": description}
         for status, description in {
-            400: "The form can't be read, or the URL can't be fetched",
-            401: "No key, or one that is not known here",
+            400: "Malformed form, or the URL cannot be fetched",
+            401: "No API key, or an unknown one",
             408: "The upload took too long",
             413: "Too many bytes or pixels",
-            415: "Not a picture type that is read here",
-            429: "Overloaded, try again",
-            503: "Not ready yet",
-            504: "It took too long",
+            415: "Unsupported image format",
+            429: "Overloaded; retry",
+            503: "Shutting down; retry",
+            504: "The deadline has passed",
         }.items()
     },
 }
@@ -135,20 +151,26 @@ async def remove_upload(
     form: Annotated[RembgForm, Form(media_type="multipart/form-data")],
     query: Annotated[RembgOptions, Query()],
 ) -> Response:
-    """Remove the background of an uploaded picture, by rembg's parameters."""
-    given = {**query.model_dump(exclude_unset=True), **form.model_dump(exclude_unset=True, exclude={"file"})}
+    """Remove the background of an uploaded image, by rembg's parameters."""
+    given = {
+        **query.model_dump(exclude_unset=True),
+        **form.model_dump(exclude_unset=True, exclude={"file"}),
+    }
     return await _remove(request, await form.file.read(), given)
 
 
 @router.get(
     "/remove",
     operation_id="rembgRemoveUrl",
-    summary="Remove the background of a picture on the web",
+    summary="Remove the background of an image on the web",
     response_class=Response,
     responses=RESPONSES,
 )
 async def remove_url(request: Request, query: Annotated[RembgUrl, Query()]) -> Response:
-    """Remove the background of a picture on the web, by rembg's parameters. Off unless the operator allows URLs."""
+    """Remove the background of an image on the web, by rembg's parameters.
+
+    Disabled unless the operator allows URLs.
+    """
     given = query.model_dump(exclude_unset=True, exclude={"url"})
     upload = await fetch(query.url, services_of(request.app).fetcher, clock_of(request))
     return await _remove(request, upload, given)
@@ -166,5 +188,7 @@ async def _remove(request: Request, upload: bytes, given: dict[str, Any]) -> Res
         background = None if asked.bgc is None else Color.parse(_hex_color(asked.bgc))
         options = CutoutOptions(model=model, threshold=threshold, background=background)
         result = await jobs.cut_out(services, clock, upload, options)
-    ignored = [name for name in ("model", *NOT_HERE) if name in given and not (name == "model" and known)]
+    ignored = [name for name in WITHOUT_EFFECT if name in given]
+    if "model" in given and not known:
+        ignored.insert(0, "model")
     return name_without_effect(image_response(result, clock), ignored)

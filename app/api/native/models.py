@@ -13,7 +13,9 @@ from ..services import services_of
 router = APIRouter(tags=["models"])
 
 
-@router.get("/models", operation_id="listModels", summary="What is loaded", response_model=ModelList)
+@router.get(
+    "/models", operation_id="listModels", summary="What is loaded", response_model=ModelList
+)
 async def list_models(request: Request) -> JSONResponse:
     """Every loaded model with its manifest: preprocessing, training data and their terms, measured quality."""
     models = services_of(request.app).models

@@ -10,7 +10,7 @@ from cutout.sources import File
 from cutout.system.clock import Clock
 
 from .. import jobs
-from ..intake.uploads import StrictRoute
+from ..intake.upload_route import StrictRoute
 from ..problems import documented
 from ..services import clock_of, services_of
 from .schemas import CutoutForm, MaskForm, PredictForm
@@ -19,8 +19,14 @@ router = APIRouter(route_class=StrictRoute, tags=["pictures"])
 PROBLEMS = documented(400, 401, 408, 413, 415, 422, 429, 503, 504)
 MULTIPART = Form(media_type="multipart/form-data")
 ANSWER_HEADERS = {
-    "X-Subject-Found": {"description": "true where the mask finds a subject", "schema": {"type": "boolean"}},
-    "X-Coverage": {"description": "share of the picture that is foreground, 0 to 1", "schema": {"type": "number"}},
+    "X-Subject-Found": {
+        "description": "true where the mask finds a subject",
+        "schema": {"type": "boolean"},
+    },
+    "X-Coverage": {
+        "description": "share of the picture that is foreground, 0 to 1",
+        "schema": {"type": "number"},
+    },
     "X-Bounding-Box": {
         "description": "left,top,width,height of the subject, without faint veils and specks, pixels of the upright "
         "upload; absent where none",
@@ -39,7 +45,10 @@ ANSWER_HEADERS = {
 def _pictures(*media_types: str) -> dict[int | str, dict[str, Any]]:
     binary = {"schema": {"type": "string", "format": "binary"}}
     content = dict.fromkeys(media_types, binary)
-    return {200: {"description": "The finished picture", "content": content, "headers": ANSWER_HEADERS}, **PROBLEMS}
+    return {
+        200: {"description": "The finished picture", "content": content, "headers": ANSWER_HEADERS},
+        **PROBLEMS,
+    }
 
 
 @router.post(
@@ -59,7 +68,11 @@ async def cutout(request: Request, form: Annotated[CutoutForm, MULTIPART]) -> Re
 
 
 @router.post(
-    "/mask", operation_id="mask", summary="The mask alone", response_class=Response, responses=_pictures("image/png")
+    "/mask",
+    operation_id="mask",
+    summary="The mask alone",
+    response_class=Response,
+    responses=_pictures("image/png"),
 )
 async def mask(request: Request, form: Annotated[MaskForm, MULTIPART]) -> Response:
     """The alpha as an 8-bit grey PNG as large as the upright upload: 255 foreground, 0 background."""
@@ -69,7 +82,11 @@ async def mask(request: Request, form: Annotated[MaskForm, MULTIPART]) -> Respon
 
 
 @router.post(
-    "/predict", operation_id="predict", summary="Is there a subject?", response_model=Prediction, responses=PROBLEMS
+    "/predict",
+    operation_id="predict",
+    summary="Is there a subject?",
+    response_model=Prediction,
+    responses=PROBLEMS,
 )
 async def predict(request: Request, form: Annotated[PredictForm, MULTIPART]) -> Response:
     """Tell whether an image shows foreground: the classifier's probability, and its label."""

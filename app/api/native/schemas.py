@@ -7,7 +7,10 @@ from pydantic import BaseModel, Field
 
 from cutout.options import CutoutOptions, MaskOptions, PredictOptions
 
-Upload = Annotated[UploadFile, Field(description="a picture: JPEG, PNG, WebP, GIF (first frame), BMP, TIFF or AVIF")]
+Upload = Annotated[
+    UploadFile,
+    Field(description="a picture: JPEG, PNG, WebP, GIF (first frame), BMP, TIFF or AVIF"),
+]
 
 
 class PredictForm(PredictOptions):
@@ -22,7 +25,9 @@ class CutoutForm(CutoutOptions):
     file: Upload
     background_image: Annotated[
         UploadFile | None,
-        Field(description="a picture to put behind, scaled to cover; `background`, or white, where it is transparent"),
+        Field(
+            description="a picture to put behind, scaled to cover; `background`, or white, where it is transparent"
+        ),
     ] = None
 
 

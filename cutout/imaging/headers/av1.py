@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterator
 
 SEQUENCE_HEADER, FRAME_HEADER, FRAME = 1, 3, 6  # types of OBUs
-LONGEST_HEADER = 512  # bytes: more than a sequence header of 32 operating points takes up to its size
+LONGEST_HEADER = (
+    512  # bytes: more than a sequence header of 32 operating points takes up to its size
+)
 _NO_ZERO = re.compile(rb"[^\0]")
 
 

@@ -12,7 +12,9 @@ from cutout.imaging.headers.common import MAX_PARTS, Header, Malformed, bounded
 
 MAX_FRAMES = 8  # of one item; layered ones have up to 4
 MAX_TRACK_BOXES = 100  # on one level
-FEW_PIXELS = 1 << 22  # that frames may always have in all: the cells of a grid can reach far beyond it
+FEW_PIXELS = (
+    1 << 22
+)  # that frames may always have in all: the cells of a grid can reach far beyond it
 ROTATION_THEN_MIRROR = (  # quarter turns anticlockwise, then none, top to bottom, left to right -> EXIF
     (1, 4, 2),
     (8, 5, 7),
@@ -36,10 +38,14 @@ def read_avif(data: bytes) -> Header:
     primary = _primary_item(data, _box(data, b"pitm", *inside)[0])
     owned = _associated(data, _box(data, b"ipma", *properties))
     own = [container[index - 1] for index in owned[primary]]
-    width, height = next(struct.unpack_from(">II", data, start + 4) for kind, start, _ in own if kind == b"ispe")
+    width, height = next(
+        struct.unpack_from(">II", data, start + 4) for kind, start, _ in own if kind == b"ispe"
+    )
     turns = next((data[start] & 3 for kind, start, _ in own if kind == b"irot"), 0)
     mirror = next((1 + (data[start] & 1) for kind, start, _ in own if kind == b"imir"), 0)
-    has_alpha = any(kind == b"auxC" and b":alpha" in data[start:end] for kind, start, end in container)
+    has_alpha = any(
+        kind == b"auxC" and b":alpha" in data[start:end] for kind, start, end in container
+    )
     depth = next((data[start + 2] >> 5 & 3 for kind, start, _ in own if kind == b"av1C"), 0)
     sample_max = {2: 1023, 3: 4095}.get(depth, 255)
     if width and height:
@@ -48,11 +54,16 @@ def read_avif(data: bytes) -> Header:
             for n, (kind, at, _) in enumerate(container, 1)
             if kind == b"ispe"
         }
-        said = {item: next((spans[n] for n in numbers if n in spans), None) for item, numbers in owned.items()}
+        said = {
+            item: next((spans[n] for n in numbers if n in spans), None)
+            for item, numbers in owned.items()
+        }
         _check_items(data, inside, (width, height), said)
         if b"avis" in data[8 : int.from_bytes(data[:4], "big")]:
             _check_tracks(data, (width, height))
-    return Header("avif", width, height, ROTATION_THEN_MIRROR[turns][mirror], has_alpha, sample_max=sample_max)
+    return Header(
+        "avif", width, height, ROTATION_THEN_MIRROR[turns][mirror], has_alpha, sample_max=sample_max
+    )
 
 
 def _boxes(data: bytes, position: int, end: int) -> Iterator[tuple[bytes, int, int]]:
@@ -93,7 +104,11 @@ def _associated(data: bytes, box: tuple[int, int]) -> dict[int, list[int]]:
 def _associations(data: bytes, position: int, end: int) -> Iterator[tuple[int, int]]:
     """(item, number of a property), with 0 for an item of none."""
     version, flags = data[position], data[position + 3]
-    head, index, mask = (">HB" if version == 0 else ">IB"), ("H" if flags & 1 else "B"), (0x7FFF if flags & 1 else 0x7F)
+    head, index, mask = (
+        (">HB" if version == 0 else ">IB"),
+        ("H" if flags & 1 else "B"),
+        (0x7FFF if flags & 1 else 0x7F),
+    )
     position += 8
     while position < end:
         item, count = struct.unpack_from(head, data, position)
@@ -118,7 +133,9 @@ class _Frames:
             self.bytes_left -= sum(end - start for start, end in extents)
             if self.bytes_left < 0:
                 raise Malformed("payloads longer than the file")
-            self.known[extents] = self._largest(b"".join(self.data[start:end] for start, end in extents))
+            self.known[extents] = self._largest(
+                b"".join(self.data[start:end] for start, end in extents)
+            )
         return self.known[extents]
 
     def _largest(self, stream: bytes) -> tuple[int, int]:
@@ -135,7 +152,10 @@ class _Frames:
 
 
 def _check_items(
-    data: bytes, meta: tuple[int, int], size: tuple[int, int], said: dict[int, tuple[int, int] | None]
+    data: bytes,
+    meta: tuple[int, int],
+    size: tuple[int, int],
+    said: dict[int, tuple[int, int] | None],
 ) -> None:
     """Raises Malformed where a frame is larger than its item is said to be, or all are far larger than the picture."""
     frames, pixels, coded = _Frames(data), 0, _coded_items(data, _box(data, b"iinf", *meta))
@@ -191,7 +211,9 @@ def _payloads(data: bytes, meta: tuple[int, int]) -> Iterator[tuple[int, Extents
             position += index_size
             start = base + int.from_bytes(data[position : position + offset_size], "big")
             position += offset_size
-            extents.append((start, start + int.from_bytes(data[position : position + length_size], "big")))
+            extents.append(
+                (start, start + int.from_bytes(data[position : position + length_size], "big"))
+            )
             position += length_size
         yield item, tuple(extents)
 
@@ -206,7 +228,10 @@ def _check_tracks(data: bytes, size: tuple[int, int]) -> None:
             description = _only(data, b"stsd", *table)
             if b"av01" in data[slice(*description)]:
                 side = struct.unpack_from(">II", data, head + (88 if data[head] else 76))
-                sizes = (side[0] >> 16, side[1] >> 16), frames.largest((_first_sample(data, table),))
+                sizes = (
+                    (side[0] >> 16, side[1] >> 16),
+                    frames.largest((_first_sample(data, table),)),
+                )
                 if any(width > size[0] or height > size[1] for width, height in sizes):
                     raise Malformed("a track larger than the image")
 
@@ -215,7 +240,9 @@ def _first_sample(data: bytes, table: tuple[int, int]) -> tuple[int, int]:
     kinds = [kind for kind, _, _ in _few_boxes(data, *table) if kind in (b"stco", b"co64")]
     if len(kinds) != 1:
         raise Malformed("not exactly one list of chunks")
-    start = struct.unpack_from(">I" if kinds == [b"stco"] else ">Q", data, _only(data, kinds[0], *table)[0] + 8)[0]
+    start = struct.unpack_from(
+        ">I" if kinds == [b"stco"] else ">Q", data, _only(data, kinds[0], *table)[0] + 8
+    )[0]
     sizes = _only(data, b"stsz", *table)[0]
     every, first = struct.unpack_from(">I4xI", data, sizes + 4)
     return start, start + (every or first)
@@ -230,5 +257,7 @@ def _few_boxes(data: bytes, start: int, end: int) -> list[tuple[bytes, int, int]
 
 def _only(data: bytes, wanted: bytes, start: int, end: int) -> tuple[int, int]:
     """Start and end of the one box of a kind. Raises Malformed where there is none, or another."""
-    ((begin, stop),) = [(begin, stop) for kind, begin, stop in _few_boxes(data, start, end) if kind == wanted]
+    ((begin, stop),) = [
+        (begin, stop) for kind, begin, stop in _few_boxes(data, start, end) if kind == wanted
+    ]
     return begin, stop

@@ -63,7 +63,9 @@ def bounded(parts: Iterator[T]) -> Iterator[T]:
         yield part
 
 
-def chunks(data: bytes, position: int, layout: str, trailer: int) -> Iterator[tuple[bytes, int, int]]:
+def chunks(
+    data: bytes, position: int, layout: str, trailer: int
+) -> Iterator[tuple[bytes, int, int]]:
     """(kind, start, end) of the chunks of a PNG (length, kind, body, checksum) or a RIFF file (kind, length, body)."""
     while position + 8 <= len(data):
         first, second = struct.unpack_from(layout, data, position)

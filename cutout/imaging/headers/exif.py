@@ -12,7 +12,10 @@ def exif_orientation(block: bytes) -> int:
     """EXIF orientation 1 to 8; 1 where the block is broken: a wrong turn is better than no picture."""
     try:
         entries = tiff_entries(block.removeprefix(b"Exif\0\0"))
-        orientation = next((value for tag, kind, _, value in entries if tag == ORIENTATION and kind in (1, 3, 4)), 1)
+        orientation = next(
+            (value for tag, kind, _, value in entries if tag == ORIENTATION and kind in (1, 3, 4)),
+            1,
+        )
     except (OverflowError, ValueError, struct.error):
         return 1
     return orientation if 1 <= orientation <= 8 else 1

@@ -8,9 +8,15 @@ from itertools import islice
 from cutout.imaging.headers.common import Header, Malformed, bounded
 from cutout.imaging.headers.exif import exif_orientation
 
-MAX_SCANS = 200  # a progressive file has about 10; each costs a pass over the image, however few its bytes
-FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})  # SOF markers
-JPEG_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])", re.DOTALL)  # of those that have a length, or the end
+MAX_SCANS = (
+    200  # a progressive file has about 10; each costs a pass over the image, however few its bytes
+)
+FRAMES = frozenset(
+    {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
+)  # SOF markers
+JPEG_MARKER = re.compile(
+    rb"\xff([^\x00\x01\xd0-\xd8\xff])", re.DOTALL
+)  # of those that have a length, or the end
 
 
 def read_jpeg(data: bytes) -> Header:
@@ -37,12 +43,17 @@ def _jpeg_segments(data: bytes, position: int = 2) -> Iterator[tuple[int, int, i
 
 def _first_scan_has(components: int, data: bytes, position: int) -> bool:
     """Whether all of them are in it: then decoders take no other scan of a sequential JPEG."""
-    first = next((start for marker, start, _ in bounded(_jpeg_segments(data, position)) if marker == 0xDA), None)
+    first = next(
+        (start for marker, start, _ in bounded(_jpeg_segments(data, position)) if marker == 0xDA),
+        None,
+    )
     return first is not None and data[first] == components
 
 
 def _has_too_many_scans(data: bytes, position: int) -> bool:
-    if data.count(b"\xff\xda", position) <= MAX_SCANS:  # a fast upper bound, which nearly every file passes
+    if (
+        data.count(b"\xff\xda", position) <= MAX_SCANS
+    ):  # a fast upper bound, which nearly every file passes
         return False
     scans = (marker for marker, _, _ in bounded(_jpeg_segments(data, position)) if marker == 0xDA)
     return sum(1 for _ in islice(scans, MAX_SCANS + 1)) > MAX_SCANS

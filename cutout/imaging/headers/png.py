@@ -10,7 +10,9 @@ def read_png(data: bytes) -> Header:
     width, height, depth, color = struct.unpack_from(">IIBB", data, 16)
     orientation, has_alpha, gray_key = 1, color in (4, 6), None
     for kind, start, end in bounded(chunks(data, 8, ">I4s", 4)):
-        if end > len(data):  # OpenCV would allocate what a chunk announces, up to 2 GB, before it looks for it
+        if end > len(
+            data
+        ):  # OpenCV would allocate what a chunk announces, up to 2 GB, before it looks for it
             raise Truncated("a chunk ends beyond the file")
         if kind == b"IEND":
             break
@@ -20,7 +22,9 @@ def read_png(data: bytes) -> Header:
             has_alpha = True
             if color == 0:
                 key = struct.unpack_from(">H", data, start)[0]
-                gray_key = key if depth == 16 else round(key * 255 / max(1, (1 << min(depth, 8)) - 1))
+                gray_key = (
+                    key if depth == 16 else round(key * 255 / max(1, (1 << min(depth, 8)) - 1))
+                )
     return Header("png", width, height, orientation, has_alpha, gray_key)
 
 

@@ -3,18 +3,25 @@
 from cutout.imaging.headers.common import Header, Malformed
 from cutout.imaging.headers.exif import ORIENTATION, is_big_tiff, tiff_entries
 
-FEW_TILE_PIXELS = 16 << 20  # that the tiles may always have in all: those at the edges reach beyond the image
+FEW_TILE_PIXELS = (
+    16 << 20
+)  # that the tiles may always have in all: those at the edges reach beyond the image
 WIDTH, HEIGHT, TILE_WIDTH, TILE_HEIGHT, EXTRA_SAMPLES = 256, 257, 322, 323, 338  # tags
 ASSOCIATED_ALPHA = 1  # what EXTRA_SAMPLES says of colours that are multiplied by it
 SIZES = frozenset({WIDTH, HEIGHT, TILE_WIDTH, TILE_HEIGHT})
-WHOLE_NUMBERS = {False: frozenset({3, 4}), True: frozenset({3, 4, 16})}  # SHORT and LONG; LONG8 in BigTIFF alone
+WHOLE_NUMBERS = {
+    False: frozenset({3, 4}),
+    True: frozenset({3, 4, 16}),
+}  # SHORT and LONG; LONG8 in BigTIFF alone
 
 
 def read_tiff(data: bytes) -> Header:
     tags: dict[int, int] = {}
     for tag, kind, count, value in tiff_entries(data):
         # Of other types, and of repeated tags, libtiff may take another value than any rule here would.
-        if tag in SIZES and (tag in tags or kind not in WHOLE_NUMBERS[is_big_tiff(data)] or count != 1):
+        if tag in SIZES and (
+            tag in tags or kind not in WHOLE_NUMBERS[is_big_tiff(data)] or count != 1
+        ):
             raise Malformed("its size is given twice or in an unusual type")
         tags.setdefault(tag, value)
     width, height = tags[WIDTH], tags[HEIGHT]

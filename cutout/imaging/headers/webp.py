@@ -10,12 +10,18 @@ def read_webp(data: bytes) -> Header:
     parts = list(bounded(chunks(data, 12, "<4sI", 0)))
     kind, start, _ = parts[0]
     if kind == b"VP8X":
-        width, height = (1 + int.from_bytes(data[start + at : start + at + 3], "little") for at in (4, 7))
-        orientation = next((exif_orientation(data[begin:end]) for name, begin, end in parts if name == b"EXIF"), 1)
+        width, height = (
+            1 + int.from_bytes(data[start + at : start + at + 3], "little") for at in (4, 7)
+        )
+        orientation = next(
+            (exif_orientation(data[begin:end]) for name, begin, end in parts if name == b"EXIF"), 1
+        )
         return Header("webp", width, height, orientation, has_alpha=bool(data[start] & 0x10))
     if kind == b"VP8L":
         bits = struct.unpack_from("<I", data, start + 1)[0]
-        return Header("webp", 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF), has_alpha=bool(bits >> 28 & 1))
+        return Header(
+            "webp", 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF), has_alpha=bool(bits >> 28 & 1)
+        )
     if kind == b"VP8 ":
         width, height = struct.unpack_from("<HH", data, start + 6)
         return Header("webp", width & 0x3FFF, height & 0x3FFF)

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 Maps = NDArray[np.float32]
 
 BLOCK = 128  # pixels a block is high, about: its arrays of floats stay in a core's cache
-AREA = 4 * BLOCK * BLOCK  # pixels of a block at the most; of thin pictures blocks are as much longer
+AREA = (
+    4 * BLOCK * BLOCK
+)  # pixels of a block at the most; of thin pictures blocks are as much longer
 
 
 class Window(NamedTuple):
@@ -58,7 +60,11 @@ class Grid:
             ]
         )
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        return _floats(cv2.warpAffine(coarse, places, (columns, rows), flags=flags, borderMode=cv2.BORDER_REPLICATE))
+        return _floats(
+            cv2.warpAffine(
+                coarse, places, (columns, rows), flags=flags, borderMode=cv2.BORDER_REPLICATE
+            )
+        )
 
     def means(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The mean colour of each cell, (rows, columns[, C]) uint8. Of large cells every second row is read."""
@@ -73,7 +79,9 @@ class Grid:
         cells = np.empty(self.shape, np.bool_)
         if full:
             whole = lines[:, : full * self.side]
-            cells[:, :full] = cv2.resize(whole, (full, len(lines)), interpolation=cv2.INTER_AREA) > 0
+            cells[:, :full] = (
+                cv2.resize(whole, (full, len(lines)), interpolation=cv2.INTER_AREA) > 0
+            )
         if full < self.shape[1]:
             cells[:, -1] = lines[:, full * self.side :].any(axis=1)
         return cells
@@ -92,12 +100,16 @@ class Grid:
         """Means of the cells that lie inside the picture; the last row and column repeat their neighbours else."""
         full_rows, full_columns = self.height // self.side, self.width // self.side
         if not full_rows or not full_columns:
-            return np.asarray(cv2.resize(image, self.shape[::-1], interpolation=cv2.INTER_AREA), np.uint8)
+            return np.asarray(
+                cv2.resize(image, self.shape[::-1], interpolation=cv2.INTER_AREA), np.uint8
+            )
         pixels = image[: full_rows * self.side : step, : full_columns * self.side]
         means = cv2.resize(pixels, (full_columns, full_rows), interpolation=cv2.INTER_AREA)
         missing_rows, missing_columns = self.shape[0] - full_rows, self.shape[1] - full_columns
         if missing_rows or missing_columns:
-            means = cv2.copyMakeBorder(means, 0, missing_rows, 0, missing_columns, cv2.BORDER_REPLICATE)
+            means = cv2.copyMakeBorder(
+                means, 0, missing_rows, 0, missing_columns, cv2.BORDER_REPLICATE
+            )
         return np.asarray(means, np.uint8)
 
     def around(self, wanted: NDArray[np.bool_], reach: int) -> tuple[slice, slice]:
@@ -105,13 +117,18 @@ class Grid:
         rows, columns = np.flatnonzero(wanted.any(axis=1)), np.flatnonzero(wanted.any(axis=0))
         return (
             slice(max(0, int(rows[0]) - reach), min(self.shape[0], int(rows[-1]) + 1 + reach)),
-            slice(max(0, int(columns[0]) - reach), min(self.shape[1], int(columns[-1]) + 1 + reach)),
+            slice(
+                max(0, int(columns[0]) - reach), min(self.shape[1], int(columns[-1]) + 1 + reach)
+            ),
         )
 
-    def part(self, pixels: NDArray[np.uint8], rows: slice, columns: slice) -> tuple["Grid", NDArray[np.uint8]]:
+    def part(
+        self, pixels: NDArray[np.uint8], rows: slice, columns: slice
+    ) -> tuple["Grid", NDArray[np.uint8]]:
         """The pixels (a view) under some rows and columns of cells, and the grid over them."""
         view = pixels[
-            rows.start * self.side : rows.stop * self.side, columns.start * self.side : columns.stop * self.side
+            rows.start * self.side : rows.stop * self.side,
+            columns.start * self.side : columns.stop * self.side,
         ]
         return Grid(self.side, view.shape[1], view.shape[0]), view
 
@@ -129,7 +146,9 @@ class Grid:
     def bands(self) -> Iterator[slice]:
         """Rows of cells, from the top, that the blocks of `windows` are as high as."""
         depth = max(self._gap, AREA // self.width // self.side)
-        return (slice(top, min(top + depth, self.shape[0])) for top in range(0, self.shape[0], depth))
+        return (
+            slice(top, min(top + depth, self.shape[0])) for top in range(0, self.shape[0], depth)
+        )
 
     def windows(self, wanted: NDArray[np.bool_]) -> Iterator[Window]:
         """Blocks that together cover every wanted cell (rows, columns)."""
@@ -160,7 +179,10 @@ class Grid:
         size = (part.shape[1] * self.side, part.shape[0] * self.side)
         spread = _floats(cv2.resize(part, size, interpolation=cv2.INTER_LINEAR))
         first_row, first_column = above * self.side, before * self.side
-        height, width = window.rows.stop - window.rows.start, window.columns.stop - window.columns.start
+        height, width = (
+            window.rows.stop - window.rows.start,
+            window.columns.stop - window.columns.start,
+        )
         return spread[first_row : first_row + height, first_column : first_column + width]
 
 

@@ -29,13 +29,17 @@ class EdgeColors:
             rows, columns = self.grid.around(self._edges, WIDE + NARROW)
             part, pixels = self.grid.part(image, rows, columns)
             maps = _colors(part.means(pixels), part.means(self.grid.part(alpha, rows, columns)[1]))
-            self._background, self._difference = (self.grid.placed(map_, rows, columns) for map_ in maps)
+            self._background, self._difference = (
+                self.grid.placed(map_, rows, columns) for map_ in maps
+            )
 
     def replace(self, pixels: NDArray[np.uint8], band: slice) -> None:
         """Give the edge pixels of a cut-out these colours, in place. `pixels` are those under one of `grid.bands`."""
         for window in self.grid.windows_in(band, self._edges):
             matte = self._alpha[window.rows, window.columns]
-            colors = _unmix(self.grid, self._background, self._difference, self._image, matte, window)
+            colors = _unmix(
+                self.grid, self._background, self._difference, self._image, matte, window
+            )
             rgba = cv2.merge([*cv2.split(colors), matte])
             cv2.copyTo(rgba, is_partial(matte), pixels[:, window.columns])
 
@@ -60,7 +64,9 @@ def _colors(colors: Image, alpha: NDArray[np.uint8]) -> tuple[Maps, Maps]:
         around_foreground = _mean(foreground, share, radius, around_foreground)
         background = _mean(background, 1 - share, radius, background)
         mixture = share * around_foreground + (1 - share) * background
-        foreground = np.clip(around_foreground + share * (image - mixture), 0, 255, dtype=np.float32)
+        foreground = np.clip(
+            around_foreground + share * (image - mixture), 0, 255, dtype=np.float32
+        )
     return background, around_foreground - background
 
 
@@ -72,12 +78,19 @@ def _mean(colors: Maps, weight: Maps, radius: int, fallback: Maps) -> Maps:
 
 
 def _unmix(
-    grid: Grid, background: Maps, difference: Maps, image: Image, matte: NDArray[np.uint8], window: Window
+    grid: Grid,
+    background: Maps,
+    difference: Maps,
+    image: Image,
+    matte: NDArray[np.uint8],
+    window: Window,
 ) -> Image:
     """F + alpha (I - alpha F - (1 - alpha) B) at every pixel of a window, with F = B + D: three operations fewer."""
     behind, change = grid.spread(background, window), grid.spread(difference, window)
     share = shares(matte)
-    rest = np.asarray(cv2.subtract(image[window.rows, window.columns], behind, dtype=cv2.CV_32F), np.float32)
+    rest = np.asarray(
+        cv2.subtract(image[window.rows, window.columns], behind, dtype=cv2.CV_32F), np.float32
+    )
     rest -= share * change
     rest *= share
     rest += change

@@ -46,9 +46,14 @@ class _Guide:
     def __init__(self, colors: list[Plane]) -> None:
         self.colors = colors
         self.means = [_mean(color) for color in colors]
-        covariance = [_mean(colors[i] * colors[j]) - self.means[i] * self.means[j] for i, j in PAIRS]
+        covariance = [
+            _mean(colors[i] * colors[j]) - self.means[i] * self.means[j] for i, j in PAIRS
+        ]
         self.inverse = _inverse(
-            [plane + EPSILON if i == j else plane for plane, (i, j) in zip(covariance, PAIRS, strict=True)]
+            [
+                plane + EPSILON if i == j else plane
+                for plane, (i, j) in zip(covariance, PAIRS, strict=True)
+            ]
         )
 
     def fit(self, alpha: Plane, prior: Plane) -> list[Plane]:
@@ -56,14 +61,17 @@ class _Guide:
         alpha_mean = _mean(alpha)
         variance = _mean(alpha * alpha) - alpha_mean * alpha_mean
         covariance = [
-            _mean(color * alpha) - mean * alpha_mean for color, mean in zip(self.colors, self.means, strict=True)
+            _mean(color * alpha) - mean * alpha_mean
+            for color, mean in zip(self.colors, self.means, strict=True)
         ]
         rr, rg, rb, gg, gb, bb = self.inverse
         slope = [_dot(row, covariance) for row in ((rr, rg, rb), (rg, gg, gb), (rb, gb, bb))]
         model = [_smooth(plane) for plane in (*slope, alpha_mean - _dot(slope, self.means))]
 
         answer = self.apply(model)
-        missed = np.clip(_mean(np.square(answer - alpha)) / (variance + np.float32(1e-3)), 0, 1, dtype=np.float32)
+        missed = np.clip(
+            _mean(np.square(answer - alpha)) / (variance + np.float32(1e-3)), 0, 1, dtype=np.float32
+        )
         model[3] += np.sqrt(missed) * (prior - answer)
         steeper = 1 + STEEPER * np.clip(variance / EDGE_VARIANCE, 0, 1, dtype=np.float32)
         return [*(plane * steeper for plane in model[:3]), (model[3] - HALF) * steeper + HALF]

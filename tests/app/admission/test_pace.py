@@ -8,29 +8,35 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.types import Message
 
-from app.admission.pace import MOST_SECONDS, Pace
+from app.admission.pace import MAX_SECONDS, Pace
 
 BODY: Message = {"type": "http.request", "body": b"x" * 1000, "more_body": True}
 GONE: Message = {"type": "http.disconnect"}
 
 
 @given(st.integers(1, 200), st.integers(1, 2000))
-def test_a_second_of_refusals_goes_at_once_and_the_others_one_after_another(per_second: int, count: int) -> None:
+def test_a_second_of_refusals_goes_at_once_and_the_others_one_after_another(
+    per_second: int, count: int
+) -> None:
     pace = Pace(per_second, most=1, now=lambda: 1000.0)
     turns = [pace.turn() for _ in range(count)]
     assert turns[:per_second] == pytest.approx([0.0] * len(turns[:per_second]), abs=1e-9)
-    expected = [min(MOST_SECONDS, number / per_second) for number in range(1, count - per_second + 1)]
+    expected = [
+        min(MAX_SECONDS, number / per_second) for number in range(1, count - per_second + 1)
+    ]
     assert turns[per_second:] == pytest.approx(expected, abs=1e-9)
 
 
 def test_a_pause_makes_up_for_a_crowd() -> None:
     moments = iter([0.0] * 100 + [60.0])
     pace = Pace(2, most=1, now=lambda: next(moments))
-    assert [pace.turn() for _ in range(100)][-1] == MOST_SECONDS
+    assert [pace.turn() for _ in range(100)][-1] == MAX_SECONDS
     assert pace.turn() == 0
 
 
-def waited(pace: Pace, messages: Iterator[Message], headers: list[tuple[bytes, bytes]]) -> list[Message]:
+def waited(
+    pace: Pace, messages: Iterator[Message], headers: list[tuple[bytes, bytes]]
+) -> list[Message]:
     """What is left of the messages after a wait of less than half a second."""
 
     async def receive() -> Message:

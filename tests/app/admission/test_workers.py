@@ -8,7 +8,9 @@ import time
 
 import pytest
 
-from app.admission.workers import HUNG, Job, Room, Workers
+from app.admission.room import Room
+from app.admission.threads import HUNG
+from app.admission.workers import Job, Workers
 from cutout.errors import Overloaded, TooSlow, UnsupportedFormat
 from cutout.system.clock import Clock
 from tests.support.service import PATIENCE
@@ -37,9 +39,15 @@ ROOM = Room(pixels=10_000)
 
 def test_a_burst_gets_as_many_places_as_there_are() -> None:
     workers = Workers(threads=2, queue=1, room=ROOM)
-    with workers.admit(), workers.admit(), workers.admit(), pytest.raises(Overloaded), workers.admit():
+    with (
+        workers.permits.hold(),
+        workers.permits.hold(),
+        workers.permits.hold(),
+        pytest.raises(Overloaded),
+        workers.permits.hold(),
+    ):
         pass
-    assert workers.admitted == 0
+    assert workers.permits.taken == 0
 
 
 def test_work_past_its_deadline_is_answered_and_then_dropped() -> None:
@@ -58,7 +66,9 @@ def test_work_past_its_deadline_is_answered_and_then_dropped() -> None:
         running = asyncio.ensure_future(workers.run(lambda: Job(1, work), clock))
         await asyncio.to_thread(started.wait, 10)
         with pytest.raises(TooSlow):
-            await workers.run(lambda: Job(1, lambda clock: None), Clock(time.monotonic()))  # the only thread is busy
+            await workers.run(
+                lambda: Job(1, lambda clock: None), Clock(time.monotonic())
+            )  # the only thread is busy
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
@@ -138,7 +148,8 @@ def test_what_cannot_be_prepared_is_never_given_room() -> None:
 HANGING = """
 import asyncio, contextlib, threading
 from cutout.system.clock import Clock
-from app.admission.workers import Job, Room, Workers
+from app.admission.room import Room
+from app.admission.workers import Job, Workers
 
 PATIENCE = 0.2
 
@@ -167,6 +178,8 @@ asyncio.run(serve())
 
 
 def test_a_process_with_a_thread_that_never_comes_back_ends() -> None:
-    ended = subprocess.run([sys.executable, "-c", HANGING], capture_output=True, text=True, timeout=60)
+    ended = subprocess.run(
+        [sys.executable, "-c", HANGING], capture_output=True, text=True, timeout=60
+    )
     assert (ended.returncode, ended.stdout) == (HUNG, "late\n")
-    assert "to be replaced" in ended.stderr
+    assert "worker thread hung, exiting" in ended.stderr

@@ -48,7 +48,9 @@ def test_keys_that_are_none_do_not_open_the_server(monkeypatch: pytest.MonkeyPat
         {b"X-Api-Key": b"\xff\xfe"},
     ],
 )
-def test_without_a_known_key_nobody_uploads(locked: TestClient, path: str, headers: dict[bytes, bytes]) -> None:
+def test_without_a_known_key_nobody_uploads(
+    locked: TestClient, path: str, headers: dict[bytes, bytes]
+) -> None:
     answer = locked.post(path, files={"file": encoded(disc())}, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
     assert answer.headers["www-authenticate"] == "Bearer"
@@ -64,16 +66,22 @@ def test_without_a_known_key_nobody_uploads(locked: TestClient, path: str, heade
         {b"Authorization": b"bearer first-key"},
     ],
 )
-def test_every_key_opens_in_either_header(locked: TestClient, path: str, headers: dict[bytes, bytes]) -> None:
+def test_every_key_opens_in_either_header(
+    locked: TestClient, path: str, headers: dict[bytes, bytes]
+) -> None:
     assert locked.post(path, files={"file": encoded(disc())}, headers=headers).status_code == 200
 
 
 def test_without_keys_everybody_may_call(client: TestClient) -> None:
-    answer = client.post("/mask", files={"file": encoded(disc())}, headers={"X-Api-Key": "anything"})
+    answer = client.post(
+        "/mask", files={"file": encoded(disc())}, headers={"X-Api-Key": "anything"}
+    )
     assert answer.status_code == 200
 
 
-def test_the_schema_asks_for_a_key_only_where_the_server_does(client: TestClient, locked: TestClient) -> None:
+def test_the_schema_asks_for_a_key_only_where_the_server_does(
+    client: TestClient, locked: TestClient
+) -> None:
     for path in (*PATHS, "/api/remove", "/v1.0/removebg", "/v1.0/account"):
         method = "get" if path == "/v1.0/account" else "post"
         assert "security" not in client.get("/openapi.json").json()["paths"][path][method]

@@ -30,7 +30,9 @@ GOOD = broken.good()
 @pytest.fixture(scope="module")
 def client() -> Iterator[TestClient]:
     settings = Settings(threads=1, max_upload_bytes=2_000_000, max_pixels=1_000_000)
-    with TestClient(create_app(settings, bright_predictors), raise_server_exceptions=False) as client:
+    with TestClient(
+        create_app(settings, bright_predictors), raise_server_exceptions=False
+    ) as client:
         yield client
 
 
@@ -81,7 +83,9 @@ def test_bombs_are_refused_by_their_headers(client: TestClient, name: str, file:
 
 
 @pytest.mark.parametrize(("name", "file"), broken.empty_sizes().items())
-def test_pictures_of_no_pixels_are_refused_as_such(client: TestClient, name: str, file: bytes) -> None:
+def test_pictures_of_no_pixels_are_refused_as_such(
+    client: TestClient, name: str, file: bytes
+) -> None:
     assert outcome(client, file) == (422, "empty_picture")
     assert_serving(client)
 

@@ -16,7 +16,9 @@ OPERATIONS = [
     for path, methods in SCHEMA["paths"].items()
     for method, operation in methods.items()
 ]
-NATIVE = [operation for name, operation in OPERATIONS if "/api/" not in name and "/v1.0/" not in name]
+NATIVE = [
+    operation for name, operation in OPERATIONS if "/api/" not in name and "/v1.0/" not in name
+]
 
 
 def test_operations_are_named_by_what_they_do() -> None:
@@ -25,14 +27,21 @@ def test_operations_are_named_by_what_they_do() -> None:
         "rembgRemove", "rembgRemoveUrl", "removebg", "removebgAccount",
     }  # fmt: skip
     assert all(operation["description"] for _, operation in OPERATIONS)
-    automatic = {operation["operationId"]: operation["summary"].replace(" ", "").lower() for _, operation in OPERATIONS}
+    automatic = {
+        operation["operationId"]: operation["summary"].replace(" ", "").lower()
+        for _, operation in OPERATIONS
+    }
     assert not [name for name, summary in automatic.items() if summary == name.lower()]
 
 
 def test_what_people_come_for_is_first() -> None:
     assert SCHEMA["tags"][0]["name"] == "pictures"
-    assert {tag["name"] for tag in SCHEMA["tags"]} == {tag for _, operation in OPERATIONS for tag in operation["tags"]}
-    pictures = [operation["operationId"] for _, operation in OPERATIONS if operation["tags"] == ["pictures"]]
+    assert {tag["name"] for tag in SCHEMA["tags"]} == {
+        tag for _, operation in OPERATIONS for tag in operation["tags"]
+    }
+    pictures = [
+        operation["operationId"] for _, operation in OPERATIONS if operation["tags"] == ["pictures"]
+    ]
     assert pictures == ["cutout", "mask", "predict"]
     for form in ("CutoutForm", "MaskForm", "PredictForm"):
         assert next(iter(SCHEMA["components"]["schemas"][form]["properties"])) == "file"
@@ -63,7 +72,9 @@ def untyped(node: object, place: str) -> Iterator[str]:
         for number, item in enumerate(node):
             yield from untyped(item, f"{place}/{number}")
     if isinstance(node, dict):
-        if node.get("additionalProperties") is True or (place.endswith(("/schema", "/items")) and not node):
+        if node.get("additionalProperties") is True or (
+            place.endswith(("/schema", "/items")) and not node
+        ):
             yield place
         for key, value in node.items():
             yield from untyped(value, f"{place}/{key}")

@@ -7,11 +7,15 @@ from starlette.testclient import TestClient
 @pytest.mark.parametrize("path", ["/", "/docs"])
 def test_pages_run_nothing_inline_and_nothing_from_elsewhere(client: TestClient, path: str) -> None:
     answer = client.get(path)
-    policy = dict(part.split(" ", 1) for part in answer.headers["content-security-policy"].split("; "))
+    policy = dict(
+        part.split(" ", 1) for part in answer.headers["content-security-policy"].split("; ")
+    )
     assert policy.pop("img-src") == "'self' blob: data:"
     assert policy.pop("default-src") == "'self'"
     assert policy.pop("require-trusted-types-for", "'script'") == "'script'"
-    assert policy == dict.fromkeys(["object-src", "base-uri", "form-action", "frame-ancestors"], "'none'")
+    assert policy == dict.fromkeys(
+        ["object-src", "base-uri", "form-action", "frame-ancestors"], "'none'"
+    )
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert client.head(path).headers["content-length"] == str(len(answer.content))
@@ -25,6 +29,8 @@ def test_assets_are_compressed_and_asked_for_anew(client: TestClient) -> None:
     assert again.status_code == 304
 
 
-@pytest.mark.parametrize("path", ["/assets/../page.py", "/assets/%2e%2e/main.py", "/assets/none.js", "/assets/"])
+@pytest.mark.parametrize(
+    "path", ["/assets/../main.py", "/assets/%2e%2e/main.py", "/assets/none.js", "/assets/"]
+)
 def test_assets_hold_nothing_else(client: TestClient, path: str) -> None:
     assert client.get(path).status_code == 404

@@ -17,8 +17,10 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from app.api.intake.uploads import seconds_allowed
-from app.server.connection import HEAD_BYTES, PIPELINED, UNFINISHED_BYTES, _OneWrite
+from app.api.intake.body import seconds_allowed
+from app.server.limits import MAX_HEADER_BYTES, MAX_PIPELINED
+from app.server.request_headers import MAX_UNFINISHED_BYTES
+from app.server.transport import OneWrite
 from app.settings import CHUNK, GRACE_SECONDS, Settings
 from tests.support.images import disc, encoded
 from tests.support.live import live
@@ -49,7 +51,11 @@ def strict_port() -> Iterator[int]:
 
 
 def multipart(body: bytes, announced: int | None = None) -> bytes:
-    form = b'--b\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\n' + body + b"\r\n--b--\r\n"
+    form = (
+        b'--b\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\n'
+        + body
+        + b"\r\n--b--\r\n"
+    )
     length = len(form) if announced is None else announced
     return (
         b"POST /cutout HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\n"
@@ -90,7 +96,9 @@ def get_livez(connection: socket.socket) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("start", [b"", b"GET /livez HT", b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Slow: "])
+@pytest.mark.parametrize(
+    "start", [b"", b"GET /livez HT", b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Slow: "]
+)
 def test_a_head_that_does_not_end_is_cut_off(port: int, start: bytes) -> None:
     with closing(connected(port)) as slow:
         slow.sendall(start)
@@ -123,31 +131,42 @@ def head_of(size: int, path: int = 7, fields: int = 0) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "large", [{}, {"path": HEAD_BYTES - 10}, {"fields": HEAD_BYTES // 2 - 50}], ids=["header", "path", "headers"]
+    "large",
+    [{}, {"path": MAX_HEADER_BYTES - 10}, {"fields": MAX_HEADER_BYTES // 2 - 50}],
+    ids=["header", "path", "headers"],
 )
 def test_heads_have_a_size(port: int, large: dict[str, int]) -> None:
     with closing(connected(port)) as greedy:
-        greedy.sendall(head_of(HEAD_BYTES, **large))
+        greedy.sendall(head_of(MAX_HEADER_BYTES, **large))
         assert greedy.recv(65536).startswith(b"HTTP/1.1 200")
-        greedy.sendall(head_of(HEAD_BYTES + 1, **large))  # its last byte is one too many: nothing is left unread
+        greedy.sendall(
+            head_of(MAX_HEADER_BYTES + 1, **large)
+        )  # its last byte is one too many: nothing is left unread
         assert until_closed(greedy).startswith(b"HTTP/1.1 400")
 
 
 @pytest.mark.parametrize(
-    ("good", "bad"),
+    ("good", "bad", "reason"),
     [
-        (PIPELINED + 2, GET),
-        (2, b"xyz\n\r\n"),
-        (3, b"GET / HTTP/1.1\r\n\r\n"),
-        (2, b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"),
+        (MAX_PIPELINED + 2, GET, f"more than {MAX_PIPELINED} requests were pipelined"),
+        (2, b"xyz\n\r\n", "malformed HTTP request"),
+        (3, b"GET / HTTP/1.1\r\n\r\n", "needs exactly one Host header; this one has 0"),
+        (
+            2,
+            b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+            "needs exactly one Host header; this one has 2",
+        ),
     ],
     ids=["too many", "garbage", "no host", "two hosts"],
 )
-def test_what_is_refused_comes_after_the_answers_to_what_was_good(port: int, good: int, bad: bytes) -> None:
+def test_what_is_refused_comes_after_the_answers_to_what_was_good(
+    port: int, good: int, bad: bytes, reason: str
+) -> None:
     with closing(connected(port)) as pipelining:
         pipelining.sendall(GET * good + bad)
         answer = until_closed(pipelining)
     assert re.findall(rb"HTTP/1\.1 (\d+)", answer) == [b"200"] * good + [b"400"]
+    assert reason in json.loads(answer.rpartition(b"\r\n\r\n")[2])["detail"]
 
 
 def test_a_trailer_is_no_header() -> None:
@@ -163,7 +182,9 @@ def test_a_trailer_is_no_header() -> None:
 
 def test_http_1_0_is_not_told_to_go_on(port: int) -> None:
     with closing(connected(port)) as old:
-        form = multipart(encoded(disc())).replace(b"HTTP/1.1\r\n", b"HTTP/1.0\r\nExpect: 100-continue\r\n", 1)
+        form = multipart(encoded(disc())).replace(
+            b"HTTP/1.1\r\n", b"HTTP/1.0\r\nExpect: 100-continue\r\n", 1
+        )
         old.sendall(form)
         assert until_closed(old).startswith(b"HTTP/1.1 200")
 
@@ -174,8 +195,10 @@ def test_a_connection_that_ends_with_something_unsent_has_its_time() -> None:
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         said: list[str] = []
         with closing(theirs):
-            transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=ours)
-            own = _OneWrite(transport, lambda: said.append("unsent"))
+            transport, _ = await asyncio.get_running_loop().create_connection(
+                asyncio.Protocol, sock=ours
+            )
+            own = OneWrite(transport, lambda: said.append("unsent"))
             own.write(b"a" * 1_000_000)
             own.close()
             own.abort()
@@ -187,7 +210,8 @@ def test_a_connection_that_ends_with_something_unsent_has_its_time() -> None:
 def test_an_endless_header_is_not_kept(port: int) -> None:
     with closing(connected(port)) as greedy:
         greedy.sendall(b"GET / HTTP/1.1\r\nX-Long: ")
-        assert cut_off_while_sending(greedy, 65536) < 64 * UNFINISHED_BYTES  # what the kernel's buffers hold included
+        # what the kernel's buffers hold included
+        assert cut_off_while_sending(greedy, 65536) < 64 * MAX_UNFINISHED_BYTES
 
 
 def test_a_slow_body_gets_408_and_its_connection_is_closed(strict_port: int) -> None:
@@ -266,7 +290,7 @@ def test_a_request_that_came_in_time_is_answered_however_late_it_is_read() -> No
 @contextmanager
 def listened_to(listener: Callable[[logging.LogRecord], bool]) -> Iterator[None]:
     """Called with each line of the server's log where it is written, which holds the server up."""
-    logger = logging.getLogger("uvicorn.error")
+    logger = logging.getLogger("cutout.connection")
     level = logger.level
     logger.setLevel(logging.WARNING)
     logger.addFilter(listener)
@@ -288,14 +312,17 @@ def received(connection: socket.socket) -> bytes:
 @pytest.mark.slow
 def test_a_reader_that_does_not_read_holds_its_place_and_is_cut_off() -> None:
     noise = encoded(np.random.default_rng(0).integers(0, 256, (1600, 2000, 3), np.uint8), ".png")
-    with serving(Settings(threads=1, queue=1, send_seconds=0.5)) as (port, app), closing(socket.socket()) as lazy:
+    with (
+        serving(Settings(threads=1, queue=1, send_seconds=0.5)) as (port, app),
+        closing(socket.socket()) as lazy,
+    ):
         lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         lazy.settimeout(PATIENCE)
         lazy.connect(("127.0.0.1", port))
         lazy.sendall(multipart(noise))
         assert lazy.recv(9) == b"HTTP/1.1 "
-        assert app.state.services.workers.admitted == 1
-        eventually(lambda: app.state.services.workers.admitted == 0)
+        assert app.state.services.workers.permits.taken == 1
+        eventually(lambda: app.state.services.workers.permits.taken == 0)
 
 
 @pytest.mark.slow
@@ -306,7 +333,9 @@ def test_a_reader_that_does_not_read_holds_its_place_and_is_cut_off() -> None:
         (b"POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\n", b"rest"),
     ],
 )
-def test_bytes_that_belong_to_no_request_keep_no_connection(port: int, request_: bytes, rest: bytes) -> None:
+def test_bytes_that_belong_to_no_request_keep_no_connection(
+    port: int, request_: bytes, rest: bytes
+) -> None:
     with closing(connected(port)) as connection:
         connection.sendall(request_)
         assert connection.recv(65536).startswith(b"HTTP/1.1 ")
@@ -317,17 +346,20 @@ def test_bytes_that_belong_to_no_request_keep_no_connection(port: int, request_:
 def test_whoever_leaves_frees_its_place_with_requests_behind_it_too() -> None:
     go_on = threading.Event()
     with (
-        live(Settings(threads=1, queue=1), build=lambda _: [PausingPredictor(go_on)]) as (address, app),
+        live(Settings(threads=1, queue=1), build=lambda _: [PausingPredictor(go_on)]) as (
+            address,
+            app,
+        ),
         closing(connected(int(address.rpartition(":")[2]))) as at_work,
     ):
         workers, request = app.state.services.workers, multipart(encoded(disc()))
         try:
             at_work.sendall(request)
-            eventually(lambda: workers.admitted == 1)
+            eventually(lambda: workers.permits.taken == 1)
             with closing(connected(at_work.getpeername()[1])) as leaving:
                 leaving.sendall(request + GET)
-                eventually(lambda: workers.admitted == 2)
-            eventually(lambda: workers.admitted == 1)
+                eventually(lambda: workers.permits.taken == 2)
+            eventually(lambda: workers.permits.taken == 1)
         finally:
             go_on.set()
         assert at_work.recv(65536).startswith(b"HTTP/1.1 200")
@@ -335,7 +367,11 @@ def test_whoever_leaves_frees_its_place_with_requests_behind_it_too() -> None:
 
 def test_an_answer_of_a_head_alone_is_sent_and_the_next_one_too(port: int) -> None:
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)) as connection:
-        for method, path, body in (("HEAD", "/favicon.ico", 0), ("GET", "/livez", 15), ("HEAD", "/", 0)):
+        for method, path, body in (
+            ("HEAD", "/favicon.ico", 0),
+            ("GET", "/livez", 15),
+            ("HEAD", "/", 0),
+        ):
             connection.request(method, path)
             answer = connection.getresponse()
             assert len(answer.read()) == body
@@ -345,15 +381,18 @@ def test_an_answer_of_a_head_alone_is_sent_and_the_next_one_too(port: int) -> No
 @pytest.mark.parametrize("cut", [0, 5, 150, 170, 190, 400])
 def test_a_wish_for_another_protocol_is_passed_over(port: int, protocol: bytes, cut: int) -> None:
     wish = (
-        b"Connection: keep-alive, Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAEAAEAA\r\nUpgrade: %s\r\n\r\n" % protocol
+        b"Connection: keep-alive, Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAEAAEAA\r\nUpgrade: %s\r\n\r\n"
+        % protocol
     )
-    request = multipart(encoded(disc(40, 30))).replace(b"\r\n\r\n", b"\r\n" + wish, 1) + GET.replace(
-        b"\r\n\r\n", b"\r\n" + wish
-    )
+    request = multipart(encoded(disc(40, 30))).replace(
+        b"\r\n\r\n", b"\r\n" + wish, 1
+    ) + GET.replace(b"\r\n\r\n", b"\r\n" + wish)
     with closing(socket.create_connection(("127.0.0.1", port), PATIENCE)) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.sendall(request[:cut])
-        connection.sendall(request[cut:] + GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        connection.sendall(
+            request[cut:] + GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+        )
         answers = until_closed(connection)
     assert answers.count(b"HTTP/1.1 ") == answers.count(b"HTTP/1.1 200 ") == 3
 

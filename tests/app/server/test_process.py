@@ -13,7 +13,7 @@ import pytest
 import uvicorn
 from uvicorn.supervisors.multiprocess import SIGNALS, Process
 
-from app.__main__ import Supervisor
+from app.server.supervisor import Supervisor
 from tests.support.bundles import write_bundles
 from tests.support.images import decoded, disc, encoded
 from tests.support.service import PATIENCE, Service, eventually
@@ -54,9 +54,13 @@ def test_a_worker_that_is_killed_is_replaced(service: Service) -> None:
 def test_what_decoders_say_stays_out_of_the_log_and_crashes_do_not(service: Service) -> None:
     png = encoded(disc())
     chunk_with_a_wrong_checksum = b"\0\0\0\4gAMA" + bytes(8)
-    assert service.post("/cutout", png[:33] + 100 * chunk_with_a_wrong_checksum + png[33:])[0] == 200
+    assert (
+        service.post("/cutout", png[:33] + 100 * chunk_with_a_wrong_checksum + png[33:])[0] == 200
+    )
     assert service.post("/cutout", encoded(disc(), ".jpg")[:-9])[0] == 422
-    eventually(lambda: '"status": 422' in service.log.read_text())  # written after the answer is sent
+    eventually(
+        lambda: '"status": 422' in service.log.read_text()
+    )  # written after the answer is sent
     lines = [json.loads(line) for line in service.log.read_text().splitlines()]
     assert [line["status"] for line in lines if line.get("path") == "/cutout"] == [200, 422]
     os.kill(service.worker_id(), signal.SIGSEGV)
@@ -83,7 +87,9 @@ def handlers() -> Iterator[None]:
 def test_a_worker_that_is_slow_to_answer_is_let_be() -> None:
     supervisor = Supervisor(uvicorn.Config("none"), sockets=[])
     worker = Process(supervisor.config, [])
-    worker.process = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(PATIENCE,))
+    worker.process = multiprocessing.get_context("spawn").Process(
+        target=time.sleep, args=(PATIENCE,)
+    )
     worker.start()
     try:
         supervisor.processes = [worker]
@@ -96,14 +102,18 @@ def test_a_worker_that_is_slow_to_answer_is_let_be() -> None:
         worker.join()
 
 
-def test_whoever_is_not_done_when_the_time_to_finish_is_over_is_told_to_try_again(tmp_path: Path) -> None:
+def test_whoever_is_not_done_when_the_time_to_finish_is_over_is_told_to_try_again(
+    tmp_path: Path,
+) -> None:
     running = Service(write_bundles(tmp_path / "models"), drain_seconds="0")
     head = b"POST /mask HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\nExpect: 100-continue\r\n\r\n"
     try:
         eventually(lambda: running.get("/readyz")[0] == 200)
         with socket.create_connection(("127.0.0.1", running.port), PATIENCE) as unfinished:
             unfinished.sendall(head)
-            assert b"100 Continue" in unfinished.recv(65536)  # it is admitted, and its body is waited for
+            assert b"100 Continue" in unfinished.recv(
+                65536
+            )  # it is admitted, and its body is waited for
             running.process.send_signal(signal.SIGTERM)
             answer = unfinished.makefile("rb").read()
         assert answer.startswith(b"HTTP/1.1 503")
@@ -147,17 +157,27 @@ def test_what_can_t_be_served_stops_the_start_with_one_clear_line(tmp_path: Path
     assert "no openvino in this onnxruntime, only cpu" in elsewhere.log.read_text()
     unknown = Service(tmp_path / "models", default_model="nobody")
     assert unknown.process.wait(PATIENCE) == 3
-    assert "the default model 'nobody' is not among: classifier, segmenter" in unknown.log.read_text()
+    assert (
+        "the default model 'nobody' is not among: classifier, segmenter" in unknown.log.read_text()
+    )
     assert "Traceback" not in unknown.log.read_text()
     unreadable = Service(tmp_path / "nothing", queue="many")
     assert unreadable.process.wait(PATIENCE) == 2
     assert "CUTOUT_QUEUE" in unreadable.log.read_text()
 
 
-def test_counts_that_have_no_place_stop_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counts_that_have_no_place_stop_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path / "nowhere"))
     nowhere = Service(write_bundles(tmp_path / "models"), workers="2", apikeys="mistyped")
     assert nowhere.process.wait(PATIENCE) == 3
-    warning, refusal = nowhere.log.read_text().splitlines()[0], nowhere.log.read_text().splitlines()[-1]
+    warning, refusal = (
+        nowhere.log.read_text().splitlines()[0],
+        nowhere.log.read_text().splitlines()[-1],
+    )
     assert "is CUTOUT_API_KEYS meant?" in warning
-    assert refusal == f"cutout: PROMETHEUS_MULTIPROC_DIR: {tmp_path}/nowhere is no folder that can be written to"
+    assert (
+        refusal
+        == f"cutout: PROMETHEUS_MULTIPROC_DIR: {tmp_path}/nowhere is not a writable directory"
+    )

@@ -19,7 +19,9 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def cutout(bundles: Path, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]) -> Cutout:
+def cutout(
+    bundles: Path, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
+) -> Cutout:
     """`cutout ARGUMENTS` as a shell would run it."""
     monkeypatch.setenv("CUTOUT_MODELS", str(bundles))
 

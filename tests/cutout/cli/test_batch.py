@@ -40,7 +40,9 @@ def pictures(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_folder_becomes_cut_outs_and_a_manifest(cutout: Cutout, pictures: Path, tmp_path: Path) -> None:
+def test_a_folder_becomes_cut_outs_and_a_manifest(
+    cutout: Cutout, pictures: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     done = cutout("batch", pictures, out, "--parquet")
     assert done.code == 1
@@ -50,7 +52,9 @@ def test_a_folder_becomes_cut_outs_and_a_manifest(cutout: Cutout, pictures: Path
     made = outputs(out)
     assert made.keys() == {"a.png", "deep/b.jpg.png", "deep/b.PNG.png", "deep/er/ü b.png"}
     records = {record["path"]: record for record in manifest(out)}
-    assert list(records) == sorted(["a.png", "deep/b.PNG", "deep/b.jpg", "deep/broken.jpg", "deep/er/ü b.webp"])
+    assert list(records) == sorted(
+        ["a.png", "deep/b.PNG", "deep/b.jpg", "deep/broken.jpg", "deep/er/ü b.webp"]
+    )
     for path, record in records.items():
         picture = (pictures / path).read_bytes()
         assert (record["sha256"], record["bytes"]) == (sha256(picture), len(picture))
@@ -64,7 +68,9 @@ def test_a_folder_becomes_cut_outs_and_a_manifest(cutout: Cutout, pictures: Path
     assert parquet.read_table(out / "manifest.parquet").to_pylist() == list(records.values())
 
 
-def test_what_is_done_is_not_done_again_and_what_failed_is(cutout: Cutout, pictures: Path, tmp_path: Path) -> None:
+def test_what_is_done_is_not_done_again_and_what_failed_is(
+    cutout: Cutout, pictures: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     cutout("batch", pictures, out)
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*.png")}
@@ -73,26 +79,38 @@ def test_what_is_done_is_not_done_again_and_what_failed_is(cutout: Cutout, pictu
     (out / "deep" / "er" / "ü b.png").unlink()
     done = cutout("batch", pictures, out)
     assert (done.code, "5 of 5 done, 0 failed, 3 in" in done.err) == (0, True)
-    again = {path.name for path in out.rglob("*.png") if before.get(path) != path.stat().st_mtime_ns}
+    again = {
+        path.name for path in out.rglob("*.png") if before.get(path) != path.stat().st_mtime_ns
+    }
     assert again == {"a.png", "broken.png", "ü b.png"}
     assert decoded((out / "a.png").read_bytes()).shape == (66, 98, 4)
 
 
-def test_a_server_gives_the_same(cutout: Cutout, server: str, pictures: Path, tmp_path: Path) -> None:
-    cutout("batch", pictures, tmp_path / "one", "--server", server, "--channels", "alpha", "--jobs", 3)
-    done = cutout("batch", pictures, tmp_path / "two", "--server", server, "--channels", "alpha", "--jobs", 1)
+def test_a_server_gives_the_same(
+    cutout: Cutout, server: str, pictures: Path, tmp_path: Path
+) -> None:
+    cutout(
+        "batch", pictures, tmp_path / "one", "--server", server, "--channels", "alpha", "--jobs", 3
+    )
+    done = cutout(
+        "batch", pictures, tmp_path / "two", "--server", server, "--channels", "alpha", "--jobs", 1
+    )
     assert (done.code, manifest(tmp_path / "one")) == (1, manifest(tmp_path / "two"))
     assert outputs(tmp_path / "one") == outputs(tmp_path / "two")
     assert decoded(outputs(tmp_path / "one")["a.png"]).shape == (64, 96)
 
 
-def test_a_server_that_is_gone_ends_the_batch(cutout: Cutout, pictures: Path, tmp_path: Path) -> None:
+def test_a_server_that_is_gone_ends_the_batch(
+    cutout: Cutout, pictures: Path, tmp_path: Path
+) -> None:
     done = cutout("batch", pictures, tmp_path / "out", "--server", "http://127.0.0.1:1")
     assert (done.code, done.err.startswith("cutout: unreachable: ")) == (1, True)
 
 
 @pytest.mark.parametrize("force", [False, True])
-def test_a_folder_that_is_somebody_s_is_left_alone(cutout: Cutout, pictures: Path, tmp_path: Path, force: bool) -> None:
+def test_a_folder_that_is_somebody_s_is_left_alone(
+    cutout: Cutout, pictures: Path, tmp_path: Path, force: bool
+) -> None:
     (tmp_path / "out").mkdir()
     mine = tmp_path / "out" / "a.png"
     mine.write_bytes(b"mine")
@@ -110,14 +128,21 @@ def test_a_folder_without_pictures_is_no_success(cutout: Cutout, tmp_path: Path)
     assert (done.code, done.err) == (2, f"cutout: no_pictures: no picture in {source}\n")
     (source / "a.heic").touch()
     done = cutout("batch", source, out)
-    assert (done.code, done.err) == (2, f"cutout: no_pictures: no picture in {source}; passed over: 1 .heic\n")
+    assert (done.code, done.err) == (
+        2,
+        f"cutout: no_pictures: no picture in {source}; passed over: 1 .heic\n",
+    )
     assert not out.exists()
     assert "is a file, not a folder" in cutout("batch", source / "a.heic", out).err
     assert "is a file, not a folder" in cutout("batch", source, source / "a.heic").err
-    assert cutout("batch", tmp_path / "none", out).err.endswith(f"no such folder: {tmp_path / 'none'}\n")
+    assert cutout("batch", tmp_path / "none", out).err.endswith(
+        f"no such folder: {tmp_path / 'none'}\n"
+    )
 
 
-def test_an_empty_name_is_not_the_current_folder(cutout: Cutout, pictures: Path, tmp_path: Path) -> None:
+def test_an_empty_name_is_not_the_current_folder(
+    cutout: Cutout, pictures: Path, tmp_path: Path
+) -> None:
     for arguments in (("", tmp_path / "out"), (pictures, "")):
         done = cutout("batch", *arguments)
         assert (done.code, "the name of a folder is empty" in done.err) == (2, True)
@@ -145,7 +170,9 @@ def test_a_full_disk_ends_the_batch(cutout: Cutout, pictures: Path, tmp_path: Pa
         assert journal.records == {}
 
 
-def test_the_cut_outs_of_one_batch_are_no_pictures_for_the_next(cutout: Cutout, tmp_path: Path) -> None:
+def test_the_cut_outs_of_one_batch_are_no_pictures_for_the_next(
+    cutout: Cutout, tmp_path: Path
+) -> None:
     source = tmp_path / "in"
     source.mkdir()
     (source / "a.png").write_bytes(encoded(disc()))
@@ -178,7 +205,8 @@ def test_two_processes_never_share_a_folder(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("kill", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130), (signal.SIGTERM, 130)]
+    ("kill", "code"),
+    [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130), (signal.SIGTERM, 130)],
 )
 def test_a_batch_that_is_stopped_goes_on_where_it_was(
     cutout: Cutout, bundles: Path, tmp_path: Path, kill: signal.Signals, code: int
@@ -188,7 +216,9 @@ def test_a_batch_that_is_stopped_goes_on_where_it_was(
     for number in range(24):
         (folder / f"{number:02}.png").write_bytes(encoded(disc(600, 400 + number)))
     environment = {**os.environ, "CUTOUT_MODELS": str(bundles)}
-    process = subprocess.Popen([*COMMAND, str(folder), str(out)], env=environment, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*COMMAND, str(folder), str(out)], env=environment, stderr=subprocess.PIPE, text=True
+    )
     eventually(lambda: len(manifest_so_far(out)) >= 3)
     process.send_signal(kill)
     assert process.wait(PATIENCE) == code
@@ -199,7 +229,9 @@ def test_a_batch_that_is_stopped_goes_on_where_it_was(
     assert 3 <= len(done) < 24
     kept = {line: (out / json.loads(line)["output"]).stat().st_mtime_ns for line in done}
     assert cutout("batch", folder, out).code == 0
-    assert [record["path"] for record in manifest(out)] == sorted(path.name for path in folder.iterdir())
+    assert [record["path"] for record in manifest(out)] == sorted(
+        path.name for path in folder.iterdir()
+    )
     assert outputs(out).keys() == {path.name for path in folder.iterdir()}
     for record in manifest(out):
         assert sha256((out / record["output"]).read_bytes()) == record["output_sha256"]
@@ -223,7 +255,9 @@ def test_a_cut_out_is_one_picture_s(cutout: Cutout, tmp_path: Path) -> None:
     assert decoded(outputs(out)["cat.png"]).shape == (64, 96, 4)
 
 
-def test_a_folder_in_the_way_a_pipe_and_a_broken_line_stop_nothing(cutout: Cutout, tmp_path: Path) -> None:
+def test_a_folder_in_the_way_a_pipe_and_a_broken_line_stop_nothing(
+    cutout: Cutout, tmp_path: Path
+) -> None:
     source, out = tmp_path / "in", tmp_path / "out"
     (source / "cat.png").mkdir(parents=True)
     (source / "cat.png" / "in.jpg").write_bytes(encoded(disc(), ".jpg"))

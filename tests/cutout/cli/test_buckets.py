@@ -69,7 +69,9 @@ def test_a_bucket_to_a_bucket_is_a_folder_to_a_folder(
     assert "2 of 3 done, 1 failed, 1 in" in again.err
 
 
-def test_what_changed_in_a_bucket_is_done_again(cutout: Cutout, store: Store, pictures: Path) -> None:
+def test_what_changed_in_a_bucket_is_done_again(
+    cutout: Cutout, store: Store, pictures: Path
+) -> None:
     source, target = store.upload(pictures, "two/in"), f"s3://{BUCKET}/two/out"
     cutout("batch", source, target)
     before = store.times("two/out")
@@ -92,15 +94,21 @@ def test_a_batch_into_a_bucket_that_is_killed_goes_on(
         (folder / f"{number:02}.png").write_bytes(encoded(disc(600, 400 + number)))
     target = f"s3://{BUCKET}/three"
     environment = {**os.environ, "CUTOUT_MODELS": str(bundles)}
-    process = subprocess.Popen([*COMMAND, str(folder), target], env=environment, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [*COMMAND, str(folder), target], env=environment, stderr=subprocess.DEVNULL
+    )
     eventually(lambda: len(made(store, "three")) >= 3)
     process.send_signal(signal.SIGKILL)
     assert process.wait(PATIENCE) == -signal.SIGKILL
     left = made(store, "three")
     assert 3 <= len(left) < 24
-    assert all(decoded(data).shape[1] == 600 for name, data in left.items() if name.endswith(".png"))
+    assert all(
+        decoded(data).shape[1] == 600 for name, data in left.items() if name.endswith(".png")
+    )
     assert cutout("batch", folder, target).code == 0
-    assert [record["path"] for record in records(store, "three")] == sorted(path.name for path in folder.iterdir())
+    assert [record["path"] for record in records(store, "three")] == sorted(
+        path.name for path in folder.iterdir()
+    )
     done = made(store, "three")
     assert {record["output"]: record["output_sha256"] for record in records(store, "three")} == {
         name: sha256(data) for name, data in done.items()
@@ -129,13 +137,19 @@ def test_a_bucket_travels_to_other_processes(store: Store) -> None:
     assert (name, file) == ("x/y.bin", File(3, file.mtime_ns))
 
 
-def test_what_is_not_there_is_said_with_its_address(cutout: Cutout, store: Store, tmp_path: Path) -> None:
+def test_what_is_not_there_is_said_with_its_address(
+    cutout: Cutout, store: Store, tmp_path: Path
+) -> None:
     gone = cutout("batch", f"s3://{BUCKET}/nothing", tmp_path / "out")
     assert (gone.code, f"s3://{BUCKET}/nothing" in gone.err) == (2, True)
     assert not (tmp_path / "out").exists()
     store.put("six/a.png", encoded(disc()))
     closed = cutout("batch", f"s3://{BUCKET}/six", "s3://elsewhere/out")
-    assert (closed.code, "NO_SUCH_BUCKET" in closed.err, "s3://elsewhere/out/" in closed.err) == (1, True, True)
+    assert (closed.code, "NO_SUCH_BUCKET" in closed.err, "s3://elsewhere/out/" in closed.err) == (
+        1,
+        True,
+        True,
+    )
 
 
 @pytest.mark.parametrize("address", ["nix://bucket/in", "s3://me:secret@bucket/in", "s3://"])

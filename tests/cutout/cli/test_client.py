@@ -11,7 +11,14 @@ from pydantic import SecretStr
 
 from app.settings import Settings
 from cutout.cli.client import ServerEngine
-from cutout.errors import InvalidUrl, Overloaded, RateLimited, Unauthorized, UnknownModel, Unreachable
+from cutout.errors import (
+    InvalidUrl,
+    Overloaded,
+    RateLimited,
+    Unauthorized,
+    UnknownModel,
+    Unreachable,
+)
 from cutout.inference.manifest import Manifest
 from cutout.options import CutoutOptions
 from tests.support.images import disc, encoded
@@ -22,7 +29,7 @@ EMPTY = b'{"models": [], "default_for_masks": "segmenter", "default_for_predict"
 
 
 @contextmanager
-def answering(*answers: tuple[int, bytes]) -> Iterator[str]:
+def answering(*answers: tuple[int, bytes], retry_after: int = 0) -> Iterator[str]:
     """A server that gives these answers, one after the other, closes each connection, and then repeats the last."""
     left = list(answers)
 
@@ -30,12 +37,12 @@ def answering(*answers: tuple[int, bytes]) -> Iterator[str]:
         def do_GET(self) -> None:
             status, body = left.pop(0) if len(left) > 1 else left[0]
             self.send_response(status)
-            self.send_header("Retry-After", "0")
+            self.send_header("Retry-After", str(retry_after))
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
@@ -60,7 +67,7 @@ def test_a_busy_server_is_asked_again() -> None:
 
 def test_a_server_that_stays_busy_is_given_up_and_a_closed_engine_waits_no_longer() -> None:
     with answering((429, BUSY)) as address:
-        with pytest.raises(Overloaded, match="too busy"):
+        with pytest.raises(Overloaded, match="overloaded 20 times"):
             models(address)
         with closing(ServerEngine(address)) as engine:
             engine.stop()
@@ -79,14 +86,18 @@ def test_a_limit_for_one_caller_has_its_own_name() -> None:
 def test_what_is_no_cutout_server_is_said_to_be_none() -> None:
     with answering((404, b"<html>")) as address, pytest.raises(Unreachable, match="404"):
         models(address)
-    with answering((200, EMPTY)) as address, pytest.raises(UnknownModel), closing(ServerEngine(address)) as engine:
+    with (
+        answering((200, EMPTY)) as address,
+        pytest.raises(UnknownModel),
+        closing(ServerEngine(address)) as engine,
+    ):
         engine.mask_model("mine")
 
 
 def test_a_server_that_is_not_there() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"http://127.0.0.1:{taken.getsockname()[1]}"
-    with pytest.raises(Unreachable, match=f"^no answer from {address}: connection refused$"):
+    with pytest.raises(Unreachable, match=f"^no response from {address}: connection refused$"):
         models(address)
     unusable = (
         "ftp://example.org",
@@ -102,10 +113,90 @@ def test_a_server_that_is_not_there() -> None:
             ServerEngine(address)
 
 
+@contextmanager
+def raw(*answers: bytes) -> Iterator[str]:
+    """A server that answers a connection each with these bytes, and closes it."""
+
+    def serve() -> None:
+        for answer in answers:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(answer)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            thread.join()
+
+
+def test_what_answers_and_is_no_server_of_ours_is_told_apart() -> None:
+    mail = b"220 mail ready\r\n"
+    with raw(mail, mail) as address, pytest.raises(Unreachable, match="not an HTTP server"):
+        models(f"http://{address}")
+    plain = b"HTTP/1.1 400 Bad Request\r\n\r\n"
+    with raw(plain) as address, pytest.raises(Unreachable, match="does not speak TLS; use http://"):
+        models(f"https://{address}")
+    with raw(b"", b"") as address, pytest.raises(Unreachable, match="closed the connection"):
+        models(f"http://{address}")
+    with pytest.raises(Unreachable, match=r"name|resol"):
+        models("http://no.invalid")
+
+
+def test_a_connection_that_breaks_is_replaced_once() -> None:
+    good = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(EMPTY), EMPTY)
+    with (
+        raw(good, good, good[:60], good) as address,
+        closing(ServerEngine(f"http://{address}")) as engine,
+    ):
+        assert [list(engine.models()) for _ in range(3)] == [[], [], []]
+
+
+def test_a_wait_ends_when_it_is_stopped() -> None:
+    with answering((429, BUSY), retry_after=3600) as address:
+        engine = ServerEngine(address)
+        told: list[Overloaded] = []
+
+        def ask() -> None:
+            with pytest.raises(Overloaded) as refused:
+                engine.models()
+            told.append(refused.value)
+
+        asking = threading.Thread(target=ask, daemon=True)
+        asking.start()
+        engine.stop()
+        asking.join(60)
+        assert [error.detail for error in told] == ["all 2 places are taken"]
+        engine.close()
+
+
+def test_a_server_below_a_path_or_at_an_address_of_ipv6_is_asked() -> None:
+    with pytest.raises(Unreachable, match=r"refused|address|unreachable"):
+        models("http://[::1]:9/")
+    with (
+        live(Settings(threads=1)) as (address, _),
+        pytest.raises(Unreachable, match="answered 404"),
+    ):
+        models(f"{address}/below/")
+
+
+def test_a_redirect_is_not_followed() -> None:
+    """It could lead a key elsewhere."""
+    elsewhere = b"HTTP/1.1 307 Temporary Redirect\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n"
+    with raw(elsewhere) as address, pytest.raises(Unreachable, match="answered 307"):
+        models(f"http://{address}")
+
+
 def test_keys_are_sent() -> None:
     picture = encoded(disc())
     with live(Settings(threads=1, api_keys=(SecretStr("schlüssel"),))) as (address, _):
         with closing(ServerEngine(address, "schlüssel")) as engine:
             assert engine.cut_out(picture, CutoutOptions()).media_type == "image/png"
-        with closing(ServerEngine(address, "wrong")) as engine, pytest.raises(Unauthorized, match="--api-key"):
+        with (
+            closing(ServerEngine(address, "wrong")) as engine,
+            pytest.raises(Unauthorized, match="--api-key"),
+        ):
             engine.cut_out(picture, CutoutOptions())

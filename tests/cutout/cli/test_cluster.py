@@ -35,7 +35,9 @@ def pictures(tmp_path: Path) -> Path:
 
 @pytest.mark.filterwarnings("default")  # Ray's own
 @pytest.mark.skipif(not RAY, reason="needs Ray, which the extra `ray` has")
-def test_it_writes_what_the_local_engine_writes(cutout: Cutout, pictures: Path, tmp_path: Path) -> None:
+def test_it_writes_what_the_local_engine_writes(
+    cutout: Cutout, pictures: Path, tmp_path: Path
+) -> None:
     assert cutout("batch", pictures, tmp_path / "here").code == 1
     assert cutout("batch", pictures, tmp_path / "there", "--engine", "ray", "--jobs", "2").code == 1
     assert outputs(tmp_path / "there") == outputs(tmp_path / "here")
@@ -43,17 +45,29 @@ def test_it_writes_what_the_local_engine_writes(cutout: Cutout, pictures: Path, 
 
 
 @pytest.mark.skipif(not RAY, reason="needs Ray, which the extra `ray` has")
-def test_it_reads_and_writes_buckets(cutout: Cutout, bundles: Path, pictures: Path, tmp_path: Path) -> None:
+def test_it_reads_and_writes_buckets(
+    cutout: Cutout, bundles: Path, pictures: Path, tmp_path: Path
+) -> None:
     pytest.importorskip("moto", reason="needs moto, which the extra `dev` has")
     assert cutout("batch", pictures, tmp_path / "here").code == 1
     with contextmanager(serve)() as store:
-        command = [*COMMAND, store.upload(pictures, "in"), f"s3://{BUCKET}/out", "--engine", "ray", "--jobs", "2"]
+        command = [
+            *COMMAND,
+            store.upload(pictures, "in"),
+            f"s3://{BUCKET}/out",
+            "--engine",
+            "ray",
+            "--jobs",
+            "2",
+        ]
         environment = {**os.environ, **access(store), "CUTOUT_MODELS": str(bundles)}
         assert subprocess.run(command, env=environment, check=False).returncode == 1
         written = store.objects("out")
     assert written.pop("manifest.jsonl") == (tmp_path / "here" / "manifest.jsonl").read_bytes()
     assert written.keys() - outputs(tmp_path / "here").keys() == {"batch.json"}
-    assert {name: written[name] for name in outputs(tmp_path / "here")} == outputs(tmp_path / "here")
+    assert {name: written[name] for name in outputs(tmp_path / "here")} == outputs(
+        tmp_path / "here"
+    )
 
 
 class Deadly(LocalFolder):
@@ -77,25 +91,39 @@ def test_a_picture_that_kills_its_worker_fails_and_the_others_are_done(
     paths = find_pictures(source.files())
     with target.locked(), closing(Journal(target)) as journal:
         done = cluster.run(
-            Settings(models=bundles), Job(source, CutoutOptions()), target, journal, output_stems(paths), paths, 2
+            Settings(models=bundles),
+            Job(source, CutoutOptions()),
+            target,
+            journal,
+            output_stems(paths),
+            paths,
+            2,
         )
         assert sorted(record.path for record in done) == paths
     records = {record["path"]: record for record in manifest(target.path)}
     assert list(records) == paths
     assert records["poison.png"]["error"].startswith("worker_died: ")
     assert {path for path in paths if records[path]["error"]} == {"broken.jpg", "poison.png"}
-    assert outputs(target.path).keys() == {record["output"] for record in records.values() if record["output"]}
+    assert outputs(target.path).keys() == {
+        record["output"] for record in records.values() if record["output"]
+    }
     assert len((pictures / "deaths").read_text()) <= 2 + cluster.TRIES
 
 
 @pytest.mark.skipif(RAY, reason="Ray is installed")
-def test_without_ray_it_says_what_to_install(cutout: Cutout, pictures: Path, tmp_path: Path) -> None:
+def test_without_ray_it_says_what_to_install(
+    cutout: Cutout, pictures: Path, tmp_path: Path
+) -> None:
     refused = cutout("batch", pictures, tmp_path / "out", "--engine", "ray")
     assert refused.code == 2
     assert ".[ray]" in refused.err
 
 
-def test_a_server_and_a_cluster_exclude_each_other(cutout: Cutout, pictures: Path, tmp_path: Path) -> None:
-    refused = cutout("batch", pictures, tmp_path / "out", "--engine", "ray", "--server", "http://127.0.0.1:1")
+def test_a_server_and_a_cluster_exclude_each_other(
+    cutout: Cutout, pictures: Path, tmp_path: Path
+) -> None:
+    refused = cutout(
+        "batch", pictures, tmp_path / "out", "--engine", "ray", "--server", "http://127.0.0.1:1"
+    )
     assert refused.code == 2
     assert not (tmp_path / "out").exists()

@@ -50,7 +50,9 @@ def flags(values: dict[str, Any]) -> list[str]:
     for name, value in values.items():
         option = name.replace("_", "-")
         words += (
-            [f"--{option}" if value else f"--no-{option}"] if isinstance(value, bool) else [f"--{option}", f"{value}"]
+            [f"--{option}" if value else f"--no-{option}"]
+            if isinstance(value, bool)
+            else [f"--{option}", f"{value}"]
         )
     return words
 
@@ -69,12 +71,18 @@ def test_every_option_arrives_as_the_api_would_read_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "model"), [("remove", CutoutOptions), ("batch", CutoutOptions), ("predict", PredictOptions)]
+    ("command", "model"),
+    [("remove", CutoutOptions), ("batch", CutoutOptions), ("predict", PredictOptions)],
 )
-def test_commands_have_the_names_and_texts_of_the_definition(command: str, model: type[BaseModel]) -> None:
+def test_commands_have_the_names_and_texts_of_the_definition(
+    command: str, model: type[BaseModel]
+) -> None:
     group = typer.main.get_command(cli)
     assert isinstance(group, typer.core.TyperGroup)
-    shown = {parameter.name: getattr(parameter, "help", None) for parameter in group.commands[command].params}
+    shown = {
+        parameter.name: getattr(parameter, "help", None)
+        for parameter in group.commands[command].params
+    }
     for name, field in model.model_fields.items():
         assert shown[name] == field.description
 
@@ -86,8 +94,12 @@ def test_commands_have_the_names_and_texts_of_the_definition(command: str, model
         ("--size", "big", "'big' is not a whole number"),
         ("--threshold", "1.5", "'1.5' is out of range: it must be at most 1"),
         ("--margin", "99%", "'99%' is not a margin; write it as 30px or 10%"),
-        ("--background", "blurple", "'blurple' is not a colour; write it as #rrggbb, or by its CSS name"),
-        ("--format", "tiff", "'tiff' is none of 'png', 'webp', 'jpeg', 'zip' or 'auto'"),
+        (
+            "--background",
+            "blurple",
+            "'blurple' is not a colour; write it as #rrggbb, or by its CSS name",
+        ),
+        ("--format", "tiff", "'tiff' is not one of 'png', 'webp', 'jpeg', 'zip' or 'auto'"),
     ],
 )
 def test_what_the_api_refuses_ends_with_2_and_the_option_s_name(
@@ -98,11 +110,16 @@ def test_what_the_api_refuses_ends_with_2_and_the_option_s_name(
     assert f"Invalid value for '{option}': {why}" in done.err
 
 
-def test_settings_are_read_from_options_as_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_are_read_from_options_as_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for name in Settings.model_fields:
         monkeypatch.delenv(f"CUTOUT_{name.upper()}", raising=False)
     monkeypatch.setattr(os, "environ", dict(os.environ))
-    run(takes_settings(Settings, lambda: None), ["--port", "9", "--models", "mine", "--docs", "false"])
+    run(
+        takes_settings(Settings, lambda: None),
+        ["--port", "9", "--models", "mine", "--docs", "false"],
+    )
     assert {name: value for name, value in os.environ.items() if name.startswith("CUTOUT_")} == {
         "CUTOUT_PORT": "9",
         "CUTOUT_MODELS": "mine",
@@ -115,13 +132,25 @@ def test_settings_are_read_from_options_as_from_the_environment(monkeypatch: pyt
     [
         (("--port", "many"), {}, "'--port': 'many' is not a whole number"),
         (("--port", "70000"), {}, "'--port': '70000' is out of range: it must be at most 65535"),
-        (("--log-level", "loud"), {}, "'--log-level': 'loud' is none of 'debug', 'info', 'warning' or 'error'"),
-        (("--docs", "perhaps"), {"CUTOUT_PORT": "9"}, "'--docs': 'perhaps' is neither true nor false"),
+        (
+            ("--log-level", "loud"),
+            {},
+            "'--log-level': 'loud' is not one of 'debug', 'info', 'warning' or 'error'",
+        ),
+        (
+            ("--docs", "perhaps"),
+            {"CUTOUT_PORT": "9"},
+            "'--docs': 'perhaps' is neither true nor false",
+        ),
         ((), {"CUTOUT_PORT": "many"}, "CUTOUT_PORT: 'many' is not a whole number"),
     ],
 )
 def test_a_setting_that_can_t_be_read_is_named_as_it_was_given(
-    cutout: Cutout, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], environment: dict[str, str], named: str
+    cutout: Cutout,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    environment: dict[str, str],
+    named: str,
 ) -> None:
     monkeypatch.setattr(os, "environ", {**os.environ, **environment})
     done = cutout("serve", *words)
@@ -132,14 +161,17 @@ def test_a_setting_that_can_t_be_read_is_named_as_it_was_given(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--port", "{port}"), "cutout: port {port} is in use on 127.0.0.1; choose another with --port or CUTOUT_PORT"),
+        (
+            ("--port", "{port}"),
+            "cutout: port {port} is in use on 127.0.0.1; choose another with --port or CUTOUT_PORT",
+        ),
         (
             ("--host", "192.0.2.1"),
-            "cutout: 192.0.2.1 is no address of this machine; choose another with --host or CUTO",
+            "cutout: 192.0.2.1 is not an address of this machine; choose another with --host or ",
         ),
         (
             ("--host", "no.invalid"),
-            "cutout: no.invalid is no address of this machine; choose another with --host or CU",
+            "cutout: no.invalid is not an address of this machine; choose another with --host or",
         ),
     ],
 )
@@ -155,7 +187,9 @@ def test_an_address_that_can_t_be_had_ends_with_3_and_a_line(
 
 
 def test_the_installed_command_is_there_and_ctrl_c_while_it_is_imported_is_no_crash() -> None:
-    module, name = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]["cutout"].split(":")
+    module, name = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"][
+        "cutout"
+    ].split(":")
     interrupt = """
 import sys
 class Interrupt:
@@ -171,4 +205,6 @@ sys.meta_path.insert(0, Interrupt())
 
 def test_no_key_is_ever_an_option_of_the_server() -> None:
     serve = typer.main.get_command(command())
-    assert {parameter.name for parameter in serve.params} == set(Settings.model_fields) - {"api_keys"}
+    assert {parameter.name for parameter in serve.params} == set(Settings.model_fields) - {
+        "api_keys"
+    }

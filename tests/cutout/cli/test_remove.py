@@ -24,7 +24,9 @@ def picture(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_server_and_this_process_and_the_api_agree(cutout: Cutout, server: str, picture: Path) -> None:
+def test_the_server_and_this_process_and_the_api_agree(
+    cutout: Cutout, server: str, picture: Path
+) -> None:
     words = ("--crop", "--margin", "4px", "--background", "#0af", "--format", "webp")
     local = cutout("remove", picture, "-", *words)
     remote = cutout("remove", picture, "-", *words, "--server", server)
@@ -49,29 +51,59 @@ def test_the_type_is_that_of_the_name(cutout: Cutout, picture: Path, tmp_path: P
         ("a", "--format webp", b"RIFF", ""),
         ("a.2024", "--format png", b"\x89PNG", ""),
         ("a", "--format auto", b"\x89PNG", ""),
-        ("a.jpg", "--format png", None, "a.jpg: the name ends in .jpg, but --format is png; call it {folder}/a.png\n"),
+        (
+            "a.jpg",
+            "--format png",
+            None,
+            "a.jpg: the name ends in .jpg, but --format is png; call it {folder}/a.png\n",
+        ),
         (
             "a.PNG",
             "--format jpeg",
             None,
             "a.PNG: the name ends in .png, but --format is jpeg; call it {folder}/a.jpg\n",
         ),
-        ("a.gif", "--format png", None, "a.gif: the name ends in .gif, but --format is png; call it {folder}/a.png\n"),
-        ("a.png", "--format auto", None, "a.png: --format auto makes a PNG or a JPEG; give a name without .png, "),
-        ("a.gif", "", None, "a.gif: the name ends in none of .png, .webp, .jpg, .jpeg, .jfif, .zip; say --format\n"),
+        (
+            "a.gif",
+            "--format png",
+            None,
+            "a.gif: the name ends in .gif, but --format is png; call it {folder}/a.png\n",
+        ),
+        (
+            "a.png",
+            "--format auto",
+            None,
+            "a.png: --format auto makes a PNG or a JPEG; give a name without .png, ",
+        ),
+        (
+            "a.gif",
+            "",
+            None,
+            "a.gif: the name ends in none of .png, .webp, .jpg, .jpeg, .jfif, .zip; say --format\n",
+        ),
     ],
 )
 def test_the_name_never_tells_another_type_than_the_file_has(
-    cutout: Cutout, picture: Path, tmp_path: Path, name: str, words: str, start: bytes | None, said: str
+    cutout: Cutout,
+    picture: Path,
+    tmp_path: Path,
+    name: str,
+    words: str,
+    start: bytes | None,
+    said: str,
 ) -> None:
     done = cutout("remove", picture, tmp_path / name, *words.split())
     assert (tmp_path / name).exists() is (done.code == 0) is (start is not None)
     assert done.code in (0, 2)
-    assert done.err.removeprefix(f"cutout: invalid_option: {tmp_path}/").startswith(said.format(folder=tmp_path))
+    assert done.err.removeprefix(f"cutout: invalid_option: {tmp_path}/").startswith(
+        said.format(folder=tmp_path)
+    )
     assert start is None or (tmp_path / name).read_bytes().startswith(start)
 
 
-def test_what_is_no_file_is_written_into_and_links_stay_links(cutout: Cutout, picture: Path, tmp_path: Path) -> None:
+def test_what_is_no_file_is_written_into_and_links_stay_links(
+    cutout: Cutout, picture: Path, tmp_path: Path
+) -> None:
     link, pipe = tmp_path / "link.png", tmp_path / "pipe"
     link.symlink_to("real.png")
     assert cutout("remove", picture, link).code == 0
@@ -79,7 +111,10 @@ def test_what_is_no_file_is_written_into_and_links_stay_links(cutout: Cutout, pi
     assert (tmp_path / "real.png").read_bytes().startswith(b"\x89PNG")
     (tmp_path / "loop.png").symlink_to("loop.png")
     looped = cutout("remove", picture, tmp_path / "loop.png")
-    assert (looped.code, looped.err) == (1, f"cutout: {tmp_path}/loop.png: too many levels of symbolic links\n")
+    assert (looped.code, looped.err) == (
+        1,
+        f"cutout: {tmp_path}/loop.png: too many levels of symbolic links\n",
+    )
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     try:
@@ -104,7 +139,9 @@ def test_a_picture_is_put_behind(cutout: Cutout, picture: Path, tmp_path: Path) 
     assert decoded(done.out)[0, 0].tolist() == [0, 0, 250]
 
 
-def test_nothing_is_overwritten_unless_forced(cutout: Cutout, picture: Path, tmp_path: Path) -> None:
+def test_nothing_is_overwritten_unless_forced(
+    cutout: Cutout, picture: Path, tmp_path: Path
+) -> None:
     output = tmp_path / "kept.png"
     output.write_bytes(b"mine")
     done = cutout("remove", picture, output)
@@ -119,7 +156,13 @@ def test_a_failure_is_one_line_with_the_api_s_code_and_leaves_no_file(
     cutout: Cutout, server: str, tmp_path: Path, where: str
 ) -> None:
     output = tmp_path / "out.png"
-    done = cutout("remove", "-", output, *(("--server", server) if where == "server" else ()), stdin=b"no picture")
+    done = cutout(
+        "remove",
+        "-",
+        output,
+        *(("--server", server) if where == "server" else ()),
+        stdin=b"no picture",
+    )
     assert done.code == 1
     assert done.err.startswith("cutout: unsupported_format: ")
     assert done.err.count("\n") == 1
@@ -135,13 +178,19 @@ def test_paths_are_named_as_they_were_given(
     (tmp_path / "cut.png").write_bytes(PICTURE[:50])
     refusals = {
         ("none.png", "out.png"): (1, "no such file: none.png"),
-        ("folder", "out.png"): (1, "folder is a folder"),
-        ("disc.png", "folder"): (2, "output_refused: folder is a folder; give the name of a file in it"),
+        ("folder", "out.png"): (1, "folder is a directory"),
+        ("disc.png", "folder"): (
+            2,
+            "output_refused: folder is a folder; give the name of a file in it",
+        ),
         ("disc.png", "none/out.png"): (2, "output_refused: no such folder: none"),
         ("empty.png", "out.png"): (1, "unsupported_format: empty.png: the file is empty"),
         ("-", "out.png"): (1, "unsupported_format: standard input: the file is empty"),
         ("disc.png", "out.png", "--background-image", "none.png"): (1, "no such file: none.png"),
-        ("disc.png", "out.png", "--model", "no"): (2, "unknown_model: no model 'no'; loaded: classifier, segmenter"),
+        ("disc.png", "out.png", "--model", "no"): (
+            2,
+            "unknown_model: no model 'no'; loaded: classifier, segmenter",
+        ),
     }
     for arguments, (code, said) in refusals.items():
         done = cutout("remove", *arguments)
@@ -161,8 +210,12 @@ def test_a_file_that_can_t_be_written_is_named_without_what_is_beside_it(tmp_pat
 
 
 @pytest.mark.parametrize("where", ["here", "server"])
-def test_predict_prints_the_api_s_answer(cutout: Cutout, server: str, picture: Path, where: str) -> None:
-    done = cutout("predict", picture, "--subject", *(("--server", server) if where == "server" else ()))
+def test_predict_prints_the_api_s_answer(
+    cutout: Cutout, server: str, picture: Path, where: str
+) -> None:
+    done = cutout(
+        "predict", picture, "--subject", *(("--server", server) if where == "server" else ())
+    )
     answer = json.loads(done.out)
     assert (answer["label"], answer["image"]) == ("background", {"width": 96, "height": 64})
     assert 0 < answer["subject"]["coverage"] < 0.5
@@ -177,8 +230,14 @@ def test_models_are_listed(cutout: Cutout, server: str, where: str) -> None:
         b"segmenter",
     ]
     assert b"segmenter (default)" in cutout("models", *at).out
-    assert [model["name"] for model in json.loads(cutout("models", "--json", *at).out)] == ["classifier", "segmenter"]
+    assert [model["name"] for model in json.loads(cutout("models", "--json", *at).out)] == [
+        "classifier",
+        "segmenter",
+    ]
 
 
 def test_the_version_is_the_package_s(cutout: Cutout, server: str) -> None:
-    assert cutout("--version").out.decode().strip() == httpx2.get(f"{server}/openapi.json").json()["info"]["version"]
+    assert (
+        cutout("--version").out.decode().strip()
+        == httpx2.get(f"{server}/openapi.json").json()["info"]["version"]
+    )

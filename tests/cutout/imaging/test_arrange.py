@@ -44,7 +44,9 @@ def test_a_picture_is_made_smaller_to_the_pixel(
 
 
 @given(st.integers(1, 9000), st.integers(1, 9000), st.floats(1e-4, 50))
-def test_fitting_keeps_the_limit_and_the_proportions(width: int, height: int, megapixels: float) -> None:
+def test_fitting_keeps_the_limit_and_the_proportions(
+    width: int, height: int, megapixels: float
+) -> None:
     across, down = Size(width, height).fitting(megapixels)
     assert (across, down) <= (width, height)
     assert across * down <= max(megapixels * 1e6 * (1 + 1e-9), max(across, down))
@@ -62,7 +64,9 @@ def test_a_picture_with_transparency_keeps_it_when_made_smaller() -> None:
 
 
 def test_what_a_picture_hides_does_not_show_when_it_is_made_smaller() -> None:
-    pixels = block(100, 100, (51, 0, 49, 100))  # every pixel empty or solid; one column of the smaller one is both
+    pixels = block(
+        100, 100, (51, 0, 49, 100)
+    )  # every pixel empty or solid; one column of the smaller one is both
     pixels[pixels[:, :, 3] == 0] = (0, 255, 0, 0)
     smaller = Raster(pixels[:, :, :3], pixels[:, :, 3], Size(100, 100)).resized(Size(50, 50))
     assert smaller.alpha is not None
@@ -81,7 +85,9 @@ def test_what_a_picture_hides_does_not_show_when_it_is_made_smaller() -> None:
         ("40px 0 0 60px", (50, 80), (40, 60)),
     ],
 )
-def test_a_crop_has_exactly_the_room_asked_for(margin: str, shape: tuple[int, int], corner: tuple[int, int]) -> None:
+def test_a_crop_has_exactly_the_room_asked_for(
+    margin: str, shape: tuple[int, int], corner: tuple[int, int]
+) -> None:
     picture = block(100, 80, (70, 2, 20, 10))
     subject = arrange.subject_box(picture)
     assert subject is not None
@@ -122,7 +128,9 @@ def test_nothing_happens_to_an_empty_cutout() -> None:
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.floats(0.1, 1), st.floats(0, 1), st.floats(0, 1))
-def test_a_subject_never_leaves_its_canvas(width: int, height: int, scale: float, x: float, y: float) -> None:
+def test_a_subject_never_leaves_its_canvas(
+    width: int, height: int, scale: float, x: float, y: float
+) -> None:
     canvas = block(max(width, 7), max(height, 5), (0, 0, min(width, 7), min(height, 5)))
     placed = arrange.place(canvas, scale, (x, y))
     assert placed.shape == canvas.shape
@@ -135,7 +143,9 @@ def test_a_zip_holds_colour_and_alpha_and_puts_together_again() -> None:
         assert archive.namelist() == ["color.jpg", "alpha.png"]
         color, alpha = decoded(archive.read("color.jpg")), decoded(archive.read("alpha.png"))
     assert np.array_equal(alpha, pixels[:, :, 3])
-    assert np.abs(color[alpha > 0].astype(int) - (250, 120, 10)).max() <= 4  # JPEG's own loss, no black mixed in
+    assert (
+        np.abs(color[alpha > 0].astype(int) - (250, 120, 10)).max() <= 4
+    )  # JPEG's own loss, no black mixed in
 
 
 def test_colour_reaches_a_little_beyond_the_edge_and_no_further() -> None:

@@ -38,7 +38,9 @@ def test_edges_take_the_subjects_color_and_nothing_else_changes() -> None:
     edge = (alpha > 0) & (alpha < 255)
     seen = alpha[edge][:, np.newaxis] / 255  # a pixel's colour shows as much as its alpha lets it
     assert (seen * np.abs(pixels[edge][:, :3].astype(int) - [30, 200, 40])).max() <= 10
-    assert (seen * np.abs(image[edge].astype(int) - [30, 200, 40])).max() > 40  # what the picture itself would leave
+    assert (
+        seen * np.abs(image[edge].astype(int) - [30, 200, 40])
+    ).max() > 40  # what the picture itself would leave
 
 
 @pytest.mark.parametrize("shape", [(700, 900), (5000, 30), (30, 5000), (1, 1)])
@@ -48,7 +50,9 @@ def test_a_file_made_band_by_band_holds_the_cutout(shape: tuple[int, int]) -> No
     soft = np.clip(cv2.resize(rng.normal(128, 300, (9, 9)), shape[::-1]), 0, 255).astype(np.uint8)
     for alpha in (soft, np.zeros(shape, np.uint8), np.full(shape, 255, np.uint8)):
         file = encode_png(Cut(image, alpha))
-        np.testing.assert_array_equal(np.asarray(Pillow.open(io.BytesIO(file))), Cut(image, alpha).whole())
+        np.testing.assert_array_equal(
+            np.asarray(Pillow.open(io.BytesIO(file))), Cut(image, alpha).whole()
+        )
 
 
 def test_the_uploads_own_transparency_multiplies_in() -> None:
@@ -96,7 +100,12 @@ def test_a_background_picture_covers_and_keeps_to_the_middle() -> None:
 
 
 def test_a_needle_of_a_background_does_not_ask_for_gigabytes() -> None:
-    assert compose.on_image(np.zeros((500, 500, 4), np.uint8), np.full((1, 60_000, 3), 7, np.uint8)).max() == 7
+    assert (
+        compose.on_image(
+            np.zeros((500, 500, 4), np.uint8), np.full((1, 60_000, 3), 7, np.uint8)
+        ).max()
+        == 7
+    )
 
 
 @pytest.mark.parametrize("longest", [64, 33, 7, 1])
@@ -124,7 +133,9 @@ def test_a_resized_cutout_looks_on_any_background_as_the_exact_one_would(
     resized = resize_cutout(pixels, *size)
     assert not resized[resized[:, :, 3] == 0].any()
     smaller = size[0] <= pixels.shape[1] and size[1] <= pixels.shape[0]
-    exact = cv2.resize(premultiplied(pixels), size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+    exact = cv2.resize(
+        premultiplied(pixels), size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+    )
     np.testing.assert_allclose(premultiplied(resized), exact, atol=2)
 
 

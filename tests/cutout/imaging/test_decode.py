@@ -58,7 +58,17 @@ def oriented(form: str, orientation: int, channels: int) -> bytes:
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize(
     ("form", "channels"),
-    [("JPEG", 3), ("PNG", 3), ("PNG", 4), ("WEBP", 3), ("WEBP", 4), ("TIFF", 3), ("TIFF", 4), ("AVIF", 3), ("AVIF", 4)],
+    [
+        ("JPEG", 3),
+        ("PNG", 3),
+        ("PNG", 4),
+        ("WEBP", 3),
+        ("WEBP", 4),
+        ("TIFF", 3),
+        ("TIFF", 4),
+        ("AVIF", 3),
+        ("AVIF", 4),
+    ],
 )
 def test_every_picture_is_upright_once(form: str, channels: int, orientation: int) -> None:
     picture = raster(oriented(form, orientation, channels), ANY)
@@ -91,7 +101,9 @@ def test_sixteen_bits_of_gray_are_scaled(suffix: str) -> None:
     assert is_near(picture.image, np.dstack([ramp // 257] * 3).astype(np.uint8), 1)
 
 
-@pytest.mark.parametrize(("form", "mode"), [("PNG", "LA"), ("PNG", "P"), ("GIF", "RGBA"), ("WEBP", "RGBA")])
+@pytest.mark.parametrize(
+    ("form", "mode"), [("PNG", "LA"), ("PNG", "P"), ("GIF", "RGBA"), ("WEBP", "RGBA")]
+)
 def test_transparency_is_kept(form: str, mode: str) -> None:
     pixels = quarters(4)
     pixels[:, :24, 3] = 0
@@ -106,12 +118,25 @@ def test_transparency_is_kept(form: str, mode: str) -> None:
 def tiff(pixels: NDArray[Any], extra: int) -> bytes:
     """Uncompressed; the last channel is, by its tag, alpha: 1 where colours are multiplied by it, else 2."""
     (height, width, channels), bits = pixels.shape, 8 * pixels.itemsize
-    body = pixels.astype(pixels.dtype.newbyteorder("<")).tobytes() + struct.pack(f"<{channels}H", *[bits] * channels)
-    depths = 8 + pixels.nbytes if channels > 2 else bits | bits << 16  # where they are, or themselves where they fit in
+    body = pixels.astype(pixels.dtype.newbyteorder("<")).tobytes() + struct.pack(
+        f"<{channels}H", *[bits] * channels
+    )
+    depths = (
+        8 + pixels.nbytes if channels > 2 else bits | bits << 16
+    )  # where they are, or themselves where they fit in
     tags = [(256, 4, 1, width), (257, 4, 1, height), (258, 3, channels, depths), (259, 3, 1, 1)]
-    tags += [(262, 3, 1, 2 if channels > 2 else 1), (273, 4, 1, 8), (277, 3, 1, channels), (278, 4, 1, height)]
+    tags += [
+        (262, 3, 1, 2 if channels > 2 else 1),
+        (273, 4, 1, 8),
+        (277, 3, 1, channels),
+        (278, 4, 1, height),
+    ]
     tags += [(279, 4, 1, pixels.nbytes), (338, 3, 1, extra)]
-    directory = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags) + bytes(4)
+    directory = (
+        struct.pack("<H", len(tags))
+        + b"".join(struct.pack("<HHII", *tag) for tag in tags)
+        + bytes(4)
+    )
     return b"II*\0" + struct.pack("<I", 8 + len(body)) + body + directory
 
 
@@ -134,13 +159,30 @@ def test_a_tiff_whose_alpha_would_be_lost_is_refused() -> None:
 
 
 @pytest.mark.parametrize(("masks", "seen"), [(3, None), (4, 170)])
-def test_the_fourth_byte_of_a_bmp_is_alpha_where_its_header_says_so(masks: int, seen: int | None) -> None:
+def test_the_fourth_byte_of_a_bmp_is_alpha_where_its_header_says_so(
+    masks: int, seen: int | None
+) -> None:
     pixels = np.ascontiguousarray(quarters(4)[::-1, :, [2, 1, 0, 3]]).tobytes()
     colors = struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)[: 4 * masks]
-    head = struct.pack("<IiiHHIIiiII", 40 + 4 * masks, WIDTH, HEIGHT, 1, 32, 3, len(pixels), 0, 0, 0, 0) + colors
-    picture = raster(b"BM" + struct.pack("<III", 14 + len(head) + len(pixels), 0, 14 + len(head)) + head + pixels, ANY)
+    head = (
+        struct.pack(
+            "<IiiHHIIiiII", 40 + 4 * masks, WIDTH, HEIGHT, 1, 32, 3, len(pixels), 0, 0, 0, 0
+        )
+        + colors
+    )
+    picture = raster(
+        b"BM"
+        + struct.pack("<III", 14 + len(head) + len(pixels), 0, 14 + len(head))
+        + head
+        + pixels,
+        ANY,
+    )
     np.testing.assert_array_equal(picture.image, quarters())
-    assert picture.alpha is None if seen is None else picture.alpha is not None and picture.alpha.min() == seen
+    assert (
+        picture.alpha is None
+        if seen is None
+        else picture.alpha is not None and picture.alpha.min() == seen
+    )
 
 
 def test_a_gray_png_can_declare_one_value_transparent() -> None:
@@ -179,8 +221,12 @@ def test_sixteen_bits_with_alpha_are_scaled(suffix: str) -> None:
 
 
 @pytest.mark.parametrize(("kind", "head"), [(b"zTXt", b"a\0\0"), (b"iTXt", b"a\0\1\0\0\0")])
-def test_the_texts_of_a_png_are_not_unpacked(kind: bytes, head: bytes, capfd: pytest.CaptureFixture[str]) -> None:
-    text = chunk(kind, head + b"no zlib stream")  # libpng, if it tried, would warn of it on standard error
+def test_the_texts_of_a_png_are_not_unpacked(
+    kind: bytes, head: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    text = chunk(
+        kind, head + b"no zlib stream"
+    )  # libpng, if it tried, would warn of it on standard error
     png = file(quarters(), "PNG")
     for place in (33, len(png) - 12):  # before the pixels and after them
         image = raster(png[:place] + 50 * text + png[place:], ANY).image
@@ -190,7 +236,9 @@ def test_the_texts_of_a_png_are_not_unpacked(kind: bytes, head: bytes, capfd: py
 
 def test_ten_bits_of_avif_with_alpha_are_scaled() -> None:
     stored = cv2.cvtColor(quarters(4), cv2.COLOR_RGBA2BGRA).astype(np.uint16) * 4
-    data = cv2.imencode(".avif", stored, [cv2.IMWRITE_AVIF_DEPTH, 10, cv2.IMWRITE_AVIF_QUALITY, 95])[1].tobytes()
+    data = cv2.imencode(
+        ".avif", stored, [cv2.IMWRITE_AVIF_DEPTH, 10, cv2.IMWRITE_AVIF_QUALITY, 95]
+    )[1].tobytes()
     picture = raster(data, ANY)
     assert picture.image[24, 40].min() > 245
     assert picture.alpha is not None
@@ -212,7 +260,11 @@ def test_a_reduced_jpeg_is_smaller_but_keeps_its_size_in_words(reduce: int) -> N
     size=st.tuples(st.integers(16, 120), st.integers(16, 120)),
     mode=st.sampled_from(["RGB", "L"]),
     how=st.fixed_dictionaries(
-        {"subsampling": st.integers(0, 2), "progressive": st.booleans(), "quality": st.integers(20, 100)}
+        {
+            "subsampling": st.integers(0, 2),
+            "progressive": st.booleans(),
+            "quality": st.integers(20, 100),
+        }
     ),
     factor=st.sampled_from([1, 2, 4, 8]),
 )
@@ -224,7 +276,9 @@ def test_a_jpeg_comes_out_as_opencv_decodes_it(
     Pillow.fromarray(cv2.blur(noise, (3, 3))).convert(mode).save(data, "JPEG", **how)
     image = raster(data.getvalue(), ANY, (size[1] // factor, size[0] // factor)).image
     flags = cv2.IMREAD_COLOR_RGB | REDUCED.get(factor, 0)
-    np.testing.assert_array_equal(image, cv2.imdecode(np.frombuffer(data.getvalue(), np.uint8), flags))
+    np.testing.assert_array_equal(
+        image, cv2.imdecode(np.frombuffer(data.getvalue(), np.uint8), flags)
+    )
 
 
 def test_bytes_that_do_not_belong_into_a_jpeg_are_passed_over() -> None:
@@ -234,8 +288,13 @@ def test_bytes_that_do_not_belong_into_a_jpeg_are_passed_over() -> None:
     np.testing.assert_array_equal(picture.image, raster(data, ANY).image)
 
 
-@given(st.tuples(st.integers(1, 9000), st.integers(1, 9000)), st.tuples(st.integers(1, 9000), st.integers(1, 9000)))
-def test_a_jpeg_is_reduced_as_far_as_it_may_be_and_no_further(size: tuple[int, int], least: tuple[int, int]) -> None:
+@given(
+    st.tuples(st.integers(1, 9000), st.integers(1, 9000)),
+    st.tuples(st.integers(1, 9000), st.integers(1, 9000)),
+)
+def test_a_jpeg_is_reduced_as_far_as_it_may_be_and_no_further(
+    size: tuple[int, int], least: tuple[int, int]
+) -> None:
     factor = reduction(Header("jpeg", *size), Size(*least))
     assert reduction(Header("png", *size), Size(*least)) == 1
     assert factor == 1 or (size[0] / factor >= least[0] and size[1] / factor >= least[1])

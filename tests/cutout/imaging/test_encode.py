@@ -15,7 +15,9 @@ from cutout.imaging.encode import encode_jpeg, encode_png, encode_webp
 from tests.support.images import decoded, is_near, quarters
 
 
-@given(arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40), st.sampled_from([1, 3, 4]))))
+@given(
+    arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40), st.sampled_from([1, 3, 4])))
+)
 def test_png_is_lossless(pixels: NDArray[np.uint8]) -> None:
     pixels = pixels[..., 0] if pixels.shape[2] == 1 else pixels
     np.testing.assert_array_equal(decoded(encode_png(pixels)), pixels)

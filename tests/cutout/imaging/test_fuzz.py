@@ -17,7 +17,16 @@ pytestmark = pytest.mark.slow  # mutates for seconds, in processes of its own
 
 
 def run(out: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
-    command = [sys.executable, "-m", "tests.support.fuzz", "--seconds", "300", "--out", str(out), *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.support.fuzz",
+        "--seconds",
+        "300",
+        "--out",
+        str(out),
+        *arguments,
+    ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
     return done.returncode, json.loads(done.stdout)
 
@@ -43,12 +52,20 @@ def test_some_hundred_mutations_give_answers_or_refusals(tmp_path: Path) -> None
 
 
 def test_crashes_and_strange_errors_are_found_and_saved(tmp_path: Path) -> None:
-    status, summary = run(tmp_path, "--cases", "8", "--target", "tests.cutout.imaging.test_fuzz:fragile")
+    status, summary = run(
+        tmp_path, "--cases", "8", "--target", "tests.cutout.imaging.test_fuzz:fragile"
+    )
     assert status == 1
-    assert [re.sub(r"\d+ MB", "MB", finding.partition(": ")[2]) for finding in summary["findings"]] == [
+    assert [
+        re.sub(r"\d+ MB", "MB", finding.partition(": ")[2]) for finding in summary["findings"]
+    ] == [
         "killed by SIGABRT",
         "unexpected: MB more memory, then: undecodable_picture",
         "unexpected: IndexError: past the end",
     ]
-    assert sorted(path.name for path in tmp_path.glob("*-1-*")) == ["crash-1-3", "error-1-4", "error-1-5"]
+    assert sorted(path.name for path in tmp_path.glob("*-1-*")) == [
+        "crash-1-3",
+        "error-1-4",
+        "error-1-5",
+    ]
     assert summary["counts"]["undecodable_picture"] == 2

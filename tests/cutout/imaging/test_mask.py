@@ -22,11 +22,19 @@ def scene(side: int = 600) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDAr
         tip = (int(middle + 0.42 * side * np.cos(angle)), int(middle + 0.42 * side * np.sin(angle)))
         cv2.line(truth, (middle, middle), tip, 255, 2, cv2.LINE_AA)
     share = np.asarray(cv2.GaussianBlur(truth, (0, 0), 0.8), np.float32) / np.float32(255)
-    patches = [cv2.resize(rng.normal(0, 12, (9, 9, 3)), (side, side), interpolation=cv2.INTER_CUBIC) for _ in range(2)]
-    foreground, background = np.array([190, 120, 60]) + patches[0], np.array([70, 110, 160]) + patches[1]
+    patches = [
+        cv2.resize(rng.normal(0, 12, (9, 9, 3)), (side, side), interpolation=cv2.INTER_CUBIC)
+        for _ in range(2)
+    ]
+    foreground, background = (
+        np.array([190, 120, 60]) + patches[0],
+        np.array([70, 110, 160]) + patches[1],
+    )
     mixed = share[..., np.newaxis] * foreground + (1 - share[..., np.newaxis]) * background
     image = np.clip(mixed + rng.normal(0, 2, mixed.shape), 0, 255).astype(np.uint8)
-    coarse = cv2.GaussianBlur(cv2.resize(share, (80, 80), interpolation=cv2.INTER_AREA), (0, 0), 0.9)
+    coarse = cv2.GaussianBlur(
+        cv2.resize(share, (80, 80), interpolation=cv2.INTER_AREA), (0, 0), 0.9
+    )
     return image, share, np.asarray(coarse, np.float32)
 
 
@@ -40,7 +48,9 @@ def test_refined_edges_are_far_nearer_the_truth_than_bilinear_ones() -> None:
     assert error(refined, truth) < 0.35 * error(enlarged, truth)
     wrong, wrong_before = (((alpha > 127) != (truth > 0.5)).mean() for alpha in (refined, enlarged))
     assert wrong < 0.6 * wrong_before
-    assert np.count_nonzero((refined > 12) & (refined < 243)) < 0.1 * refined.size  # sharp, not smeared
+    assert (
+        np.count_nonzero((refined > 12) & (refined < 243)) < 0.1 * refined.size
+    )  # sharp, not smeared
 
 
 def test_grey_pictures_are_no_trap_for_the_rounding() -> None:
@@ -48,7 +58,9 @@ def test_grey_pictures_are_no_trap_for_the_rounding() -> None:
     truth = np.zeros((320, 320), np.uint8)
     cv2.circle(truth, (160, 160), 90, 255, -1)
     image = np.repeat((220 - 200 * (truth[..., np.newaxis] > 0)).astype(np.uint8), 3, axis=2)
-    coarse = np.asarray(cv2.GaussianBlur(cv2.resize(truth, (80, 80)), (0, 0), 1), np.float32) / np.float32(255)
+    coarse = np.asarray(
+        cv2.GaussianBlur(cv2.resize(truth, (80, 80)), (0, 0), 1), np.float32
+    ) / np.float32(255)
     assert ((masks.refine(coarse, image) > 127) != (truth > 0)).mean() < 0.002
 
 
@@ -65,7 +77,9 @@ def test_a_view_refines_like_its_copy() -> None:
     rows=st.integers(1, 40),
     columns=st.integers(1, 40),
 )
-def test_an_even_alpha_stays_even(value: float, width: int, height: int, rows: int, columns: int) -> None:
+def test_an_even_alpha_stays_even(
+    value: float, width: int, height: int, rows: int, columns: int
+) -> None:
     image = np.random.default_rng(3).integers(0, 256, (height, width, 3), np.uint8)
     refined = masks.refine(np.full((rows, columns), value, np.float32), image)
     assert refined.shape == (height, width)
@@ -99,7 +113,11 @@ def test_extreme_shapes_are_refined(shape: tuple[int, int]) -> None:
     assert masks.refine(coarse, np.zeros((*shape, 3), np.uint8)).shape == shape
 
 
-@given(fit=st.sampled_from(["stretch", "pad", "crop"]), width=st.integers(1, 120), height=st.integers(1, 120))
+@given(
+    fit=st.sampled_from(["stretch", "pad", "crop"]),
+    width=st.integers(1, 120),
+    height=st.integers(1, 120),
+)
 def test_restore_keeps_what_the_network_saw_in_place(fit: str, width: int, height: int) -> None:
     spec = PreprocessSpec(color="rgb", size=32, fit=fit, scale="unit")  # type: ignore[arg-type]
     box = canvas_box(Size(width, height), spec)
@@ -113,7 +131,9 @@ def test_restore_of_a_needle_cropped_to_a_square_stays_small() -> None:
     spec = PreprocessSpec(color="rgb", size=320, fit="crop", scale="unit")
     whole = masks.restore(np.ones((320, 320), np.float32), canvas_box(Size(50_000_000, 1), spec))
     assert whole.shape == (1, 4096)
-    assert np.flatnonzero(whole).tolist() == [2048]  # the square in the middle, a pixel at the least
+    assert np.flatnonzero(whole).tolist() == [
+        2048
+    ]  # the square in the middle, a pixel at the least
 
 
 @given(st.integers(0, 255), st.floats(0, 1))

@@ -34,7 +34,9 @@ def test_a_constant_picture_gives_zeros(value: int) -> None:
 
 
 def test_unit_mean_and_std_are_applied_channel_by_channel() -> None:
-    spec = PreprocessSpec(color="rgb", size=8, fit="stretch", scale="unit", mean=(0.1, 0.2, 0.3), std=(1.0, 2.0, 4.0))
+    spec = PreprocessSpec(
+        color="rgb", size=8, fit="stretch", scale="unit", mean=(0.1, 0.2, 0.3), std=(1.0, 2.0, 4.0)
+    )
     tensor = preprocess(np.full((5, 5, 3), 255, np.uint8), spec)
     np.testing.assert_allclose(tensor[0, 3, 3], [0.9, 0.4, 0.175], rtol=1e-6)
 
@@ -42,7 +44,9 @@ def test_unit_mean_and_std_are_applied_channel_by_channel() -> None:
 def test_nchw_and_bgr_only_reorder() -> None:
     image = np.random.default_rng(0).integers(0, 256, (20, 20, 3), np.uint8)
     usual = preprocess(image, PreprocessSpec(color="rgb", size=16, fit="stretch", scale="max"))
-    other = preprocess(image, PreprocessSpec(color="bgr", size=16, fit="stretch", scale="max", layout="NCHW"))
+    other = preprocess(
+        image, PreprocessSpec(color="bgr", size=16, fit="stretch", scale="max", layout="NCHW")
+    )
     np.testing.assert_allclose(other, usual[..., ::-1].transpose(0, 3, 1, 2))
 
 
@@ -85,7 +89,9 @@ def detailed(width: int, height: int) -> NDArray[np.uint8]:
 
 @pytest.mark.parametrize(("width", "height"), [(2400, 1800), (2397, 1801), (1100, 3001)])
 @pytest.mark.parametrize("side", [64, 320])
-def test_large_pictures_are_reduced_first_and_hardly_differ(width: int, height: int, side: int) -> None:
+def test_large_pictures_are_reduced_first_and_hardly_differ(
+    width: int, height: int, side: int
+) -> None:
     image = detailed(width, height)
     exact = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
     assert np.abs(resize(image, side, side).astype(int) - exact).mean() < 0.5
@@ -95,10 +101,16 @@ def test_large_pictures_are_reduced_first_and_hardly_differ(width: int, height: 
 def test_small_pictures_are_resized_in_one_exact_pass(width: int, height: int) -> None:
     image = np.random.default_rng(width).integers(0, 256, (height, width, 3), np.uint8)
     interpolation = cv2.INTER_AREA if width >= 64 and height >= 64 else cv2.INTER_LINEAR
-    np.testing.assert_array_equal(resize(image, 64, 64), cv2.resize(image, (64, 64), interpolation=interpolation))
+    np.testing.assert_array_equal(
+        resize(image, 64, 64), cv2.resize(image, (64, 64), interpolation=interpolation)
+    )
 
 
-@pytest.mark.parametrize("constants", [{"mean": (0.1, 0.2)}, {"std": (0.0,)}, {"size": 4}, {"unknown": 1}])
+@pytest.mark.parametrize(
+    "constants", [{"mean": (0.1, 0.2)}, {"std": (0.0,)}, {"size": 4}, {"unknown": 1}]
+)
 def test_a_spec_that_makes_no_sense_is_refused(constants: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
-        PreprocessSpec.model_validate({"color": "rgb", "size": 64, "fit": "pad", "scale": "unit", **constants})
+        PreprocessSpec.model_validate(
+            {"color": "rgb", "size": 64, "fit": "pad", "scale": "unit", **constants}
+        )

@@ -13,7 +13,9 @@ from cutout.inference.onnx_predictor import PROVIDERS, load_predictor
 from cutout.settings import Provider
 from tests.support.bundles import write_bundle
 
-NOT_HERE = [name for name, full in PROVIDERS.items() if full not in onnxruntime.get_available_providers()]
+NOT_HERE = [
+    name for name, full in PROVIDERS.items() if full not in onnxruntime.get_available_providers()
+]
 
 
 def test_settings_and_onnxruntime_mean_the_same_names() -> None:
@@ -33,5 +35,7 @@ def test_providers_are_read_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("provider", NOT_HERE)
 def test_one_that_is_not_there_is_never_replaced_by_the_cpu(tmp_path: Path, provider: str) -> None:
     bundle = write_bundle(tmp_path / "segmenter", "segment")
-    with pytest.raises(ProviderMissing, match=f"CUTOUT_PROVIDERS={provider},cpu: no {provider} in .* only cpu"):
+    with pytest.raises(
+        ProviderMissing, match=f"CUTOUT_PROVIDERS={provider},cpu: no {provider} in .* only cpu"
+    ):
         load_predictor(bundle, providers=(provider, "cpu"))

@@ -41,7 +41,8 @@ def test_a_region_has_to_lie_in_the_picture(text: str, error: type[InvalidOption
 
 
 @pytest.mark.parametrize(
-    "text", ["", "0 0 100%", "0 0 101% 100%", "-1px 0 1px 1px", "a b c d", "0 0 9 9", "0 0 1px 1px\n"]
+    "text",
+    ["", "0 0 100%", "0 0 101% 100%", "-1px 0 1px 1px", "a b c d", "0 0 9 9", "0 0 1px 1px\n"],
 )
 def test_what_is_no_region_is_refused(text: str) -> None:
     with pytest.raises(InvalidOption):
@@ -60,12 +61,16 @@ def test_what_is_no_region_is_refused(text: str) -> None:
         ("0.05", (10, 10, 10, 10)),
     ],
 )
-def test_margins_go_clockwise_and_a_plain_share_is_of_the_longer_side(text: str, around: tuple[int, ...]) -> None:
+def test_margins_go_clockwise_and_a_plain_share_is_of_the_longer_side(
+    text: str, around: tuple[int, ...]
+) -> None:
     assert Margins.parse(text).around(Box(0, 0, 100, 200)) == Box(0, 0, 100, 200).grown(*around)
     assert str(Margins.parse(text)) == text
 
 
-@pytest.mark.parametrize("text", ["501px", "51%", "2", "1px 2px 3px", "1px 2px 3px 4px 5px", "-1px", "", "px", "1.5"])
+@pytest.mark.parametrize(
+    "text", ["501px", "51%", "2", "1px 2px 3px", "1px 2px 3px 4px 5px", "-1px", "", "px", "1.5"]
+)
 def test_what_is_no_margin_is_refused(text: str) -> None:
     with pytest.raises(InvalidOption):
         Margins.parse(text)
@@ -73,9 +78,17 @@ def test_what_is_no_margin_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "shares"),
-    [("original", None), ("center", (0.5, 0.5)), ("0%", (0.0, 0.0)), ("100%", (1.0, 1.0)), ("10% 90%", (0.1, 0.9))],
+    [
+        ("original", None),
+        ("center", (0.5, 0.5)),
+        ("0%", (0.0, 0.0)),
+        ("100%", (1.0, 1.0)),
+        ("10% 90%", (0.1, 0.9)),
+    ],
 )
-def test_a_position_is_a_share_of_the_free_room(text: str, shares: tuple[float, float] | None) -> None:
+def test_a_position_is_a_share_of_the_free_room(
+    text: str, shares: tuple[float, float] | None
+) -> None:
     position = Position.parse(text)
     assert (None if position.keeps else (position.left, position.top)) == shares
 

@@ -16,7 +16,13 @@ from cutout.system.cores import usable_cores
         ({"cpu/cpu.cfs_quota_us": "100000", "cpu/cpu.cfs_period_us": "100000"}, 1),
         ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, None),
         ({}, None),
-        ({"own": "0::/system.slice/cutout.service", "system.slice/cutout.service/cpu.max": "100000 100000"}, 1),
+        (
+            {
+                "own": "0::/system.slice/cutout.service",
+                "system.slice/cutout.service/cpu.max": "100000 100000",
+            },
+            1,
+        ),
         ({"own": "0::/system.slice/cutout.service", "system.slice/cpu.max": "100000 100000"}, 1),
         ({"own": "0::/system.slice/cutout.service", "user.slice/cpu.max": "100000 100000"}, None),
         (
@@ -30,7 +36,9 @@ from cutout.system.cores import usable_cores
         ({"own": "nonsense"}, None),
     ],
 )
-def test_a_container_s_quota_is_honoured(tmp_path: Path, files: dict[str, str], cores: int | None) -> None:
+def test_a_container_s_quota_is_honoured(
+    tmp_path: Path, files: dict[str, str], cores: int | None
+) -> None:
     for name, content in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(content + "\n")

@@ -7,8 +7,12 @@ import pytest
 from cutout.system.files import replace
 
 
-@pytest.mark.parametrize("name", ["cat.png", "checkpoint.weights.h5", "model.onnx", "a" * 255, f"{'a' * 251}.png"])
-def test_the_file_in_between_ends_as_the_wanted_one_and_is_gone_afterwards(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["cat.png", "checkpoint.weights.h5", "model.onnx", "a" * 255, f"{'a' * 251}.png"]
+)
+def test_the_file_in_between_ends_as_the_wanted_one_and_is_gone_afterwards(
+    tmp_path: Path, name: str
+) -> None:
     seen = []
 
     def write(part: Path) -> None:

@@ -37,7 +37,9 @@ def test_a_terminal_gets_text_and_whatever_else_json(terminal: bool) -> None:
     leader, follower = os.openpty()
     code = "from cutout.system.logs import log_config; print(log_config('info', 'auto')['formatters']['default']['()'])"
     stderr = follower if terminal else subprocess.DEVNULL
-    printed = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=stderr, check=True).stdout
+    printed = subprocess.run(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=stderr, check=True
+    ).stdout
     os.close(leader)
     os.close(follower)
     assert (b"TextFormatter" in printed) is terminal

@@ -31,9 +31,15 @@ thread.join()
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="of other C libraries nothing is promised")
+@pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc", reason="of other C libraries nothing is promised"
+)
 def test_a_picture_gets_the_memory_of_the_one_before_it() -> None:
     def faults(how: str) -> int:
-        return int(subprocess.run([sys.executable, "-c", FAULTS, how], check=True, capture_output=True).stdout)
+        return int(
+            subprocess.run(
+                [sys.executable, "-c", FAULTS, how], check=True, capture_output=True
+            ).stdout
+        )
 
     assert faults("prepared") < 100 < faults("as it is")

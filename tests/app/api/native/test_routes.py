@@ -27,7 +27,9 @@ def test_predict_says_how_bright_a_picture_is(client: TestClient) -> None:
 
 
 def test_predict_tells_of_the_subject_when_asked(client: TestClient) -> None:
-    answer = client.post("/predict", files={"file": encoded(disc(96, 64))}, data={"subject": "true"}).json()
+    answer = client.post(
+        "/predict", files={"file": encoded(disc(96, 64))}, data={"subject": "true"}
+    ).json()
     subject = answer["subject"]
     assert subject["found"] is True
     assert abs(subject["coverage"] - np.pi * 16**2 / (96 * 64)) < 0.03
@@ -67,17 +69,28 @@ def test_a_crop_says_which_part_of_the_upload_it_shows(client: TestClient) -> No
     whole = client.post("/cutout", files=upload)
     assert "x-crop-box" not in whole.headers
     bare = client.post("/cutout", files=upload, data={"crop": "true"})
-    assert bare.headers["x-crop-box"] == bare.headers["x-bounding-box"] == whole.headers["x-bounding-box"]
+    assert (
+        bare.headers["x-crop-box"]
+        == bare.headers["x-bounding-box"]
+        == whole.headers["x-bounding-box"]
+    )
     cropped = client.post("/cutout", files=upload, data={"crop": "true", "margin": "20px 0 0 6px"})
     left, top, width, height = map(int, cropped.headers["x-crop-box"].split(","))
     assert decoded(cropped.content).shape == (height, width, 4)
     assert top < 0 < left
     shown = decoded(whole.content)[: top + height, left : left + width]
     assert np.array_equal(decoded(cropped.content)[-top:], shown)
-    small = client.post("/cutout", files=upload, data={"crop": "true", "margin": "20px 0 0 6px", "size": "20"})
+    small = client.post(
+        "/cutout", files=upload, data={"crop": "true", "margin": "20px 0 0 6px", "size": "20"}
+    )
     assert small.headers["x-crop-box"] == cropped.headers["x-crop-box"]
     few = client.post("/cutout", files=upload, data={"crop": "true", "megapixels": "0.0016"})
-    assert np.abs(np.subtract(list(map(int, few.headers["x-crop-box"].split(","))), (32, 16, 33, 33))).max() <= 6
+    assert (
+        np.abs(
+            np.subtract(list(map(int, few.headers["x-crop-box"].split(","))), (32, 16, 33, 33))
+        ).max()
+        <= 6
+    )
 
 
 def test_options_change_the_answer_as_they_say(client: TestClient) -> None:
@@ -97,7 +110,9 @@ def test_options_change_the_answer_as_they_say(client: TestClient) -> None:
 
 
 def test_a_bad_background_picture_is_told_from_a_bad_picture(client: TestClient) -> None:
-    answer = client.post("/cutout", files={"file": encoded(disc()), "background_image": b"no picture"})
+    answer = client.post(
+        "/cutout", files={"file": encoded(disc()), "background_image": b"no picture"}
+    )
     assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_format")
     assert answer.json()["detail"].startswith("background image: not a JPEG")
 
@@ -108,7 +123,9 @@ def test_a_background_picture_shows_where_the_mask_is_empty(client: TestClient) 
     assert decoded(answer.content)[2, 2].tolist() == [0, 0, 250]
 
 
-@pytest.mark.parametrize(("color", "seen"), [({}, [255, 255, 255]), ({"background": "#0f08"}, [0, 255, 0])])
+@pytest.mark.parametrize(
+    ("color", "seen"), [({}, [255, 255, 255]), ({"background": "#0f08"}, [0, 255, 0])]
+)
 def test_what_a_background_picture_hides_stays_hidden(
     client: TestClient, color: dict[str, str], seen: list[int]
 ) -> None:
@@ -130,9 +147,15 @@ def test_the_upload_s_own_transparency_is_respected(client: TestClient) -> None:
     left, *_ = (int(number) for number in answer.headers["x-bounding-box"].split(","))
     assert left == 48
     cropped = client.post("/cutout", files={"file": encoded(image)}, data={"crop": "true"})
-    assert cropped.headers["x-bounding-box"] == cropped.headers["x-crop-box"] == answer.headers["x-bounding-box"]
+    assert (
+        cropped.headers["x-bounding-box"]
+        == cropped.headers["x-crop-box"]
+        == answer.headers["x-bounding-box"]
+    )
     image[..., 3] = 0
-    assert client.post("/cutout", files={"file": encoded(image)}).headers["x-subject-found"] == "false"
+    assert (
+        client.post("/cutout", files={"file": encoded(image)}).headers["x-subject-found"] == "false"
+    )
 
 
 def test_a_jpeg_is_decoded_no_larger_than_the_answer_needs(client: TestClient) -> None:
@@ -153,7 +176,9 @@ def test_a_jpeg_is_decoded_no_larger_than_the_answer_needs(client: TestClient) -
 
 @pytest.mark.parametrize("size", [1, 7, 48, 500])
 @pytest.mark.parametrize("suffix", [".jpg", ".png"])
-def test_the_answer_s_size_does_not_depend_on_the_format(client: TestClient, suffix: str, size: int) -> None:
+def test_the_answer_s_size_does_not_depend_on_the_format(
+    client: TestClient, suffix: str, size: int
+) -> None:
     upload = {"file": encoded(disc(301, 203), suffix)}
     ratio = min(1, size / 301)
     expected = (max(1, round(203 * ratio)), max(1, round(301 * ratio)))
@@ -179,7 +204,9 @@ def test_a_probability_does_not_depend_on_what_else_is_asked_for() -> None:
     predictors = [BrightPredictor("classifier", "classify"), Finer("segmenter")]
     with TestClient(create_app(Settings(), lambda _: predictors)) as client:
         alone, subject = (
-            client.post("/predict", files={"file": encoded(noise, ".jpg")}, data=asked).json()["probability"]
+            client.post("/predict", files={"file": encoded(noise, ".jpg")}, data=asked).json()[
+                "probability"
+            ]
             for asked in ({}, {"subject": "true"})
         )
     assert alone == subject
@@ -219,7 +246,12 @@ def test_one_run_on_no_more_pixels_than_the_answer_needs(
 ) -> None:
     predictor = Watching()
     with TestClient(create_app(Settings(), lambda _: [predictor])) as client:
-        assert client.post(path, files={"file": encoded(disc(960, 640), ".jpg")}, data=asked).status_code == 200
+        assert (
+            client.post(
+                path, files={"file": encoded(disc(960, 640), ".jpg")}, data=asked
+            ).status_code
+            == 200
+        )
     assert predictor.seen == [size]
 
 
@@ -227,7 +259,9 @@ def test_one_run_on_no_more_pixels_than_the_answer_needs(
 def test_a_hard_mask_is_hard_at_any_size(client: TestClient, path: str) -> None:
     soft = np.asarray(cv2.GaussianBlur(disc(300, 200), (0, 0), 8), np.uint8)
     for options in ({"size": "70"}, {"size": "70", "refine": "false"}, {}):
-        answer = client.post(path, files={"file": encoded(soft)}, data={"threshold": "0.5", **options})
+        answer = client.post(
+            path, files={"file": encoded(soft)}, data={"threshold": "0.5", **options}
+        )
         pixels = decoded(answer.content)
         alpha = pixels if path == "/mask" else pixels[:, :, 3]
         assert set(np.unique(alpha)) == {0, 255}
@@ -236,7 +270,9 @@ def test_a_hard_mask_is_hard_at_any_size(client: TestClient, path: str) -> None:
 
 def test_a_margin_makes_no_more_of_a_picture_than_one_may_have(client: TestClient) -> None:
     needle = np.full((2000, 20, 3), 255, np.uint8)
-    answer = client.post("/cutout", files={"file": encoded(needle)}, data={"crop": "true", "margin": "500px"})
+    answer = client.post(
+        "/cutout", files={"file": encoded(needle)}, data={"crop": "true", "margin": "500px"}
+    )
     assert (answer.status_code, answer.json()["code"]) == (413, "picture_too_large")
     assert "1020 x 3000" in answer.json()["detail"]
 

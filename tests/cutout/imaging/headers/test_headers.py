@@ -22,7 +22,9 @@ from tests.support.images import raster
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 
 
-def file(form: str, width: int = 40, height: int = 24, mode: str = "RGB", **options: object) -> bytes:
+def file(
+    form: str, width: int = 40, height: int = 24, mode: str = "RGB", **options: object
+) -> bytes:
     data = io.BytesIO()
     Pillow.new(mode, (width, height), 90).save(data, form, **options)
     return data.getvalue()
@@ -83,7 +85,9 @@ def test_too_many_pixels_are_refused_by_the_header_alone(form: str) -> None:
 
 
 def test_a_png_of_nothing_but_a_header_can_claim_any_size() -> None:
-    png = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sIIBBBBBI", 13, b"IHDR", 20_000, 20_000, 8, 6, 0, 0, 0, 0)
+    png = b"\x89PNG\r\n\x1a\n" + struct.pack(
+        ">I4sIIBBBBBI", 13, b"IHDR", 20_000, 20_000, 8, 6, 0, 0, 0, 0
+    )
     with pytest.raises(PictureTooLarge):
         raster(png, max_pixels=50_000_000)
 
@@ -129,7 +133,9 @@ def steps(data: bytes) -> int:
 
 def test_a_progressive_jpeg_of_endless_scans_is_refused() -> None:
     data = file("JPEG", 256, 256, "L", progressive=True, optimize=True)
-    first, second = [place for place in range(len(data)) if data[place : place + 2] == b"\xff\xda"][1:3]
+    first, second = [place for place in range(len(data)) if data[place : place + 2] == b"\xff\xda"][
+        1:3
+    ]
     assert raster(data, 10**6).upload.width == 256
     with pytest.raises(UndecodablePicture):
         raster(data[:second] + data[first:second] * MAX_SCANS + data[second:], 10**6)
@@ -138,7 +144,11 @@ def test_a_progressive_jpeg_of_endless_scans_is_refused() -> None:
 def test_a_sequential_jpeg_of_endless_empty_scans_is_refused() -> None:
     grey = file("JPEG", 64, 64, "L")
     frame, scan = grey.index(b"\xff\xc0"), grey.index(b"\xff\xda")
-    planes = b"\xff\xc0" + struct.pack(">HBHHB", 17, 8, 64, 64, 3) + b"".join(bytes((c, 0x11, 0)) for c in (1, 2, 3))
+    planes = (
+        b"\xff\xc0"
+        + struct.pack(">HBHHB", 17, 8, 64, 64, 3)
+        + b"".join(bytes((c, 0x11, 0)) for c in (1, 2, 3))
+    )
     color = grey[:frame] + planes + grey[frame + 13 : scan]
     scans = [grey[scan : scan + 5] + bytes((c,)) + grey[scan + 6 : -2] for c in (1, 2, 3)]
     assert raster(color + b"".join(scans) + b"\xff\xd9", 10**6).upload.width == 64
@@ -162,8 +172,17 @@ def tiff(*tags: tuple[int, int, int, int], blob: bytes = b"") -> bytes:
         [(256, 4, 1, 8), (257, 4, 1, 8), (322, 9, 1, 16384), (323, 9, 1, 16384)],
     ],
 )
-def test_a_tiff_whose_size_can_be_read_in_two_ways_is_refused(sizes: list[tuple[int, int, int, int]]) -> None:
-    grey = [(258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1), (273, 4, 1, 8), (277, 3, 1, 1), (279, 4, 1, 40_000)]
+def test_a_tiff_whose_size_can_be_read_in_two_ways_is_refused(
+    sizes: list[tuple[int, int, int, int]],
+) -> None:
+    grey = [
+        (258, 3, 1, 8),
+        (259, 3, 1, 1),
+        (262, 3, 1, 1),
+        (273, 4, 1, 8),
+        (277, 3, 1, 1),
+        (279, 4, 1, 40_000),
+    ]
     plain = tiff((256, 4, 1, 8), (257, 3, 1, 8), *grey, blob=bytes(40_000))
     assert raster(plain, max_pixels=64).image.shape == (8, 8, 3)
     with pytest.raises(UndecodablePicture):
@@ -183,7 +202,12 @@ def test_a_tiff_whose_size_can_be_read_in_two_ways_is_refused(sizes: list[tuple[
 def test_a_tiff_whose_tiles_are_far_larger_than_its_picture_is_refused(
     picture: tuple[int, int], tile: tuple[int, int], is_taken: bool
 ) -> None:
-    data = tiff(*((tag, 4, 1, side) for tag, side in zip((256, 257, 322, 323), (*picture, *tile), strict=True)))
+    data = tiff(
+        *(
+            (tag, 4, 1, side)
+            for tag, side in zip((256, 257, 322, 323), (*picture, *tile), strict=True)
+        )
+    )
     if is_taken:
         assert sniff(data).upright == picture
     else:
@@ -211,7 +235,9 @@ def avif_box(kind: bytes, body: bytes, version: int | None = None) -> bytes:
     return struct.pack(">I4s", 8 + len(whole), kind) + whole
 
 
-def avif_grid(columns: int, rows: int, cell: tuple[int, int], said: tuple[int, int], size: tuple[int, int]) -> bytes:
+def avif_grid(
+    columns: int, rows: int, cell: tuple[int, int], said: tuple[int, int], size: tuple[int, int]
+) -> bytes:
     """Item 1 is a grid of that size; the others are its cells, which share one frame and are said to be of a size."""
     single, cells = file("AVIF", *cell), range(2, 2 + columns * rows)
     frame = single[single.index(b"mdat") + 4 :]
@@ -226,7 +252,10 @@ def avif_grid(columns: int, rows: int, cell: tuple[int, int], said: tuple[int, i
             single[at : at + 12],
         )
     )
-    of_items = [struct.pack(">HB2B", 1, 2, 1, 3), *(struct.pack(">HB3B", item, 3, 2, 3, 0x84) for item in cells)]
+    of_items = [
+        struct.pack(">HB2B", 1, 2, 1, 3),
+        *(struct.pack(">HB3B", item, 3, 2, 3, 0x84) for item in cells),
+    ]
     body = b"".join(
         (
             avif_box(b"hdlr", bytes(4) + b"pict" + bytes(13), 0),
@@ -273,7 +302,9 @@ def test_avif_tracks_larger_than_the_picture_are_refused() -> None:
         sniff(resized(moving, b"tkhd", 88, 41 << 16, 24 << 16))
     for width, is_taken in ((40, True), (41, False)):
         frame = file("AVIF", width).partition(b"mdat")[2]
-        data = bytearray(moving + avif_box(b"mdat", frame + bytes(999)))  # the first sample, and room for the next
+        data = bytearray(
+            moving + avif_box(b"mdat", frame + bytes(999))
+        )  # the first sample, and room for the next
         struct.pack_into(">I", data, data.index(b"stco") + 12, len(moving) + 8)
         struct.pack_into(">I", data, data.index(b"stsz") + 16, len(frame))
         if is_taken:

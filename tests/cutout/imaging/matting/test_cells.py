@@ -13,9 +13,16 @@ def test_a_needle_is_worked_on_in_few_blocks() -> None:
         assert len(list(grid.windows(np.ones(grid.shape, np.bool_)))) <= 8
 
 
-@given(side=st.integers(1, 20), width=st.integers(1, 70), height=st.integers(1, 70), seed=st.integers(0, 99))
+@given(
+    side=st.integers(1, 20),
+    width=st.integers(1, 70),
+    height=st.integers(1, 70),
+    seed=st.integers(0, 99),
+)
 def test_windows_cover_every_wanted_pixel(side: int, width: int, height: int, seed: int) -> None:
-    mask = np.where(np.random.default_rng(seed).random((height, width)) < 0.02, np.uint8(255), np.uint8(0))
+    mask = np.where(
+        np.random.default_rng(seed).random((height, width)) < 0.02, np.uint8(255), np.uint8(0)
+    )
     grid = Grid(side, width, height)
     covered = np.zeros_like(mask)
     for window in grid.windows(grid.any(mask)):

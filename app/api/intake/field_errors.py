@@ -1,7 +1,6 @@
-"""What is wrong with the fields of a request, in words that say what to do."""
+"""What is wrong with the fields of a request, and how to send them right."""
 
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any, get_args
 
 from fastapi.exceptions import RequestValidationError
@@ -9,23 +8,23 @@ from pydantic.fields import FieldInfo
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
-from cutout.explain import LONGEST, explain
+from cutout.explain import LONGEST, explain, nearest
 
 Item = Mapping[str, Any]
 """One of `RequestValidationError.errors()`: type, loc, msg, input, ctx."""
 
 
 def invalid_fields(error: RequestValidationError, request: Request) -> Iterator[tuple[str, str]]:
-    """The name of each field that can't be used, and why."""
+    """Yield the name of each invalid field, and why it is invalid."""
     known = _known(request)
     for item in error.errors():
         yield _name(item)[:LONGEST], _message(item, known, request.url.path)
 
 
 def _known(request: Request) -> Mapping[str, FieldInfo]:
-    """The fields of the form that the route takes, by name; none where it takes no form."""
-    body = getattr(request.scope.get("route"), "body_field", None)
-    fields: Mapping[str, FieldInfo] = getattr(body and body.field_info.annotation, "model_fields", {})
+    """Return the form fields of the route by name; empty if it takes no form."""
+    model = getattr(request.scope.get("route"), "form_model", None)
+    fields: Mapping[str, FieldInfo] = getattr(model, "model_fields", {})
     return fields
 
 
@@ -34,27 +33,32 @@ def _name(item: Item) -> str:
 
 
 def _message(item: Item, known: Mapping[str, FieldInfo], path: str) -> str:
-    name, given = _name(item), item["input"]
+    name = _name(item)
+    given = item["input"]
     takes_file = name in known and _takes_file(known[name])
     if item["type"] == "missing":
-        return f"missing; send a file in multipart/form-data, as {_curl(name)} does" if takes_file else "missing"
+        if not takes_file:
+            return "missing"
+        return f"missing; send a file in multipart/form-data, as {_curl(name)} does"
     if item["type"] == "extra_forbidden":
         return _unknown(item, known, path)
     if takes_file and isinstance(given, str):
         shown = given[:LONGEST]
-        return f"{shown!r} is a text, not a file; with curl, an @ sends the file of that name: {_curl(name, shown)}"
+        hint = f"with curl, an @ sends the file of that name: {_curl(name, shown)}"
+        return f"{shown!r} is text, not a file; {hint}"
     return explain(item, known[name].description if name in known else None)
 
 
 def _unknown(item: Item, known: Mapping[str, FieldInfo], path: str) -> str:
-    """For a field that the route does not have: which one may have been meant."""
-    name, is_file = _name(item), isinstance(item["input"], UploadFile)
+    """Explain a field that the route does not have, and suggest the one that was meant."""
+    name = _name(item)
     if item["loc"][0] == "query" and name in known:
-        return f"send it as a field of the form, not in the address: curl -F {name}=..."
+        return f"send it as a form field, not in the query string: curl -F {name}=..."
+    is_file = isinstance(item["input"], UploadFile)
     names = [other for other, field in known.items() if not is_file or _takes_file(field)]
-    nearest = get_close_matches(name, names, 1) if len(name) <= LONGEST else []  # it takes long for a long one
-    kind = "file" if is_file else "option"
-    return f"{path} has no such {kind}; " + (f"did you mean {nearest[0]}?" if nearest else f"it has {', '.join(names)}")
+    suggested = nearest(name, names)
+    hint = f"did you mean {suggested}?" if suggested else f"it has {', '.join(names)}"
+    return f"{path} has no such {'file' if is_file else 'option'}; {hint}"
 
 
 def _takes_file(field: FieldInfo) -> bool:
@@ -62,5 +66,5 @@ def _takes_file(field: FieldInfo) -> bool:
     return any(isinstance(kind, type) and issubclass(kind, UploadFile) for kind in kinds)
 
 
-def _curl(name: str, path: str = "picture.jpg") -> str:
+def _curl(name: str, path: str = "image.jpg") -> str:
     return f"curl -F {name}=@{path}"

@@ -1,0 +1,104 @@
+"""Read a request's body: a limit on its size, and on the time it may take to arrive."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from starlette.datastructures import FormData
+from starlette.requests import ClientDisconnect, Request
+
+from cutout.errors import Abandoned, SlowUpload, UploadTooLarge
+
+from ...settings import GRACE_SECONDS, Settings
+from .forms import parse_multipart, parse_urlencoded
+
+
+class UploadRequest(Request):
+    """A request whose body is read and parsed by `read`, within the limits of the settings.
+
+    `received` is the number of bytes of the body so far.
+    """
+
+    received = 0
+    _form_data: FormData
+    _content: bytes = b""
+
+    async def read(self, settings: Settings, large_texts: frozenset[str]) -> None:
+        """Read and parse the body; `large_texts` as for `parse_multipart`.
+
+        Raises UploadTooLarge, SlowUpload, MalformedRequest, or Abandoned if the client disconnects.
+        """
+        self._check_announced(settings.max_upload_bytes)
+        try:
+            self._form_data = await self._parse(self._limited(settings), large_texts)
+        except ClientDisconnect:
+            raise Abandoned("the client disconnected") from None
+
+    async def form(self, **limits: Any) -> FormData:  # type: ignore[override]
+        """Return the form; empty if the body was not a form. The limits were those of `read`."""
+        return self._form_data
+
+    async def body(self) -> bytes:
+        """Return the body; empty if it was multipart/form-data."""
+        return self._content
+
+    def content_type(self) -> str:
+        """Return the media type of the body without parameters, in lower case."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    async def _parse(
+        self, chunks: AsyncGenerator[bytes, None], large_texts: frozenset[str]
+    ) -> FormData:
+        kind = self.content_type()
+        if kind == "multipart/form-data":
+            return await parse_multipart(self.headers["content-type"], chunks, large_texts)
+        self._content = b"".join([chunk async for chunk in chunks])
+        # curl sends any --data-binary as a form; an image has NUL bytes, and no form has any.
+        if kind == "application/x-www-form-urlencoded" and b"\0" not in self._content:
+            # In a thread, as a large body would block the event loop.
+            return await asyncio.to_thread(parse_urlencoded, self._content, large_texts)
+        return FormData()
+
+    def _check_announced(self, max_bytes: int) -> None:
+        announced = self.headers.get("content-length", "0").lstrip("0") or "0"
+        # int() raises ValueError for thousands of digits.
+        if announced.isdecimal() and (len(announced) > 18 or int(announced) > max_bytes):
+            raise _too_large(max_bytes)
+
+    async def _limited(self, settings: Settings) -> AsyncGenerator[bytes, None]:
+        """Yield the body as it arrives. Raises SlowUpload or UploadTooLarge."""
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        stream = self.stream()
+        while True:
+            allowed = seconds_allowed(
+                self.received, settings.upload_seconds, settings.min_bytes_per_second
+            )
+            try:
+                async with asyncio.timeout_at(started + allowed):
+                    chunk = await anext(stream, None)
+            except TimeoutError:
+                raise SlowUpload(
+                    f"{self.received} bytes of the body arrived within {allowed:.0f} seconds"
+                ) from None
+            if chunk is None:
+                return
+            self.received += len(chunk)
+            if self.received > settings.max_upload_bytes:
+                raise _too_large(settings.max_upload_bytes)
+            yield chunk
+
+
+def seconds_allowed(received: int, seconds: float, min_rate: int) -> float:
+    """Return the time, from the start of the body, by which the next byte has to arrive.
+
+    That is a grace period plus what the `received` bytes take at `min_rate` bytes per second, but
+    never more than `seconds`.
+    """
+    return min(seconds, GRACE_SECONDS + received / min_rate)
+
+
+def _too_large(max_bytes: int) -> UploadTooLarge:
+    return UploadTooLarge(
+        f"the body exceeds the limit of {max_bytes} bytes (CUTOUT_MAX_UPLOAD_BYTES)"
+    )

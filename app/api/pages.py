@@ -1,0 +1,107 @@
+"""`/` and `/docs`, the pages for people, and their assets; how they are protected in a browser.
+
+Policies after Content Security Policy Level 3 (W3C): nothing from elsewhere, nothing inline, no
+plug-ins, no framing. `/docs` is Swagger UI served from here, so it works without the internet.
+"""
+
+import gzip
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.datastructures import Headers
+from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Scope
+
+from .services import services_of
+
+WEB = Path(__file__).parent.parent / "web"
+
+DOCS_POLICY = (
+    "default-src 'self'; img-src 'self' blob: data:; "
+    "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+# Not for /docs: Swagger UI writes HTML from strings.
+PAGE_POLICY = f"{DOCS_POLICY}; require-trusted-types-for 'script'"
+
+ABOUT_DOCS = re.compile(r"\s*<(\w+) [^>]*data-docs\b[^>]*>.*?</\1>", re.DOTALL)
+
+# gzip is named in Accept-Encoding, and not with a weight of 0.
+GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(\.0{1,3})?\s*(,|$))", re.IGNORECASE)
+TEXT = ("text/", "application/javascript", "application/json", "image/svg")
+
+# In addition to what every response has (`app.api.protect`).
+PROTECTION = {
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Cache-Control": "no-cache",  # revalidate, so that no page gets the scripts of another version
+}
+
+router = APIRouter(include_in_schema=False)
+docs_router = APIRouter(include_in_schema=False)
+
+
+@router.api_route("/", methods=["GET", "HEAD"])
+async def page(request: Request) -> Response:
+    """Serve the page; without links to `/docs` if that is closed."""
+    if services_of(request.app).settings.docs:
+        return _html("index.html", PAGE_POLICY)
+    headers = {**PROTECTION, "Content-Security-Policy": PAGE_POLICY}
+    return HTMLResponse(_page_without_docs(), headers=headers)
+
+
+@docs_router.api_route("/docs", methods=["GET", "HEAD"])
+async def docs() -> FileResponse:
+    """Serve Swagger UI."""
+    return _html("docs.html", DOCS_POLICY)
+
+
+def assets() -> ASGIApp:
+    """Make the app that serves scripts, styles and images of the pages; text is compressed."""
+    return _Assets(directory=WEB)
+
+
+class _Assets(StaticFiles):
+    def file_response(
+        self, full_path: Any, stat_result: Any, scope: Scope, status_code: int = 200
+    ) -> Response:
+        """Serve a file; text compressed, for a client that accepts gzip (a hook of starlette)."""
+        response = super().file_response(full_path, stat_result, scope, status_code)
+        media_type = str(response.media_type)
+        encodings = Headers(scope=scope).get("accept-encoding", "")
+        if isinstance(response, FileResponse) and media_type.startswith(TEXT):
+            if GZIP.search(encodings):
+                body = _compressed(Path(full_path), stat_result.st_mtime_ns)
+                headers = _headers_of_compressed(response)
+                response = Response(body, media_type=media_type, headers=headers)
+            response.headers["Vary"] = "Accept-Encoding"
+        response.headers.update(PROTECTION)
+        return response
+
+
+def _html(name: str, policy: str) -> FileResponse:
+    """Serve an HTML file of `app/web` under a content security policy."""
+    headers = {**PROTECTION, "Content-Security-Policy": policy}
+    return FileResponse(WEB / name, media_type="text/html", headers=headers)
+
+
+@cache
+def _page_without_docs() -> str:
+    return ABOUT_DOCS.sub("", (WEB / "index.html").read_text())
+
+
+def _headers_of_compressed(response: Response) -> dict[str, str]:
+    """Only a weak tag may stand for both encodings of a file (RFC 9110, 8.8.3.3)."""
+    return {
+        "etag": f"W/{response.headers['etag']}",
+        "last-modified": response.headers["last-modified"],
+        "Content-Encoding": "gzip",
+    }
+
+
+@cache
+def _compressed(path: Path, mtime_ns: int) -> bytes:
+    """Compress a file, once for every state of it."""
+    return gzip.compress(path.read_bytes(), 6, mtime=0)

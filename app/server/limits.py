@@ -1,0 +1,33 @@
+"""The limits of one connection, and the settings they come from."""
+
+from dataclasses import dataclass
+
+from ..settings import CHUNK, GRACE_SECONDS, Settings
+
+MAX_HEADER_BYTES = 64 * 1024  # request line and headers of one request
+MAX_PIPELINED = 16  # requests received ahead of the one being answered
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits of one connection, all times in seconds.
+
+    `connections` is the limit for the whole process. `chunk_seconds` is the time for one chunk of a
+    response to leave, `response_seconds` for all of it once its reader lags.
+    """
+
+    connections: int
+    header_seconds: float
+    body_seconds: float
+    chunk_seconds: float
+    response_seconds: float
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Limits":
+        return cls(
+            connections=settings.connections,
+            header_seconds=settings.head_seconds,
+            body_seconds=settings.upload_seconds,
+            chunk_seconds=GRACE_SECONDS + CHUNK / settings.min_bytes_per_second,
+            response_seconds=settings.send_seconds,
+        )

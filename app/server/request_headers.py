@@ -1,0 +1,79 @@
+"""Limits on request headers: how long they may take to arrive, and how large they may be.
+
+uvicorn has no such limits: until a request's headers are complete, it gives a sender unlimited time
+and memory. A request refused here gets 400; one that is late is cut off without a response.
+"""
+
+from asyncio import AbstractEventLoop
+from collections.abc import Callable, Iterable
+
+from .limits import MAX_HEADER_BYTES
+from .timer import Timer
+
+MAX_UNFINISHED_BYTES = 512 * 1024  # uvloop reads up to 256 KiB at a time
+
+Header = tuple[bytes, bytes]
+
+
+class Refused(Exception):
+    """Raised in a callback of the parser, which then stops; the message is for the client."""
+
+
+class RequestHeaders:
+    """Counts the time and the bytes of the headers that are being received."""
+
+    def __init__(
+        self, loop: AbstractEventLoop, seconds: float, on_timeout: Callable[[], None]
+    ) -> None:
+        self._seconds = seconds
+        self._timer = Timer(loop, on_timeout)
+        self._parsed_bytes = 0
+        self._received_bytes = 0
+
+    @property
+    def awaited(self) -> bool:
+        """Whether the time limit is running."""
+        return self._timer.running
+
+    def restart(self) -> None:
+        """Wait for headers, with the whole time limit from now on."""
+        self._timer.start(self._seconds)
+
+    def stop(self) -> None:
+        """Stop waiting: the headers are complete, or no longer of interest."""
+        self._timer.stop()
+
+    def begin(self) -> None:
+        """Note that the parser has found the start of a request."""
+        self._parsed_bytes = 0
+        self._received_bytes = 0
+        if not self._timer.running:
+            self.restart()
+
+    def parsed(self, size: int) -> None:
+        """Count bytes of the path or of a header. Raises Refused beyond MAX_HEADER_BYTES."""
+        self._parsed_bytes += size
+        if self._parsed_bytes > MAX_HEADER_BYTES:
+            raise Refused(f"the request headers have more than {MAX_HEADER_BYTES} bytes")
+
+    def overflow(self, size: int) -> bool:
+        """Count received bytes that did not complete the headers; whether they are too many.
+
+        The parser keeps an unfinished header to itself, so `parsed` cannot see it grow.
+        """
+        self._received_bytes += size
+        return self._received_bytes > MAX_UNFINISHED_BYTES
+
+
+def check_host(headers: Iterable[Header], version: str) -> None:
+    """Raises Refused unless there is exactly one Host; HTTP/1.0 may omit it (RFC 9112, 3.2)."""
+    hosts = sum(name == b"host" for name, _ in headers)
+    if hosts > 1 or (hosts == 0 and version == "1.1"):
+        raise Refused(f"a request needs exactly one Host header; this one has {hosts}")
+
+
+def without_upgrade(method: bytes, url: bytes, version: str, headers: Iterable[Header]) -> bytes:
+    """Write request line and headers again, without `Upgrade`."""
+    lines = [method + b" " + url + b" HTTP/" + version.encode()]
+    lines += [name + b": " + value for name, value in headers if name != b"upgrade"]
+    return b"\r\n".join([*lines, b"", b""])
