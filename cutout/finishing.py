@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from cutout.errors import ClientError, PictureTooLarge
 from cutout.imaging.arrange import crop, place, subject_box
 from cutout.imaging.box import Box, Size
-from cutout.imaging.compose import Cut, Cutout, hard, limit_size, on_color, on_image
+from cutout.imaging.compose import Cut, Cutout, limit_size, on_color, on_image
 from cutout.imaging.decode import Raster, reduction
 from cutout.imaging.straight import resize_cutout
 from cutout.options import Channels, CutoutOptions, Format, Margins
@@ -58,8 +58,7 @@ def _arranged(
     box = _crop_box(pixels, options.margin, max_pixels) if options.crop else None
     if box is not None:
         pixels = crop(pixels, box)
-    pixels = limit_size(place(pixels, options.scale, _position(options)), options.size)
-    return (pixels if options.threshold is None else hard(pixels)), box
+    return limit_size(place(pixels, options.scale, _position(options)), options.size), box
 
 
 def _decode_behind(background: Source[object], canvas: Size, clock: Clock) -> Raster:

@@ -12,7 +12,8 @@ from cutout.imaging.arrange import only_in
 from cutout.imaging.box import Box, Size
 from cutout.imaging.compose import Cut, times
 from cutout.imaging.decode import Raster
-from cutout.imaging.mask import harden, refine, to_size
+from cutout.imaging.hard import harden
+from cutout.imaging.mask import refine, to_size
 from cutout.imaging.preprocess import Matte, resize
 from cutout.inference.predictor import Predictor, coarse_alpha
 from cutout.inference.registry import Registry
@@ -51,8 +52,6 @@ def mask(source: Source[T], options: MaskOptions, models: Registry, clock: Clock
     with clock.stage("postprocess"):
         subject = Subject.of(alpha, plan.upload)
         alpha = resize(alpha, *plan.answer)
-        if options.threshold is not None:
-            alpha = harden(alpha, 0.5)  # shrinking made it soft again
     return _write(source, alpha, Format.png, plan, predictor, subject, clock)
 
 

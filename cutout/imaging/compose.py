@@ -106,12 +106,6 @@ def on_image(pixels: Cutout, background: Image) -> Image:
     return _over(pixels, covering.copy() if np.shares_memory(covering, background) else covering)
 
 
-def hard(pixels: Cutout) -> Cutout:
-    """A cut-out (H, W, 4) whose every pixel is empty or solid, by whether its alpha reaches a half."""
-    solid = cv2.inRange(alpha_of(pixels), 128, 255)
-    return np.asarray(cv2.merge([*cv2.split(cv2.copyTo(pixels, solid))[:3], solid]), np.uint8)
-
-
 def limit_size(pixels: NDArray[np.uint8], longest: int | None) -> NDArray[np.uint8]:
     """Shrink a cut-out, image or alpha to a longer side of at most `longest` pixels."""
     size = Size(pixels.shape[1], pixels.shape[0]).limited(longest)

@@ -1,7 +1,5 @@
 """From the network's coarse alpha to one as large as the image."""
 
-import math
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -108,8 +106,3 @@ def _evaluate(grid: Grid, slope: Maps, offset: Maps, image: Image, window: Windo
     )
     explained = cv2.transform(products, np.ones((1, 3)))
     return np.asarray(cv2.add(explained, grid.spread(offset, window), dtype=cv2.CV_8U), np.uint8)
-
-
-def harden(alpha: Matte, threshold: float) -> Matte:
-    """A mask of 0 and 255: foreground from alpha >= threshold on (in [0, 1])."""
-    return np.asarray(np.where(alpha >= math.ceil(255 * threshold), 255, 0), np.uint8)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from cutout.imaging.box import Box, Size
+from cutout.imaging.pieces import without_false_pieces
 from cutout.imaging.preprocess import Alpha, Image, Tensor
 from cutout.inference.manifest import Manifest
 from cutout.system.clock import Clock
@@ -60,10 +61,14 @@ class Predictor(Protocol):
 
 
 def coarse_alpha(predictor: Predictor, image: Image, clock: Clock) -> Alpha:
-    """The alpha (h, w) float32 of an image (H, W, 3), at the network's own resolution."""
+    """The alpha (h, w) float32 of an image (H, W, 3), at the network's own resolution.
+
+    A segmenter's is without false pieces; a classifier's map has no pieces to speak of.
+    """
     with clock.stage("preprocess"):
         prepared = predictor.prepare(image)
     with clock.stage("inference"):
         output = predictor.predict(prepared)
     with clock.stage("postprocess"):
-        return predictor.assemble(prepared, output)
+        alpha = predictor.assemble(prepared, output)
+        return without_false_pieces(alpha) if predictor.manifest.task == "segment" else alpha

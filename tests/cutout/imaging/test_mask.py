@@ -134,9 +134,3 @@ def test_restore_of_a_needle_cropped_to_a_square_stays_small() -> None:
     assert np.flatnonzero(whole).tolist() == [
         2048
     ]  # the square in the middle, a pixel at the least
-
-
-@given(st.integers(0, 255), st.floats(0, 1))
-def test_harden_draws_the_line_at_the_threshold(value: int, threshold: float) -> None:
-    hard = masks.harden(np.full((1, 1), value, np.uint8), threshold)
-    assert hard[0, 0] == (255 if value >= 255 * threshold else 0)
