@@ -52,7 +52,7 @@ test-fast: $(VENV)/.test ## engine and service in a minute: neither lint nor wha
 	$(BIN)/python -m pytest -m "$(FAST)" $(ARGS)
 
 .PHONY: fuzz
-fuzz: $(VENV)/.dev ## mutated pictures through the decoders for a minute (ARGS="--seconds 600 --seed 7")
+fuzz: $(VENV)/.dev ## mutated images through the decoders for a minute (ARGS="--seconds 600 --seed 7")
 	$(BIN)/python -m tests.support.fuzz $(ARGS)
 
 .PHONY: lint

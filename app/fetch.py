@@ -1,4 +1,4 @@
-"""Fetch a picture from a URL that a stranger named, without being led where the stranger can't go (SSRF).
+"""Fetch an image from a URL that a stranger named, without being led where the stranger can't go (SSRF).
 
 Each hop, the first and every redirect, is checked anew: http or https, and a host all of whose addresses are public.
 The name is resolved once and the connection goes to the address that was checked, so that a name whose answer changes

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 Build = Callable[[Settings], Sequence[Predictor]]
 
 REFUSALS_A_THREAD = 32  # a second: a twentieth of a thread's time
-PIXELS_A_THREAD = 16_000_000  # what cameras make: such pictures never wait for one another
+PIXELS_A_THREAD = 16_000_000  # what cameras make: such images never wait for one another
 
 log = logging.getLogger("cutout")
 

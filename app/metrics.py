@@ -69,7 +69,7 @@ class Metrics:
             "cutout_upload_bytes", "Sizes of uploads", buckets=BYTES, registry=own
         )
         self.pixels = Histogram(
-            "cutout_picture_pixels", "Sizes of pictures", buckets=PIXELS, registry=own
+            "cutout_image_pixels", "Sizes of images", buckets=PIXELS, registry=own
         )
         self.in_flight = Gauge(
             "cutout_in_flight",

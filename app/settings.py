@@ -36,13 +36,13 @@ class Settings(EngineSettings):
         None,
         ge=1,
         le=1024,
-        description="pictures worked on at once in a process; cores / workers / intra-op threads when unset",
+        description="images worked on at once in a process; cores / workers / intra-op threads when unset",
     )
     pixels_at_once: int | None = Field(
         None,
         ge=64,
         description="pixels worked on at once in a process, and with them its memory; others wait. "
-        "The largest picture or 16 million a thread, whichever is more, when unset",
+        "The largest image or 16 million a thread, whichever is more, when unset",
     )
     queue: int = Field(
         16, ge=0, description="requests that may wait beyond those worked on; more get 429"
@@ -84,7 +84,7 @@ class Settings(EngineSettings):
     requests_per_minute: int | None = Field(
         None,
         ge=1,
-        description="pictures that one key, or without keys one address, may send a minute, all at once or spread out; "
+        description="images that one key, or without keys one address, may send a minute, all at once or spread out; "
         "then 429. Each process counts for itself. No limit when unset",
     )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -98,7 +98,7 @@ class Settings(EngineSettings):
     )
     allow_urls: bool = Field(
         False,
-        description="fetch pictures from public http(s) URLs that callers of the compat routes name",
+        description="fetch images from public http(s) URLs that callers of the compat routes name",
     )
     url_seconds: float = Field(
         10, gt=0, le=DAY, description="time for one URL to be fetched, redirects included"

@@ -1,6 +1,6 @@
 """The pipeline without a server: this project's own functions in one process, as many threads as the server has.
 
-    python -m benchmarks.bare --models models --refine true --seconds 5 PICTURE.jpg ...
+    python -m benchmarks.bare --models models --refine true --seconds 5 IMAGE.jpg ...
 
 `benchmarks.serve` calls it; it prints JSON. What a server adds to these lines is its overhead.
 """
@@ -41,7 +41,7 @@ def cut_out(data: bytes, predictor: Predictor, refine: bool) -> bytes:
 def loop(
     predictor: Predictor, uploads: list[bytes], refine: bool, seconds: float, count: int
 ) -> list[Exchange]:
-    """Cut out pictures in `count` threads for so many seconds, each thread beginning with another picture."""
+    """Cut out images in `count` threads for so many seconds, each thread beginning with another image."""
     done: list[Exchange] = []
     begun = time.perf_counter()
 
@@ -65,11 +65,11 @@ def main() -> None:
     parser.add_argument("--models", type=Path, required=True)
     parser.add_argument("--refine", choices=("true", "false"), required=True)
     parser.add_argument("--seconds", type=float, required=True)
-    parser.add_argument("pictures", nargs="+", type=Path)
+    parser.add_argument("images", nargs="+", type=Path)
     options = parser.parse_args()
     prepare_for_images()  # as the server's
     registry = Registry(load_bundles(options.models))
-    predictor, uploads = registry.for_masks(), [path.read_bytes() for path in options.pictures]
+    predictor, uploads = registry.for_masks(), [path.read_bytes() for path in options.images]
     refine, count = options.refine == "true", threads(Settings())
     loop(predictor, uploads, refine, 0.0, count)
     cut_out(uploads[0], predictor, refine)

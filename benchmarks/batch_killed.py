@@ -1,10 +1,10 @@
 """`cutout batch` on Ray with an actor and then the driver killed, gone on with, and compared with the local engine.
 
-    python -m benchmarks.batch_killed PICTURES WORK         (needs the extra `ray`; WORK must be empty or not there)
+    python -m benchmarks.batch_killed IMAGES WORK         (needs the extra `ray`; WORK must be empty or not there)
 
-Some five times what the pictures take on one machine. The local engine writes WORK/local. On Ray, a quarter of the way
+Some five times what the images take on one machine. The local engine writes WORK/local. On Ray, a quarter of the way
 an actor is killed (SIGKILL), half-way the driver; the same command then does the rest, to WORK/ray. To expect: `equal`
-true: the same outputs and the same manifest, to the byte, one record for each picture. Ends with 1 where it isn't.
+true: the same outputs and the same manifest, to the byte, one record for each image. Ends with 1 where it isn't.
 """
 
 import argparse
@@ -31,7 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("pictures", type=Path)
+    parser.add_argument("images", type=Path)
     parser.add_argument("work", type=Path)
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
@@ -41,7 +41,7 @@ def main() -> None:
     local, ray = options.work / "local", options.work / "ray"
     command = [
         *COMMAND,
-        str(options.pictures),
+        str(options.images),
         str(ray),
         "--engine",
         "ray",
@@ -50,7 +50,7 @@ def main() -> None:
         "--quiet",
     ]
     report: dict[str, Any] = {
-        "local": _timed([*COMMAND, str(options.pictures), str(local), "--quiet"])
+        "local": _timed([*COMMAND, str(options.images), str(local), "--quiet"])
     }
     total = len(_records(local))
     report["killed"] = _killed(command, ray, total)
@@ -76,7 +76,7 @@ def compare(one: Path, other: Path) -> dict[str, object]:
     )
     return {
         "records": len(records),
-        "pictures": len({record["path"] for record in records}),
+        "images": len({record["path"] for record in records}),
         "failed": sorted(record["path"] for record in records if record["error"]),
         "outputs": len(there) - 1,
         "differing": differing,
@@ -86,13 +86,13 @@ def compare(one: Path, other: Path) -> dict[str, object]:
 
 
 def _same_pixels(one: Path, other: Path) -> bool:
-    """Whether two files are one picture, packed in two ways."""
+    """Whether two files are one image, packed in two ways."""
     here, there = (cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in (one, other))
     return here is not None and there is not None and np.array_equal(here, there)
 
 
 def _timed(command: list[str]) -> dict[str, object]:
-    """Run to its end. Pictures that can't be read make the status 1."""
+    """Run to its end. Images that can't be read make the status 1."""
     began = time.monotonic()
     status = subprocess.run(command, check=False).returncode
     return {"status": status, "seconds": round(time.monotonic() - began, 1)}

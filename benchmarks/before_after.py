@@ -1,4 +1,4 @@
-"""`python -m benchmarks.before_after`: the README's picture, made by the shipped bundles. About three seconds.
+"""`python -m benchmarks.before_after`: the README's image, made by the shipped bundles. About three seconds.
 
 Each photograph of tests/data/photographs beside its cut-out on a checkerboard, in docs/images/before-after.jpg.
 """
@@ -35,10 +35,10 @@ def main() -> None:
         width = round(before.shape[1] * HEIGHT / before.shape[0])
         gap = np.full((HEIGHT, GAP, 3), 255, np.uint8)
         strip += [resize(before, width, HEIGHT), resize(after, width, HEIGHT), gap]
-    picture = np.hstack(strip[:-1])
+    image = np.hstack(strip[:-1])
     target = ROOT / "docs" / "images" / "before-after.jpg"
     target.parent.mkdir(exist_ok=True)
-    cv2.imwrite(str(target), picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
+    cv2.imwrite(str(target), image[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
     print(target.relative_to(ROOT))
 
 

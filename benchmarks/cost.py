@@ -1,4 +1,4 @@
-"""What a picture costs the whole server: CPU of all its processes, bytes in and out. The base of docs/scaling.md.
+"""What an image costs the whole server: CPU of all its processes, bytes in and out. The base of docs/scaling.md.
 
     python -m benchmarks.cost
 
@@ -10,8 +10,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.images import SIZES, photographs
 from benchmarks.load import closed_loop, run, statuses, upload
-from benchmarks.pictures import SIZES, photographs
 from benchmarks.servers import Server, cutout_server
 
 PHOTOGRAPHS = Path("tests/data/photographs")
@@ -31,19 +31,19 @@ def main() -> None:
     parser.add_argument("--models", type=Path, default=Path("models"))
     parser.add_argument("--count", type=int, default=24, help="requests for each figure")
     options = parser.parse_args()
-    pictures = {
+    images = {
         "photographs of tests/data": [
             path.read_bytes() for path in sorted(PHOTOGRAPHS.glob("*.jpg"))
         ],
         **{name: photographs(*size, count=3, folder=PHOTOGRAPHS) for name, size in SIZES.items()},
     }
     with cutout_server(options.models, threads="1") as server:
-        for name, files in pictures.items():
+        for name, files in images.items():
             for route in ROUTES:
                 print(
                     json.dumps(
                         {
-                            "picture": name,
+                            "image": name,
                             "answer": route,
                             **cost(server, route, files, options.count),
                         }
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def cost(server: Server, route: str, files: Sequence[bytes], count: int) -> dict[str, object]:
-    """CPU and bytes of one request, and how many pictures a core works through in an hour."""
+    """CPU and bytes of one request, and how many images a core works through in an hour."""
     path, fields = ROUTES[route]
     requests = [upload(path, file, **fields) for file in files]
     run(closed_loop(server.port, requests, 1, seconds=1e9, count=len(files)))
@@ -63,7 +63,7 @@ def cost(server: Server, route: str, files: Sequence[bytes], count: int) -> dict
         raise SystemExit(f"{route}: {statuses(load.exchanges)}")
     return {
         "cpu_ms": round(1000 * seconds, 1),
-        "pictures_per_core_hour": round(3600 / seconds),
+        "images_per_core_hour": round(3600 / seconds),
         "kb_in": round(sum(map(len, requests)) / len(requests) / 1000),
         "kb_out": round(sum(exchange.length for exchange in load.exchanges) / count / 1000),
     }

@@ -1,9 +1,9 @@
-"""What fine-tuning gives and costs: IoU on the new kind and on the general sets, against pictures trained on.
+"""What fine-tuning gives and costs: IoU on the new kind and on the general sets, against images trained on.
 
     .venv/bin/python -m benchmarks.fine_tuning --start models/segmenter --new DIR --general GENERAL \
         --run 50=runs/a --run 200=runs/b --run 50=runs/c:kept
 
-Networks in Keras at their canvas, on the test split of both folders (of the general one every second picture). Draws
+Networks in Keras at their canvas, on the test split of both folders (of the general one every second image). Draws
 docs/images/fine-tuning.png and prints the table of docs/training.md.
 """
 
@@ -28,14 +28,14 @@ Point = tuple[int, float, float]
 
 def main(
     start: Annotated[Path, typer.Option(help="the bundle that fine-tuning started from")],
-    new: Annotated[Path, typer.Option(help="the new kind of pictures, all of them")],
+    new: Annotated[Path, typer.Option(help="the new kind of images, all of them")],
     general: Annotated[Path, typer.Option(help="the general sets")],
-    run: Annotated[list[str], typer.Option(help="PICTURES=RUN[:variant], repeatable")],
-    out: Annotated[Path, typer.Option(help="the picture")] = Path("docs/images/fine-tuning.png"),
+    run: Annotated[list[str], typer.Option(help="IMAGES=RUN[:variant], repeatable")],
+    out: Annotated[Path, typer.Option(help="the image")] = Path("docs/images/fine-tuning.png"),
 ) -> None:
     judge = _judge(start, new, general)
     curves: dict[str, list[Point]] = {PLAIN: [(0, *judge(start))]}
-    print("| pictures | how | new kind, IoU | general sets, IoU |\n|---|---|---|---|")
+    print("| images | how | new kind, IoU | general sets, IoU |\n|---|---|---|---|")
     _print(0, "as shipped", curves[PLAIN][0])
     for entry in run:
         count, _, rest = entry.partition("=")
@@ -47,7 +47,7 @@ def main(
 
 
 def draw(curves: dict[str, list[Point]], out: Path) -> None:
-    """Two lines for training on the new pictures alone, a pair of marks for each other variant."""
+    """Two lines for training on the new images alone, a pair of marks for each other variant."""
     figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
     for (variant, points), mark in zip(curves.items(), "osD^v", strict=False):
         places = [max(count, 10) for count, _, _ in points]
@@ -61,7 +61,7 @@ def draw(curves: dict[str, list[Point]], out: Path) -> None:
     axes.set_xscale("log")
     axes.set_xticks([max(count, 10) for count in ticks], [str(count) for count in ticks])
     axes.minorticks_off()
-    axes.set(xlabel="pictures of the new kind", ylabel="IoU on pictures kept aside")
+    axes.set(xlabel="images of the new kind", ylabel="IoU on images kept aside")
     axes.grid(visible=True, alpha=0.3)
     figure.legend(loc="outside lower center", ncols=len(curves), fontsize=8)
     figure.savefig(out, dpi=110)

@@ -15,7 +15,7 @@ def float32_bundle(shipped: Path, folder: Path, size: int, *, unet: bool = False
     """A bundle in `folder` with the same weights in float32, for a canvas of `size` x `size`: convolutions fit any; or
     with the plain U-Net instead of them.
 
-    The network is asked once, about the picture alone, also where the shipped form asks it about the mirror image too:
+    The network is asked once, about the image alone, also where the shipped form asks it about the mirror image too:
     that is what other servers run it as.
     """
     manifest = read_manifest(shipped)

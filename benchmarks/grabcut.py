@@ -1,7 +1,7 @@
-"""`python -m benchmarks.grabcut --data DIR`: GrabCut on the same pictures and measures as `model_export evaluate`.
+"""`python -m benchmarks.grabcut --data DIR`: GrabCut on the same images and measures as `model_export evaluate`.
 
 The classical method that needs no training (Rother et al., SIGGRAPH 2004): OpenCV's, five iterations, started from a
-rectangle 5 % inside the picture. About 0.2 s a picture of 320 pixels; prints one JSON object.
+rectangle 5 % inside the image. About 0.2 s an image of 320 pixels; prints one JSON object.
 """
 
 import json
@@ -37,7 +37,7 @@ def grabcut(image: Image) -> Mask:
 def main(
     data: Annotated[Path, typer.Option(help="folder of sets")],
     split: Annotated[
-        str, typer.Option(help="test: the pictures that training kept aside; all: every one")
+        str, typer.Option(help="test: the images that training kept aside; all: every one")
     ] = "all",
 ) -> None:
     pairs = find_pairs(data, clips=load_config("segmenter").data.clips)

@@ -1,4 +1,4 @@
-"""What it would cost to decode pictures, or to do all the work on them, in a process of its own.
+"""What it would cost to decode images, or to do all the work on them, in a process of its own.
 
     python -m benchmarks.isolation          # about a minute on a quiet machine
 
@@ -20,7 +20,7 @@ from multiprocessing.shared_memory import SharedMemory
 import cv2
 import numpy as np
 
-from benchmarks.pictures import SIZES, jpeg, synthetic
+from benchmarks.images import SIZES, jpeg, synthetic
 from cutout import Remover
 from cutout.imaging.decode import decode, read_header
 from cutout.imaging.preprocess import Image
@@ -36,7 +36,7 @@ def main() -> None:
     pixels = SharedMemory(create=True, size=MAX_PIXELS * 3)
     try:
         print(
-            "| picture | in a thread | in a process | ratio | decoding in a thread | in a process | ratio |"
+            "| image | in a thread | in a process | ratio | decoding in a thread | in a process | ratio |"
         )
         print("|---|---|---|---|---|---|---|")
         for name, size in SIZES.items():
@@ -88,7 +88,7 @@ def _decoded_elsewhere(process: Executor, pixels: SharedMemory, upload: bytes) -
     shape = process.submit(decode_into, pixels.name, upload).result()
     np.array(
         np.ndarray(shape, np.uint8, pixels.buf)
-    )  # out of the shared memory, which the next picture overwrites
+    )  # out of the shared memory, which the next image overwrites
 
 
 def _result(executor: Executor, work: Callable[[bytes], object], upload: bytes) -> object:

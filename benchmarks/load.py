@@ -223,14 +223,14 @@ def statuses(exchanges: Iterable[Exchange]) -> dict[str, int]:
 
 
 def upload(path: str, file: bytes, **fields: str) -> bytes:
-    """The bytes of a multipart POST of a picture, and of text fields."""
+    """The bytes of a multipart POST of an image, and of text fields."""
     parts = [
         b'--%s\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n'
         % (BOUNDARY, name.encode(), value.encode())
         for name, value in fields.items()
     ]
     parts.append(
-        b'--%s\r\nContent-Disposition: form-data; name="file"; filename="picture.jpg"\r\n'
+        b'--%s\r\nContent-Disposition: form-data; name="file"; filename="image.jpg"\r\n'
         b"Content-Type: image/jpeg\r\n\r\n%s\r\n--%s--\r\n" % (BOUNDARY, file, BOUNDARY)
     )
     body = b"".join(parts)

@@ -62,11 +62,11 @@ def write_network(bundle: Path, home: Path) -> None:
     onnx.save(network, home / MODEL)
 
 
-def request(picture: bytes, home: Path) -> bytes:
+def request(image: bytes, home: Path) -> bytes:
     """A call of its API: the custom network, no alpha matting."""
     extras = json.dumps({"model_path": str(home / MODEL)}, separators=(",", ":"))
     quoted = extras.replace('"', "%22").replace("{", "%7B").replace("}", "%7D")
-    return upload(f"/api/remove?extras={quoted}", picture, model="u2net_custom")
+    return upload(f"/api/remove?extras={quoted}", image, model="u2net_custom")
 
 
 @contextmanager

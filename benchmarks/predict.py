@@ -16,8 +16,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from benchmarks.images import jpeg, synthetic
 from benchmarks.load import ask, closed_loop, get, percentiles, run, throughput, upload
-from benchmarks.pictures import jpeg, synthetic
 from benchmarks.serve import RESULTS, machine
 from benchmarks.servers import ROOT, cutout_server, serving
 

@@ -1,7 +1,7 @@
 """How fast the server is, beside its own pipeline without a server and beside rembg's server.
 
     python -m benchmarks.serve                          # about 12 minutes, the machine otherwise idle
-    python -m benchmarks.serve --pictures DIR           # photographs of yours instead of ones made in code
+    python -m benchmarks.serve --images DIR           # photographs of yours instead of ones made in code
     python -m benchmarks.serve --seconds 3 --rounds 1   # a quick look
     python -m benchmarks.serve --unet --out DIR         # the same network: a plain U-Net of 1.1 million parameters
 
@@ -32,6 +32,7 @@ from typing import Any
 
 from benchmarks import peer
 from benchmarks.float32 import float32_bundle
+from benchmarks.images import SIZES, photographs
 from benchmarks.load import (
     Exchange,
     ask,
@@ -42,7 +43,6 @@ from benchmarks.load import (
     throughput,
     upload,
 )
-from benchmarks.pictures import SIZES, photographs
 from benchmarks.serve_report import write_report
 from benchmarks.servers import ROOT, Server, cutout_server
 from cutout.inference.manifest import find_bundles, read_manifest
@@ -50,7 +50,7 @@ from model_export.report.timing import processor
 
 RESULTS = ROOT / "benchmarks" / "results"
 CLIENTS = (1, 2, 4, 16)
-PICTURES = 3
+IMAGES = 3
 WARM_UP = 4  # requests
 STARTS = 3
 
@@ -136,7 +136,7 @@ def main() -> None:
         report["same_network"] = (
             "a plain U-Net, 1.1 million parameters" if options.unet else "the bundle's weights"
         )
-        report["pictures"] = str(options.pictures.name) if options.pictures else "made in code"
+        report["images"] = str(options.images.name) if options.images else "made in code"
         report["sizes"] = {
             name: measure_size(name, bundles, home if options.rembg else None, work, options)
             for name in options.sizes
@@ -148,9 +148,9 @@ def main() -> None:
 def measure_size(
     size: str, bundles: Bundles, home: Path | None, work: Path, options: argparse.Namespace
 ) -> Any:
-    """All contenders at one size of picture, round by round."""
-    _say(f"{size}: making pictures")
-    photos = photographs(*SIZES[size], PICTURES, options.pictures)
+    """All contenders at one size of image, round by round."""
+    _say(f"{size}: making images")
+    photos = photographs(*SIZES[size], IMAGES, options.images)
     files = [work / f"{size.replace(' ', '')}-{number}.jpg" for number in range(len(photos))]
     for file, photo in zip(files, photos, strict=True):
         file.write_bytes(photo)
@@ -287,7 +287,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--models", type=Path, default=ROOT / "models", help="folder of bundles with a segmenter"
     )
-    parser.add_argument("--pictures", type=Path, help="folder of photographs to measure with")
+    parser.add_argument("--images", type=Path, help="folder of photographs to measure with")
     parser.add_argument("--seconds", type=float, default=10.0, help="of each load in each round")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--sizes", nargs="+", choices=list(SIZES), default=list(SIZES))

@@ -44,7 +44,7 @@ def markdown(report: dict[str, Any]) -> str:
         (
             f"`{report['command']}`, {report['when']}: {machine['cores']} cores of {machine['cpu']}, Python "
             f"{machine['python']}; network {network['name']} at {network['size']} x {network['size']}, shipped as "
-            f"{network['shipped']}; pictures: {report['pictures']}."
+            f"{network['shipped']}; images: {report['images']}."
         ),
         "",
         (
@@ -52,7 +52,7 @@ def markdown(report: dict[str, Any]) -> str:
             "it is, edges refined; rembg as above. Saturated throughput:"
         ),
         "",
-        "| picture | mode | of the bare pipeline | times rembg's server |",
+        "| image | mode | of the bare pipeline | times rembg's server |",
         "|---|---|---|---|",
     ]
     for size, modes in report["ratios"].items():
@@ -70,7 +70,7 @@ def markdown(report: dict[str, Any]) -> str:
         ]
         lines += [
             "",
-            "| | clients | pictures/s | p50 ms | p95 ms | p99 ms | CPU ms each | generator | peak MB |",
+            "| | clients | images/s | p50 ms | p95 ms | p99 ms | CPU ms each | generator | peak MB |",
         ]
         lines += ["|---|---|---|---|---|---|---|---|---|"]
         lines += [_line(row) for row in result["rows"]]
@@ -87,7 +87,7 @@ def _line(row: dict[str, Any]) -> str:
 
 
 def plot(report: dict[str, Any], path: Path) -> None:
-    """Above: pictures per second by contender. Below: the median latency by clients, with p95 as a whisker."""
+    """Above: images per second by contender. Below: the median latency by clients, with p95 as a whisker."""
     import matplotlib as mpl
 
     mpl.use("svg")
@@ -127,7 +127,7 @@ def _bars(axis: Any, size: str, rows: list[dict[str, Any]]) -> None:
     labels = [f"{rate:.1f}" + (f"  ({rate / rembg:.1f}x)" if rembg else "") for _, rate in shown]
     axis.bar_label(bars, labels, padding=4)
     axis.set_xlim(0, 1.3 * max(rate for _, rate in shown))
-    axis.set_title(f"{size} photographs: pictures per second", loc="left", fontweight="bold")
+    axis.set_title(f"{size} photographs: images per second", loc="left", fontweight="bold")
 
 
 def _latencies(axis: Any, rows: list[dict[str, Any]]) -> None:

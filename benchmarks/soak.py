@@ -3,7 +3,7 @@
     python -m benchmarks.soak                                            # a short look, about 5 minutes
     python -m benchmarks.soak --minutes 20 --out benchmarks/soak.md      # the acceptance soak
 
-Phases, each bounded: memory after 100 and after 1,000 pictures of 1 MP; then `--minutes` of mixed sizes with 5 %
+Phases, each bounded: memory after 100 and after 1,000 images of 1 MP; then `--minutes` of mixed sizes with 5 %
 rubbish, a third of them each at saturation (as many callers as places), with a crowd (ten times as many callers, who
 ask again at once when they are refused) and with arrivals at ten times the saturated rate, in turn, as a machine is not
 equally fast for minutes; a worker killed with -9 under load; senders that dribble and readers that don't read. Resident
@@ -31,6 +31,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.images import jpeg, synthetic
 from benchmarks.load import (
     HOST,
     Client,
@@ -44,7 +45,6 @@ from benchmarks.load import (
     throughput,
     upload,
 )
-from benchmarks.pictures import jpeg, synthetic
 from benchmarks.serve import machine
 from benchmarks.servers import ROOT, Server, cutout_server
 
@@ -66,11 +66,11 @@ STREAMED = 1024 * 1024
 class Diet:
     """Requests to choose from."""
 
-    pictures: Sequence[bytes]
+    images: Sequence[bytes]
     rubbish: Sequence[bytes]
 
     def draw(self, rng: random.Random) -> bytes:
-        return rng.choice(self.rubbish if rng.random() < RUBBISH_SHARE else self.pictures)
+        return rng.choice(self.rubbish if rng.random() < RUBBISH_SHARE else self.images)
 
 
 def main() -> None:
@@ -82,7 +82,7 @@ def main() -> None:
         places = _places(server)
         report["places"] = places
         mixed = [food.draw(rng) for _ in range(200)]
-        report["memory"] = memory(server, one_mp, options.pictures)
+        report["memory"] = memory(server, one_mp, options.images)
         report |= in_turn(server, food, mixed, places, 20 * options.minutes / ROUNDS)
         report["killed_worker"] = killed_worker(server, one_mp, 4)
         report["slow_senders"] = run(slow_senders(server.port, one_mp))
@@ -153,13 +153,13 @@ def verdicts(report: dict[str, Any]) -> dict[str, bool]:
         "a killed worker is replaced": report["killed_worker"]["answering_again_seconds"]
         is not None,
         "slow senders delay nobody": slow["livez_p99_ms"] < 100
-        and slow["pictures_ok"] == slow["pictures"],
+        and slow["images_ok"] == slow["images"],
         "slow senders are cut off": slow["still_connected"] == 0,
     }
 
 
-def memory(server: Server, request: bytes, pictures: int) -> dict[str, Any]:
-    """Resident memory of all processes after 100 pictures of 1 MP and after all of them, MB."""
+def memory(server: Server, request: bytes, images: int) -> dict[str, Any]:
+    """Resident memory of all processes after 100 images of 1 MP and after all of them, MB."""
 
     def send(count: int) -> float:
         run(closed_loop(server.port, [request], 4, seconds=1e9, count=count))
@@ -170,8 +170,8 @@ def memory(server: Server, request: bytes, pictures: int) -> dict[str, Any]:
     return {
         "at_start": started,
         "after_100": after_100,
-        "after_all": send(pictures - 100),
-        "pictures": pictures,
+        "after_all": send(images - 100),
+        "images": images,
         "peak": round(server.peak_rss_mb, 1),
     }
 
@@ -234,7 +234,7 @@ def table(report: dict[str, Any], minutes: float) -> str:
     )
     rows = [
         (
-            "saturation: pictures per second, CPU ms per answer",
+            "saturation: images per second, CPU ms per answer",
             f"{full['successes_per_second']}, {full['cpu_ms_per_answer']}",
         ),
         ("saturation: p50, p99 ms", f"{full.get('p50_ms')}, {full.get('p99_ms')}"),
@@ -244,7 +244,7 @@ def table(report: dict[str, Any], minutes: float) -> str:
             for name, load in (("ten times the callers", crowd), ("ten times the arrivals", over))
             for row in (
                 (
-                    f"{name}: pictures/s, share of saturation",
+                    f"{name}: images/s, share of saturation",
                     f"{load['successes_per_second']}, {load['of_saturation']}",
                 ),
                 (
@@ -330,7 +330,7 @@ async def _arrivals(
 
 
 def killed_worker(server: Server, request: bytes, clients: int) -> dict[str, Any]:
-    """Kill a worker with -9 in the middle of a load: what that costs, and how long until pictures come again."""
+    """Kill a worker with -9 in the middle of a load: what that costs, and how long until images come again."""
     moments: list[float] = []
 
     def kill() -> None:
@@ -374,7 +374,7 @@ async def slow_senders(port: int, request: bytes) -> dict[str, Any]:
             if not writer.is_closing():
                 writer.write(b"a")
         await asyncio.wait([others], timeout=0.5)
-    livez, pictures = await others
+    livez, images = await others
     open_still = (await asyncio.gather(*(_ended(reader) for reader, _ in senders))).count(False)
     for _, writer in senders:
         writer.close()
@@ -382,8 +382,8 @@ async def slow_senders(port: int, request: bytes) -> dict[str, Any]:
         "senders": len(senders),
         "still_connected": open_still,
         **{f"livez_{name}": value for name, value in percentiles(livez.exchanges).items()},
-        "pictures": len(pictures.exchanges),
-        "pictures_ok": sum(exchange.status == 200 for exchange in pictures.exchanges),
+        "images": len(images.exchanges),
+        "images_ok": sum(exchange.status == 200 for exchange in images.exchanges),
     }
 
 
@@ -401,7 +401,7 @@ async def _ended(reader: asyncio.StreamReader) -> bool:
 
 
 def slow_readers(server: Server, request: bytes) -> dict[str, Any]:
-    """Connections that ask for pictures and don't read the answers: what the server holds for them, MB."""
+    """Connections that ask for images and don't read the answers: what the server holds for them, MB."""
 
     async def hold() -> float:
         before = server.rss_mb
@@ -420,7 +420,7 @@ def slow_readers(server: Server, request: bytes) -> dict[str, Any]:
 
 
 def diet() -> tuple[Diet, bytes]:
-    """Good requests, small ones more often, and rubbish: cut off, bit-flipped, no picture, a header that lies."""
+    """Good requests, small ones more often, and rubbish: cut off, bit-flipped, no image, a header that lies."""
     files = {name: jpeg(synthetic(*size, seed=3)) for name, size in SIDES.items()}
     good = {name: upload("/cutout", file) for name, file in files.items()}
     middle = files["1 MP"]
@@ -439,8 +439,8 @@ def diet() -> tuple[Diet, bytes]:
         upload("/predict", files["4 MP"], subject="true"),
         upload("/mask", files["4 MP"], refine="false"),
     ]
-    pictures = fewer + [good["0.1 MP"]] * 5 + [good["1 MP"]] * 4 + [good["4 MP"]]
-    return Diet(pictures, [*rubbish, upload("/cutout", bytes(flipped))]), good["1 MP"]
+    images = fewer + [good["0.1 MP"]] * 5 + [good["1 MP"]] * 4 + [good["4 MP"]]
+    return Diet(images, [*rubbish, upload("/cutout", bytes(flipped))]), good["1 MP"]
 
 
 def _worker(server: Server) -> int:
@@ -465,7 +465,7 @@ def _options() -> argparse.Namespace:
         "--minutes", type=float, default=2.0, help="of saturation and overload, half each"
     )
     parser.add_argument("--out", type=Path, help="a Markdown file to write the figures into")
-    parser.add_argument("--pictures", type=int, default=1000, help="for the memory phase")
+    parser.add_argument("--images", type=int, default=1000, help="for the memory phase")
     return parser.parse_args()
 
 

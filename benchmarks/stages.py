@@ -39,7 +39,7 @@ Stage = tuple[str, Callable[[], object], Callable[[], object] | None]
 def photograph(
     width: int, height: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
-    """A picture with detail at every scale and a hairy subject over a third of it; its alpha; a network's 320 x 320."""
+    """An image with detail at every scale and a hairy subject over a third of it; its alpha; a network's 320 x 320."""
     rng = np.random.default_rng(11)
     truth = np.zeros((height, width), np.uint8)
     middle, unit = (width // 2, height // 2), height / 100
@@ -186,17 +186,15 @@ def _guided_filter(coarse: NDArray[np.float32], image: NDArray[np.uint8]) -> obj
 
 def _blur_fusion(image: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> object:
     """Forte's estimate at full size, as published (two rounds, 90 and 6 pixels), and RGBA from it."""
-    picture, share = (
-        image.astype(np.float32) / 255,
-        (alpha.astype(np.float32) / 255)[..., np.newaxis],
-    )
-    foreground = background = picture
+    scaled = image.astype(np.float32) / 255
+    share = (alpha.astype(np.float32) / 255)[..., np.newaxis]
+    foreground = background = scaled
     for side in ((90, 90), (6, 6)):
         weight = cv2.blur(share, side)[..., np.newaxis]
         mean = cv2.blur(foreground * share, side) / (weight + 1e-5)
         background = cv2.blur(background * (1 - share), side) / (1 - weight + 1e-5)
         foreground = np.clip(
-            mean + share * (picture - share * mean - (1 - share) * background), 0, 1
+            mean + share * (scaled - share * mean - (1 - share) * background), 0, 1
         )
     pixels = np.dstack([(foreground * 255).astype(np.uint8), alpha])
     pixels[alpha == 0] = 0
@@ -233,7 +231,7 @@ def main() -> None:
     options = parser.parse_args()
     rounds = options.rounds
     cv2.setNumThreads(1)
-    print("| picture | stage | CPU ms | as before | times |\n|---|---|---:|---:|---:|")
+    print("| image | stage | CPU ms | as before | times |\n|---|---|---:|---:|---:|")
     for width, height in ((1155, 866), (4000, 3000)):
         for name, now, before in [*stages(width, height), *requests(width, height, options.models)]:
             new = milliseconds(now, rounds)

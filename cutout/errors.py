@@ -6,27 +6,27 @@ CutoutError
 │   ├── MalformedRequest          the form or the option can't be read
 │   ├── SlowUpload                the body did not arrive in time
 │   ├── UploadTooLarge            more bytes than the operator allows
-│   ├── PictureTooLarge           more pixels than the operator allows
-│   ├── UnsupportedFormat         not a picture type this service reads
-│   ├── UndecodablePicture        a picture type it reads, but broken
-│   │   └── EmptyPicture          its header announces no width or no height
+│   ├── ImageTooLarge             more pixels than the operator allows
+│   ├── UnsupportedFormat         not an image type this service reads
+│   ├── UndecodableImage          an image type it reads, but broken
+│   │   └── EmptyImage            its header announces no width or no height
 │   ├── UnknownModel              no bundle of that name is loaded
 │   ├── InvalidUrl                not an http or https URL
 │   ├── DownloadFailed            a URL that can't or mustn't be fetched
 │   └── InvalidOption             an option out of its range
-│       ├── RegionOutOfBounds     a region of interest that reaches beyond the picture
+│       ├── RegionOutOfBounds     a region of interest that reaches beyond the image
 │       └── RegionEmpty           a region of interest without a pixel
 ├── Overloaded                    no permit to be had; try again later
 ├── RateLimited                   one caller asks too often
 ├── TooSlow                       the deadline of the request has passed
 ├── Abandoned                     the client has gone; nobody waits for the answer
-├── NoPictures                    a folder without a picture of a type that is read
+├── NoImages                      a folder without an image of a type that is read
 ├── OutputRefused                 a file or folder that must not be written to
 ├── Unreachable                   a server that does not answer, or not as this service does
 ├── ServiceMissing                `cutout serve` where only the engine is installed
 ├── ProviderMissing               an execution provider was asked for that onnxruntime does not have
 ├── BundleError                   a bundle is missing, damaged or not what its manifest says
-└── DataError                     training pictures or masks are missing, damaged or don't fit
+└── DataError                     training images or masks are missing, damaged or don't fit
 """
 
 from typing import ClassVar
@@ -62,20 +62,20 @@ class UploadTooLarge(ClientError):
     code = "upload_too_large"
 
 
-class PictureTooLarge(ClientError):
-    code = "picture_too_large"
+class ImageTooLarge(ClientError):
+    code = "image_too_large"
 
 
 class UnsupportedFormat(ClientError):
     code = "unsupported_format"
 
 
-class UndecodablePicture(ClientError):
-    code = "undecodable_picture"
+class UndecodableImage(ClientError):
+    code = "undecodable_image"
 
 
-class EmptyPicture(UndecodablePicture):
-    code = "empty_picture"
+class EmptyImage(UndecodableImage):
+    code = "empty_image"
 
 
 class UnknownModel(ClientError):
@@ -128,8 +128,8 @@ class ServiceMissing(CutoutError):
     code = "service_missing"
 
 
-class NoPictures(CutoutError):
-    code = "no_pictures"
+class NoImages(CutoutError):
+    code = "no_images"
 
 
 class OutputRefused(CutoutError):

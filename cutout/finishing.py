@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from cutout.errors import ClientError, PictureTooLarge
+from cutout.errors import ClientError, ImageTooLarge
 from cutout.imaging.arrange import crop, place, subject_box
 from cutout.imaging.box import Box, Size
 from cutout.imaging.compose import Cut, Cutout, limit_size, on_color, on_image
@@ -29,7 +29,7 @@ def compose(
     """Finish a cut-out: its size, its arrangement, its background.
 
     Returns the pixels, and the part of the upload that they show if it was cropped. Raises
-    PictureTooLarge where margins make more of it than `max_pixels`.
+    ImageTooLarge where margins make more of it than `max_pixels`.
     """
     if background is None and _is_finished(cut, plan.answer, options):
         return cut, None
@@ -89,7 +89,7 @@ def _crop_box(pixels: Cutout, margins: Margins, max_pixels: int) -> Box | None:
         return None
     box = margins.around(subject)
     if box.width * box.height > max_pixels:
-        raise PictureTooLarge(
+        raise ImageTooLarge(
             f"the crop with margin {margins} has {box.width} x {box.height} = "
             f"{box.width * box.height} pixels; the limit is {max_pixels}: ask for a smaller margin"
         )

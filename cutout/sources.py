@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cutout.errors import InvalidOption, PictureTooLarge
+from cutout.errors import ImageTooLarge, InvalidOption
 from cutout.imaging.box import Size
 from cutout.imaging.compose import Cut
 from cutout.imaging.decode import LONGEST_SIDE, Raster, decode, hide_transparent, read_header
@@ -39,7 +39,7 @@ class Source(Protocol[T_co]):
         ...
 
     def decode(self, factor: int = 1) -> Raster:
-        """Decode it, a JPEG reduced by `factor`. Raises UndecodablePicture."""
+        """Decode it, a JPEG reduced by `factor`. Raises UndecodableImage."""
         ...
 
     def write(self, pixels: Pixels | Cut, form: Format) -> T_co:
@@ -65,7 +65,7 @@ class Upload:
 
     @classmethod
     def read(cls, data: bytes, max_pixels: int) -> "Upload":
-        """Read the header. Raises UnsupportedFormat, UndecodablePicture or PictureTooLarge."""
+        """Read the header. Raises UnsupportedFormat, UndecodableImage or ImageTooLarge."""
         return cls(data, read_header(data, max_pixels), max_pixels)
 
     def decode(self, factor: int = 1) -> Raster:
@@ -88,7 +88,7 @@ class ArraySource:
 
     @classmethod
     def of(cls, array: NDArray[np.uint8], max_pixels: int) -> "ArraySource":
-        """Check an array. Raises InvalidOption or PictureTooLarge."""
+        """Check an array. Raises InvalidOption or ImageTooLarge."""
         if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] not in (3, 4):
             raise InvalidOption(
                 f"an array of shape {array.shape} and type {array.dtype}; expected (H, W, 3) RGB "
@@ -98,7 +98,7 @@ class ArraySource:
         if not height or not width:
             raise InvalidOption(f"an array of shape {array.shape} has no pixel")
         if max(height, width) > LONGEST_SIDE or height * width > max_pixels:
-            raise PictureTooLarge(
+            raise ImageTooLarge(
                 f"an array of {width} x {height} pixels; the limits are {max_pixels} in all and {LONGEST_SIDE} a side"
             )
         return cls(array, max_pixels)

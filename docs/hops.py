@@ -1,4 +1,4 @@
-"""`python -m docs.hops`: the pictures of docs/how-it-works.md, one for each hop, made by the shipped segmenter."""
+"""`python -m docs.hops`: the images of docs/how-it-works.md, one for each hop, made by the shipped segmenter."""
 
 from pathlib import Path
 
@@ -41,8 +41,8 @@ def main() -> None:
     write("6-cutout", compose.on_color(cutout, GREEN))
 
 
-def close_up(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    part = picture[CLOSE_UP]
+def close_up(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    part = image[CLOSE_UP]
     return resize(np.ascontiguousarray(part), ENLARGED * part.shape[1], ENLARGED * part.shape[0])
 
 
@@ -51,9 +51,9 @@ def side_by_side(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> NDArray[n
     return np.hstack([left, gap, right])
 
 
-def write(name: str, picture: NDArray[np.uint8]) -> None:
+def write(name: str, image: NDArray[np.uint8]) -> None:
     target = IMAGES / f"hop-{name}.jpg"
-    pixels = picture if picture.ndim == 2 else picture[:, :, ::-1]
+    pixels = image if image.ndim == 2 else image[:, :, ::-1]
     cv2.imwrite(str(target), pixels, [cv2.IMWRITE_JPEG_QUALITY, 85])
     print(target.relative_to(ROOT))
 

@@ -51,9 +51,9 @@ FIXED = {
     "requests sent ahead on one connection; then 400": MAX_PIPELINED,
     "fields and files of a form, each; then 400": MAX_PARTS,
     "characters of a form's field's name; then 400": MAX_NAME,
-    "bytes of a form's field that is no picture; then 400": MAX_TEXT_BYTES,
+    "bytes of a form's field that is no image; then 400": MAX_TEXT_BYTES,
     "characters of a URL to fetch; then 400": MAX_URL,
-    "pixels of a picture's longer side; then 413": LONGEST_SIDE,
+    "pixels of an image's longer side; then 413": LONGEST_SIDE,
     "pixels that OpenCV decodes, whatever the settings": int(
         os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"]
     ),

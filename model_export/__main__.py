@@ -59,7 +59,7 @@ def train(
     keep: Annotated[
         Path | None,
         typer.Option(
-            help="with --from: a folder of general pictures to train on too, so as not to forget"
+            help="with --from: a folder of general images to train on too, so as not to forget"
         ),
     ] = None,
     no_report: Annotated[
@@ -67,7 +67,7 @@ def train(
     ] = False,
     overrides: Overrides = [],  # noqa: B006 - typer reads it, nothing writes to it
 ) -> None:
-    """Train a network on a folder of pictures with masks; the run's folder gets a report."""
+    """Train a network on a folder of images with masks; the run's folder gets a report."""
     from model_export.config import load_config
     from model_export.networks.tensorflow import import_tensorflow
     from model_export.training.start import find_origin
@@ -89,7 +89,7 @@ def train(
     print(next_step(folder, data, loaded.name))
 
 
-data_cli = typer.Typer(no_args_is_help=True, help="Look at training pictures.")
+data_cli = typer.Typer(no_args_is_help=True, help="Look at training images.")
 cli.add_typer(data_cli, name="data")
 
 
@@ -97,7 +97,7 @@ cli.add_typer(data_cli, name="data")
 def check(
     folder: Annotated[
         Path,
-        typer.Argument(help="a folder of pictures with masks; docs/training.md has the layouts"),
+        typer.Argument(help="a folder of images with masks; docs/training.md has the layouts"),
     ],
     sheet: Annotated[
         Path | None,
@@ -113,7 +113,7 @@ def check(
 
     if sheet is not None and not cv2.haveImageWriter(str(sheet)):
         raise typer.BadParameter(
-            f"{sheet} has no ending of a picture's, as sheet.png has", param_hint="--sheet"
+            f"{sheet} has no ending of an image's, as sheet.png has", param_hint="--sheet"
         )
     report = run(folder, read_clips(clips))
     path = sheet or Path("runs") / "check" / f"{folder.resolve().name}.png"
@@ -137,7 +137,7 @@ def evaluate(
     split: Annotated[
         Split,
         typer.Option(
-            help="test: the pictures that training keeps aside; all: every one, for a bundle that saw none"
+            help="test: the images that training keeps aside; all: every one, for a bundle that saw none"
         ),
     ] = Split.TEST,
     alphas: Annotated[
@@ -151,7 +151,7 @@ def evaluate(
     ] = None,
     no_report: Annotated[bool, typer.Option("--no-report", help="only the JSON")] = False,
 ) -> None:
-    """Measure a bundle on a folder of pictures with masks; one JSON object on standard output, and a report."""
+    """Measure a bundle on a folder of images with masks; one JSON object on standard output, and a report."""
     from model_export.data.pairs import read_clips
     from model_export.quality.evaluate import evaluate as run
     from model_export.report.subject import load_subject
@@ -180,11 +180,11 @@ def report(
         ),
     ] = None,
     split: Annotated[
-        Split, typer.Option(help="test: pictures that none of them trained on; all: every one")
+        Split, typer.Option(help="test: images that none of them trained on; all: every one")
     ] = Split.TEST,
     threads: Annotated[int, typer.Option(min=1, help="onnxruntime's threads")] = 1,
 ) -> None:
-    """Write the report of a bundle or run, or one page that compares several on the same pictures."""
+    """Write the report of a bundle or run, or one page that compares several on the same images."""
     from model_export.report.subject import load_subject
     from model_export.report.write import write_comparison, write_report
     from model_export.training.run_folder import REPORT, REPORTS
@@ -244,7 +244,7 @@ def export(
 def import_model(
     file: Annotated[
         Path,
-        typer.Argument(help="somebody else's .onnx: one picture in, an alpha or its logits out"),
+        typer.Argument(help="somebody else's .onnx: one image in, an alpha or its logits out"),
     ],
     out: Annotated[Path, typer.Option(help="the bundle's folder, for example mine/u2net")],
     preset: Annotated[

@@ -40,15 +40,15 @@ class DataConfig(_Strict):
         {}, description="set -> regular expression; its group 1 names the clip in a stem"
     )
     weights: dict[str, float] = Field(
-        {}, description="set -> how often its pictures are drawn, 1 = as they come"
+        {}, description="set -> how often its images are drawn, 1 = as they come"
     )
     source_size: int | None = Field(
         None,
         ge=32,
-        description="segmenter: side at which pictures are kept for augmentation; the canvas when absent",
+        description="segmenter: side at which images are kept for augmentation; the canvas when absent",
     )
-    parts_per_picture: int = Field(
-        8, ge=2, description="classifier: parts cut from each picture, of both classes"
+    parts_per_image: int = Field(
+        8, ge=2, description="classifier: parts cut from each image, of both classes"
     )
     part_sizes: tuple[float, ...] = Field(
         (0.2, 0.35, 0.5), description="classifier: side, share of the shorter side"
@@ -99,7 +99,7 @@ class EncoderDecoderConfig(_Strict):
     dropout: float = Field(0.0, ge=0, lt=1, description="spatial dropout at the deepest level")
     l2: float = Field(0.0, ge=0, description="penalty on squared weights, added to the loss")
     mirror: bool = Field(
-        False, description="serve the mean of the answers to a picture and to its mirror image"
+        False, description="serve the mean of the answers to an image and to its mirror image"
     )
     sharpness: float = Field(
         1.0,
@@ -191,7 +191,7 @@ class Start(_Strict):
     license: str
     sets: tuple[DataSet, ...] = Field((), description="what those weights had seen")
     kept: tuple[DataSet, ...] = Field(
-        (), description="general pictures that were trained on beside the new ones"
+        (), description="general images that were trained on beside the new ones"
     )
 
 
@@ -221,7 +221,7 @@ class AugmentConfig(BaseModel):
         0.0, ge=0, le=1, description="probability of a cut-out on another background instead"
     )
     borrow: float = Field(
-        0.0, ge=0, le=1, description="share of the pasted that go beside another picture"
+        0.0, ge=0, le=1, description="share of the pasted that go beside another image"
     )
     behind: float = Field(
         0.0, ge=0, le=1, description="share of the pasted with another cut-out behind them"
@@ -316,7 +316,7 @@ def read_run_config(run: Path, overrides: Sequence[str] = ()) -> TrainConfig:
 
 
 def _inherit(values: dict[str, Any], base: TrainConfig) -> None:
-    """What the file leaves open comes from `base`: the network, its input, and how pictures are cut and split."""
+    """What the file leaves open comes from `base`: the network, its input, and how images are cut and split."""
     inherited = base.model_dump(mode="json")
     for section in ("network", "preprocess", "start"):
         values.setdefault(section, inherited[section])

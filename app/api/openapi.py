@@ -23,7 +23,7 @@ ABOUT = (
     "stable, `detail` is for people. The page for people is [here](./)."
 )
 TAGS = {
-    "pictures": "What this service is for",
+    "images": "What this service is for",
     "models": "What is loaded: preprocessing, training data and their terms, measured quality",
     "compatible with rembg": "For clients of rembg's server: change only the base URL",
     "compatible with remove.bg": "For clients of remove.bg's API: change only the base URL",

@@ -36,10 +36,10 @@ STATUS: dict[type[errors.CutoutError], int] = {
     errors.Unauthorized: 401,
     errors.SlowUpload: 408,
     errors.UploadTooLarge: 413,
-    errors.PictureTooLarge: 413,
+    errors.ImageTooLarge: 413,
     errors.UnsupportedFormat: 415,
-    errors.UndecodablePicture: 422,
-    errors.EmptyPicture: 422,
+    errors.UndecodableImage: 422,
+    errors.EmptyImage: 422,
     errors.UnknownModel: 422,
     errors.InvalidOption: 422,
     errors.RegionOutOfBounds: 422,
@@ -62,11 +62,11 @@ EXAMPLES = {
     ),
     404: (errors.UnknownModel.code, "no model 'nobody' is loaded"),
     408: (errors.SlowUpload.code, "81920 bytes of the body arrived within 10 seconds"),
-    413: (errors.PictureTooLarge.code, "20000 x 20000 pixels; the most taken here is 50000000"),
-    415: (errors.UnsupportedFormat.code, "not a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF picture"),
+    413: (errors.ImageTooLarge.code, "20000 x 20000 pixels; the most taken here is 50000000"),
+    415: (errors.UnsupportedFormat.code, "not a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF image"),
     422: (
-        errors.UndecodablePicture.code,
-        "the picture is broken, cut off, or of a rare kind that is not read here",
+        errors.UndecodableImage.code,
+        "the image is broken, cut off, or of a rare kind that is not read here",
     ),
     429: (errors.Overloaded.code, "overloaded: all 18 permits are taken; retry shortly"),
     503: ("shutting_down", "the server is shutting down; retry the request"),
@@ -85,7 +85,7 @@ class Problem(BaseModel):
     type: str = Field("about:blank", description="always about:blank: `code` says what happened")
     title: str = Field(examples=["Unprocessable Entity"])
     status: int = Field(examples=[422])
-    code: str = Field(description="stable, to switch on", examples=["undecodable_picture"])
+    code: str = Field(description="stable, to switch on", examples=["undecodable_image"])
     detail: str = Field(examples=["the file starts like a JPEG but can't be decoded"])
     errors: list[InvalidField] | None = Field(
         None, description="field by field, for invalid_option"

@@ -1,7 +1,7 @@
-"""A folder of pictures, in parallel, to a folder of cut-outs and a manifest. What is done is not done again.
+"""A folder of images, in parallel, to a folder of cut-outs and a manifest. What is done is not done again.
 
 The folder of cut-outs belongs to one job: `batch.json` says which. On this machine it is locked while a process works
-on it. A picture is done when its output is there whole and its record in the manifest; whatever kills the process, the
+on it. An image is done when its output is there whole and its record in the manifest; whatever kills the process, the
 next run of the same command goes on from there.
 """
 
@@ -25,7 +25,7 @@ from cutout.explain import explain_os_error
 from cutout.options import CutoutOptions, PredictOptions
 
 JOB = "batch.json"
-PICTURES = frozenset(
+IMAGES = frozenset(
     {".avif", ".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 )
 SUFFIXES = {
@@ -40,7 +40,7 @@ FULL = frozenset({errno.EDQUOT, errno.ENOSPC, errno.EROFS})
 
 @dataclass(frozen=True)
 class Job:
-    """What to make of which pictures. Two runs with equal descriptions may share a folder of cut-outs."""
+    """What to make of which images. Two runs with equal descriptions may share a folder of cut-outs."""
 
     source: Folder
     options: CutoutOptions
@@ -82,20 +82,20 @@ def output_folder(
             yield journal
 
 
-def find_pictures(paths: Iterable[str]) -> list[str]:
-    """Those of `paths` that are pictures, by the ends of their names; no cut-outs of another batch, below."""
+def find_images(paths: Iterable[str]) -> list[str]:
+    """Those of `paths` that are images, by the ends of their names; no cut-outs of another batch, below."""
     paths = list(paths)
     made = _folders_of_batches(paths)
     return sorted(
         path
         for path in paths
-        if PurePosixPath(path).suffix.lower() in PICTURES and not path.startswith(made)
+        if PurePosixPath(path).suffix.lower() in IMAGES and not path.startswith(made)
     )
 
 
-def passed_over(paths: Iterable[str], pictures: Iterable[str]) -> Counter[str]:
-    """How many of which kind there are in `paths` that `find_pictures` did not find."""
-    others = sorted(set(paths).difference(pictures))
+def passed_over(paths: Iterable[str], images: Iterable[str]) -> Counter[str]:
+    """How many of which kind there are in `paths` that `find_images` did not find."""
+    others = sorted(set(paths).difference(images))
     made = _folders_of_batches(others)
     return Counter(
         "files of another batch"
@@ -106,8 +106,8 @@ def passed_over(paths: Iterable[str], pictures: Iterable[str]) -> Counter[str]:
 
 
 def output_stems(paths: Iterable[str]) -> dict[str, str]:
-    """Each picture's output, without its suffix: `a/cat` for `a/cat.jpg`, but `a/cat.jpg` where there's an `a/cat.png`
-    too, be it a picture or a folder, so that no two pictures have one output. Raises OutputRefused where that does not
+    """Each image's output, without its suffix: `a/cat` for `a/cat.jpg`, but `a/cat.jpg` where there's an `a/cat.png`
+    too, be it an image or a folder, so that no two images have one output. Raises OutputRefused where that does not
     help."""
     paths = list(paths)
     count = Counter(_without_suffix(path) for path in paths)
@@ -123,17 +123,17 @@ def output_stems(paths: Iterable[str]) -> dict[str, str]:
     }
     if len(set(stems.values())) != len(stems):
         twice = next(stem for stem, times in Counter(stems.values()).items() if times > 1)
-        raise OutputRefused(f"two pictures would both become {twice}: rename one of them")
+        raise OutputRefused(f"two images would both become {twice}: rename one of them")
     return stems
 
 
 def to_do(
-    journal: Journal, pictures: Mapping[str, File], folder: Folder, paths: Iterable[str]
+    journal: Journal, images: Mapping[str, File], folder: Folder, paths: Iterable[str]
 ) -> list[str]:
-    """Those of `paths` whose output in `folder` is missing, failed, or older than a picture that has changed since."""
+    """Those of `paths` whose output in `folder` is missing, failed, or older than an image that has changed since."""
     outputs = _files(folder)
     return [
-        path for path in paths if not _is_done(journal.records.get(path), pictures[path], outputs)
+        path for path in paths if not _is_done(journal.records.get(path), images[path], outputs)
     ]
 
 
@@ -170,16 +170,16 @@ def run(
 
 
 def process(engine: Engine, job: Job, folder: Folder, path: str, stem: str) -> Record:
-    """One picture: read, scored, cut out, written. Its failure is its record.
+    """One image: read, scored, cut out, written. Its failure is its record.
 
     Raises Unreachable, and OSError where there is room for no other cut-out either.
     """
     record = Record(path)
     try:
-        picture = job.source.read(path)
-        record = Record(path, hashlib.sha256(picture).hexdigest(), len(picture))
-        prediction = engine.predict(picture, PredictOptions())
-        cutout = engine.cut_out(picture, job.options, job.background)
+        image = job.source.read(path)
+        record = Record(path, hashlib.sha256(image).hexdigest(), len(image))
+        prediction = engine.predict(image, PredictOptions())
+        cutout = engine.cut_out(image, job.options, job.background)
         output = stem + (
             SUFFIXES.get(cutout.media_type) or mimetypes.guess_extension(cutout.media_type) or ""
         )
@@ -194,7 +194,7 @@ def process(engine: Engine, job: Job, folder: Folder, path: str, stem: str) -> R
         return _failed(record, f"file: {explain_os_error(error)}")
     except (
         Exception
-    ) as error:  # a picture that nobody thought of must not end the work on all the others
+    ) as error:  # an image that nobody thought of must not end the work on all the others
         return _failed(record, f"internal_error: {type(error).__name__}: {error}")
     return Record(
         path,
@@ -213,13 +213,11 @@ def _failed(record: Record, error: str) -> Record:
     return Record(record.path, record.sha256, record.bytes, error=error)
 
 
-def _is_done(record: Record | None, picture: File, outputs: Mapping[str, File]) -> bool:
+def _is_done(record: Record | None, image: File, outputs: Mapping[str, File]) -> bool:
     if record is None or record.error is not None or record.output is None:
         return False
     output = outputs.get(record.output)
-    return (
-        output is not None and picture.size == record.bytes and picture.mtime_ns <= output.mtime_ns
-    )
+    return output is not None and image.size == record.bytes and image.mtime_ns <= output.mtime_ns
 
 
 def _files(folder: Folder) -> dict[str, File]:

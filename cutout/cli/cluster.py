@@ -1,4 +1,4 @@
-"""The same batch on a Ray cluster: Ray Data hands the pictures to a pool of actors, each with the models loaded once.
+"""The same batch on a Ray cluster: Ray Data hands the images to a pool of actors, each with the models loaded once.
 
 Ray schedules, restarts and tries again; what is done is written down here, by the one process that holds the journal.
 Work that is done twice, because its actor died before it could say so, writes the same bytes to the same place. IN and
@@ -17,9 +17,9 @@ from cutout.errors import InvalidOption, Unreachable
 from cutout.explain import explain_os_error
 from cutout.settings import EngineSettings
 
-PICTURES_A_TASK = 16
+IMAGES_A_TASK = 16
 TRIES = 3
-"""of a picture by itself, after two with others: it may be what kills the processes that read it"""
+"""of an image by itself, after two with others: it may be what kills the processes that read it"""
 
 
 def run(
@@ -32,7 +32,7 @@ def run(
     jobs: int | None,
 ) -> Generator[Record]:
     """As `batch.run`, by at most `jobs` actors of one core each, or as many as the cluster has cores. RAY_ADDRESS says
-    which cluster; without it, one is started here. A picture that no actor outlives ends as a failure.
+    which cluster; without it, one is started here. An image that no actor outlives ends as a failure.
 
     Raises InvalidOption without Ray, which the extra `ray` has, Unreachable without a cluster, and Ray's own errors
     where actors can't even start.
@@ -41,14 +41,14 @@ def run(
         return
     _connect()
     work = {path: json.dumps([path, stems[path]]) for path in paths}
-    for together, tries in (PICTURES_A_TASK, 2), (1, TRIES):
+    for together, tries in (IMAGES_A_TASK, 2), (1, TRIES):
         for record in _records(settings, job, folder, list(work.values()), together, tries, jobs):
             work.pop(record.path, None)
             journal.add(record)
             yield record
         if not work:
             return
-    died = f"worker_died: so did each of the {TRIES} that had this picture alone"
+    died = f"worker_died: so did each of the {TRIES} that had this image alone"
     for path in work:
         journal.add(record := Record(path, error=died))
         yield record
@@ -67,7 +67,7 @@ def _connect() -> None:
     context.enable_progress_bars = False
     context.max_errored_blocks = (
         -1
-    )  # a task that is lost is seen by its pictures, which have no record
+    )  # a task that is lost is seen by its images, which have no record
 
 
 def _records(
@@ -91,7 +91,7 @@ def _records(
         compute=ray.data.ActorPoolStrategy(
             min_size=1,
             max_size=jobs or int(ray.cluster_resources()["CPU"]),
-            # what waits behind a picture that kills an actor would be blamed with it
+            # what waits behind an image that kills an actor would be blamed with it
             max_tasks_in_flight_per_actor=1 if together == 1 else None,
         ),
         num_cpus=1,

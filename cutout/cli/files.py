@@ -1,4 +1,4 @@
-"""Pictures in and out: files, standard input and output."""
+"""Images in and out: files, standard input and output."""
 
 import errno
 import sys
@@ -7,10 +7,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cutout.errors import (
+    ImageTooLarge,
     InvalidOption,
     OutputRefused,
-    PictureTooLarge,
-    UndecodablePicture,
+    UndecodableImage,
     UnsupportedFormat,
 )
 from cutout.options import Format
@@ -56,7 +56,7 @@ def read(path: Path) -> bytes:
 
 
 def read_background(path: Path) -> bytes:
-    """A picture that will be put behind others, tried here, so that no other is blamed for it. Raises ClientError."""
+    """An image that will be put behind others, tried here, so that no other is blamed for it. Raises ClientError."""
     from cutout.sources import Upload
 
     data = read(path)
@@ -67,10 +67,10 @@ def read_background(path: Path) -> bytes:
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """What is wrong with a picture is said with its name."""
+    """What is wrong with an image is said with its name."""
     try:
         yield
-    except (PictureTooLarge, UndecodablePicture, UnsupportedFormat) as error:
+    except (ImageTooLarge, UndecodableImage, UnsupportedFormat) as error:
         name = "standard input" if path == STANDARD else path
         raise type(error)(f"{name}: {error.detail}") from error
 
@@ -103,7 +103,7 @@ def check_output(path: Path, force: bool) -> None:
         if sys.stdout is None:
             raise OutputRefused("standard output is closed")
         if sys.stdout.isatty():
-            raise OutputRefused("a picture is no text for a terminal; send it to a file or a pipe")
+            raise OutputRefused("an image is no text for a terminal; send it to a file or a pipe")
     elif path.is_dir():
         raise OutputRefused(f"{path} is a folder; give the name of a file in it")
     elif not path.parent.is_dir():

@@ -24,7 +24,7 @@ from cutout.errors import (
     CutoutError,
     InvalidOption,
     InvalidUrl,
-    NoPictures,
+    NoImages,
     OutputRefused,
     UnknownModel,
 )
@@ -35,7 +35,7 @@ from cutout.system.cores import usable_cores
 from cutout.system.interrupts import signals_interrupt
 
 REFUSED, FAILED, INTERRUPTED = 2, 1, 130
-REFUSALS = (InvalidOption, InvalidUrl, NoPictures, OutputRefused, UnknownModel)
+REFUSALS = (InvalidOption, InvalidUrl, NoImages, OutputRefused, UnknownModel)
 SHOWN_FAILURES = 10
 SHOWN_KINDS = 6
 UNWRAPPED = 1000
@@ -63,10 +63,10 @@ Key = Annotated[
 Background = Annotated[
     Path | None,
     typer.Option(
-        help="a picture to put behind, scaled to cover; --background, or white, where it is transparent"
+        help="an image to put behind, scaled to cover; --background, or white, where it is transparent"
     ),
 ]
-Picture = Annotated[Path, typer.Argument(metavar="PICTURE", help="a picture; - for standard input")]
+ImageFile = Annotated[Path, typer.Argument(metavar="IMAGE", help="an image; - for standard input")]
 Force = Annotated[bool, typer.Option("--force", help="overwrite what is there")]
 
 
@@ -102,7 +102,7 @@ def root(
 @takes(CutoutOptions)
 def remove(
     options: CutoutOptions,
-    picture: Picture,
+    image: ImageFile,
     output: Annotated[
         Path,
         typer.Argument(
@@ -114,24 +114,24 @@ def remove(
     server: Server = None,
     api_key: Key = None,
 ) -> None:
-    """Remove the background of one picture; of many: `cutout batch`."""
+    """Remove the background of one image; of many: `cutout batch`."""
     files.check_output(output, force)
     asked = options.format if "format" in options.model_fields_set else None
     options = options.model_copy(update={"format": files.format_of(output, asked)})
     behind = files.read_background(background_image) if background_image else None
-    upload = files.read(picture)
-    with _engine(server, api_key) as engine, files.naming(picture):
+    upload = files.read(image)
+    with _engine(server, api_key) as engine, files.naming(image):
         files.write(output, engine.cut_out(upload, options, behind).data)
 
 
 @cli.command()
 @takes(PredictOptions)
 def predict(
-    options: PredictOptions, picture: Picture, server: Server = None, api_key: Key = None
+    options: PredictOptions, image: ImageFile, server: Server = None, api_key: Key = None
 ) -> None:
-    """Tell whether a picture shows foreground; the JSON of POST /predict on standard output."""
-    upload = files.read(picture)
-    with _engine(server, api_key) as engine, files.naming(picture):
+    """Tell whether an image shows foreground; the JSON of POST /predict on standard output."""
+    upload = files.read(image)
+    with _engine(server, api_key) as engine, files.naming(image):
         answer = engine.predict(upload, options)
     print(answer.model_dump_json(exclude_none=not options.subject, indent=2))
 
@@ -142,7 +142,7 @@ def batch(
     options: CutoutOptions,
     source: Annotated[
         str,
-        typer.Argument(metavar="IN", help="folder of pictures, or the address of one in a bucket"),
+        typer.Argument(metavar="IN", help="folder of images, or the address of one in a bucket"),
     ],
     target: Annotated[
         str,
@@ -155,7 +155,7 @@ def batch(
             *("--jobs", "-j"),
             parser=whole_number(1, 256),
             metavar="INTEGER",
-            help="pictures at a time; the cores when absent",
+            help="images at a time; the cores when absent",
         ),
     ] = None,
     parquet: Annotated[
@@ -180,24 +180,22 @@ def batch(
     server: Server = None,
     api_key: Key = None,
 ) -> None:
-    """Remove the backgrounds of a folder of pictures, recursively; run again, it goes on where it stopped.
+    """Remove the backgrounds of a folder of images, recursively; run again, it goes on where it stopped.
 
-    Ends with 0 when every picture is done, 1 when some failed (they are tried again next time), 2 when nothing was
-    begun (no picture was found, or OUT is another job's), 130 when interrupted.
+    Ends with 0 when every image is done, 1 when some failed (they are tried again next time), 2 when nothing was
+    begun (no image was found, or OUT is another job's), 130 when interrupted.
     """
     _refuse_files(source, target)
-    pictures, out = folders.open_folder(source), folders.open_folder(target)
-    _refuse_batch(pictures, out, parquet, server, engine_name)
+    images, out = folders.open_folder(source), folders.open_folder(target)
+    _refuse_batch(images, out, parquet, server, engine_name)
     job = batches.Job(
-        pictures, options, files.read_background(background_image) if background_image else None
+        images, options, files.read_background(background_image) if background_image else None
     )
-    found = _files_in(source, pictures, out)
-    paths = batches.find_pictures(found)
+    found = _files_in(source, images, out)
+    paths = batches.find_images(found)
     others = batches.passed_over(found, paths)
     if not paths:
-        raise NoPictures(
-            f"no picture in {source}" + (f"; {_passed_over(others)}" if others else "")
-        )
+        raise NoImages(f"no image in {source}" + (f"; {_passed_over(others)}" if others else ""))
     stems = batches.output_stems(paths)
     with (
         _engine(server, api_key) as engine,
@@ -291,7 +289,7 @@ def _refuse_files(source: str, target: str) -> None:
         if not given:
             raise InvalidOption("the name of a folder is empty; the current one is .")
         if Path(given).is_file():
-            raise InvalidOption(f"{given} is a file, not a folder; for one picture: cutout remove")
+            raise InvalidOption(f"{given} is a file, not a folder; for one image: cutout remove")
 
 
 def _refuse_batch(
@@ -302,7 +300,7 @@ def _refuse_batch(
         raise OutputRefused("IN and OUT are the same folder")
     if source.address.startswith(target.address.rstrip("/") + "/"):
         raise OutputRefused(
-            "IN lies in OUT: a cut-out could take the place of a picture; take another OUT"
+            "IN lies in OUT: a cut-out could take the place of an image; take another OUT"
         )
     if parquet:
         _require_pyarrow()
@@ -341,7 +339,7 @@ def _progress(total: int, quiet: bool) -> Iterator[Callable[[Record], None]]:
 
 
 def _passed_over(others: Counter[str]) -> str:
-    """What of the folder is no picture, by the ends of the names."""
+    """What of the folder is no image, by the ends of the names."""
     shown = others.most_common(SHOWN_KINDS)
     rest = others.total() - sum(count for _, count in shown)
     kinds = [f"{count} {kind}" for kind, count in shown] + ([f"{rest} others"] if rest else [])
@@ -356,7 +354,7 @@ def _summarize(
     others: Counter[str],
     quiet: bool,
 ) -> int:
-    """Say how it went, on standard error. Returns how many pictures have failed."""
+    """Say how it went, on standard error. Returns how many images have failed."""
     records = [journal.records[path] for path in paths if path in journal.records]
     failures = [record for record in records if record.error is not None]
     if not quiet:

@@ -1,4 +1,4 @@
-"""The manifest of a batch: one record a picture. Every engine writes these fields, under these names."""
+"""The manifest of a batch: one record an image. Every engine writes these fields, under these names."""
 
 import json
 from collections.abc import Iterable
@@ -12,20 +12,20 @@ PARQUET = "manifest.parquet"
 
 @dataclass(frozen=True)
 class Record:
-    """What became of one picture. `output` and what follows from the picture are None where there is an `error`."""
+    """What became of one image. `output` and what follows from the image are None where there is an `error`."""
 
     path: str
-    """below the folder of pictures, with slashes"""
+    """below the folder of images, with slashes"""
     sha256: str | None = None
-    """of the picture's file"""
+    """of the image's file"""
     bytes: int | None = None
     width: int | None = None
     height: int | None = None
-    """of the upright picture"""
+    """of the upright image"""
     probability: float | None = None
     """of foreground, as `POST /predict` gives it"""
     coverage: float | None = None
-    """share of the picture that is foreground"""
+    """share of the image that is foreground"""
     output: str | None = None
     """below the folder of cut-outs"""
     output_sha256: str | None = None
@@ -34,7 +34,7 @@ class Record:
 
 
 class Journal:
-    """`manifest.jsonl` while a batch runs: a line for each picture as it is done; the last line of a path counts."""
+    """`manifest.jsonl` while a batch runs: a line for each image as it is done; the last line of a path counts."""
 
     def __init__(self, folder: Folder) -> None:
         """Reads what is there; a line that was cut off, as by a killed process, counts as not written."""
@@ -52,7 +52,7 @@ class Journal:
         self._log.append(_line(record))
 
     def _take(self, record: Record) -> None:
-        """Where another picture's cut-out was of the same name, it is no longer there."""
+        """Where another image's cut-out was of the same name, it is no longer there."""
         if record.output is not None:
             other = self.records.get(self._makers.get(record.output, record.path))
             if other is not None and other.output == record.output:
@@ -71,7 +71,7 @@ class Journal:
         self.compact()
 
     def compact(self) -> None:
-        """One line a picture, in the order of the paths."""
+        """One line an image, in the order of the paths."""
         self._log.rewrite("".join(_line(self.records[path]) for path in sorted(self.records)))
         self._compact = True
 

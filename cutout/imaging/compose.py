@@ -72,7 +72,7 @@ class Cut:
 
 
 def _cut(image: Image, alpha: Matte, pixels: Cutout) -> None:
-    """The picture's own colours where the alpha is not 0, nothing elsewhere."""
+    """The image's own colours where the alpha is not 0, nothing elsewhere."""
     columns = _occupied(alpha)
     pixels[:, : columns.start] = pixels[:, columns.stop :] = 0
     if columns.stop > columns.start:
@@ -94,7 +94,7 @@ def on_color(pixels: Cutout, color: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def on_image(pixels: Cutout, background: Image) -> Image:
-    """A cut-out on a picture (h, w, 3), which is scaled to cover it and cut to the middle: (H, W, 3)."""
+    """A cut-out on an image (h, w, 3), which is scaled to cover it and cut to the middle: (H, W, 3)."""
     height, width = pixels.shape[:2]
     rows, columns = background.shape[:2]
     ratio = max(width / columns, height / rows)

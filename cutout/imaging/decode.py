@@ -14,7 +14,7 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
-from cutout.errors import PictureTooLarge, UndecodablePicture
+from cutout.errors import ImageTooLarge, UndecodableImage
 from cutout.imaging.bands import bands
 from cutout.imaging.box import Size
 from cutout.imaging.headers import Header, sniff
@@ -72,15 +72,15 @@ class Raster:
 def read_header(data: bytes, max_pixels: int) -> Header:
     """Read the header of an image file and hold it against the limits.
 
-    Raises UnsupportedFormat, UndecodablePicture or PictureTooLarge.
+    Raises UnsupportedFormat, UndecodableImage or ImageTooLarge.
     """
     header = sniff(data)
     if max(header.width, header.height) > LONGEST_SIDE:
-        raise PictureTooLarge(
+        raise ImageTooLarge(
             f"the image has {header.width} x {header.height} pixels; the limit is {LONGEST_SIDE} a side"
         )
     if header.pixels > max_pixels:
-        raise PictureTooLarge(
+        raise ImageTooLarge(
             f"the image has {header.width} x {header.height} = {header.pixels} pixels; the limit "
             f"is {max_pixels}: send a smaller one, or raise CUTOUT_MAX_PIXELS"
         )
@@ -107,7 +107,7 @@ def decode(data: bytes, header: Header, factor: int = 1) -> Raster:
     """Decode the file that `header` was read from; of several frames or pages, the first.
 
     Every bit depth comes out as 8 bits, every colour model as RGB. `factor` is a `reduction`.
-    Raises UndecodablePicture.
+    Raises UndecodableImage.
     """
     stored = _stored(data, header, factor)
     image, alpha = _image_and_alpha(stored, header)
@@ -119,7 +119,7 @@ def decode(data: bytes, header: Header, factor: int = 1) -> Raster:
     raster = Raster(image, alpha, header.upright)
     if raster.size != expected:
         width, height = raster.size
-        raise UndecodablePicture(
+        raise UndecodableImage(
             f"the image has {width} x {height} pixels, but its header says {expected.width} x {expected.height}"
         )
     return raster
@@ -137,7 +137,7 @@ def _image_and_alpha(stored: Stored, header: Header) -> tuple[Pixels, Pixels | N
     elif pixels.ndim == 3:
         return (_swap_red_and_blue(pixels) if header.has_alpha else pixels), None
     elif header.format == "tiff" and header.has_alpha:
-        raise UndecodablePicture("grey TIFFs with alpha are not supported; save it as RGBA or PNG")
+        raise UndecodableImage("grey TIFFs with alpha are not supported; save it as RGBA or PNG")
     else:
         image = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB), np.uint8)
         if header.gray_key is None:
@@ -193,9 +193,9 @@ def _imdecode(data: bytes, flags: int) -> Stored:
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except (cv2.error, MemoryError) as error:
-        raise UndecodablePicture("the image cannot be decoded") from error
+        raise UndecodableImage("the image cannot be decoded") from error
     if pixels is None:
-        raise UndecodablePicture(
+        raise UndecodableImage(
             "the image is corrupt, truncated or an unsupported variant of its format"
         )
     return pixels
@@ -206,7 +206,7 @@ def _to_8_bits(pixels: Stored, sample_max: int) -> Pixels:
         return np.asarray(pixels, np.uint8)
     if pixels.dtype == np.uint16:
         return np.asarray(cv2.convertScaleAbs(pixels, alpha=255 / sample_max), np.uint8)
-    raise UndecodablePicture("the image has samples of neither 8 nor 16 bits")
+    raise UndecodableImage("the image has samples of neither 8 nor 16 bits")
 
 
 def _split(bgra: Pixels) -> tuple[Pixels, Pixels]:

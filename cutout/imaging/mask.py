@@ -11,7 +11,7 @@ from cutout.imaging.preprocess import Alpha, Image, Matte, resize
 
 CERTAIN = 0.06  # an alpha this near to 0 or 1, all around a cell, is taken as 0 or 1
 LONGEST_RESTORED = (
-    4096  # pixels; a picture a thousand times as wide as high would otherwise ask for gigabytes
+    4096  # pixels; an image a thousand times as wide as high would otherwise ask for gigabytes
 )
 REACH = 2 * RADIUS + 2  # cells; what lies further from an edge has no part in its refinement
 

@@ -22,17 +22,17 @@ Matte = NDArray[np.uint8]
 """An alpha (H, W) uint8, 0 is background and 255 foreground."""
 
 LONGEST_FOR_PARTS = 4  # times the shorter side
-HALVED_FROM = 1024  # pixels of the longer side; smaller pictures, training's among them, are resized in one exact pass
+HALVED_FROM = 1024  # pixels of the longer side; smaller images, training's among them, are resized in one exact pass
 SPARE = (
     1.5  # times what is wanted; from there on one pass by area hides that there were halves before
 )
 
 
 class PreprocessSpec(BaseModel):
-    """How a picture becomes a tensor, to the last constant.
+    """How an image becomes a tensor, to the last constant.
 
     `fit`: `stretch` fills the square and changes the proportions; `pad` keeps them and fills up with `pad_value`;
-    `crop` keeps them and cuts the longer side to the middle. `scale`: `unit` divides by 255, `max` by the picture's
+    `crop` keeps them and cuts the longer side to the middle. `scale`: `unit` divides by 255, `max` by the image's
     own maximum, `minmax` maps its minimum to 0 and its maximum to 1. Then `(value - mean) / std`, channel by channel.
     """
 
@@ -70,7 +70,7 @@ class PreprocessSpec(BaseModel):
 def resize(array: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
     """Resize to exactly width x height: by area when shrinking (no moiré), bilinear when enlarging.
 
-    A picture that shrinks a lot is first halved, which OpenCV does ten times as fast, while it is longer than
+    An image that shrinks a lot is first halved, which OpenCV does ten times as fast, while it is longer than
     HALVED_FROM and that leaves SPARE times what is wanted. The difference from one exact pass is about a quarter of a
     level of 255 on average.
     """
@@ -105,7 +105,7 @@ def _halve(array: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint
 def reduce_for_parts(
     array: NDArray[np.uint8], sizes: Sequence[float], spec: PreprocessSpec
 ) -> NDArray[np.uint8]:
-    """A picture or mask at which the smallest part is just as large as the network's input; smaller ones as they are.
+    """An image or mask at which the smallest part is just as large as the network's input; smaller ones as they are.
 
     `sizes` are the parts' sides, shares of the shorter side. More pixels would cost time and be averaged away by `fit`.
     """
@@ -113,7 +113,7 @@ def reduce_for_parts(
 
 
 def size_for_parts(width: int, height: int, sizes: Sequence[float], spec: PreprocessSpec) -> Size:
-    """The size to which `reduce_for_parts` brings a picture of that size.
+    """The size to which `reduce_for_parts` brings an image of that size.
 
     One that is longer than LONGEST_FOR_PARTS times its other side is squeezed: else its parts, and with them time and
     memory, would have no bound.

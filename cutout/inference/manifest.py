@@ -20,7 +20,7 @@ class _Strict(BaseModel):
 
 
 class PartsSpec(_Strict):
-    """How a classifier is moved over a picture: square parts, their side a share of the picture's shorter side."""
+    """How a classifier is moved over an image: square parts, their side a share of the image's shorter side."""
 
     sizes: tuple[float, ...] = Field(min_length=1)
     stride: float = Field(gt=0, le=1, description="step between parts, share of a part's side")
@@ -57,7 +57,7 @@ class ModelFile(_Strict):
 
 class DataSet(_Strict):
     name: str
-    pictures: int
+    images: int
     license: str
 
 
@@ -83,18 +83,18 @@ class Parity(_Strict):
 
 
 class Golden(_Strict):
-    """A small picture and the answer to expect: the server checks itself with it before it says it is ready."""
+    """A small image and the answer to expect: the server checks itself with it before it says it is ready."""
 
     model_config = ConfigDict(allow_inf_nan=False)
 
-    picture: str = Field(description="a PNG, base64")
+    image: str = Field(description="a PNG, base64")
     expected: tuple[float, ...] = Field(
         description="classifier: the probability; segmenter: the alpha averaged over an 8x8 grid, row by row"
     )
     tolerance: float = Field(gt=0)
 
     def png(self) -> bytes:
-        return base64.b64decode(self.picture)
+        return base64.b64decode(self.image)
 
 
 class Manifest(_Strict):
@@ -112,7 +112,7 @@ class Manifest(_Strict):
     model: ModelFile
     training: TrainingRecord | None = None
     quality: dict[str, dict[str, float]] = Field(
-        {}, description="set -> measure -> value, on pictures not seen"
+        {}, description="set -> measure -> value, on images not seen"
     )
     quality_float32: dict[str, dict[str, float]] | None = Field(
         None, description="the same before quantisation"

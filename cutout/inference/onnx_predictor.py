@@ -126,7 +126,7 @@ def _checked(providers: Sequence[str]) -> list[str]:
 
 
 class MaskPredictor:
-    """A network that classifies every pixel: one picture, one run, one alpha."""
+    """A network that classifies every pixel: one image, one run, one alpha."""
 
     def __init__(self, manifest: Manifest, session: _Session) -> None:
         self.manifest, self._session = manifest, session
@@ -152,7 +152,7 @@ class MaskPredictor:
         return _placed_size(size, self.manifest)
 
     def probability(self, image: Image, alpha: Alpha | None = None) -> float:
-        """The mean alpha of the surest hundredth of the picture: near 0 only where nothing stands out."""
+        """The mean alpha of the surest hundredth of the image: near 0 only where nothing stands out."""
         if alpha is None:
             prepared = self.prepare(image)
             alpha = self.assemble(prepared, self.predict(prepared))
@@ -177,7 +177,7 @@ def foreground_plane(output: Tensor, spec: OutputSpec) -> Tensor:
 
 
 class PartsPredictor:
-    """A network that says for a small square whether it shows foreground, moved over the picture at several scales."""
+    """A network that says for a small square whether it shows foreground, moved over the image at several scales."""
 
     def __init__(self, manifest: Manifest, session: _Session, parts: PartsSpec) -> None:
         self.manifest, self._session, self._parts = manifest, session, parts
@@ -219,7 +219,7 @@ class PartsPredictor:
         return size_for_parts(*size, self._parts.sizes, self.manifest.preprocess)
 
     def probability(self, image: Image, alpha: Alpha | None = None) -> float:
-        """The classifier's answer to the picture as a whole, fitted as its preprocessing says; `alpha` is no help."""
+        """The classifier's answer to the image as a whole, fitted as its preprocessing says; `alpha` is no help."""
         spec = self.manifest.preprocess
         return float(self._session.run(normalize(fit(image, spec)[0], spec)).reshape(-1)[0])
 
@@ -233,7 +233,7 @@ def _placed_size(size: Size, manifest: Manifest) -> Size:
 
 
 def _boxes(width: int, height: int, parts: PartsSpec) -> Iterator[Box]:
-    """Squares of every size, in steps, the last row and column flush with the picture's edge."""
+    """Squares of every size, in steps, the last row and column flush with the image's edge."""
     for share in parts.sizes:
         side = max(1, round(share * min(width, height)))
         for top in _starts(height, side, parts.stride):

@@ -64,7 +64,7 @@ def leave_out_unused() -> None:
 
 
 def hush_decoders() -> None:
-    """Keep standard error for Python's own: libpng and libjpeg write to descriptor 2 what a picture makes them say.
+    """Keep standard error for Python's own: libpng and libjpeg write to descriptor 2 what an image makes them say.
 
     That is a line for each bad chunk, of which one upload can hold a million. A crash still tells where it came from.
     """

@@ -1,4 +1,4 @@
-"""How a process that works on pictures is set up, once, before its threads start."""
+"""How a process that works on images is set up, once, before its threads start."""
 
 import ctypes
 import os
@@ -11,9 +11,9 @@ KEPT = 32 << 20  # bytes that a thread may keep of what it has freed
 
 
 def prepare_for_images() -> None:
-    """A picture has one thread: OpenCV's own pool would fight the others for the cores. And memory is kept from one
-    picture to the next: by itself glibc gives it back after each and has it cleared again for the next, which at
-    1 megapixel is a tenth of all the work (`benchmarks/stages.md`). Large pictures' memory is not kept."""
+    """An image has one thread: OpenCV's own pool would fight the others for the cores. And memory is kept from one
+    image to the next: by itself glibc gives it back after each and has it cleared again for the next, which at
+    1 megapixel is a tenth of all the work (`benchmarks/stages.md`). Large images' memory is not kept."""
     cv2.setNumThreads(1)
     if (
         not {"MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"} & os.environ.keys()

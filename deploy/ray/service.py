@@ -15,10 +15,10 @@ from app.settings import Settings
 
 
 def build() -> FastAPI:
-    """The app of one replica. It works on as many pictures at once as Ray gave it whole cores, and on one at least."""
+    """The app of one replica. It works on as many images at once as Ray gave it whole cores, and on one at least."""
     cv2.setNumThreads(
         1
-    )  # a picture has one thread; OpenCV's own pool would fight the others for the cores
+    )  # an image has one thread; OpenCV's own pool would fight the others for the cores
     settings = Settings()
     cores = ray.get_runtime_context().get_assigned_resources().get("CPU", 1.0)
     threads = settings.threads or max(1, int(cores) // settings.intra_op_threads)

@@ -18,8 +18,8 @@ USE = {
     "segment": "Finding what stands out in a photograph and giving an alpha for it, so that the background can be "
     "removed or replaced: `POST /cutout` and `POST /mask`. Where a mistake would cost something, a person should look "
     "at the result.",
-    "classify": "Telling whether a picture, or a part of it, shows foreground: `POST /predict`. Scored over a "
-    "picture's parts it gives a coarse alpha, for a first look and for teaching; for cut-outs use a segmenter.",
+    "classify": "Telling whether an image, or a part of it, shows foreground: `POST /predict`. Scored over a "
+    "image's parts it gives a coarse alpha, for a first look and for teaching; for cut-outs use a segmenter.",
 }
 LIMITS = {
     "segment": (
@@ -27,16 +27,16 @@ LIMITS = {
         "Soft and thin things (hair, glass, smoke, spokes) come out soft or too solid, not strand by strand.",
     ),
     "classify": (
-        "It sees a small grey square: no colour, no fine texture, nothing of the rest of the picture.",
+        "It sees a small grey square: no colour, no fine texture, nothing of the rest of the image.",
         "Its coarse alpha has no exact edges.",
     ),
 }
-UNTESTED = "Pictures unlike the training data below are untested: medical, aerial and document pictures among them."
+UNTESTED = "Images unlike the training data below are untested: medical, aerial and document images among them."
 NOT_FOR = (
     "Not for recognising, following or judging people, nor where safety depends on the answer."
 )
 MEASURES = {
-    "pictures": "pictures",
+    "images": "images",
     "parts": "parts",
     "iou": "IoU",
     "max_f": "max F",
@@ -48,7 +48,7 @@ MEASURES = {
     "recall": "recall",
     "loss": "loss",
 }
-COUNTS = frozenset({"pictures", "parts"})
+COUNTS = frozenset({"images", "parts"})
 MAIN_MEASURE = {"segment": "iou", "classify": "balanced_accuracy"}
 
 
@@ -108,7 +108,7 @@ def _quality(manifest: Manifest) -> str:
         for name, values in manifest.quality.items()
     ]
     text = (
-        "## Quality\n\nMeasured through onnxruntime, as served, on the pictures that training kept aside.\n\n"
+        "## Quality\n\nMeasured through onnxruntime, as served, on the images that training kept aside.\n\n"
         + _table(["set", *(MEASURES[key] for key in columns)], rows)
     )
     before = (manifest.quality_float32 or {}).get(OVERALL)
@@ -122,12 +122,12 @@ def _quality(manifest: Manifest) -> str:
 
 
 def _data(training: TrainingRecord) -> str:
-    rows = [[entry.name, str(entry.pictures), entry.license] for entry in training.sets]
-    total = sum(entry.pictures for entry in training.sets)
+    rows = [[entry.name, str(entry.images), entry.license] for entry in training.sets]
+    total = sum(entry.images for entry in training.sets)
     return (
-        f"## Training data\n\n{total:,} pictures for training and validation. They are not in this bundle. Their "
+        f"## Training data\n\n{total:,} images for training and validation. They are not in this bundle. Their "
         "terms, as their origins state them, apply to them and may reach to what was learned from them.\n\n"
-        + _table(["set", "pictures", "terms"], rows)
+        + _table(["set", "images", "terms"], rows)
     )
 
 

@@ -35,27 +35,27 @@ from model_export.bundle.publish import publish
 from model_export.bundle.quantize import quantize
 from model_export.config import TrainConfig
 from model_export.data.dataset import Pair, find_pairs, load_image, select_some
-from model_export.data.parts import judged_parts, load_picture
+from model_export.data.parts import judged_parts, load_for_parts
 from model_export.data.progress import track
 from model_export.quality.evaluate import OVERALL, Result, score_alphas, score_parts
 from model_export.training.provenance import Licenses, training_record, weights_license
 from model_export.training.run_folder import HISTORY, MODEL
 
-PARITY_PICTURES = 32
-CALIBRATION_PICTURES = 128
+PARITY_IMAGES = 32
+CALIBRATION_IMAGES = 128
 MOST_LOST = 0.005  # of max F: what quantisation may cost before float32 is shipped instead
 PART_STRIDE = 0.35  # as good as 0.25 at half the cost, LOG.md
 
 DESCRIPTIONS = {
-    "classify": "Tells parts of a picture that show foreground from parts that show background: a small CNN on grey "
-    "64x64 squares. Scored over a picture's parts at several scales it gives a coarse alpha.",
+    "classify": "Tells parts of an image that show foreground from parts that show background: a small CNN on grey "
+    "64x64 squares. Scored over an image's parts at several scales it gives a coarse alpha.",
     "segment": "Classifies every pixel as foreground or background: an encoder-decoder CNN that gives an alpha.",
 }
 
 
 @dataclass(frozen=True)
 class Export:
-    """What to export: a saved network and the config, pictures and terms it came from."""
+    """What to export: a saved network and the config, images and terms it came from."""
 
     keras_file: Path
     config: TrainConfig
@@ -93,7 +93,7 @@ def lost(measured: Sequence[Manifest]) -> float:
 def export(job: Export, out: Path) -> Exported:
     """Convert, check, quantise, measure on the test split and write the bundle `out`.
 
-    8 bits are taken where they cost less than 0.005 of max F. Raises DataError for a network or pictures that don't
+    8 bits are taken where they cost less than 0.005 of max F. Raises DataError for a network or images that don't
     fit, BundleError where Keras and onnxruntime disagree: then nothing is written.
     """
     pairs = find_pairs(job.root, job.config.data.sets, job.config.data.clips)
@@ -115,7 +115,7 @@ def export(job: Export, out: Path) -> Exported:
 
 
 def convert(job: Export, pairs: Sequence[Pair], folder: Path) -> Converted:
-    """Make `folder` with the ONNX file of a saved network, checked against Keras on pictures of the test split.
+    """Make `folder` with the ONNX file of a saved network, checked against Keras on images of the test split.
 
     `pairs` are all there are. Raises as `export`.
     """
@@ -165,7 +165,7 @@ def _measure(manifest: Manifest, folder: Path, test: Sequence[Pair]) -> Manifest
 def _quantize(
     float32: Converted, folder: Path, train: Sequence[Pair], test: Sequence[Pair]
 ) -> Converted:
-    """The same in 8 bits, in a new `folder`, its ranges from the pictures in `train`."""
+    """The same in 8 bits, in a new `folder`, its ranges from the images in `train`."""
     folder.mkdir()
     quantize(
         float32.folder / "model.onnx", folder / "model.onnx", _calibration(train, float32.manifest)
@@ -179,20 +179,20 @@ def _quantize(
 
 
 def _calibration(train: Sequence[Pair], manifest: Manifest) -> Iterator[Tensor]:
-    """Training pictures spread evenly over the sorted list, and so over the sets."""
-    chosen = train[:: max(1, len(train) // CALIBRATION_PICTURES)][:CALIBRATION_PICTURES]
+    """Training images spread evenly over the sorted list, and so over the sets."""
+    chosen = train[:: max(1, len(train) // CALIBRATION_IMAGES)][:CALIBRATION_IMAGES]
     for pair in track(chosen, "calibrating"):
         yield preprocess(load_image(pair.image_path), manifest.preprocess)
 
 
 def _samples(pairs: Sequence[Pair], config: TrainConfig) -> Tensor:
-    """What the network gets to see of some pictures: whole, or their parts."""
-    chosen = pairs[:: max(1, len(pairs) // PARITY_PICTURES)][:PARITY_PICTURES]
+    """What the network gets to see of some images: whole, or their parts."""
+    chosen = pairs[:: max(1, len(pairs) // PARITY_IMAGES)][:PARITY_IMAGES]
     spec, sizes = config.preprocess, config.data.part_sizes
     if task_of(config) == "segment":
         return np.concatenate([preprocess(load_image(pair.image_path), spec) for pair in chosen])
     return np.concatenate(
-        [judged_parts(load_picture(pair, sizes, spec), sizes, spec)[0] for pair in chosen]
+        [judged_parts(load_for_parts(pair, sizes, spec), sizes, spec)[0] for pair in chosen]
     )
 
 

@@ -1,4 +1,4 @@
-"""The picture in every manifest by which a bundle checks itself: drawn here, so that it is nobody's photograph."""
+"""The image in every manifest by which a bundle checks itself: drawn here, so that it is nobody's photograph."""
 
 import base64
 
@@ -20,19 +20,19 @@ TOLERANCE = {
 
 def unanswered_golden(precision: str) -> Golden:
     """The golden sample for a manifest whose network has not been asked yet."""
-    picture = base64.b64encode(golden_png()).decode()
-    return Golden(picture=picture, expected=(0.0,), tolerance=TOLERANCE[precision])
+    image = base64.b64encode(golden_png()).decode()
+    return Golden(image=image, expected=(0.0,), tolerance=TOLERANCE[precision])
 
 
 def answered_golden(predictor: Predictor) -> Golden:
     """The golden sample with what this network answers, as its manifest is to have it."""
-    expected = tuple(round(value, 6) for value in golden_answer(predictor, golden_picture()))
+    expected = tuple(round(value, 6) for value in golden_answer(predictor, golden_image()))
     return unanswered_golden(predictor.manifest.model.precision).model_copy(
         update={"expected": expected}
     )
 
 
-def golden_picture() -> Image:
+def golden_image() -> Image:
     """A shaded ball with a stripe before a sky and a meadow: (72, 96, 3) uint8 RGB, the same on every machine."""
     rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
     sky = np.stack([150 + rows, 185 + rows / 2, 235 - rows / 3], axis=-1)
@@ -44,15 +44,15 @@ def golden_picture() -> Image:
         ],
         -1,
     )
-    picture = np.where((rows > 44)[:, :, np.newaxis], meadow, sky)
+    image = np.where((rows > 44)[:, :, np.newaxis], meadow, sky)
     distance = np.hypot(columns - 50, rows - 38) / 22
     light = np.clip(1.15 - np.hypot(columns - 43, rows - 30) / 34, 0.2, 1)
     ball = np.stack([225 * light, 60 * light, 45 * light], axis=-1)
     ball[np.abs(rows - 38 - (columns - 50) / 3) < 4] = (240, 235, 215)
-    return np.where((distance < 1)[:, :, np.newaxis], ball, picture).clip(0, 255).astype(np.uint8)
+    return np.where((distance < 1)[:, :, np.newaxis], ball, image).clip(0, 255).astype(np.uint8)
 
 
 def golden_png() -> bytes:
-    written, data = cv2.imencode(".png", np.ascontiguousarray(golden_picture()[:, :, ::-1]))
+    written, data = cv2.imencode(".png", np.ascontiguousarray(golden_image()[:, :, ::-1]))
     assert written
     return data.tobytes()

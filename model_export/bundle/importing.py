@@ -1,4 +1,4 @@
-"""Somebody else's ONNX file as a bundle: checked, tried on the golden picture, and described for the server."""
+"""Somebody else's ONNX file as a bundle: checked, tried on the golden image, and described for the server."""
 
 import hashlib
 import re
@@ -20,7 +20,7 @@ from cutout.explain import reason
 from cutout.inference.golden import check_golden
 from cutout.inference.manifest import MANIFEST, NAME_PATTERN, Manifest, ModelFile, OutputSpec
 from cutout.inference.onnx_predictor import foreground_plane, load_predictor
-from model_export.bundle.golden_image import answered_golden, golden_picture, unanswered_golden
+from model_export.bundle.golden_image import answered_golden, golden_image, unanswered_golden
 from model_export.bundle.import_spec import ImportSpec
 from model_export.bundle.publish import publish
 
@@ -143,7 +143,7 @@ def _only_input(model: onnx.ModelProto, file: Path) -> Any:
     inputs = [value for value in model.graph.input if value.name not in constants]
     if len(inputs) != 1:
         raise BundleError(
-            f"{file}: {len(inputs)} inputs ({_listed(inputs)}); a network that reads one picture has one"
+            f"{file}: {len(inputs)} inputs ({_listed(inputs)}); a network that reads one image has one"
         )
     kind = inputs[0].type.tensor_type.elem_type
     if kind not in FLOATS:
@@ -173,14 +173,14 @@ def _dimensions(source: onnx.ValueInfoProto, job: Import) -> dict[str, int]:
 
 
 def _remedy(stated: Sequence[int | str]) -> str:
-    """What to set where the input is a square picture of another size or layout."""
+    """What to set where the input is a square image of another size or layout."""
     fixed = [size if isinstance(size, int) else 0 for size in stated]
     for layout, channels, sides in (("NCHW", 1, (2, 3)), ("NHWC", 3, (1, 2))):
         if len(fixed) == 4 and fixed[channels] in (1, 3) and fixed[sides[0]] == fixed[sides[1]]:
             size = f" --set preprocess.size={fixed[sides[0]]}" if fixed[sides[0]] else ""
             color = " --set preprocess.color=gray" if fixed[channels] == 1 else ""
             return f"; try --set preprocess.layout={layout}{size}{color}"
-    return "; it has to be one square picture of 1 or 3 channels"
+    return "; it has to be one square image of 1 or 3 channels"
 
 
 def _chosen_output(model: onnx.ModelProto, job: Import) -> Any:
@@ -197,16 +197,16 @@ def _chosen_output(model: onnx.ModelProto, job: Import) -> Any:
 
 
 def _raw_answer(draft: Manifest, work: Path) -> Any:
-    """The network's own values (h, w) for the golden picture, before any activation."""
+    """The network's own values (h, w) for the golden image, before any activation."""
     bare = draft.model_copy(
         update={"output": draft.output.model_copy(update={"activation": "none"})}
     )
     (work / MANIFEST).write_text(bare.model_dump_json())
     predictor = load_predictor(work)
     try:
-        raw = predictor.predict(predictor.prepare(golden_picture()))
+        raw = predictor.predict(predictor.prepare(golden_image()))
     except Exception as error:  # onnxruntime's own exceptions share no base class
-        raise BundleError(f"onnxruntime can't run it on the golden picture: {error}") from error
+        raise BundleError(f"onnxruntime can't run it on the golden image: {error}") from error
     plane = foreground_plane(raw, draft.output)
     if plane.shape[0] != plane.shape[1] or plane.shape[0] < 8:
         raise BundleError(
@@ -219,18 +219,18 @@ def _check_range(values: Any, spec: ImportSpec) -> None:
     """Raises BundleError where the values are logits and taken for an alpha, or the other way round."""
     if not np.isfinite(values).all():
         raise BundleError(
-            "the golden picture gives NaN or infinite values: check preprocess.scale, mean and std"
+            "the golden image gives NaN or infinite values: check preprocess.scale, mean and std"
         )
     low, high = float(values.min()), float(values.max())
     is_alpha = low >= -SLACK and high <= 1 + SLACK
     if is_alpha and spec.output.activation == "sigmoid":
         raise BundleError(
-            f"the golden picture gives values from {low:.3g} to {high:.3g}: an alpha already, which a second sigmoid "
+            f"the golden image gives values from {low:.3g} to {high:.3g}: an alpha already, which a second sigmoid "
             "would squeeze to .5 and above; --set output.activation=none"
         )
     if not is_alpha and spec.output.activation == "none":
         raise BundleError(
-            f"the golden picture gives values from {low:.3g} to {high:.3g}, not an alpha in [0, 1]: for logits "
+            f"the golden image gives values from {low:.3g} to {high:.3g}, not an alpha in [0, 1]: for logits "
             "--set output.activation=sigmoid"
         )
 

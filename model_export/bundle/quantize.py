@@ -13,7 +13,7 @@ from cutout.imaging.preprocess import Tensor
 
 
 def quantize(source: Path, target: Path, samples: Iterator[Tensor]) -> None:
-    """Write `source` quantised to `target`, its ranges taken from samples (1, S, S, C) of real training pictures.
+    """Write `source` quantised to `target`, its ranges taken from samples (1, S, S, C) of real training images.
 
     Weights use 7 bits: processors without VNNI add pairs of 8-bit products in 16 bits, which would overflow there
     and give other answers than here. The head stays in float32: eight bits of logit would leave an alpha of some 80

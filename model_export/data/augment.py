@@ -1,6 +1,6 @@
-"""Random changes that leave a picture's meaning alone. They sit between `fit` and `normalize`, never in serving.
+"""Random changes that leave an image's meaning alone. They sit between `fit` and `normalize`, never in serving.
 
-All functions take a numpy Generator, so a seed repeats a run picture for picture.
+All functions take a numpy Generator, so a seed repeats a run image for image.
 """
 
 from typing import NamedTuple
@@ -24,14 +24,14 @@ OUT_OF_FOCUS = 0.5  # share of the backgrounds of what is pasted
 
 class Cutout(NamedTuple):
     """A foreground to paste elsewhere: (h, w, 4) uint8 RGBA with straight alpha, and on which of its sides (left, top,
-    right, bottom) the edge of its picture cut it off."""
+    right, bottom) the edge of its image cut it off."""
 
     pixels: NDArray[np.uint8]
     cut: tuple[bool, bool, bool, bool] = (False, False, False, False)
 
 
 def augment(sample: Sample, size: int, config: AugmentConfig, rng: Generator) -> Sample:
-    """A random crop of the sample at size x size, its colours changed. Mask in step with the picture."""
+    """A random crop of the sample at size x size, its colours changed. Mask in step with the image."""
     image, mask = warp(sample, size, config, rng)
     return change_colors(image, config, rng), mask
 
@@ -89,7 +89,7 @@ def change_colors(
 def paste(cutout: Cutout, background: Image, size: int, rng: Generator) -> Sample:
     """A cut-out at a random size and place on a background, as a sample of size x size.
 
-    What was cut off by its own picture's edge is so here, too: a straight cut in mid-picture exists in no photograph.
+    What was cut off by its own image's edge is so here, too: a straight cut in mid-image exists in no photograph.
     """
     ground = _random_part(background, size, rng)
     if rng.random() < OUT_OF_FOCUS:  # as it often is in photographs, of animals above all
@@ -125,7 +125,7 @@ def lift(sample: Sample) -> Cutout:
 
 
 def scenery(sample: Sample) -> list[Image]:
-    """What a picture shows left of, above, right of and below its foreground, where that is a third of it or more."""
+    """What an image shows left of, above, right of and below its foreground, where that is a third of it or more."""
     image, mask = sample
     left, top, width, height = cv2.boundingRect(mask)
     beside = image[:, :left], image[:top], image[:, left + width :], image[top + height :]

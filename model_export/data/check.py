@@ -1,4 +1,4 @@
-"""`data check`: what a folder of pictures with masks holds, and what would stop or spoil a training on it."""
+"""`data check`: what a folder of images with masks holds, and what would stop or spoil a training on it."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -17,7 +17,7 @@ from model_export.data.headers import read_header
 from model_export.data.pairs import scan
 from model_export.data.progress import track
 
-SMALL_PICTURE = 64  # pixels of the shorter side
+SMALL_IMAGE = 64  # pixels of the shorter side
 LITTLE, MUCH = 0.005, 0.98  # share of foreground below and above which a mask is suspicious
 SOFT = 0.25  # share of the foreground that may lie between black and white: edges and hair, not a grey mask
 EDGE_COVERED, MIDDLE_BARE = (
@@ -70,7 +70,7 @@ class Report:
         return {
             "root": self.root,
             "ok": self.ok,
-            "pairs": sum(entry["pictures"] for entry in self.sets.values()),
+            "pairs": sum(entry["images"] for entry in self.sets.values()),
             "sets": self.sets,
             "errors": [
                 {"file": each.file, "problem": each.text} for each in self.findings if each.stops
@@ -126,7 +126,7 @@ def look_at(pair: Pair) -> tuple[Look | None, list[Finding]]:
 
 
 def thumbnail(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A picture or mask with a longer side of THUMBNAIL pixels."""
+    """An image or mask with a longer side of THUMBNAIL pixels."""
     scale = THUMBNAIL / max(array.shape[:2])
     return resize(
         array, max(1, round(array.shape[1] * scale)), max(1, round(array.shape[0] * scale))
@@ -135,13 +135,13 @@ def thumbnail(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _remarks(image: Image, mask: Mask) -> Iterable[str]:
     """What is odd about a pair that training would take."""
-    if min(image.shape[:2]) < SMALL_PICTURE:
+    if min(image.shape[:2]) < SMALL_IMAGE:
         yield f"only {image.shape[1]}x{image.shape[0]} pixels; find a larger copy"
     share = float((mask >= 128).mean())
     if share > MUCH:
         yield f"{share:.0%} of it is foreground; draw the background black (0)"
     elif share < LITTLE:
-        yield f"only {share:.2%} of it is foreground; crop the picture, or check the mask"
+        yield f"only {share:.2%} of it is foreground; crop the image, or check the mask"
     elif is_inverted(mask):
         yield "the mask looks inverted: its frame is foreground and its middle is not; swap black and white"
     between = float(((mask > 25) & (mask < 230)).sum() / max(1, int((mask > 25).sum())))
@@ -158,7 +158,7 @@ def is_inverted(mask: Mask) -> bool:
 
 
 def _full_size(pair: Pair, image: Image) -> tuple[int, int]:
-    """Width and height of the upright picture in the file, which may have been decoded reduced."""
+    """Width and height of the upright image in the file, which may have been decoded reduced."""
     header = read_header(pair.image_path)
     return header.upright if header else (image.shape[1], image.shape[0])
 
@@ -166,12 +166,12 @@ def _full_size(pair: Pair, image: Image) -> tuple[int, int]:
 def _about_sets(root: Path, pairs: Sequence[Pair]) -> list[Finding]:
     findings = []
     if len(pairs) < 3:
-        text = f"{len(pairs)} pictures are too few: three, one each to train, to validate and to test, are the least"
+        text = f"{len(pairs)} images are too few: three, one each to train, to validate and to test, are the least"
         findings.append(Finding(str(root), text, stops=True))
     elif few := few_judged(pairs):
         findings.append(Finding(str(root), few, stops=False))
     if pairs and all(pair.form == "alpha" for pair in pairs):
-        text = "cut-outs without their pictures lie on white; put pictures to paste them on into backgrounds/"
+        text = "cut-outs without their images lie on white; put images to paste them on into backgrounds/"
         if not (root / "backgrounds").is_dir():
             findings.append(Finding(str(root), text, stops=False))
     return findings
@@ -185,7 +185,7 @@ def _by_set(
         members = list(group)
         seen = [look for look in looks if look.pair.set == name]
         sets[name] = {
-            "pictures": len(members),
+            "images": len(members),
             "readable": len(seen),
             "masks": sorted({pair.form for pair in members}),
             **{

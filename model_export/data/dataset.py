@@ -1,4 +1,4 @@
-"""Pictures with foreground masks: loaded in pairs, and split so that no test picture was ever trained on.
+"""Images with foreground masks: loaded in pairs, and split so that no test image was ever trained on.
 
 `model_export/data/pairs.py` finds them, `model_export/data/files.py` reads their files; the rest of training asks here.
 """
@@ -72,13 +72,13 @@ def select(pairs: Iterable[Pair], split: Split) -> list[Pair]:
 
 
 def few_judged(pairs: Sequence[Pair]) -> str | None:
-    """What to say where so few pictures are kept aside that a score on them says little; `pairs` are all there are."""
+    """What to say where so few images are kept aside that a score on them says little; `pairs` are all there are."""
     validation, test = len(select(pairs, "validation")), len(select(pairs, "test"))
     if min(validation, test) >= ENOUGH_JUDGED:
         return None
     return (
-        f"only {validation} of {len(pairs)} pictures validate and {test} test: scores on so few say little. From "
-        f"{LEAST_SHARE * ENOUGH_JUDGED} pictures on each has {ENOUGH_JUDGED}; or keep others in a folder of their own "
+        f"only {validation} of {len(pairs)} images validate and {test} test: scores on so few say little. From "
+        f"{LEAST_SHARE * ENOUGH_JUDGED} images on each has {ENOUGH_JUDGED}; or keep others in a folder of their own "
         "for `evaluate --split all`"
     )
 
@@ -88,7 +88,7 @@ def select_some(pairs: Sequence[Pair], split: Split) -> list[Pair]:
     chosen = select(pairs, split)
     if not chosen:
         raise DataError(
-            f"{len(pairs)} pictures are too few: none is left for {split}; three pictures of different clips would do"
+            f"{len(pairs)} images are too few: none is left for {split}; three images of different clips would do"
         )
     return chosen
 
@@ -107,16 +107,16 @@ def fingerprint(pairs: Sequence[Pair]) -> str:
 
 
 def load_pair(pair: Pair, least: int | None = None) -> tuple[Image, Mask]:
-    """The picture (H, W, 3) and its mask (H, W), both of the same size: reduced where far above `least` pixels a side.
+    """The image (H, W, 3) and its mask (H, W), both of the same size: reduced where far above `least` pixels a side.
 
-    Raises DataError where the mask is empty or of another size than its picture.
+    Raises DataError where the mask is empty or of another size than its image.
     """
     image, size = load_sized(pair.image_path, least)
     mask = load_mask(pair)
     if mask.shape != size:
         raise DataError(
             f"{pair.mask_path}: the mask is {mask.shape[1]}x{mask.shape[0]} pixels, "
-            f"its picture {size[1]}x{size[0]}; save the mask at the picture's size"
+            f"its image {size[1]}x{size[0]}; save the mask at the image's size"
         )
     if not mask.any():
         raise DataError(

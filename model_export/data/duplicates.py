@@ -1,4 +1,4 @@
-"""Pictures that are nearly the same on both sides of the split: a test score that they make too good."""
+"""Images that are nearly the same on both sides of the split: a test score that they make too good."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ SAME_COLORS = 14.0  # mean difference of 255
 
 @dataclass(frozen=True)
 class Twins:
-    """Two pictures that look alike, on different sides of the split."""
+    """Two images that look alike, on different sides of the split."""
 
     first: str
     first_side: str
@@ -43,21 +43,21 @@ def fingerprint_of(image: Image) -> NDArray[np.uint8]:
     return np.concatenate([bits, resize(image, DETAIL, DETAIL).ravel()])
 
 
-def twins(pictures: Sequence[tuple[Pair, Split, NDArray[np.uint8]]]) -> list[Twins]:
+def twins(images: Sequence[tuple[Pair, Split, NDArray[np.uint8]]]) -> list[Twins]:
     """Every two near-duplicates on different sides of the split, most alike first."""
-    if not pictures:
+    if not images:
         return []
-    prints = np.stack([fingerprint for _, _, fingerprint in pictures])
+    prints = np.stack([fingerprint for _, _, fingerprint in images])
     hashes = np.ascontiguousarray(prints[:, :8]).view(np.uint64).ravel()
-    sides = np.array([side for _, side, _ in pictures])
+    sides = np.array([side for _, side, _ in images])
     found = []
-    for place, (pair, side, fingerprint) in enumerate(pictures):
+    for place, (pair, side, fingerprint) in enumerate(images):
         distance = np.bitwise_count(hashes[place + 1 :] ^ hashes[place])
         for ahead in np.flatnonzero((distance <= ALIKE) & (sides[place + 1 :] != side)).tolist():
             other = place + 1 + ahead
             difference = np.abs(prints[other, 8:].astype(np.int16) - fingerprint[8:]).mean()
             if difference <= SAME_COLORS:
-                second, second_side, _ = pictures[other]
+                second, second_side, _ = images[other]
                 twin = Twins(
                     str(pair.image_path),
                     side,

@@ -1,4 +1,4 @@
-"""Picture and mask files as arrays. Errors name the file and the remedy."""
+"""Image and mask files as arrays. Errors name the file and the remedy."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ REDUCED_COLOR = {
     4: cv2.IMREAD_REDUCED_COLOR_4,
     8: cv2.IMREAD_REDUCED_COLOR_8,
 }
-SPARE = 2  # a reduced picture keeps so many times the pixels of a side that are wanted: shrinking from there is exact
+SPARE = 2  # a reduced image keeps so many times the pixels of a side that are wanted: shrinking from there is exact
 VOID = (192, 224, 224)  # BGR: VOC's colour for the edge between objects
 LEAST_WHITE = 128
 
@@ -29,14 +29,14 @@ LEAST_WHITE = 128
 def load_image(path: Path, least: int | None = None) -> Image:
     """An image (H, W, 3) uint8 RGB, upright; transparency is laid on white.
 
-    With `least`, a JPEG whose sides are far longer is decoded at a half, a quarter or an eighth, so that a picture of
+    With `least`, a JPEG whose sides are far longer is decoded at a half, a quarter or an eighth, so that an image of
     a phone's 12 megapixels never stands in memory. Raises DataError naming the file if it can't be read.
     """
     return load_sized(path, least)[0]
 
 
 def load_sized(path: Path, least: int | None = None) -> tuple[Image, tuple[int, int]]:
-    """As `load_image`, and the (height, width) of the upright picture in the file."""
+    """As `load_image`, and the (height, width) of the upright image in the file."""
     header = read_header(path)
     if header is not None and header.has_alpha:
         image = _on_white(_decode(path, cv2.IMREAD_UNCHANGED))
@@ -178,7 +178,7 @@ def _decode(path: Path, flags: int) -> NDArray[np.uint8]:
     except cv2.error:  # more pixels than OpenCV takes
         pixels = None
     if pixels is None:
-        raise DataError(f"{path}: not a readable picture; replace or remove it")
+        raise DataError(f"{path}: not a readable image; replace or remove it")
     if pixels.dtype == np.uint16:  # some tools write masks of 0 and 255 with 16 bits
         pixels = cv2.convertScaleAbs(pixels, alpha=1 if pixels.max() <= 255 else 1 / 257)
     return np.asarray(pixels, np.uint8)

@@ -1,4 +1,4 @@
-"""What the training pictures' files say of themselves, without an error for those that say nothing."""
+"""What the training images' files say of themselves, without an error for those that say nothing."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Batches for the segmenter: pictures with masks, augmented on the fly."""
+"""Batches for the segmenter: images with masks, augmented on the fly."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,8 +25,8 @@ MOST_RENDERED = 0.15  # drawn objects look unlike photographs: at most this shar
 class Scenery:
     """Cut-outs and backgrounds to paste them on, from DIR/cutouts and DIR/backgrounds and the folders in them.
 
-    A cut-out made from a picture of a set of the same name stays on the side that the hash gives that picture.
-    `borrowed` are backgrounds cut from the training pictures themselves, for the share `borrow` of what is pasted;
+    A cut-out made from an image of a set of the same name stays on the side that the hash gives that image.
+    `borrowed` are backgrounds cut from the training images themselves, for the share `borrow` of what is pasted;
     behind the share `behind` lies another cut-out, as a chair or a basket lies behind a cat.
     """
 
@@ -145,16 +145,16 @@ def _with_shorter_side(image: Image, side: int) -> Image:
     )
 
 
-def _one_of(pictures: list[Image], rng: Generator) -> Image:
-    return pictures[int(rng.integers(len(pictures)))]
+def _one_of(images: list[Image], rng: Generator) -> Image:
+    return images[int(rng.integers(len(images)))]
 
 
 def load_samples(pairs: Sequence[Pair], spec: PreprocessSpec) -> list[Sample]:
-    """Every picture and mask, fitted to the canvas once and kept in memory as uint8."""
+    """Every image and mask, fitted to the canvas once and kept in memory as uint8."""
     if spec.fit != "stretch":
         raise DataError(f"training needs fit = 'stretch', not {spec.fit!r}")
     samples = []
-    for pair in track(pairs, "loading pictures"):
+    for pair in track(pairs, "loading images"):
         image, mask = load_pair(pair, spec.size)
         canvas, box = fit(image, spec)
         samples.append((canvas, resize(mask, box.width, box.height)))

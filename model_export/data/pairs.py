@@ -1,4 +1,4 @@
-"""Which pictures and masks a folder holds: the layouts that data sets come in, read behind `find_pairs`.
+"""Which images and masks a folder holds: the layouts that data sets come in, read behind `find_pairs`.
 
 A data folder is one set, or holds sets side by side; each set is in any of these layouts:
 
@@ -35,7 +35,7 @@ EXPECTED = "expected {root}/<set>/images/x.jpg with <set>/masks/x.png, or anothe
 
 @dataclass(frozen=True)
 class Shapes:
-    """What one COCO file says of one picture: its size, and the outlines or run lengths of its objects."""
+    """What one COCO file says of one image: its size, and the outlines or run lengths of its objects."""
 
     width: int
     height: int
@@ -44,10 +44,10 @@ class Shapes:
 
 @dataclass(frozen=True, order=True)
 class Pair:
-    """One picture and its mask. `group` names what must stay on one side of a split: the picture, or its clip.
+    """One image and its mask. `group` names what must stay on one side of a split: the image, or its clip.
 
-    `mask_path` is the file that `form` tells how to read: of a cut-out the picture itself, of COCO the JSON file,
-    whose `shapes` are this picture's.
+    `mask_path` is the file that `form` tells how to read: of a cut-out the image itself, of COCO the JSON file,
+    whose `shapes` are this image's.
     """
 
     set: str
@@ -103,7 +103,7 @@ def read_clips(texts: Sequence[str]) -> dict[str, str]:
 
 
 def find_scenery(folder: Path) -> list[Path]:
-    """The pictures in a folder of cut-outs or backgrounds and in the folders in it."""
+    """The images in a folder of cut-outs or backgrounds and in the folders in it."""
     return sorted(
         path
         for path in folder.rglob("*")
@@ -118,7 +118,7 @@ def scan(
 ) -> Found:
     """As `find_pairs`, but tells what is missing beside what is there. Raises DataError where there is nothing."""
     if not root.is_dir():
-        raise DataError(f"{root}: no such folder of training pictures")
+        raise DataError(f"{root}: no such folder of training images")
     read = {_name(folder): (folder, found) for folder, found in _sets_below(root).items()}
     if sets is not None:
         missing = sorted(set(sets) - set(read))
@@ -132,7 +132,7 @@ def scan(
     ]
     problems = [problem for _, found in read.values() for problem in found.problems]
     if not pairs and not problems:
-        raise DataError(f"{root}: no pictures found; {EXPECTED.format(root=root)}")
+        raise DataError(f"{root}: no images found; {EXPECTED.format(root=root)}")
     return Found(
         pairs, problems, [surprise for _, found in read.values() for surprise in found.surprises]
     )
@@ -150,7 +150,7 @@ def _sets_below(root: Path) -> dict[Path, Found]:
         return {root: own}
     first, stray = (
         next(iter(below)),
-        f"{root}: {len(own.pairs)} pictures lie beside the sets and are left out",
+        f"{root}: {len(own.pairs)} images lie beside the sets and are left out",
     )
     return {**below, first: replace(below[first], surprises=[stray, *below[first].surprises])}
 
@@ -176,14 +176,14 @@ def _pets(folder: Path) -> Found | None:
     trimaps = folder / "annotations" / "trimaps"
     if not trimaps.is_dir():
         return None
-    return _matched(folder, folder / "images", trimaps, "trimap", every_picture=False)
+    return _matched(folder, folder / "images", trimaps, "trimap", every_image=False)
 
 
 def _voc(folder: Path) -> Found | None:
     for masks in ("SegmentationClass", "SegmentationObject"):
         if (folder / "JPEGImages").is_dir() and (folder / masks).is_dir():
             return _matched(
-                folder, folder / "JPEGImages", folder / masks, "labels", every_picture=False
+                folder, folder / "JPEGImages", folder / masks, "labels", every_image=False
             )
     return None
 
@@ -208,7 +208,7 @@ def _coco(folder: Path) -> Found | None:
                 continue
             if image is None:
                 problems.append(
-                    f"{path}: its picture {entry['file_name']} is missing; put it into {folder / 'images'}"
+                    f"{path}: its image {entry['file_name']} is missing; put it into {folder / 'images'}"
                 )
                 continue
             seen[image] = path
@@ -219,7 +219,7 @@ def _coco(folder: Path) -> Found | None:
 
 
 def _outlines(values: dict[str, Any]) -> dict[Any, list[Any]]:
-    """What is outlined in each picture of a COCO file, by the picture's id."""
+    """What is outlined in each image of a COCO file, by the image's id."""
     outlines = defaultdict(list)
     for annotation in values["annotations"]:
         if annotation.get("segmentation"):
@@ -251,14 +251,14 @@ def _coco_values(path: Path) -> dict[str, Any] | None:
 
 
 def _beside(folder: Path, file: Path, name: str) -> Path | None:
-    """The picture that a COCO file names: beside it, in images/, or in a folder named as the file's end (val2017)."""
+    """The image that a COCO file names: beside it, in images/, or in a folder named as the file's end (val2017)."""
     places = (file.parent, folder, folder / "images", folder / file.stem.split("_")[-1])
     return next((place / name for place in places if (place / name).is_file()), None)
 
 
 def _cutouts(folder: Path) -> Found | None:
     for place in (folder, folder / "images"):
-        files = _pictures(place)
+        files = _images(place)
         header = read_header(files[0]) if files else None
         if header is not None and header.has_alpha:
             return Found(
@@ -284,40 +284,38 @@ LAYOUTS: tuple[Callable[[Path], Found | None], ...] = (
 
 
 def _matched(
-    folder: Path, images: Path, masks: Path, form: MaskForm, every_picture: bool = True
+    folder: Path, image_folder: Path, masks: Path, form: MaskForm, every_image: bool = True
 ) -> Found:
-    """Pictures and masks of one stem. Where not `every_picture` has a mask, those without are left out."""
-    found = _pictures(images)
-    pictures = {path.stem: path for path in found}
+    """Images and masks of one stem. Where not `every_image` has a mask, those without are left out."""
+    found = _images(image_folder)
+    images = {path.stem: path for path in found}
     by_stem = {
-        path.stem if path.stem in pictures else _bare(path.stem): path
-        for path in _pictures(masks, MASK_SUFFIXES)
+        path.stem if path.stem in images else _bare(path.stem): path
+        for path in _images(masks, MASK_SUFFIXES)
     }
-    shared = [stem for stem in pictures if stem in by_stem]
-    pairs = [
-        Pair(_name(folder), stem, stem, pictures[stem], by_stem[stem], form) for stem in shared
-    ]
-    alone = [stem for stem in pictures if stem not in by_stem] if every_picture else []
-    problems = [f"{pictures[stem]}: no mask; expected {masks / stem}.png" for stem in alone]
+    shared = [stem for stem in images if stem in by_stem]
+    pairs = [Pair(_name(folder), stem, stem, images[stem], by_stem[stem], form) for stem in shared]
+    alone = [stem for stem in images if stem not in by_stem] if every_image else []
+    problems = [f"{images[stem]}: no mask; expected {masks / stem}.png" for stem in alone]
     problems += [
-        f"{path}: of the same name as {pictures[path.stem]}; rename one, and its mask"
+        f"{path}: of the same name as {images[path.stem]}; rename one, and its mask"
         for path in found
-        if pictures[path.stem] != path
+        if images[path.stem] != path
     ]
-    if not found and any(path.is_dir() for path in images.glob("[!.]*")):
+    if not found and any(path.is_dir() for path in image_folder.glob("[!.]*")):
         problems.append(
-            f"{images}: its pictures are in folders of it; put them directly into it, and the masks alike"
+            f"{image_folder}: its images are in folders of it; put them directly into it, and the masks alike"
         )
-    orphans = [path for stem, path in by_stem.items() if stem not in pictures]
+    orphans = [path for stem, path in by_stem.items() if stem not in images]
     surprises = [
-        f"{path}: a mask without a picture, left out; expected {images / path.stem}.jpg"
+        f"{path}: a mask without an image, left out; expected {image_folder / path.stem}.jpg"
         for path in orphans
     ]
     return Found(pairs, problems, surprises)
 
 
-def _pictures(folder: Path, suffixes: Iterable[str] = IMAGE_SUFFIXES) -> list[Path]:
-    """The picture files in a folder; hidden ones, as macOS leaves them, are none."""
+def _images(folder: Path, suffixes: Iterable[str] = IMAGE_SUFFIXES) -> list[Path]:
+    """The image files in a folder; hidden ones, as macOS leaves them, are none."""
     return sorted(path for path in folder.glob("[!.]*") if path.suffix.lower() in suffixes)
 
 

@@ -1,4 +1,4 @@
-"""Batches for the classifier: parts of pictures, half of them foreground unless the config says otherwise.
+"""Batches for the classifier: parts of images, half of them foreground unless the config says otherwise.
 
 Unbalanced classes (`data.foreground_share`) are met by resampling, by weights in the loss, or by augmentation of the
 rare class (He and Garcia, IEEE TKDE 2009).
@@ -18,11 +18,11 @@ from model_export.data.augment import augment_part
 from model_export.data.dataset import Pair
 from model_export.data.parts import (
     NO_PARTS,
+    LoadedPair,
     Part,
-    Picture,
     draw_parts,
     draw_unevenly,
-    load_pictures,
+    load_images,
     part_seed,
 )
 
@@ -32,14 +32,14 @@ Batch = tuple[Tensor, Tensor] | tuple[Tensor, Tensor, Tensor]
 class PartBatches(keras.utils.PyDataset):
     """x (N, S, S, C) float32 normalised, y (N, 1) float32: 1 foreground, 0 background; with class weights w (N,) too.
 
-    Every picture gives `data.parts_per_picture` parts an epoch, times the weight of its set. The randomness of a
+    Every image gives `data.parts_per_image` parts an epoch, times the weight of its set. The randomness of a
     batch depends on seed, epoch and place alone, not on which worker thread draws it.
     """
 
     def __init__(self, pairs: Sequence[Pair], config: TrainConfig) -> None:
         super().__init__(workers=2, use_multiprocessing=False, max_queue_size=8)
         self.config, self.spec = config, config.preprocess
-        self.pictures = load_pictures(pairs, config.data.part_sizes, config.preprocess)
+        self.images = load_images(pairs, config.data.part_sizes, config.preprocess)
         self.batch_size = config.training.batch_size
         self.start((self.spec.size, self.batch_size), epoch=0)
 
@@ -63,7 +63,7 @@ class PartBatches(keras.utils.PyDataset):
         rng = np.random.default_rng([self.config.training.seed, self.epoch, index])
         chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
         parts = [self.parts[place] for place in chosen]
-        x = np.concatenate([self._tensor(picture, part, rng) for picture, part in parts])
+        x = np.concatenate([self._tensor(image, part, rng) for image, part in parts])
         y = np.array([[part.label] for _, part in parts], np.float32)
         return (x, y) if self.weights is None else (x, y, self.weights[y[:, 0].astype(int)])
 
@@ -73,19 +73,19 @@ class PartBatches(keras.utils.PyDataset):
             self.parts = self._draw(self.epoch)
         self._shuffle()
 
-    def _draw(self, epoch: int) -> list[tuple[Picture, Part]]:
+    def _draw(self, epoch: int) -> list[tuple[LoadedPair, Part]]:
         data, seed = self.config.data, self.config.training.seed
         drawn = []
-        for picture in self.pictures:
-            count = data.parts_per_picture * data.weights.get(picture.pair.set, 1.0)
-            rng = part_seed(picture.pair, seed, epoch)
+        for image in self.images:
+            count = data.parts_per_image * data.weights.get(image.pair.set, 1.0)
+            rng = part_seed(image.pair, seed, epoch)
             if data.foreground_share == 0.5:
-                parts = draw_parts(picture.mask, data.part_sizes, max(1, round(count / 2)), rng)
+                parts = draw_parts(image.mask, data.part_sizes, max(1, round(count / 2)), rng)
             else:
                 parts = draw_unevenly(
-                    picture.mask, data.part_sizes, max(2, round(count)), data.foreground_share, rng
+                    image.mask, data.part_sizes, max(2, round(count)), data.foreground_share, rng
                 )
-            drawn += [(picture, part) for part in parts]
+            drawn += [(image, part) for part in parts]
         return drawn
 
     def _shuffle(self) -> None:
@@ -113,8 +113,8 @@ class PartBatches(keras.utils.PyDataset):
             return np.asarray(len(labels) / (2 * np.bincount(labels, minlength=2)), np.float32)
         return np.asarray(chosen, np.float32)
 
-    def _tensor(self, picture: Picture, part: Part, rng: Generator) -> Tensor:
-        canvas, _ = fit(part.cut(picture.image), self.spec)
+    def _tensor(self, image: LoadedPair, part: Part, rng: Generator) -> Tensor:
+        canvas, _ = fit(part.cut(image.image), self.spec)
         if self.config.augment and not (
             self.config.data.augment_only_rare and part.label != self.rare
         ):

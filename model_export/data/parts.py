@@ -1,19 +1,19 @@
-"""The labelled parts of a picture that the classifier learns from and is tested on.
+"""The labelled parts of an image that the classifier learns from and is tested on.
 
-A **part** is a square inside the picture, its side a given share of the picture's shorter side, rounded to pixels.
+A **part** is a square inside the image, its side a given share of the image's shorter side, rounded to pixels.
 Its label comes from the share of its pixels that are foreground (mask >= 128):
 
     at least 60 %   foreground (1)
     at most 5 %     background (0)
     in between      no part: nobody could say what it shows
 
-A picture yields **pairs** of one foreground and one background part of the same size, so that classes are balanced
+An image yields **pairs** of one foreground and one background part of the same size, so that classes are balanced
 at every size and size says nothing about the class. For each pair a size is drawn, uniformly from those at which the
-picture has parts of both classes; then one part of each class, uniformly from all its positions (steps of one pixel),
-with replacement. A picture that has both classes at no size yields nothing.
+image has parts of both classes; then one part of each class, uniformly from all its positions (steps of one pixel),
+with replacement. An image that has both classes at no size yields nothing.
 
-The draw depends on the seed, the epoch, the picture's set and stem, its mask and the sizes, and on nothing else:
-the same parts on every machine and whatever other pictures there are. Training, validation, test and `evaluate` all
+The draw depends on the seed, the epoch, the image's set and stem, its mask and the sizes, and on nothing else:
+the same parts on every machine and whatever other images there are. Training, validation, test and `evaluate` all
 cut parts here.
 """
 
@@ -40,15 +40,15 @@ from model_export.data.progress import track
 FOREGROUND_FROM_PERCENT = 60
 BACKGROUND_UP_TO_PERCENT = 5
 JUDGED_PAIRS = (
-    8  # pairs of parts from each picture wherever a network is judged, so that figures compare
+    8  # pairs of parts from each image wherever a network is judged, so that figures compare
 )
 JUDGED_SEED = 0
-NO_PARTS = "none of the pictures has parts of both classes: their masks are too full or too thin for data.part_sizes"
+NO_PARTS = "none of the images has parts of both classes: their masks are too full or too thin for data.part_sizes"
 
 
 @dataclass(frozen=True)
 class Part:
-    """A square of a picture, in its pixels, and what it shows: 1 foreground, 0 background."""
+    """A square of an image, in its pixels, and what it shows: 1 foreground, 0 background."""
 
     left: int
     top: int
@@ -61,8 +61,8 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture to cut parts from, reduced by `reduce_for_parts`, with its mask at the same size."""
+class LoadedPair:
+    """An image to cut parts from, reduced by `reduce_for_parts`, with its mask at the same size."""
 
     pair: Pair
     image: Image
@@ -83,7 +83,7 @@ def draw_unevenly(
 ) -> list[Part]:
     """`count` parts, that share of them foreground but at least one of each class; none where `draw_parts` finds none.
 
-    Classes as unlike in number as in the pictures of a real task: not in pairs, though each size is drawn alike.
+    Classes as unlike in number as in the images of a real task: not in pairs, though each size is drawn alike.
     """
     drawable = _drawable(mask, sizes)
     if not drawable:
@@ -95,7 +95,7 @@ def draw_unevenly(
 
 
 def part_seed(pair: Pair, seed: int, epoch: int = 0) -> Generator:
-    """The random numbers for the parts of one picture in one epoch."""
+    """The random numbers for the parts of one image in one epoch."""
     name = hashlib.sha256(f"{pair.set}/{pair.stem}".encode()).digest()[:8]
     return np.random.default_rng([seed, epoch, int.from_bytes(name, "big")])
 
@@ -112,28 +112,30 @@ def foreground_counts(mask: Mask, side: int) -> NDArray[np.int32]:
     return np.asarray(counts, np.int32)
 
 
-def load_picture(pair: Pair, sizes: Sequence[float], spec: PreprocessSpec) -> Picture:
-    """A picture and its mask, reduced. Raises DataError naming a file that is unusable."""
+def load_for_parts(pair: Pair, sizes: Sequence[float], spec: PreprocessSpec) -> LoadedPair:
+    """An image and its mask, reduced. Raises DataError naming a file that is unusable."""
     image, mask = load_pair(pair, round(spec.size / min(sizes)))
-    return Picture(pair, reduce_for_parts(image, sizes, spec), reduce_for_parts(mask, sizes, spec))
+    return LoadedPair(
+        pair, reduce_for_parts(image, sizes, spec), reduce_for_parts(mask, sizes, spec)
+    )
 
 
-def load_pictures(
+def load_images(
     pairs: Sequence[Pair], sizes: Sequence[float], spec: PreprocessSpec
-) -> list[Picture]:
+) -> list[LoadedPair]:
     """All of `pairs`, in memory."""
-    return [load_picture(pair, sizes, spec) for pair in track(pairs, "loading pictures")]
+    return [load_for_parts(pair, sizes, spec) for pair in track(pairs, "loading images")]
 
 
 def judged_parts(
-    picture: Picture, sizes: Sequence[float], spec: PreprocessSpec
+    image: LoadedPair, sizes: Sequence[float], spec: PreprocessSpec
 ) -> tuple[Tensor, NDArray[np.int64]]:
-    """The 16 parts (n, S, S, C) of a picture that networks are judged on, and their labels (n,); n = 0 if it has none.
+    """The 16 parts (n, S, S, C) of an image that networks are judged on, and their labels (n,); n = 0 if it has none.
 
-    Always the same for the same picture and sizes, prepared as the server prepares them.
+    Always the same for the same image and sizes, prepared as the server prepares them.
     """
-    parts = draw_parts(picture.mask, sizes, JUDGED_PAIRS, part_seed(picture.pair, JUDGED_SEED))
-    tensors = [normalize(fit(part.cut(picture.image), spec)[0], spec) for part in parts]
+    parts = draw_parts(image.mask, sizes, JUDGED_PAIRS, part_seed(image.pair, JUDGED_SEED))
+    tensors = [normalize(fit(part.cut(image.image), spec)[0], spec) for part in parts]
     x = np.concatenate(tensors) if tensors else np.zeros((0, *spec.tensor_shape), np.float32)
     return x, np.array([part.label for part in parts], np.int64)
 

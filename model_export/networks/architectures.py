@@ -85,7 +85,7 @@ def build_encoder_decoder(
     """(N, S, S, C) normalised -> a list of alphas (N, s, s, 1) in [0, 1]; the first at full size, the others coarser.
 
     Plain 3x3 convolutions, which train and run fast on a CPU. The encoder goes down to 1/64, where one convolution
-    sees the whole picture (extreme downsampling: EDN, arXiv 2012.13093); most parameters sit there and cost little
+    sees the whole image (extreme downsampling: EDN, arXiv 2012.13093); most parameters sit there and cost little
     time. The decoder goes up by bilinear steps and adds what the encoder saw at each level. The coarser alphas are
     for deep supervision (U^2-Net, arXiv 2005.09007) and are dropped by `inference_model`. `training` takes the faster
     kernels; the weights are the same, one for one.
@@ -144,7 +144,7 @@ def freeze(model: keras.Model, levels: int) -> None:
 
 
 def with_mirror(model: keras.Model) -> keras.Model:
-    """The same network asked twice, about a picture and its mirror image: the mean of both alphas.
+    """The same network asked twice, about an image and its mirror image: the mean of both alphas.
 
     What a network says of one side it should say of the other; where it doesn't, the mean errs less (test-time
     augmentation, as in Krizhevsky et al., NeurIPS 2012).
@@ -160,7 +160,7 @@ def with_sharpness(model: keras.Model, sharpness: float) -> keras.Model:
     """The same network with the logits of its alphas multiplied: a^s / (a^s + (1 - a)^s), nearer to 0 and to 1.
 
     The outline, where the alpha is a half, stays where it is. This is a temperature below one (Guo et al., arXiv
-    1706.04599), the same for every picture.
+    1706.04599), the same for every image.
     """
     image = keras.Input(model.input_shape[1:], name="image")
     alpha = model(image)

@@ -1,4 +1,4 @@
-"""How good a bundle is on a folder of pictures, through onnxruntime and with the server's own preprocessing."""
+"""How good a bundle is on a folder of images, through onnxruntime and with the server's own preprocessing."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from cutout.inference.manifest import Manifest
 from cutout.inference.onnx_predictor import load_predictor
 from cutout.inference.predictor import Predictor, Prepared
 from model_export.data.dataset import Mask, Pair, find_pairs, load_pair, select_some
-from model_export.data.parts import NO_PARTS, judged_parts, load_picture
+from model_export.data.parts import NO_PARTS, judged_parts, load_for_parts
 from model_export.data.progress import track
 from model_export.quality.measures import MaskScore
 from model_export.quality.part_measures import Labels, Probabilities, confusion, part_scores
@@ -25,14 +25,14 @@ OVERALL = "overall"
 
 
 class Watch(Protocol):
-    """Looks on while a bundle is measured, and is shown each picture once: the report's eyes."""
+    """Looks on while a bundle is measured, and is shown each image once: the report's eyes."""
 
     def parts(self, pair: Pair, x: Tensor, labels: Labels, probabilities: Probabilities) -> None:
-        """The labelled parts x (n, S, S, C) of a picture, their labels (n,) and the answers (n,)."""
+        """The labelled parts x (n, S, S, C) of an image, their labels (n,) and the answers (n,)."""
         ...
 
     def alpha(self, pair: Pair, alpha: Matte, mask: Mask) -> None:
-        """The alpha (H, W) uint8 of a picture and its mask (H, W) uint8."""
+        """The alpha (H, W) uint8 of an image and its mask (H, W) uint8."""
         ...
 
 
@@ -44,11 +44,11 @@ def evaluate(
     threads: int = 1,
     clips: Mapping[str, str] | None = None,
 ) -> Result:
-    """One JSON-ready object: what was evaluated, the measures over all pictures, and under `sets` those of each set.
+    """One JSON-ready object: what was evaluated, the measures over all images, and under `sets` those of each set.
 
     For a classifier loss, accuracy, balanced_accuracy, precision, recall, auc and confusion_matrix over labelled
-    parts; for a segmenter, or with `alphas`, mae, max_f, iou and s_measure over whole pictures, at the mask's own
-    size. `which="test"` takes the pictures that training kept aside; "all" takes every picture. `clips` as in
+    parts; for a segmenter, or with `alphas`, mae, max_f, iou and s_measure over whole images, at the mask's own
+    size. `which="test"` takes the images that training kept aside; "all" takes every image. `clips` as in
     `find_pairs`, in place of those that the bundle was trained with.
     """
     predictor = load_predictor(bundle, threads)
@@ -61,7 +61,7 @@ def evaluate(
 def measure(
     predictor: Predictor, pairs: Sequence[Pair], alphas: bool = False, watch: Watch | None = None
 ) -> Result:
-    """As `evaluate`, of a loaded bundle on given pictures."""
+    """As `evaluate`, of a loaded bundle on given images."""
     manifest = predictor.manifest
     as_alphas = alphas or manifest.task == "segment"
     measured = (
@@ -80,7 +80,7 @@ def measure(
 def pairs_to_judge(
     manifest: Manifest, root: Path, which: Which, clips: Mapping[str, str] | None = None
 ) -> list[Pair]:
-    """The pictures of `root` to judge a bundle on. Raises DataError where there are none."""
+    """The images of `root` to judge a bundle on. Raises DataError where there are none."""
     if which == "all":
         return find_pairs(root)
     data = manifest.training.config.get("data", {}) if manifest.training else {}
@@ -90,14 +90,14 @@ def pairs_to_judge(
 def score_parts(
     predictor: Predictor, pairs: Sequence[Pair], watch: Watch | None = None
 ) -> dict[str, Result]:
-    """Set -> measures over 16 labelled parts of every picture that has both kinds, and the same for all sets."""
+    """Set -> measures over 16 labelled parts of every image that has both kinds, and the same for all sets."""
     manifest = predictor.manifest
     if manifest.parts is None:
         raise BundleError(f"{manifest.name}: only a classifier can be scored on parts")
     found: defaultdict[str, list[tuple[Labels, Probabilities]]] = defaultdict(list)
     for pair in track(pairs, "evaluating"):
-        picture = load_picture(pair, manifest.parts.sizes, manifest.preprocess)
-        x, labels = judged_parts(picture, manifest.parts.sizes, manifest.preprocess)
+        image = load_for_parts(pair, manifest.parts.sizes, manifest.preprocess)
+        x, labels = judged_parts(image, manifest.parts.sizes, manifest.preprocess)
         if len(x):
             answer = np.asarray(predictor.predict(Prepared(x, ())), np.float32).reshape(-1)
             found[pair.set].append((labels, answer))
@@ -112,7 +112,7 @@ def score_parts(
 def score_alphas(
     predictor: Predictor, pairs: Sequence[Pair], watch: Watch | None = None
 ) -> dict[str, Result]:
-    """Set -> measures of the alphas of whole pictures, brought bilinearly to the mask's size; and for all sets."""
+    """Set -> measures of the alphas of whole images, brought bilinearly to the mask's size; and for all sets."""
     scores: defaultdict[str, MaskScore] = defaultdict(MaskScore)
     for pair in track(pairs, "evaluating"):
         image, mask = load_pair(pair)
@@ -125,7 +125,7 @@ def score_alphas(
             watch.alpha(pair, alpha, mask)
     return {
         name: {
-            "pictures": score.pictures,
+            "images": score.images,
             "mae": score.mae,
             "max_f": score.max_f,
             "iou": score.iou,
@@ -138,7 +138,7 @@ def score_alphas(
 def _part_result(entries: Sequence[tuple[Labels, Probabilities]], threshold: float) -> Result:
     labels, probabilities = (np.concatenate(arrays) for arrays in zip(*entries, strict=True))
     return {
-        "pictures": len(entries),
+        "images": len(entries),
         "parts": len(labels),
         **part_scores(labels, probabilities, threshold),
         "confusion_matrix": confusion(labels, probabilities, threshold).tolist(),

@@ -11,10 +11,10 @@ THRESHOLDS = 256
 
 @dataclass
 class MaskScore:
-    """Sums over pictures of one set. Precision and recall are averaged per threshold over pictures, as the field
+    """Sums over images of one set. Precision and recall are averaged per threshold over images, as the field
     does for max F (Achanta et al., CVPR 2009)."""
 
-    pictures: int = 0
+    images: int = 0
     absolute_error: float = 0.0
     intersection_over_union: float = 0.0
     structure: float = 0.0
@@ -34,25 +34,25 @@ class MaskScore:
         self.absolute_error += mean_absolute_error(alpha, truth)
         self.intersection_over_union += iou(alpha, truth)
         self.structure += s_measure(alpha, truth)
-        self.pictures += 1
+        self.images += 1
 
     @property
     def mae(self) -> float:
-        return self.absolute_error / max(self.pictures, 1)
+        return self.absolute_error / max(self.images, 1)
 
     @property
     def iou(self) -> float:
-        return self.intersection_over_union / max(self.pictures, 1)
+        return self.intersection_over_union / max(self.images, 1)
 
     @property
     def s_measure(self) -> float:
-        return self.structure / max(self.pictures, 1)
+        return self.structure / max(self.images, 1)
 
     @property
     def max_f(self) -> float:
         precision, recall = (
-            self.precision / max(self.pictures, 1),
-            self.recall / max(self.pictures, 1),
+            self.precision / max(self.images, 1),
+            self.recall / max(self.images, 1),
         )
         weighted = BETA_SQUARED * precision + recall
         return float(np.max((1 + BETA_SQUARED) * precision * recall / np.maximum(weighted, 1e-9)))
@@ -73,7 +73,7 @@ def mean_absolute_error(alpha: NDArray[np.uint8], truth: NDArray[np.bool_]) -> f
 def s_measure(alpha: NDArray[np.uint8], truth: NDArray[np.bool_]) -> float:
     """Structure measure in [0, 1]: half how alike the regions are, half how alike the objects (Fan et al., ICCV 2017).
 
-    alpha (H, W) uint8, 255 = foreground; truth (H, W). Without per-picture stretching of the alpha.
+    alpha (H, W) uint8, 255 = foreground; truth (H, W). Without per-image stretching of the alpha.
     """
     prediction, share = alpha.astype(np.float64) / 255, float(truth.mean())
     if share in (0.0, 1.0):

@@ -22,13 +22,13 @@ LABEL, SUSPICIOUS = (220, 220, 220), (255, 90, 60)
 def as_text(report: Report) -> str:
     """The report for a terminal."""
     lines = [
-        f"{'set':<24}{'pictures':>9}{'train':>7}{'valid.':>7}{'test':>6}  {'width x height':<16}{'foreground':<12}"
+        f"{'set':<24}{'images':>9}{'train':>7}{'valid.':>7}{'test':>6}  {'width x height':<16}{'foreground':<12}"
     ]
     for name, entry in report.sets.items():
         size = _median(entry["width"]) + " x " + _median(entry["height"])
         share = f"{entry['foreground']['median']:.0%}" if entry["foreground"] else "-"
         counts = (
-            f"{entry['pictures']:>9}{entry['train']:>7}{entry['validation']:>7}{entry['test']:>6}"
+            f"{entry['images']:>9}{entry['train']:>7}{entry['validation']:>7}{entry['test']:>6}"
         )
         lines.append(f"{name[:23]:<24}{counts}  {size:<16}{share:<12}")
     lines.append("(width, height and foreground: medians)")
@@ -60,10 +60,10 @@ def contact_sheet(looks: Sequence[Look]) -> NDArray[np.uint8]:
     sheet = np.full((max(1, rows) * cell, COLUMNS * THUMBNAIL, 3), SHEET_GRAY, np.uint8)
     for place, look in enumerate(chosen):
         row, column = divmod(place, COLUMNS)
-        picture = _overlay(look)
-        top = row * cell + (THUMBNAIL - picture.shape[0]) // 2
-        left = column * THUMBNAIL + (THUMBNAIL - picture.shape[1]) // 2
-        sheet[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
+        image = _overlay(look)
+        top = row * cell + (THUMBNAIL - image.shape[0]) // 2
+        left = column * THUMBNAIL + (THUMBNAIL - image.shape[1]) // 2
+        sheet[top : top + image.shape[0], left : left + image.shape[1]] = image
         where = (column * THUMBNAIL + 4, (row + 1) * cell - 5)
         color = SUSPICIOUS if look.suspicious else LABEL
         cv2.putText(
@@ -73,7 +73,7 @@ def contact_sheet(looks: Sequence[Look]) -> NDArray[np.uint8]:
 
 
 def write_sheet(looks: Sequence[Look], path: Path) -> None:
-    """Write the contact sheet as a picture."""
+    """Write the contact sheet as an image."""
     path.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(path), cv2.cvtColor(contact_sheet(looks), cv2.COLOR_RGB2BGR))
 
@@ -81,11 +81,11 @@ def write_sheet(looks: Sequence[Look], path: Path) -> None:
 def _overlay(look: Look) -> NDArray[np.uint8]:
     image, mask = map(thumbnail, load_pair(look.pair, LOOKED_AT))
     weight = mask[:, :, np.newaxis].astype(np.float32) / 255 * 0.45
-    picture = np.rint(image * (1 - weight) + TINT * weight).astype(np.uint8)
+    overlay = np.rint(image * (1 - weight) + TINT * weight).astype(np.uint8)
     outlines, _ = cv2.findContours(
         (mask >= 128).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE
     )
-    return np.asarray(cv2.drawContours(picture, outlines, -1, OUTLINE, 1), np.uint8)
+    return np.asarray(cv2.drawContours(overlay, outlines, -1, OUTLINE, 1), np.uint8)
 
 
 def _verdict(errors: int) -> str:

@@ -1,4 +1,4 @@
-"""Several bundles side by side: the same pictures, the same measures, the best of each marked."""
+"""Several bundles side by side: the same images, the same measures, the best of each marked."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Any
 from model_export.bundle.card import COUNTS, MEASURES
 from model_export.quality.evaluate import Result
 from model_export.report.curves import calibration
-from model_export.report.evidence import Evidence, PictureScore, spread_over_sets
+from model_export.report.evidence import Evidence, ImageScore, spread_over_sets
 from model_export.report.sections import (
     LOWER_IS_BETTER,
     Section,
@@ -38,15 +38,15 @@ def comparison(
     return {
         "title": " – ".join(names),
         "heading": " and ".join(names) if len(names) < 3 else f"{len(names)} models side by side",
-        "lead": f"The same {results[0]['pictures']:,} pictures of “{root_name}” {aside}, through onnxruntime.",
+        "lead": f"The same {results[0]['images']:,} images of “{root_name}” {aside}, through onnxruntime.",
         "measures_text": "The best of each row is green. Lower is better for MAE, loss and calibration error.",
         "measures": _measures(names, results, evidence),
         "plots": quality_plots(counts, None),
         "sets_text": f"{main}; the sets where they differ most come first. {_ahead(names, results)}",
         "sets": _sets(names, results),
-        "pictures_text": f"Where the {main if main == 'IoU' else 'share of parts told right'} differs most, at most "
+        "images_text": f"Where the {main if main == 'IoU' else 'share of parts told right'} differs most, at most "
         "two of a set. The outline of the true mask is pink.",
-        "pictures": _pictures(names, subjects, evidence),
+        "images": _images(names, subjects, evidence),
         "panels": 2 + len(subjects),
         "models": _models(names, subjects, times),
         "time_text": time_text(times[0]),
@@ -121,28 +121,26 @@ def _row(name: str, values: Sequence[float], lower: bool, bars: bool = False) ->
     return {"name": name, "overall": False, "cells": cells}
 
 
-def _pictures(
+def _images(
     names: Sequence[str], subjects: Sequence[Subject], evidence: Sequence[Evidence]
 ) -> list[Section]:
-    scores = [
-        {picture.pair.image_path: picture.value for picture in each.pictures} for each in evidence
-    ]
+    scores = [{image.pair.image_path: image.value for image in each.images} for each in evidence]
 
-    def spread(picture: PictureScore) -> float:
-        values = [each[picture.pair.image_path] for each in scores]
+    def spread(image: ImageScore) -> float:
+        values = [each[image.pair.image_path] for each in scores]
         return max(values) - min(values)
 
-    ranked = sorted(evidence[0].pictures, key=spread, reverse=True)
+    ranked = sorted(evidence[0].images, key=spread, reverse=True)
     found = []
-    for picture in spread_over_sets(ranked, MOST_DIFFERENT):
-        values = [each[picture.pair.image_path] for each in scores]
+    for image in spread_over_sets(ranked, MOST_DIFFERENT):
+        values = [each[image.pair.image_path] for each in scores]
         answers = [
             (f"{name} {value:.2f}", subject.predictor)
             for name, value, subject in zip(names, values, subjects, strict=True)
         ]
-        panels = overlay_panels(picture.pair, answers)
+        panels = overlay_panels(image.pair, answers)
         found.append(
-            {"name": f"{picture.pair.set} / {picture.pair.stem}", "value": "", "panels": panels}
+            {"name": f"{image.pair.set} / {image.pair.stem}", "value": "", "panels": panels}
         )
     return found
 

@@ -18,7 +18,7 @@ BINS = 10
 class ScoreCounts:
     """How much background and how much foreground got each score: all that the curves need.
 
-    `scores` (K,) rise within [0, 1]; `negatives` and `positives` (K,) are counts, or weights where pictures of all
+    `scores` (K,) rise within [0, 1]; `negatives` and `positives` (K,) are counts, or weights where images of all
     sizes are to count alike.
     """
 

@@ -1,4 +1,4 @@
-"""What a report keeps of an evaluation while it runs: counts for the curves, a score a picture, telling parts."""
+"""What a report keeps of an evaluation while it runs: counts for the curves, a score an image, telling parts."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -17,15 +17,15 @@ from model_export.report.curves import ScoreCounts
 
 LEVELS = 256
 MOST_PER_SET = (
-    2  # pictures of one set among the best, and among the worst: a gallery of one kind tells little
+    2  # images of one set among the best, and among the worst: a gallery of one kind tells little
 )
 TELLING = 4  # parts shown of each kind
 TELLING_KEPT = 40  # the surest, to choose from
 
 
 @dataclass(frozen=True)
-class PictureScore:
-    """One picture's: the IoU of its alpha from 0.5 on, or the share of its parts that were told right; the error breaks
+class ImageScore:
+    """One image's: the IoU of its alpha from 0.5 on, or the share of its parts that were told right; the error breaks
     ties: mean absolute error, or cross-entropy."""
 
     pair: Pair
@@ -47,15 +47,15 @@ class TellingPart:
     probability: float
 
 
-Scored = TypeVar("Scored", PictureScore, TellingPart)
+Scored = TypeVar("Scored", ImageScore, TellingPart)
 
 
 @dataclass
 class Evidence:
-    """A `Watch`. Pixels are counted so that every picture weighs the same, parts one by one."""
+    """A `Watch`. Pixels are counted so that every image weighs the same, parts one by one."""
 
     threshold: float = 0.5
-    pictures: list[PictureScore] = field(default_factory=list)
+    images: list[ImageScore] = field(default_factory=list)
     _levels: NDArray[np.float64] = field(default_factory=lambda: np.zeros((2, LEVELS)))
     _labels: list[Labels] = field(default_factory=list)
     _probabilities: list[Probabilities] = field(default_factory=list)
@@ -66,8 +66,8 @@ class Evidence:
 
     def parts(self, pair: Pair, x: Tensor, labels: Labels, probabilities: Probabilities) -> None:
         right = (probabilities >= self.threshold) == (labels == 1)
-        self.pictures.append(
-            PictureScore(pair, float(right.mean()), cross_entropy(labels, probabilities))
+        self.images.append(
+            ImageScore(pair, float(right.mean()), cross_entropy(labels, probabilities))
         )
         self._labels.append(labels)
         self._probabilities.append(probabilities)
@@ -79,9 +79,7 @@ class Evidence:
 
     def alpha(self, pair: Pair, alpha: Matte, mask: Mask) -> None:
         truth = mask >= 128
-        self.pictures.append(
-            PictureScore(pair, iou(alpha, truth), mean_absolute_error(alpha, truth))
-        )
+        self.images.append(ImageScore(pair, iou(alpha, truth), mean_absolute_error(alpha, truth)))
         for label, pixels in enumerate((~truth, truth)):
             self._levels[label] += np.bincount(alpha[pixels], minlength=LEVELS) / mask.size
 
@@ -99,22 +97,20 @@ class Evidence:
         kept = sorted(self._telling.get((label, right), []), reverse=True)
         return spread_over_sets([part for _, _, part in kept], TELLING)
 
-    def best_and_worst(
-        self, best: int, worst: int
-    ) -> tuple[list[PictureScore], list[PictureScore]]:
+    def best_and_worst(self, best: int, worst: int) -> tuple[list[ImageScore], list[ImageScore]]:
         """So many of the best, best first, and of the others so many of the worst, worst first.
 
-        Of fewer pictures than both together each gets its share.
+        Of fewer images than both together each gets its share.
         """
-        ranked = sorted(self.pictures, key=lambda picture: picture.rank)
+        ranked = sorted(self.images, key=lambda image: image.rank)
         best = min(best, max(1, round(len(ranked) * best / (best + worst))))
         first = spread_over_sets(ranked, best)
         return first, spread_over_sets(
-            [picture for picture in reversed(ranked) if picture not in first], worst
+            [image for image in reversed(ranked) if image not in first], worst
         )
 
     def _keep(self, part: TellingPart, right: bool) -> None:
-        """At most one part of a picture, and the surest of all pictures."""
+        """At most one part of an image, and the surest of all images."""
         sureness = abs(part.probability - 0.5)
         kept = self._telling.setdefault((part.label, right), [])
         rivals = [entry for entry in kept if entry[2].pair == part.pair]
@@ -131,11 +127,11 @@ def spread_over_sets(ranked: Sequence[Scored], count: int) -> list[Scored]:
     """The first `count` with at most two of a set; filled up in order where there are too few sets."""
     seen: Counter[str] = Counter()
     chosen = []
-    for picture in ranked:
-        if seen[picture.pair.set] < MOST_PER_SET:
-            seen[picture.pair.set] += 1
-            chosen.append(picture)
-    places = {id(picture): place for place, picture in enumerate(ranked)}
-    taken = {id(picture) for picture in chosen}
-    rest = [picture for picture in ranked if id(picture) not in taken]
-    return sorted((chosen + rest)[:count], key=lambda picture: places[id(picture)])
+    for image in ranked:
+        if seen[image.pair.set] < MOST_PER_SET:
+            seen[image.pair.set] += 1
+            chosen.append(image)
+    places = {id(image): place for place, image in enumerate(ranked)}
+    taken = {id(image) for image in chosen}
+    rest = [image for image in ranked if id(image) not in taken]
+    return sorted((chosen + rest)[:count], key=lambda image: places[id(image)])

@@ -14,7 +14,7 @@ PRECISIONS = {"float32": "float32", "uint8": "8 bits"}
 
 def as_text(exported: Exported, out: Path) -> str:
     """What was measured, in float32 and in 8 bits, which of it was taken, where it is and how to serve it."""
-    title = f"test split, {exported.manifest.quality[OVERALL]['pictures']:.0f} pictures"
+    title = f"test split, {exported.manifest.quality[OVERALL]['images']:.0f} images"
     columns = {
         "megabytes": "MB",
         **{key: name for key, name in MEASURES.items() if key not in COUNTS},

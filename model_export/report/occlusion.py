@@ -29,8 +29,8 @@ def occlusion_map(sample: Tensor, score: Score) -> NDArray[np.float32]:
     side = _patch(min(height, width))
     covered = np.repeat(sample, len(boxes), axis=0)
     fill = sample.mean(axis=(1, 2))
-    for picture, (top, left) in zip(covered, boxes, strict=True):
-        picture[top : top + side, left : left + side] = fill
+    for image, (top, left) in zip(covered, boxes, strict=True):
+        image[top : top + side, left : left + side] = fill
     falls = float(score(sample)[0]) - score(covered)
     total, count = np.zeros((height, width), np.float32), np.zeros((height, width), np.float32)
     for fall, (top, left) in zip(falls, boxes, strict=True):

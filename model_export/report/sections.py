@@ -17,10 +17,10 @@ from model_export.data.dataset import TEST_PERCENT, VALIDATION_PERCENT, Pair, lo
 from model_export.quality.evaluate import OVERALL, Result
 from model_export.report import figures
 from model_export.report.curves import ScoreCounts, calibration, confusion_at, precision_recall, roc
-from model_export.report.evidence import Evidence, PictureScore, TellingPart
+from model_export.report.evidence import Evidence, ImageScore, TellingPart
 from model_export.report.history import History
+from model_export.report.images import LONGEST, data_uri, faded, heat, shown, with_outline
 from model_export.report.occlusion import occlusion_map
-from model_export.report.pictures import LONGEST, data_uri, faded, heat, shown, with_outline
 from model_export.report.timing import Timing
 
 Section = dict[str, Any]
@@ -37,7 +37,7 @@ LOOKS = (
 
 
 def main_measure(result: Result) -> str:
-    """The measure that pictures and sets are ranked by: IoU of alphas, balanced accuracy of parts."""
+    """The measure that images and sets are ranked by: IoU of alphas, balanced accuracy of parts."""
     return MAIN_MEASURE["classify" if "parts" in result else "segment"]
 
 
@@ -85,7 +85,7 @@ def quality(result: Result, evidence: Evidence, threshold: float) -> Section:
     weighing = (
         "Every part counts once."
         if unit == "parts"
-        else "Pixels count; every picture weighs the same."
+        else "Pixels count; every image weighs the same."
     )
     return {
         "text": f"{weighing} Foreground is a score of {threshold:g} or more.",
@@ -132,27 +132,27 @@ def quality_plots(
     return plots
 
 
-def pictures(predictor: Predictor, evidence: Evidence, result: Result) -> Section:
-    """The best and the worst pictures as overlays; each is run once more, so that none had to be kept."""
+def images(predictor: Predictor, evidence: Evidence, result: Result) -> Section:
+    """The best and the worst images as overlays; each is run once more, so that none had to be kept."""
     best, worst = evidence.best_and_worst(BEST, WORST)
     what = "the share of its parts that were told right" if "parts" in result else "IoU"
     text = (
-        f"Ranked by {what}, at most two of a set. The picture; the picture with the true mask; the alpha that the "
+        f"Ranked by {what}, at most two of a set. The image; the image with the true mask; the alpha that the "
         "network gave, with the outline of the true mask in pink."
     )
     return {
         "text": text,
-        "best": [_overlay(predictor, picture, "parts" in result) for picture in best],
-        "worst": [_overlay(predictor, picture, "parts" in result) for picture in worst],
+        "best": [_overlay(predictor, image, "parts" in result) for image in best],
+        "worst": [_overlay(predictor, image, "parts" in result) for image in worst],
     }
 
 
 def overlay_panels(pair: Pair, predictors: Iterable[tuple[str, Predictor]]) -> list[Section]:
-    """The picture, its true mask, and the alpha of each predictor under its name."""
+    """The image, its true mask, and the alpha of each predictor under its name."""
     image, mask = load_pair(pair)
     small, small_mask = limit_size(image, LONGEST), limit_size(mask, LONGEST)
     panels = [
-        _panel("picture", data_uri(small)),
+        _panel("image", data_uri(small)),
         _panel("truth", data_uri(faded(small, small_mask))),
     ]
     for name, predictor in predictors:
@@ -169,7 +169,7 @@ def looks(predictor: Predictor, evidence: Evidence) -> Section | None:
     for title, label, right in LOOKS:
         parts = evidence.telling(label, right)
         if parts:
-            groups.append({"title": title, "pictures": [_look(predictor, part) for part in parts]})
+            groups.append({"title": title, "images": [_look(predictor, part) for part in parts]})
     if not groups:
         return None
     text = (
@@ -181,20 +181,20 @@ def looks(predictor: Predictor, evidence: Evidence) -> Section | None:
 
 
 def data(manifest: Manifest, evidence: Evidence, which: str, root_name: str) -> Section:
-    judged = Counter(picture.pair.set for picture in evidence.pictures)
+    judged = Counter(image.pair.set for image in evidence.images)
     seen = {entry.name: entry for entry in manifest.training.sets} if manifest.training else {}
     names = sorted({*judged, *seen}, key=lambda name: (not judged[name], name))
     rows = [
         {
             "name": name,
             "judged": f"{judged[name]:,}" if judged[name] else "–",
-            "seen": f"{seen[name].pictures:,}" if name in seen else "–",
+            "seen": f"{seen[name].images:,}" if name in seen else "–",
             "terms": seen[name].license if name in seen else "",
             "total": False,
         }
         for name in names
     ]
-    learned = sum(entry.pictures for entry in seen.values())
+    learned = sum(entry.images for entry in seen.values())
     total = {
         "name": "all",
         "judged": f"{judged.total():,}",
@@ -204,10 +204,12 @@ def data(manifest: Manifest, evidence: Evidence, which: str, root_name: str) -> 
     }
     rest = 100 - TEST_PERCENT - VALIDATION_PERCENT
     kept_aside = (
-        f"Split by a hash of set and picture, all frames of a clip on one side: {rest} % training, "
+        f"Split by a hash of set and image, all frames of a clip on one side: {rest} % training, "
         f"{VALIDATION_PERCENT} % validation, {TEST_PERCENT} % test. Judged here: the test split of “{root_name}”."
     )
-    everything = f"Judged here: every picture of “{root_name}”, those that training may have seen among them."
+    everything = (
+        f"Judged here: every image of “{root_name}”, those that training may have seen among them."
+    )
     text = kept_aside if which == "test" else everything
     if manifest.training:
         text += f" Fingerprint of the training data: {manifest.training.fingerprint[:16]}…"
@@ -253,7 +255,7 @@ def model(manifest: Manifest, time: Timing) -> Section:
 
 def time_text(time: Timing) -> str:
     return (
-        f"Median of {time.runs} runs on a picture of {time.width} × {time.height} pixels, {_threads(time.threads)} in "
+        f"Median of {time.runs} runs on an image of {time.width} × {time.height} pixels, {_threads(time.threads)} in "
         f"onnxruntime, {time.machine}. Measured lightly, beside whatever else the machine was doing; without decoding, "
         "refining and encoding."
     )
@@ -311,13 +313,13 @@ def progress_tiles(history: History, epochs: int) -> list[Section]:
     return found
 
 
-def _overlay(predictor: Predictor, picture: PictureScore, parts: bool) -> Section:
-    value = f"{picture.value:.0%} of parts" if parts else f"IoU {picture.value:.3f}"
-    name = f"{picture.pair.set} / {picture.pair.stem}"
+def _overlay(predictor: Predictor, image: ImageScore, parts: bool) -> Section:
+    value = f"{image.value:.0%} of parts" if parts else f"IoU {image.value:.3f}"
+    name = f"{image.pair.set} / {image.pair.stem}"
     return {
         "name": name,
         "value": value,
-        "panels": overlay_panels(picture.pair, [("alpha", predictor)]),
+        "panels": overlay_panels(image.pair, [("alpha", predictor)]),
     }
 
 
@@ -330,9 +332,9 @@ def _look(predictor: Predictor, part: TellingPart) -> Section:
         return predictor.predict(Prepared(tensor, ())).reshape(-1)
 
     influence = occlusion_map(np.ascontiguousarray(sample), score)
-    picture = shown(sample[0])
-    overlay = heat(picture, influence, float(np.abs(influence).max()))
-    panels = [_panel("part", data_uri(picture)), _panel("influence", data_uri(overlay))]
+    image = shown(sample[0])
+    overlay = heat(image, influence, float(np.abs(influence).max()))
+    panels = [_panel("part", data_uri(image)), _panel("influence", data_uri(overlay))]
     return {"name": part.pair.set, "value": f"answer {part.probability:.3f}", "panels": panels}
 
 

@@ -31,7 +31,7 @@ class Subject:
 def load_subject(folder: Path, root: Path, threads: int = 1) -> Subject:
     """A bundle's folder, or a run's, whose best network is converted to ONNX for the occasion.
 
-    `root` holds the pictures. Raises DataError where `folder` is neither, BundleError for a damaged bundle.
+    `root` holds the images. Raises DataError where `folder` is neither, BundleError for a damaged bundle.
     """
     if (folder / MANIFEST).is_file():
         return Subject(

@@ -1,4 +1,4 @@
-"""How long a bundle takes for one picture: measured lightly, and said so."""
+"""How long a bundle takes for one image: measured lightly, and said so."""
 
 import os
 import platform
@@ -18,9 +18,9 @@ LONGEST_SECONDS = 3.0
 
 @dataclass(frozen=True)
 class Timing:
-    """Medians in milliseconds for one picture of `width` x `height`, and where they were taken.
+    """Medians in milliseconds for one image of `width` x `height`, and where they were taken.
 
-    An alpha takes `prepare`, `network` and `assemble`; `probability` is the answer to the picture as a whole.
+    An alpha takes `prepare`, `network` and `assemble`; `probability` is the answer to the image as a whole.
     """
 
     prepare: float

@@ -31,7 +31,7 @@ def write_report(
     alphas: bool = False,
     clips: Mapping[str, str] | None = None,
 ) -> Result:
-    """Measure a bundle or run on the pictures of `root` and write its report; what `evaluate` gives.
+    """Measure a bundle or run on the images of `root` and write its report; what `evaluate` gives.
 
     Raises DataError as `evaluate`. A page that can't be made is a warning: the measures are worth having by themselves.
     """
@@ -70,9 +70,9 @@ def write_progress(run: Path) -> None:
 def write_comparison(
     subjects: Sequence[Subject], root: Path, out: Path, which: Which = "test"
 ) -> list[Result]:
-    """Measure several bundles or runs on the same pictures and write one page; a result for each.
+    """Measure several bundles or runs on the same images and write one page; a result for each.
 
-    With `which="test"` only pictures count that none of them trained on. Raises DataError where that leaves none.
+    With `which="test"` only images count that none of them trained on. Raises DataError where that leaves none.
     """
     pairs = common_pairs([pairs_to_judge(subject.manifest, root, which) for subject in subjects])
     alphas = any(subject.manifest.task == "segment" for subject in subjects)
@@ -94,7 +94,7 @@ def common_pairs(lists: Sequence[Sequence[Pair]]) -> list[Pair]:
     common = [pair for pair in lists[0] if all(pair.image_path in paths for paths in others)]
     if not common:
         raise DataError(
-            "the bundles have no picture in common that none of them trained on; give --split all"
+            "the bundles have no image in common that none of them trained on; give --split all"
         )
     return common
 
@@ -111,12 +111,12 @@ def only_a_warning(what: str) -> Iterator[None]:
 def _contents(subject: Subject, result: Result, evidence: Evidence, root: Path) -> dict[str, Any]:
     manifest, history = subject.manifest, subject.history
     time = measure_time(subject.predictor, _typical(evidence), subject.threads)
-    count, pictures = (
-        len(evidence.pictures),
-        "picture" if len(evidence.pictures) == 1 else "pictures",
+    count, images = (
+        len(evidence.images),
+        "image" if len(evidence.images) == 1 else "images",
     )
     which = "that training kept aside" if result["split"] == "test" else "in all"
-    lead = f"{manifest.description} Measured on {count:,} {pictures} of “{root.name}” {which}"
+    lead = f"{manifest.description} Measured on {count:,} {images} of “{root.name}” {which}"
     lead += (
         ", in float32 through onnxruntime."
         if subject.is_run
@@ -131,7 +131,7 @@ def _contents(subject: Subject, result: Result, evidence: Evidence, root: Path) 
             "tiles": sections.tiles(result, evidence, manifest, time),
             "learning": sections.learning(history) if history else None,
             "quality": sections.quality(result, evidence, manifest.threshold),
-            "pictures": sections.pictures(subject.predictor, evidence, result),
+            "images": sections.images(subject.predictor, evidence, result),
             "looks": sections.looks(subject.predictor, evidence),
             "data": sections.data(manifest, evidence, result["split"], root.name),
             "model": sections.model(manifest, time),
@@ -149,7 +149,7 @@ def _progress(history: History, config: TrainConfig) -> dict[str, Any]:
             "heading": config.name,
             "subheading": "training",
             "lead": "A training run in progress.",
-            "notice": f"Epoch {done} of {epochs}. This page loads itself anew each minute; quality, pictures and speed "
+            "notice": f"Epoch {done} of {epochs}. This page loads itself anew each minute; quality, images and speed "
             "follow when the run has ended.",
             "tiles": sections.progress_tiles(history, epochs),
             "learning": sections.learning(history),
@@ -164,7 +164,7 @@ def _complete(contents: dict[str, Any]) -> dict[str, Any]:
     ids = {
         "learning": "curves",
         "quality": "quality",
-        "pictures": "pictures",
+        "images": "images",
         "looks": "looks",
         "data": "data",
     }
@@ -175,8 +175,8 @@ def _complete(contents: dict[str, Any]) -> dict[str, Any]:
 
 
 def _typical(evidence: Evidence) -> Any:
-    """A picture to take the time with: the one in the middle of the ranking."""
-    ranked = sorted(evidence.pictures, key=lambda picture: picture.rank)
+    """An image to take the time with: the one in the middle of the ranking."""
+    ranked = sorted(evidence.images, key=lambda image: image.rank)
     return load_image(ranked[len(ranked) // 2].pair.image_path)
 
 

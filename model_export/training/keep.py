@@ -1,4 +1,4 @@
-"""Keeping what a network knows while it learns something new: general pictures beside the new ones, and judged too."""
+"""Keeping what a network knows while it learns something new: general images beside the new ones, and judged too."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,13 +12,11 @@ from model_export.data.dataset import Pair, find_pairs, select_some
 from model_export.training.tasks import Judge, Scores
 
 KEPT = "kept"
-MOST_JUDGED = (
-    100  # pictures, evenly over the sets: enough to see a loss, few enough for every epoch
-)
+MOST_JUDGED = 100  # images, evenly over the sets: enough to see a loss, few enough for every epoch
 
 
-class KeptPictures:
-    """The training and validation pictures of a general folder, on the sides of the split that they always have."""
+class KeptImages:
+    """The training and validation images of a general folder, on the sides of the split that they always have."""
 
     def __init__(self, root: Path, config: TrainConfig) -> None:
         pairs = find_pairs(root, None, config.data.clips)
@@ -30,7 +28,7 @@ class KeptPictures:
         ]
 
     def weighted(self, config: TrainConfig, new: Sequence[Pair]) -> TrainConfig:
-        """The config with which the kept pictures are `training.keep_share` of what is drawn beside `new`."""
+        """The config with which the kept images are `training.keep_share` of what is drawn beside `new`."""
         weights = config.data.weights
         total = sum(weights.get(pair.set, 1.0) for pair in new)
         each = self.share / (1 - self.share) * total / len(self.train)
@@ -40,7 +38,7 @@ class KeptPictures:
         )
 
     def judged_too(self, new: Judge, kept: Judge) -> Judge:
-        """Score both; a network is as good as on what it trains on: the kept pictures count by their share."""
+        """Score both; a network is as good as on what it trains on: the kept images count by their share."""
 
         def score(model: Any) -> Scores:
             scores, others = new(model), kept(model)
@@ -54,7 +52,7 @@ class KeptPictures:
         return score
 
     def told(self, config: TrainConfig) -> TrainConfig:
-        """The config that says which general pictures were seen too."""
+        """The config that says which general images were seen too."""
         if config.start is None:
             return config
         counts = Counter(pair.set for pair in (*self.train, *self.validation))
@@ -65,7 +63,7 @@ class KeptPictures:
         sets = tuple(
             DataSet(
                 name=name,
-                pictures=count,
+                images=count,
                 license=known.get(name.removeprefix(f"{KEPT}/"), "not stated"),
             )
             for name, count in sorted(counts.items())

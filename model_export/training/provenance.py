@@ -1,4 +1,4 @@
-"""Where a network comes from: its pictures and their terms, its config, the code and libraries that made it."""
+"""Where a network comes from: its images and their terms, its config, the code and libraries that made it."""
 
 import platform
 import subprocess
@@ -33,7 +33,7 @@ LIBRARIES = (
 )
 NOT_STATED = "not stated"
 GENERAL_TERMS = (
-    "The terms of the training pictures apply; the manifest lists them under training.sets."
+    "The terms of the training images apply; the manifest lists them under training.sets."
 )
 
 
@@ -69,7 +69,7 @@ class RunStart(BaseModel):
     code_version: str
     fingerprint: str
     libraries: dict[str, str]
-    pictures: dict[str, int] = {}
+    images: dict[str, int] = {}
     """set -> how many are trained on and validated with"""
 
 
@@ -87,7 +87,7 @@ def run_start(pairs: Sequence[Pair]) -> RunStart:
         code_version=code_version(),
         fingerprint=fingerprint(seen),
         libraries={"python": platform.python_version(), **_versions()},
-        pictures=dict(Counter(pair.set for pair in seen)),
+        images=dict(Counter(pair.set for pair in seen)),
     )
 
 
@@ -98,7 +98,7 @@ def training_record(
     licenses: Licenses,
     run: Path | None = None,
 ) -> TrainingRecord:
-    """What a network trained with `config` on `pairs` (all splits) of `root` saw: training and validation pictures.
+    """What a network trained with `config` on `pairs` (all splits) of `root` saw: training and validation images.
 
     Code, libraries and fingerprint are those that the folder `run` says it began with, else those of now.
     """
@@ -109,7 +109,7 @@ def training_record(
         counts.update(_scenery(root))
     return TrainingRecord(
         sets=tuple(
-            DataSet(name=name, pictures=count, license=licenses.sets.get(name, NOT_STATED))
+            DataSet(name=name, images=count, license=licenses.sets.get(name, NOT_STATED))
             for name, count in sorted(counts.items())
         )
         + (config.start.kept + config.start.sets if config.start else ()),

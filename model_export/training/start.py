@@ -14,7 +14,7 @@ from model_export.config import RUN_CONFIG, Start, TrainConfig, read_run_config
 from model_export.training.provenance import NOT_STATED, noted
 from model_export.training.run_folder import MODEL
 
-OWN_TERMS = "trained with this code; the terms of its pictures apply"
+OWN_TERMS = "trained with this code; the terms of its images apply"
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,7 @@ def _of_bundle(path: Path, keras_file: Path) -> tuple[TrainConfig, Start]:
             f"{path}: not a bundle of this version:\n{in_words(error, Manifest)}"
         ) from error
     sets = tuple(
-        DataSet(
-            name=f"{manifest.name}/{entry.name}", pictures=entry.pictures, license=entry.license
-        )
+        DataSet(name=f"{manifest.name}/{entry.name}", images=entry.images, license=entry.license)
         for entry in manifest.training.sets
     )
     start = Start(
@@ -91,9 +89,9 @@ def _of_bundle(path: Path, keras_file: Path) -> tuple[TrainConfig, Start]:
 def _sets_of_run(config: TrainConfig, folder: Path) -> tuple[DataSet, ...]:
     """What a run that was not exported saw beside what it started from."""
     beginning = noted(folder)
-    own = {} if beginning is None else beginning.pictures
+    own = {} if beginning is None else beginning.images
     sets = tuple(
-        DataSet(name=f"{config.name}/{name}", pictures=count, license=NOT_STATED)
+        DataSet(name=f"{config.name}/{name}", images=count, license=NOT_STATED)
         for name, count in sorted(own.items())
     )
     return sets + (() if config.start is None else config.start.kept)

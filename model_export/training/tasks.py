@@ -12,7 +12,7 @@ from model_export.config import TrainConfig
 from model_export.data.dataset import Pair
 from model_export.data.mask_batches import MaskBatches, load_samples
 from model_export.data.part_batches import PartBatches
-from model_export.data.parts import NO_PARTS, judged_parts, load_pictures
+from model_export.data.parts import NO_PARTS, judged_parts, load_images
 from model_export.quality.measures import MaskScore
 from model_export.quality.part_measures import part_scores
 
@@ -32,7 +32,7 @@ class Task(Protocol):
 
 
 class MaskTask:
-    """The segmenter's: every pixel of every picture."""
+    """The segmenter's: every pixel of every image."""
 
     compile: ClassVar[dict[str, Any]] = {"jit_compile": False}
 
@@ -72,7 +72,7 @@ class MaskTask:
 
 
 class PartTask:
-    """The classifier's: labelled parts of every picture."""
+    """The classifier's: labelled parts of every image."""
 
     compile: ClassVar[dict[str, Any]] = {
         "loss": "binary_crossentropy",
@@ -88,9 +88,7 @@ class PartTask:
 
     def judge(self, pairs: Sequence[Pair]) -> Judge:
         sizes, spec = self.config.data.part_sizes, self.config.preprocess
-        judged = [
-            judged_parts(picture, sizes, spec) for picture in load_pictures(pairs, sizes, spec)
-        ]
+        judged = [judged_parts(image, sizes, spec) for image in load_images(pairs, sizes, spec)]
         x, labels = (np.concatenate(arrays) for arrays in zip(*judged, strict=True))
         if not len(x):
             raise DataError(f"validation: {NO_PARTS}")

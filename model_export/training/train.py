@@ -25,7 +25,7 @@ from model_export.networks.architectures import (
     take_weights,
 )
 from model_export.training.callbacks import STATE, Checkpoint, WeightAverage
-from model_export.training.keep import KeptPictures
+from model_export.training.keep import KeptImages
 from model_export.training.losses import DeeplySupervised
 from model_export.training.provenance import record_start
 from model_export.training.run_folder import HISTORY, MODEL
@@ -44,21 +44,21 @@ def train(
 ) -> Path:
     """Train and return the path of the best model. Ctrl-C and SIGTERM end the run and keep it.
 
-    `start` is a saved network of the same shape to go on with; `keep` is a folder of general pictures to train on
+    `start` is a saved network of the same shape to go on with; `keep` is a folder of general images to train on
     beside those in `root`, so that what the network knew stays (rehearsal: Robins, Connection Science 7, 1995).
     `watchers` are told of every epoch, last: the history is written then.
 
-    Raises DataError for unusable pictures, and for a run that is there already and was not asked to go on.
+    Raises DataError for unusable images, and for a run that is there already and was not asked to go on.
     """
     _refuse_overwriting(out, resume)
     if keep and config.start is None:
         raise DataError(
-            "--keep is for fine-tuning: it goes with --from; put all pictures into --data otherwise"
+            "--keep is for fine-tuning: it goes with --from; put all images into --data otherwise"
         )
     keras.utils.set_random_seed(config.training.seed)
     pairs = find_pairs(root, config.data.sets, config.data.clips)
     _tell(config, pairs)
-    kept = KeptPictures(keep, config) if keep else None
+    kept = KeptImages(keep, config) if keep else None
     _prepare(kept.told(config) if kept else config, out, resume)
     record_start(pairs, out, resume)
     batches, judge = _task_on(config, root, pairs, kept)
@@ -155,9 +155,9 @@ def _task(config: TrainConfig) -> Task:
 
 
 def _task_on(
-    config: TrainConfig, root: Path, pairs: Sequence[Pair], kept: KeptPictures | None
+    config: TrainConfig, root: Path, pairs: Sequence[Pair], kept: KeptImages | None
 ) -> tuple[Any, Judge]:
-    """The batches to train on and what judges the network, of the pictures and of those to keep beside them."""
+    """The batches to train on and what judges the network, of the images and of those to keep beside them."""
     train, validation = select_some(pairs, "train"), select_some(pairs, "validation")
     if kept is None:
         task = _task(config)
@@ -177,7 +177,7 @@ def _tell(config: TrainConfig, pairs: Sequence[Pair]) -> None:
         else ""
     )
     print(
-        f"{config.name}: {counts['train']} pictures to train on, {counts['validation']} to validate, "
+        f"{config.name}: {counts['train']} images to train on, {counts['validation']} to validate, "
         f"{counts['test']} kept for the test"
     )
     print(f"{training.epochs} epochs{rate}")

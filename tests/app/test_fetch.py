@@ -13,8 +13,8 @@ from cutout.errors import DownloadFailed, InvalidUrl, TooSlow
 from tests.support.internet import PRIVATE, PUBLIC, Names, fetcher, redirect, response, serving
 from tests.support.paths import ROOT
 
-PICTURE = bytes(range(256)) * 4
-CERTIFICATE = ROOT / "tests" / "data" / "tls" / "pictures.example.pem"
+IMAGE = bytes(range(256)) * 4
+CERTIFICATE = ROOT / "tests" / "data" / "tls" / "images.example.pem"
 
 
 def refused(job: Awaitable[bytes]) -> str:
@@ -28,37 +28,35 @@ def refused(job: Awaitable[bytes]) -> str:
     return caught.value.detail
 
 
-def test_a_picture_is_fetched_from_the_checked_address_under_its_own_name() -> None:
-    names = Names(pictures_example=[[PUBLIC]])
+def test_a_image_is_fetched_from_the_checked_address_under_its_own_name() -> None:
+    names = Names(images_example=[[PUBLIC]])
 
     async def job() -> tuple[bytes, list[str], int]:
-        async with serving(response(PICTURE)) as server:
-            url = f"http://Pictures.example:{server.port}/a%20b.png?x=1&y=ü"
+        async with serving(response(IMAGE)) as server:
+            url = f"http://Images.example:{server.port}/a%20b.png?x=1&y=ü"
             return await fetcher(names).fetch(url), server.heads, server.port
 
     body, heads, port = asyncio.run(job())
-    assert body == PICTURE
+    assert body == IMAGE
     assert heads[0].startswith("GET /a%20b.png?x=1&y=%C3%BC HTTP/1.1\r\n")
-    assert f"\r\nHost: pictures.example:{port}\r\n" in heads[0]
-    assert names.asked == ["pictures.example"]  # once: the connection goes to what was checked
+    assert f"\r\nHost: images.example:{port}\r\n" in heads[0]
+    assert names.asked == ["images.example"]  # once: the connection goes to what was checked
 
 
 @pytest.mark.parametrize("chunked", [True, False])
 def test_a_body_of_unannounced_length_is_read_to_its_end(chunked: bool) -> None:
-    parts = b"".join(
-        b"%x\r\n%s\r\n" % (len(part), part) for part in (PICTURE[:7], PICTURE[7:], b"")
-    )
+    parts = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (IMAGE[:7], IMAGE[7:], b""))
     whole = (
         response(content_length="", transfer_encoding="chunked") + parts
         if chunked
-        else response(content_length="") + PICTURE
+        else response(content_length="") + IMAGE
     )
 
     async def job() -> bytes:
         async with serving(whole) as server:
-            return await fetcher().fetch(f"http://pictures.example:{server.port}/")
+            return await fetcher().fetch(f"http://images.example:{server.port}/")
 
-    assert asyncio.run(job()) == PICTURE
+    assert asyncio.run(job()) == IMAGE
 
 
 @pytest.mark.parametrize(
@@ -66,37 +64,37 @@ def test_a_body_of_unannounced_length_is_read_to_its_end(chunked: bool) -> None:
 )
 def test_redirects_are_followed(status: str) -> None:
     async def job() -> bytes:
-        async with serving({"/": redirect("/b?c", status), "/b?c": response(PICTURE)}) as server:
-            return await fetcher().fetch(f"http://pictures.example:{server.port}/")
+        async with serving({"/": redirect("/b?c", status), "/b?c": response(IMAGE)}) as server:
+            return await fetcher().fetch(f"http://images.example:{server.port}/")
 
-    assert asyncio.run(job()) == PICTURE
+    assert asyncio.run(job()) == IMAGE
 
 
 @pytest.mark.parametrize(
     "url",
     [
         "",
-        "pictures.example/a.png",
-        "//pictures.example/a.png",
-        "ftp://pictures.example/a.png",
+        "images.example/a.png",
+        "//images.example/a.png",
+        "ftp://images.example/a.png",
         "file:///etc/passwd",
-        "gopher://pictures.example/",
+        "gopher://images.example/",
         "data:image/png;base64,AAAA",
         "unix:///run/docker.sock",
         "http:///a.png",
-        "http://user:secret@pictures.example/",
-        "http://pictures.example@127.0.0.1/",
-        "http://pictures.example:0/",
-        "http://pictures.example:99999/",
-        "http://pictures.example:port/",
+        "http://user:secret@images.example/",
+        "http://images.example@127.0.0.1/",
+        "http://images.example:0/",
+        "http://images.example:99999/",
+        "http://images.example:port/",
         "http://[::1/",
         "http://[fe80::1%25eth0]/",
-        "http://pictures.example/a b",
-        "http://pictures.example/\r\nX-Evil: 1",
-        "http://pictures.example\\@127.0.0.1/",
+        "http://images.example/a b",
+        "http://images.example/\r\nX-Evil: 1",
+        "http://images.example\\@127.0.0.1/",
         f"http://{'a' * 70}.example/",
         f"http://{'é.' * 130}example/",
-        f"http://pictures.example/{'a' * 8200}",
+        f"http://images.example/{'a' * 8200}",
     ],
 )
 def test_what_is_no_http_url_is_refused_before_anything_is_resolved(url: str) -> None:
@@ -179,7 +177,7 @@ def test_addresses_that_are_on_the_internet(address: str) -> None:
 )
 def test_no_spelling_of_loopback_gets_through_the_real_resolver(host: str) -> None:
     async def job() -> list[str]:
-        async with serving(response(PICTURE)) as server:
+        async with serving(response(IMAGE)) as server:
             with pytest.raises(DownloadFailed):
                 await UrlFetcher(1000, seconds=5, redirects=3).fetch(
                     f"http://{host}:{server.port}/"
@@ -203,8 +201,8 @@ def test_no_spelling_of_loopback_gets_through_the_real_resolver(host: str) -> No
 def test_names_of_private_addresses_are_refused_without_a_connection(answers: list[str]) -> None:
     async def job() -> None:
         async with (
-            serving(response(PICTURE)) as near,
-            serving(response(PICTURE), PRIVATE) as private,
+            serving(response(IMAGE)) as near,
+            serving(response(IMAGE), PRIVATE) as private,
         ):
             for port in (near.port, private.port):
                 with pytest.raises(DownloadFailed) as caught:
@@ -234,24 +232,24 @@ def test_an_unknown_name_and_a_private_one_get_the_same_answer() -> None:
         "http://[::1]:{private}/",
         "http://169.254.169.254/latest/meta-data/",
         "file:///etc/passwd",
-        "ftp://pictures.example/",
-        "http://user@pictures.example/",
+        "ftp://images.example/",
+        "http://user@images.example/",
         "//[",
-        "http://pictures.example:99999/",
+        "http://images.example:99999/",
     ],
 )
 def test_a_redirect_is_checked_like_the_first_url(location: str) -> None:
     names = Names(
-        pictures_example=[[PUBLIC]],
+        images_example=[[PUBLIC]],
         inside_example=[[PRIVATE]],
         **{"127_0_0_2": [[PRIVATE]], "169_254_169_254": [["169.254.169.254"]], "::1": [["::1"]]},
     )
 
     async def job() -> list[str]:
-        async with serving(response(PICTURE), PRIVATE) as private:
+        async with serving(response(IMAGE), PRIVATE) as private:
             async with serving(redirect(location.format(private=private.port))) as server:
                 with pytest.raises(DownloadFailed):
-                    await fetcher(names).fetch(f"http://pictures.example:{server.port}/")
+                    await fetcher(names).fetch(f"http://images.example:{server.port}/")
                 assert len(server.heads) == 1
             return private.heads
 
@@ -259,12 +257,12 @@ def test_a_redirect_is_checked_like_the_first_url(location: str) -> None:
 
 
 def test_a_name_that_is_rebound_between_two_hops_is_refused() -> None:
-    names = Names(pictures_example=[[PUBLIC], [PRIVATE]])
+    names = Names(images_example=[[PUBLIC], [PRIVATE]])
 
     async def job() -> tuple[str, list[str]]:
         async with serving({"/": redirect("/second")}) as server:
             with pytest.raises(DownloadFailed) as caught:
-                await fetcher(names).fetch(f"http://pictures.example:{server.port}/")
+                await fetcher(names).fetch(f"http://images.example:{server.port}/")
             return caught.value.detail, server.heads
 
     detail, heads = asyncio.run(job())
@@ -273,24 +271,24 @@ def test_a_name_that_is_rebound_between_two_hops_is_refused() -> None:
 
 
 def test_a_name_that_is_rebound_after_the_check_changes_nothing() -> None:
-    names = Names(pictures_example=[[PUBLIC], [PRIVATE]])
+    names = Names(images_example=[[PUBLIC], [PRIVATE]])
 
     async def job() -> bytes:
-        async with serving(response(PICTURE)) as server:
-            return await fetcher(names).fetch(f"http://pictures.example:{server.port}/")
+        async with serving(response(IMAGE)) as server:
+            return await fetcher(names).fetch(f"http://images.example:{server.port}/")
 
-    assert asyncio.run(job()) == PICTURE
-    assert names.asked == ["pictures.example"]
+    assert asyncio.run(job()) == IMAGE
+    assert names.asked == ["images.example"]
 
 
 def test_the_next_address_is_tried_where_the_first_takes_no_connection() -> None:
     async def job() -> bytes:
-        async with serving(response(PICTURE)) as server:
-            names = Names(pictures_example=[[PRIVATE, PUBLIC]])
+        async with serving(response(IMAGE)) as server:
+            names = Names(images_example=[[PRIVATE, PUBLIC]])
             both = UrlFetcher(10_000, 5, 0, names, is_public=lambda address: True)
-            return await both.fetch(f"http://pictures.example:{server.port}/")
+            return await both.fetch(f"http://images.example:{server.port}/")
 
-    assert asyncio.run(job()) == PICTURE
+    assert asyncio.run(job()) == IMAGE
 
 
 async def _endless(writer: asyncio.StreamWriter) -> None:
@@ -331,7 +329,7 @@ async def _stuck_in_the_head(writer: asyncio.StreamWriter) -> None:
             b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n",
             "breaks off",
         ),
-        (response(PICTURE, content_encoding="gzip"), "encoding"),
+        (response(IMAGE, content_encoding="gzip"), "encoding"),
         (response(status="404 Not Found"), "answers 404"),
         (response(status="500 Oops"), "answers 500"),
         (response(status="302 Found"), "answers 302"),
@@ -344,7 +342,7 @@ def test_huge_slow_and_broken_answers_end_soon(
     async def job() -> bytes:
         async with serving(answer) as server:
             return await fetcher(seconds=0.3 if "within" in words else 20).fetch(
-                f"http://pictures.example:{server.port}/"
+                f"http://images.example:{server.port}/"
             )
 
     assert words in refused(job())
@@ -354,7 +352,7 @@ def test_the_request_s_own_deadline_counts_where_it_is_nearer() -> None:
     async def job() -> bytes:
         async with serving(_forever) as server:
             return await fetcher(seconds=60).fetch(
-                f"http://pictures.example:{server.port}/", seconds=0.1
+                f"http://images.example:{server.port}/", seconds=0.1
             )
 
     with pytest.raises(TooSlow):
@@ -365,7 +363,7 @@ def test_a_port_where_nobody_listens_is_refused() -> None:
     with socket.socket() as taken:
         taken.bind((PUBLIC, 0))
         assert "can't be reached" in refused(
-            fetcher().fetch(f"http://pictures.example:{taken.getsockname()[1]}/")
+            fetcher().fetch(f"http://images.example:{taken.getsockname()[1]}/")
         )
 
 
@@ -379,31 +377,31 @@ def test_https_shows_and_checks_the_name_of_the_url_not_the_address() -> None:
     server_tls, client_tls = _certificates()
     shown: list[str | None] = []
     server_tls.sni_callback = lambda _, name, __: shown.append(name)
-    names = Names(pictures_example=[[PUBLIC]], other_example=[[PUBLIC]])
+    names = Names(images_example=[[PUBLIC]], other_example=[[PUBLIC]])
 
     async def job() -> bytes:
-        async with serving(response(PICTURE), tls=server_tls) as server:
+        async with serving(response(IMAGE), tls=server_tls) as server:
             with pytest.raises(DownloadFailed):
                 await fetcher(names, tls=client_tls).fetch(f"https://other.example:{server.port}/")
             return await fetcher(names, tls=client_tls).fetch(
-                f"https://pictures.example:{server.port}/"
+                f"https://images.example:{server.port}/"
             )
 
-    assert asyncio.run(job()) == PICTURE
-    assert shown == ["other.example", "pictures.example"]
+    assert asyncio.run(job()) == IMAGE
+    assert shown == ["other.example", "images.example"]
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused() -> None:
     server_tls, _ = _certificates()
 
     async def job() -> bytes:
-        async with serving(response(PICTURE), tls=server_tls) as server:
-            return await fetcher().fetch(f"https://pictures.example:{server.port}/")
+        async with serving(response(IMAGE), tls=server_tls) as server:
+            return await fetcher().fetch(f"https://images.example:{server.port}/")
 
     assert "can't be reached" in refused(job())
 
 
 def test_default_ports_are_left_out_of_the_host_header() -> None:
-    assert parse_url("https://pictures.example/").authority == "pictures.example"
-    assert parse_url("https://pictures.example:443").authority == "pictures.example"
+    assert parse_url("https://images.example/").authority == "images.example"
+    assert parse_url("https://images.example:443").authority == "images.example"
     assert parse_url("http://[2606:4700::1]:81/").authority == "[2606:4700::1]:81"

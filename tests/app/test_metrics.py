@@ -17,7 +17,7 @@ def test_requests_are_counted_by_the_paths_of_the_schema(client: TestClient) -> 
     assert routes == {*paths, "other"}
 
 
-def test_pictures_are_measured_without_what_is_put_behind_them(client: TestClient) -> None:
+def test_images_are_measured_without_what_is_put_behind_them(client: TestClient) -> None:
     files = {"file": encoded(disc(96, 64)), "background_image": encoded(disc(300, 200))}
     assert client.post("/cutout", files=files).status_code == 200
-    assert f"cutout_picture_pixels_sum {96 * 64:.1f}" in client.get("/metrics").text
+    assert f"cutout_image_pixels_sum {96 * 64:.1f}" in client.get("/metrics").text

@@ -30,7 +30,7 @@ document.dispatchEvent(kind === "paste"
 
 
 @pytest.fixture
-def picture(tmp_path: Path) -> Path:
+def image(tmp_path: Path) -> Path:
     path = tmp_path / "disc.png"
     path.write_bytes(encoded(disc(96, 64)))
     return path
@@ -46,13 +46,13 @@ def test_first_load_is_small_and_all_from_here(page: Page) -> None:
     assert sum(size for _, size in loaded) < 60_000
 
 
-def test_several_pictures_are_cut_out_and_saved_together(
-    page: Page, picture: Path, tmp_path: Path
+def test_several_images_are_cut_out_and_saved_together(
+    page: Page, image: Path, tmp_path: Path
 ) -> None:
-    twin = tmp_path / "twin" / picture.name
+    twin = tmp_path / "twin" / image.name
     twin.parent.mkdir()
     twin.write_bytes(encoded(255 - disc(40, 40)))
-    page.pick(picture, twin)
+    page.pick(image, twin)
     page.until_done(2)
     page.click("#download")
     name, data = page.downloaded()
@@ -71,14 +71,14 @@ def test_several_pictures_are_cut_out_and_saved_together(
 
 
 @pytest.mark.parametrize("kind", ["paste", "drop"])
-def test_pictures_come_in_by_paste_and_by_drop(page: Page, picture: Path, kind: str) -> None:
-    page.script(PASTE_OR_DROP, kind, "held.png", b64encode(picture.read_bytes()).decode())
+def test_images_come_in_by_paste_and_by_drop(page: Page, image: Path, kind: str) -> None:
+    page.script(PASTE_OR_DROP, kind, "held.png", b64encode(image.read_bytes()).decode())
     page.until_done(1)
     assert page.text("#name") == "held.png"
     assert page.element("#after").get_property("naturalWidth") == 96
 
 
-def test_the_example_needs_no_picture_of_one_s_own(page: Page) -> None:
+def test_the_example_needs_no_image_of_one_s_own(page: Page) -> None:
     page.click("#example")
     page.until_done(1)
     assert page.element("#original").get_property("naturalWidth")
@@ -93,7 +93,7 @@ def test_curl_does_what_the_page_does(page: Page, tmp_path: Path) -> None:
     page.until_done(1)
     options: dict[str, str | bool] = {
         "model": "classifier",
-        "background": "picture",
+        "background": "image",
         "crop": True,
         "margin": "0.1",
         "size": "other",
@@ -105,7 +105,7 @@ def test_curl_does_what_the_page_does(page: Page, tmp_path: Path) -> None:
     }
     for name, value in options.items():
         page.option(name, value)
-    page.pick(behind, selector="[name=picture]")
+    page.pick(behind, selector="[name=image]")
     page.until_done(1)
     page.until(lambda: "background_image" in page.text("#curl"))
     page.click("#download")
@@ -121,9 +121,9 @@ def test_curl_does_what_the_page_does(page: Page, tmp_path: Path) -> None:
     assert decoded(saved)[0, 0].tolist()[2] > 200
 
 
-def test_a_mask_is_a_grey_picture(page: Page, picture: Path) -> None:
+def test_a_mask_is_a_grey_image(page: Page, image: Path) -> None:
     page.option("result", "mask")
-    page.pick(picture)
+    page.pick(image)
     page.until_done(1)
     page.click("#download")
     name, data = page.downloaded()
@@ -132,8 +132,8 @@ def test_a_mask_is_a_grey_picture(page: Page, picture: Path) -> None:
     assert not page.element("[name=format]").is_displayed()
 
 
-def test_the_slider_moves_by_keyboard_and_says_where_it_is(page: Page, picture: Path) -> None:
-    page.pick(picture)
+def test_the_slider_moves_by_keyboard_and_says_where_it_is(page: Page, image: Path) -> None:
+    page.pick(image)
     page.until_done(1)
     slider = page.element("#slider")
     assert slider.aria_role == "slider"
@@ -147,8 +147,8 @@ def test_the_slider_moves_by_keyboard_and_says_where_it_is(page: Page, picture: 
     )
 
 
-def test_a_crop_shows_the_same_place_before_and_after(page: Page, picture: Path) -> None:
-    page.pick(picture)
+def test_a_crop_shows_the_same_place_before_and_after(page: Page, image: Path) -> None:
+    page.pick(image)
     page.option("crop", True)
     page.option("margin", "0.25")
     page.until_done(1)
@@ -159,7 +159,7 @@ def test_a_crop_shows_the_same_place_before_and_after(page: Page, picture: Path)
     assert abs(after["width"] - whole["width"]) < 1
     answer = httpx2.post(
         f"{page.url}cutout",
-        files={"file": picture.read_bytes()},
+        files={"file": image.read_bytes()},
         data={"crop": "true", "margin": "0.25"},
     )
     left, top, width, height = map(int, answer.headers["x-crop-box"].split(","))
@@ -169,17 +169,17 @@ def test_a_crop_shows_the_same_place_before_and_after(page: Page, picture: Path)
     assert abs(whole["top"] - before["top"] - whole["height"] * top / height) < 1
 
 
-def test_problems_are_told_in_words_one_by_one(page: Page, picture: Path, tmp_path: Path) -> None:
+def test_problems_are_told_in_words_one_by_one(page: Page, image: Path, tmp_path: Path) -> None:
     page.expects_problems = True
     note, broken, huge = tmp_path / "note.png", tmp_path / "broken.png", tmp_path / "huge.png"
-    note.write_text("not a picture")
-    broken.write_bytes(picture.read_bytes()[:120])
+    note.write_text("not an image")
+    broken.write_bytes(image.read_bytes()[:120])
     huge.write_bytes(np.random.default_rng(0).bytes(500_000))
     empty = tmp_path / "empty.png"
     empty.touch()
-    page.pick(note, broken, huge, picture)
+    page.pick(note, broken, huge, image)
     page.until(lambda: page.states() == ["failed", "failed", "failed", "done"])
-    assert "not a picture that the server can read" in page.text("#why")
+    assert "not an image that the server can read" in page.text("#why")
     assert page.text("#detail") == ""  # the server's sentence would say the same again
     assert not page.element("#download-all").is_displayed()
     assert page.elements(".tile .pick")[0].accessible_name == "note.png: Failed"
@@ -201,7 +201,7 @@ def test_problems_are_told_in_words_one_by_one(page: Page, picture: Path, tmp_pa
 
 
 def test_a_busy_server_is_asked_again_when_it_says(
-    page: Page, picture: Path, service: tuple[str, FastAPI]
+    page: Page, image: Path, service: tuple[str, FastAPI]
 ) -> None:
     page.expects_problems = True
     workers = service[1].state.services.workers
@@ -211,18 +211,18 @@ def test_a_busy_server_is_asked_again_when_it_says(
     with ExitStack() as taken:
         for _ in range(workers.permits.total):
             taken.enter_context(workers.permits.hold())
-        page.pick(picture)
+        page.pick(image)
         page.until(lambda: page.states() == ["busy"])
         assert "busy" in page.text("#live")
     page.until_done(1)
 
 
-def test_the_classifier_s_verdict_and_map_are_shown(page: Page, picture: Path) -> None:
-    page.pick(picture)
+def test_the_classifier_s_verdict_and_map_are_shown(page: Page, image: Path) -> None:
+    page.pick(image)
     page.until_done(1)
     page.until(lambda: page.element("#enlarge").is_displayed())
     bright = np.mean(disc(96, 64)[:, :, 1]) / 255
-    assert page.text("#verdict") == "The picture as a whole: background"
+    assert page.text("#verdict") == "The image as a whole: background"
     assert page.element("#meter").get_attribute("aria-valuenow") == str(round(100 * bright))
     page.click("#enlarge")
     assert page.element("#map").is_displayed()
@@ -234,8 +234,8 @@ def test_the_classifier_s_verdict_and_map_are_shown(page: Page, picture: Path) -
     assert corner[2] > corner[1]  # violet
 
 
-def test_a_reader_without_a_mouse_gets_everywhere(page: Page, picture: Path) -> None:
-    page.pick(picture, picture)
+def test_a_reader_without_a_mouse_gets_everywhere(page: Page, image: Path) -> None:
+    page.pick(image, image)
     page.until_done(2)
     page.until(lambda: page.element("#enlarge").is_displayed())
     assert page.script("return document.activeElement.id") == "name"
@@ -274,11 +274,11 @@ def test_a_reader_without_a_mouse_gets_everywhere(page: Page, picture: Path) -> 
     assert page.text("#live") == "disc.png is removed."
 
 
-def test_a_key_is_asked_for_and_kept_out_of_the_command(page: Page, picture: Path) -> None:
+def test_a_key_is_asked_for_and_kept_out_of_the_command(page: Page, image: Path) -> None:
     page.expects_problems = True
     with live(Settings(threads=1, api_keys="schlüssel")) as (address, _):  # type: ignore[arg-type]
         page.driver.get(f"{address}/")
-        page.pick(picture)
+        page.pick(image)
         page.until(lambda: page.states() == ["failed"])
         field = page.element("#unlock input")
         field.send_keys("schlüssel", Keys.ENTER)
@@ -331,13 +331,13 @@ def test_zip_archives_are_read_by_others(page: Page) -> None:
 
 @pytest.mark.parametrize("width", [360, 820, 1440])
 def test_nothing_sticks_out_and_nothing_moves_where_that_is_not_wanted(
-    page: Page, picture: Path, width: int
+    page: Page, image: Path, width: int
 ) -> None:
     page.emulate(width, scheme="dark", motion="reduce")
     page.open()
     assert page.script("return document.getAnimations().length") == 0
     assert page.script("return document.documentElement.scrollWidth") <= width
-    page.pick(*[picture] * 5)
+    page.pick(*[image] * 5)
     page.until_done(5)
     assert page.script("return document.documentElement.scrollWidth") <= width
     label, strip = (
@@ -350,13 +350,13 @@ def test_nothing_sticks_out_and_nothing_moves_where_that_is_not_wanted(
     )
 
 
-def test_api_docs_try_a_call_under_their_policy_with_no_internet(page: Page, picture: Path) -> None:
+def test_api_docs_try_a_call_under_their_policy_with_no_internet(page: Page, image: Path) -> None:
     page.open("docs")
-    page.until(lambda: page.elements("#operations-pictures-cutout"))
+    page.until(lambda: page.elements("#operations-images-cutout"))
     assert page.elements(".models:not(.is-open)")
-    page.click("#operations-pictures-cutout .opblock-summary-control")
+    page.click("#operations-images-cutout .opblock-summary-control")
     page.until(lambda: page.elements("[data-property-name=file] input"))
-    page.pick(picture, selector="[data-property-name=file] input")
+    page.pick(image, selector="[data-property-name=file] input")
     page.click(".execute")
     page.until(lambda: page.elements(".live-responses-table img"))
     page.until(lambda: page.element(".live-responses-table img").get_property("naturalWidth") == 96)
@@ -370,8 +370,8 @@ def test_api_docs_follow_the_reader_s_scheme_and_fit_a_phone(
 ) -> None:
     page.emulate(width, scheme=scheme)
     page.open("docs")
-    page.until(lambda: page.elements("#operations-pictures-cutout"))
-    page.click("#operations-pictures-cutout .opblock-summary-control")
+    page.until(lambda: page.elements("#operations-images-cutout"))
+    page.click("#operations-images-cutout .opblock-summary-control")
     page.until(lambda: page.elements("[data-property-name=file] input"))
     assert page.script("return document.documentElement.scrollWidth") <= width
     red = page.script(

@@ -157,14 +157,14 @@ def test_a_missing_file_is_a_422_with_a_list(client: TestClient) -> None:
 @pytest.mark.parametrize(
     ("upload", "status"),
     [
-        (b"this is no picture", 415),
+        (b"this is no image", 415),
         (b"", 415),
         (huge_png(), 413),
         (bytes(3_000_001), 413),
         (encoded(disc(400, 300), ".jpg")[:2000], 422),
     ],
 )
-def test_what_is_no_picture_is_refused_in_rembg_s_own_shape(
+def test_what_is_no_image_is_refused_in_rembg_s_own_shape(
     client: TestClient, upload: bytes, status: int
 ) -> None:
     answer = remove(client, upload)
@@ -196,7 +196,7 @@ def test_a_key_is_asked_for_where_the_operator_gave_some_out(locked: TestClient)
 def test_a_url_is_fetched_and_takes_the_same_parameters() -> None:
     async def job() -> tuple[bytes, str]:
         async with serving(response(DISC)) as server, fetching(fetcher()) as client:
-            url = f"http://pictures.example:{server.port}/a.png"
+            url = f"http://images.example:{server.port}/a.png"
             answer = await client.get(
                 "/api/remove", params={"url": url, "om": "true", "model": "u2netp"}
             )
@@ -210,12 +210,12 @@ def test_a_url_is_fetched_and_takes_the_same_parameters() -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        "ftp://pictures.example/",
+        "ftp://images.example/",
         "not a url",
         "http://nowhere.example/",
         "http://inside.example:{port}/",
-        "http://pictures.example:{port}/away",
-        "http://pictures.example:{port}/missing",
+        "http://images.example:{port}/away",
+        "http://images.example:{port}/missing",
     ],
 )
 def test_a_url_that_can_t_or_mustn_t_be_fetched_is_a_400_with_a_text(url: str) -> None:
@@ -223,7 +223,7 @@ def test_a_url_that_can_t_or_mustn_t_be_fetched_is_a_400_with_a_text(url: str) -
         "/away": redirect("http://inside.example/"),
         "/missing": response(status="404 Not Found"),
     }
-    names = Names(pictures_example=[["127.0.0.1"]], inside_example=[[PRIVATE]])
+    names = Names(images_example=[["127.0.0.1"]], inside_example=[[PRIVATE]])
 
     async def job() -> tuple[int, dict[str, Any]]:
         async with serving(pages) as server, fetching(fetcher(names)) as client:
@@ -235,17 +235,17 @@ def test_a_url_that_can_t_or_mustn_t_be_fetched_is_a_400_with_a_text(url: str) -
     assert isinstance(body["detail"], str)
 
 
-def test_a_url_that_holds_no_picture_is_refused_like_an_upload() -> None:
+def test_a_url_that_holds_no_image_is_refused_like_an_upload() -> None:
     async def job() -> int:
         async with serving(response(b"<html>")) as server, fetching(fetcher()) as client:
-            url = f"http://pictures.example:{server.port}/"
+            url = f"http://images.example:{server.port}/"
             return (await client.get("/api/remove", params={"url": url})).status_code
 
     assert asyncio.run(job()) == 415
 
 
 def test_urls_are_off_by_default_and_needed(client: TestClient) -> None:
-    off = client.get("/api/remove", params={"url": "http://pictures.example/a.png"})
+    off = client.get("/api/remove", params={"url": "http://images.example/a.png"})
     assert off.status_code == 400
     assert "CUTOUT_ALLOW_URLS" in off.json()["detail"]
     missing = client.get("/api/remove")

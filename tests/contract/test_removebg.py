@@ -56,9 +56,9 @@ def error(answer: Any, status: int = 400) -> str:
     return str(item["code"])
 
 
-def visible(picture: NDArray[np.uint8]) -> tuple[int, int, int, int]:
-    """(left, top, width, height) of what is more than half there, of a cut-out or a grey picture."""
-    alpha = picture if picture.ndim == 2 else picture[:, :, 3]
+def visible(image: NDArray[np.uint8]) -> tuple[int, int, int, int]:
+    """(left, top, width, height) of what is more than half there, of a cut-out or a grey image."""
+    alpha = image if image.ndim == 2 else image[:, :, 3]
     rows, columns = np.nonzero(alpha >= 128)
     return int(columns.min()), int(rows.min()), int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1
 
@@ -85,7 +85,7 @@ B64 = base64.b64encode(SCENE).decode()
     ids=["plain", "data URL", "lines", "URL-safe", "spaces"],
 )
 @pytest.mark.parametrize("body", ["json", "data", "multipart"])
-def test_a_picture_may_come_in_base64_in_every_kind_of_body(
+def test_a_image_may_come_in_base64_in_every_kind_of_body(
     client: TestClient, text: str, body: str
 ) -> None:
     fields = {"image_file_b64": text, "size": "auto"}
@@ -145,7 +145,7 @@ def test_only_one_source_may_be_given(client: TestClient, pair: tuple[int, int])
 @pytest.mark.parametrize(
     ("upload", "code"),
     [
-        (b"this is no picture", "invalid_file_type"),
+        (b"this is no image", "invalid_file_type"),
         (b"", "invalid_file_type"),
         (encoded(disc(400, 300), ".jpg")[:2000], "failed_to_read_image"),
         (huge_png(), "resolution_too_high"),
@@ -189,7 +189,7 @@ def test_json_that_can_t_be_used_is_refused(client: TestClient, body: bytes, cod
 
 @pytest.mark.parametrize("body", ["json", "data", "multipart", "file"])
 @pytest.mark.parametrize("name", ["image_url", "roi", "bg_color", "crop_margin"])
-def test_only_pictures_may_be_long(client: TestClient, body: str, name: str) -> None:
+def test_only_images_may_be_long(client: TestClient, body: str, name: str) -> None:
     fields = {"image_file_b64": B64, name: "1," * 5000}
     if body in ("json", "data"):
         answer = client.request("POST", PATH, **{body: fields})  # type: ignore[arg-type]
@@ -491,9 +491,9 @@ def test_crop_is_a_flag(client: TestClient, crop: str, cropped: int) -> None:
 def test_scale_and_position(
     client: TestClient, fields: dict[str, str], box: tuple[int, int, int, int]
 ) -> None:
-    picture = pixels(remove(client, **fields))
-    assert picture.shape[:2] == (320, 640)
-    assert near(visible(picture), box)
+    image = pixels(remove(client, **fields))
+    assert image.shape[:2] == (320, 640)
+    assert near(visible(image), box)
 
 
 def test_position_center_centres(client: TestClient) -> None:
@@ -534,12 +534,12 @@ def test_colours(client: TestClient, color: str, corner: list[int]) -> None:
     assert pixels(remove(client, bg_color=color, format="png"))[4, 4].tolist() == corner
 
 
-def test_a_picture_behind_is_scaled_to_cover(client: TestClient) -> None:
+def test_a_image_behind_is_scaled_to_cover(client: TestClient) -> None:
     files = {"image_file": SCENE, "bg_image_file": BLUE}
-    picture = pixels(client.post(PATH, files=files, data={"format": "png"}))
-    assert picture.shape == (320, 640, 3)
-    assert picture[4, 4].tolist() == picture[-4, -4].tolist() == [0, 0, 250]
-    assert picture[160, 320].min() > 250
+    image = pixels(client.post(PATH, files=files, data={"format": "png"}))
+    assert image.shape == (320, 640, 3)
+    assert image[4, 4].tolist() == image[-4, -4].tolist() == [0, 0, 250]
+    assert image[160, 320].min() > 250
 
 
 @pytest.mark.parametrize(
@@ -565,7 +565,7 @@ def test_a_colour_that_can_t_be_seen_counts_as_none(client: TestClient) -> None:
     assert pixels(client.post(PATH, files=files, data={"bg_color": "ffffff00"})).shape[2] == 3
 
 
-def test_a_background_that_is_no_picture_is_refused(client: TestClient) -> None:
+def test_a_background_that_is_no_image_is_refused(client: TestClient) -> None:
     assert (
         error(client.post(PATH, files={"image_file": SCENE, "bg_image_file": b"no"}))
         == "invalid_file_type"
@@ -703,11 +703,11 @@ def test_the_account_has_exactly_the_keys_that_clients_unpack(client: TestClient
 
 
 @pytest.mark.parametrize("body", ["json", "data"])
-def test_pictures_may_come_by_url(body: str) -> None:
+def test_images_may_come_by_url(body: str) -> None:
     async def job() -> Any:
         pages = {"/a.png": response(SCENE), "/b.png": response(BLUE), "/moved": redirect("/a.png")}
         async with serving(pages) as server, fetching(fetcher()) as client:
-            base = f"http://pictures.example:{server.port}"
+            base = f"http://images.example:{server.port}"
             fields = {
                 "image_url": f"{base}/moved",
                 "bg_image_url": f"{base}/b.png",
@@ -715,15 +715,15 @@ def test_pictures_may_come_by_url(body: str) -> None:
             }
             return await client.request("POST", PATH, **{body: fields})  # type: ignore[arg-type]
 
-    picture = pixels(asyncio.run(job()))
-    assert picture[4, 4].tolist() == [0, 0, 250]
-    assert picture[160, 320].min() > 250
+    image = pixels(asyncio.run(job()))
+    assert image[4, 4].tolist() == [0, 0, 250]
+    assert image[160, 320].min() > 250
 
 
 @pytest.mark.parametrize(
     ("fields", "code"),
     [
-        ({"image_url": "ftp://pictures.example/a.png"}, "invalid_image_url"),
+        ({"image_url": "ftp://images.example/a.png"}, "invalid_image_url"),
         ({"image_url": "a.png"}, "invalid_image_url"),
         ({"image_url": "{base}/missing"}, "failed_image_download"),
         ({"image_url": "{base}/inside"}, "failed_image_download"),
@@ -741,11 +741,11 @@ def test_urls_that_can_t_or_mustn_t_be_fetched(fields: dict[str, str], code: str
         "/page": response(b"<html>"),
         "/inside": redirect("http://inside.example/"),
     }
-    names = Names(pictures_example=[["127.0.0.1"]], inside_example=[[PRIVATE]])
+    names = Names(images_example=[["127.0.0.1"]], inside_example=[[PRIVATE]])
 
     async def job() -> Any:
         async with serving(pages) as server, fetching(fetcher(names)) as client:
-            places = {"base": f"http://pictures.example:{server.port}", "port": server.port}
+            places = {"base": f"http://images.example:{server.port}", "port": server.port}
             return await client.post(
                 PATH, data={name: url.format(**places) for name, url in fields.items()}
             )
@@ -759,7 +759,7 @@ def test_urls_are_off_by_default(client: TestClient) -> None:
         ("bg_image_url", "failed_bg_download"),
     ):
         sources = {} if name == "image_url" else {"image_file_b64": B64}
-        answer = client.post(PATH, data={name: "http://pictures.example/a.png", **sources})
+        answer = client.post(PATH, data={name: "http://images.example/a.png", **sources})
         assert error(answer) == code
         assert "CUTOUT_ALLOW_URLS" in answer.text
     assert error(client.post(PATH, data={"image_url": "gopher://a/"})) == "invalid_image_url"

@@ -12,7 +12,7 @@ from tests.support.calls import SETTINGS
 from tests.support.images import decoded, disc, encoded
 from tests.support.live import live
 
-PICTURE = encoded(disc(1000, 640), ".jpg")
+IMAGE = encoded(disc(1000, 640), ".jpg")
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def remover(endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> R
 
 
 def test_a_file_comes_back_beside_itself(remover: RemoveBg, tmp_path: Path) -> None:
-    (tmp_path / "disc.jpg").write_bytes(PICTURE)
+    (tmp_path / "disc.jpg").write_bytes(IMAGE)
     remover.remove_background_from_img_file(str(tmp_path / "disc.jpg"))
     cutout = decoded((tmp_path / "disc.jpg_no_bg.png").read_bytes())
     assert cutout.shape == (400, 625, 4)
@@ -36,19 +36,19 @@ def test_a_file_comes_back_beside_itself(remover: RemoveBg, tmp_path: Path) -> N
 
 
 def test_base64_comes_back_with_size_and_colour(remover: RemoveBg, tmp_path: Path) -> None:
-    text, new = base64.b64encode(PICTURE), tmp_path / "new.png"
+    text, new = base64.b64encode(IMAGE), tmp_path / "new.png"
     remover.remove_background_from_base64_img(
         text, size="4k", new_file_name=str(new), bg_color="green"
     )
-    picture = decoded(new.read_bytes())
-    assert picture.shape == (640, 1000, 3)
-    assert abs(int(picture[4, 4, 1]) - 128) <= 2
+    image = decoded(new.read_bytes())
+    assert image.shape == (640, 1000, 3)
+    assert abs(int(image[4, 4, 1]) - 128) <= 2
 
 
 def test_a_url_is_an_error_that_the_client_raises(remover: RemoveBg, tmp_path: Path) -> None:
     with pytest.raises(requests.HTTPError) as caught:
         remover.remove_background_from_img_url(
-            "http://pictures.example/a.png", new_file_name=str(tmp_path / "n.png")
+            "http://images.example/a.png", new_file_name=str(tmp_path / "n.png")
         )
     assert caught.value.response is not None
     assert caught.value.response.status_code == 400

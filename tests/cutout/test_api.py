@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from cutout import ClientError, Remover, Score, remove
-from cutout.errors import BundleError, InvalidOption, PictureTooLarge, UnknownModel
+from cutout.errors import BundleError, ImageTooLarge, InvalidOption, UnknownModel
 from cutout.inference.registry import Registry
 from cutout.options import CutoutOptions, MaskOptions
 from cutout.options.keywords import CutoutKeywords, MaskKeywords
@@ -42,9 +42,9 @@ def test_every_kind_of_image_comes_back_in_kind() -> None:
     array = np.asarray(Pillow.open(CAT).convert("RGB"), np.uint8)
     cut = remove(array)
     np.testing.assert_array_equal(cut, pixels)
-    picture = remove(Pillow.open(CAT))
-    assert (picture.mode, picture.size) == ("RGBA", (451, 300))
-    np.testing.assert_array_equal(np.asarray(picture), pixels)
+    image = remove(Pillow.open(CAT))
+    assert (image.mode, image.size) == ("RGBA", (451, 300))
+    np.testing.assert_array_equal(np.asarray(image), pixels)
 
 
 def test_only_the_mask_is_grey_and_is_the_alpha_of_the_cutout() -> None:
@@ -110,7 +110,7 @@ def test_options_are_the_api_s_and_are_checked(remover: Remover) -> None:
         (np.zeros((4, 4), np.uint8), InvalidOption, r"shape \(4, 4\).*expected \(H, W, 3\)"),
         (np.zeros((4, 4, 3), np.float32), InvalidOption, "float32"),
         (np.zeros((0, 4, 3), np.uint8), InvalidOption, "no pixel"),
-        (np.zeros((1100, 1000, 3), np.uint8), PictureTooLarge, "1000 x 1100 pixels; the limits"),
+        (np.zeros((1100, 1000, 3), np.uint8), ImageTooLarge, "1000 x 1100 pixels; the limits"),
         (7, InvalidOption, "of type int; expected bytes"),
     ],
 )

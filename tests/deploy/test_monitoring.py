@@ -110,7 +110,7 @@ def test_every_panel_of_the_dashboard_has_something_to_show(tmp_path: Path) -> N
 
 def work(service: Service) -> bool:
     """Something of everything that the dashboard tells of: answers, and a refusal."""
-    return [service.post("/cutout", data)[0] for data in (encoded(disc()), b"no picture")] == [
+    return [service.post("/cutout", data)[0] for data in (encoded(disc()), b"no image")] == [
         200,
         415,
     ]

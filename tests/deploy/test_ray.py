@@ -61,7 +61,7 @@ def test_answers_can_be_pickled() -> None:
     sent: list[Any] = []
 
     async def answer(scope: Any, receive: Any, send: Any) -> None:
-        await send({"type": "http.response.body", "body": memoryview(b"picture")})
+        await send({"type": "http.response.body", "body": memoryview(b"image")})
 
     async def keep(message: Any) -> None:
         sent.append(message)
@@ -70,5 +70,5 @@ def test_answers_can_be_pickled() -> None:
         return {"type": "http.disconnect"}
 
     asyncio.run(WholeBytes(answer)({"type": "http"}, nothing, keep))
-    assert sent == [{"type": "http.response.body", "body": b"picture"}]
+    assert sent == [{"type": "http.response.body", "body": b"image"}]
     assert isinstance(sent[0]["body"], bytes)

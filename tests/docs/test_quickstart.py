@@ -59,7 +59,7 @@ def test_curl_commands_give_what_the_readme_shows(shipped: Service, tmp_path: Pa
     )
     assert answer["probability"] == pytest.approx(shown["probability"], abs=0.02)
     alpha = decoded((tmp_path / "cat.png").read_bytes())[:, :, 3]
-    assert 0.2 < np.mean(alpha > 127) < 0.8  # the cat fills about half of the picture
+    assert 0.2 < np.mean(alpha > 127) < 0.8  # the cat fills about half of the image
 
 
 def test_the_shipped_bundles_say_what_they_are(shipped: Service) -> None:

@@ -1,4 +1,4 @@
-"""A data folder of drawn pictures with masks, on each side of the split."""
+"""A data folder of drawn images with masks, on each side of the split."""
 
 import os
 from pathlib import Path
@@ -14,8 +14,8 @@ WANTED = {"train": 12, "validation": 3, "test": 3}
 
 
 @pytest.fixture(scope="session")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder of one set, `discs`, with a few pictures on each side of the split."""
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder of one set, `discs`, with a few images on each side of the split."""
     root = tmp_path_factory.mktemp("data")
     missing, number = dict(WANTED), 0
     while any(missing.values()):

@@ -1,4 +1,4 @@
-"""Small ONNX files with the signatures of well-known networks: what comes out is the picture's brightness."""
+"""Small ONNX files with the signatures of well-known networks: what comes out is the image's brightness."""
 
 from pathlib import Path
 

@@ -84,7 +84,7 @@ def test_the_mask_is_where_the_subject_was_pasted(
 
 
 @given(edges, st.integers(0, 100))
-def test_a_subject_cut_off_by_its_pictures_edge_is_cut_off_there_again(
+def test_a_subject_cut_off_by_its_images_edge_is_cut_off_there_again(
     columns: list[int], seed: int
 ) -> None:
     columns = [max(1, columns[0]), min(SIDE - 2, columns[1])]

@@ -27,7 +27,7 @@ def test_a_card_names_every_set_its_terms_and_what_repeats_the_training(bundle: 
     text = card(manifest)
     rows = [line for line in text.splitlines() if line.startswith("| ")]
     for entry in training.sets:
-        assert f"| {entry.name} | {entry.pictures} | {entry.license} |" in rows
+        assert f"| {entry.name} | {entry.images} | {entry.license} |" in rows
     for fact in (
         manifest.license,
         training.fingerprint,

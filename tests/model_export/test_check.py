@@ -22,7 +22,7 @@ def stem_on(side: str, start: int = 0) -> str:
 
 
 def scene(seed: int) -> np.ndarray:
-    """A smooth random picture (96, 128, 3): unlike any other."""
+    """A smooth random image (96, 128, 3): unlike any other."""
     coarse = np.random.default_rng(seed).integers(0, 256, (6, 8, 3)).astype(np.uint8)
     return np.asarray(cv2.resize(coarse, (128, 96), interpolation=cv2.INTER_CUBIC), np.uint8)
 
@@ -52,10 +52,10 @@ def test_sound_data_is_ready(root: Path) -> None:
     assert (code, report["ok"], report["errors"]) == (0, True, [])
     (warning,) = report["warnings"]
     assert warning["file"] == str(root)
-    assert "2 of 24 pictures validate" in warning["problem"]
+    assert "2 of 24 images validate" in warning["problem"]
     assert report["near_duplicates_across_the_split"] == []
     mugs = report["sets"]["mugs"]
-    assert mugs["pictures"] == mugs["train"] + mugs["validation"] + mugs["test"] == 24
+    assert mugs["images"] == mugs["train"] + mugs["validation"] + mugs["test"] == 24
     assert mugs["width"] == {"least": 128, "median": 128, "most": 128}
     assert mugs["foreground"]["median"] == pytest.approx(np.pi * 30**2 / (96 * 128), abs=0.01)
     sheet = cv2.imread(report["contact_sheet"])
@@ -80,7 +80,7 @@ def spoil(root: Path, fault: str) -> None:
         mask.unlink()
     elif fault == "cut off":
         image.write_bytes(image.read_bytes()[:200])
-    elif fault == "no picture":
+    elif fault == "no image":
         image.unlink()
     elif fault == "tiny":
         write_pair(root / "mugs", "cup5", *(pixels[:40, :40] for pixels in draw_pair(0)))
@@ -93,8 +93,8 @@ def spoil(root: Path, fault: str) -> None:
         ("ones", "masks/cup5.png", "brightest value is 1", True),
         ("other size", "masks/cup5.png", "the mask is 64x96 pixels", True),
         ("no mask", "images/cup5.jpg", "no mask; expected", True),
-        ("cut off", "images/cup5.jpg", "not a readable picture", True),
-        ("no picture", "masks/cup5.png", "a mask without a picture", False),
+        ("cut off", "images/cup5.jpg", "not a readable image", True),
+        ("no image", "masks/cup5.png", "a mask without an image", False),
         ("full", "masks/cup5.png", "100% of it is foreground", False),
         ("inverted", "masks/cup5.png", "the mask looks inverted", False),
         ("gray", "masks/cup5.png", "neither black nor white", False),
@@ -123,14 +123,14 @@ def test_all_that_is_missing_is_told_at_once(root: Path) -> None:
 
 def test_copies_on_both_sides_of_the_split_are_told(root: Path) -> None:
     train, test = stem_on("train", 100), stem_on("test", 100)
-    picture, mask = scene(77), disc()
-    write_pair(root / "mugs", train, picture, mask)
+    image, mask = scene(77), disc()
+    write_pair(root / "mugs", train, image, mask)
     smaller = np.asarray(
-        cv2.resize(picture[2:-2, 2:-2], (100, 80), interpolation=cv2.INTER_AREA), np.uint8
+        cv2.resize(image[2:-2, 2:-2], (100, 80), interpolation=cv2.INTER_AREA), np.uint8
     )
     small_mask = np.asarray(cv2.resize(mask, (100, 80)), np.uint8)
     write_pair(root / "mugs", test, np.clip(smaller * 1.05, 0, 255).astype(np.uint8), small_mask)
-    write_pair(root / "mugs", stem_on("train", 300), picture, mask)
+    write_pair(root / "mugs", stem_on("train", 300), image, mask)
     twins = check(root)[1]["near_duplicates_across_the_split"]
     assert {(Path(twin["first"]).stem, Path(twin["second"]).stem) for twin in twins} == {
         (test, train) if test < train else (train, test),
@@ -138,17 +138,17 @@ def test_copies_on_both_sides_of_the_split_are_told(root: Path) -> None:
     }
 
 
-def test_pictures_of_one_clip_stand_on_one_side(root: Path) -> None:
-    picture, mask = scene(77), disc()
+def test_images_of_one_clip_stand_on_one_side(root: Path) -> None:
+    image, mask = scene(77), disc()
     for view in range(8):
-        write_pair(root / "views", f"cup_{view}", picture, mask)
+        write_pair(root / "views", f"cup_{view}", image, mask)
     assert check(root)[1]["near_duplicates_across_the_split"]
     assert not check(root, "--clips", r"views=(.+)_\d+")[1]["near_duplicates_across_the_split"]
     refused = CliRunner().invoke(cli, ["data", "check", str(root), "--clips", "views=.+"])
     assert isinstance(refused.exception, DataError)
 
 
-def test_pictures_of_one_outline_and_other_colors_are_no_copies() -> None:
+def test_images_of_one_outline_and_other_colors_are_no_copies() -> None:
     red, blue = (np.full((96, 128, 3), 255, np.uint8) for _ in range(2))
     red[disc() > 0], blue[disc() > 0] = (200, 0, 0), (0, 0, 200)
     difference = fingerprint_of(red)[8:].astype(int) - fingerprint_of(blue)[8:]

@@ -1,4 +1,4 @@
-"""Finding, checking and splitting pictures with masks."""
+"""Finding, checking and splitting images with masks."""
 
 from pathlib import Path
 
@@ -44,11 +44,11 @@ def test_a_missing_mask_is_named(root: Path) -> None:
         find_pairs(root)
 
 
-@pytest.mark.parametrize("content", [b"", b"not a picture"])
+@pytest.mark.parametrize("content", [b"", b"not an image"])
 @pytest.mark.parametrize("name", ["images/tom.jpg", "masks/tom.png"])
 def test_an_unreadable_file_is_named(root: Path, name: str, content: bytes) -> None:
     (root / "cats" / name).write_bytes(content)
-    with pytest.raises(DataError, match=rf"{name}: not a readable picture"):
+    with pytest.raises(DataError, match=rf"{name}: not a readable image"):
         load_only_pair(root)
 
 
@@ -61,15 +61,15 @@ def test_an_empty_mask_is_named(root: Path) -> None:
 def test_a_mask_of_another_size_is_named_with_both_sizes(root: Path) -> None:
     write_pair(root / "cats", "tom", draw_pair(0)[0], np.full((32, 40), 255, np.uint8))
     with pytest.raises(
-        DataError, match=r"masks/tom\.png: the mask is 40x32 pixels, its picture 80x64"
+        DataError, match=r"masks/tom\.png: the mask is 40x32 pixels, its image 80x64"
     ):
         load_only_pair(root)
 
 
-def test_no_pictures_and_unknown_sets_are_errors(root: Path) -> None:
+def test_no_images_and_unknown_sets_are_errors(root: Path) -> None:
     with pytest.raises(DataError, match="no such folder"):
         find_pairs(root / "nowhere")
-    with pytest.raises(DataError, match="no pictures found"):
+    with pytest.raises(DataError, match="no images found"):
         find_pairs(root / "cats/masks")
     with pytest.raises(DataError, match="no such set: dogs"):
         find_pairs(root, ["cats", "dogs"])
@@ -80,7 +80,7 @@ def pair_of(group: str) -> Pair:
 
 
 def test_the_split_is_the_same_everywhere() -> None:
-    assert [split_of(pair_of(group)) for group in ("picture0", "picture6", "picture23")] == [
+    assert [split_of(pair_of(group)) for group in ("image0", "image6", "image23")] == [
         "train",
         "validation",
         "test",
@@ -88,7 +88,7 @@ def test_the_split_is_the_same_everywhere() -> None:
 
 
 def test_every_pair_is_on_one_side_and_the_shares_are_as_stated() -> None:
-    pairs = [pair_of(f"picture{number}") for number in range(5000)]
+    pairs = [pair_of(f"image{number}") for number in range(5000)]
     sides = {split: select(pairs, split) for split in SPLITS}
     assert sorted(pair for side in sides.values() for pair in side) == sorted(pairs)
     assert len(sides["test"]) == pytest.approx(400, abs=60)
@@ -96,8 +96,8 @@ def test_every_pair_is_on_one_side_and_the_shares_are_as_stated() -> None:
 
 
 @given(st.sets(st.integers(0, 1000), min_size=1, max_size=12))
-def test_few_pictures_leave_no_side_empty(numbers: set[int]) -> None:
-    pairs = [pair_of(f"picture{number}") for number in sorted(numbers)]
+def test_few_images_leave_no_side_empty(numbers: set[int]) -> None:
+    pairs = [pair_of(f"image{number}") for number in sorted(numbers)]
     sides = [select(pairs, split) for split in SPLITS]
     assert sorted(pair for side in sides for pair in side) == sorted(pairs)
     assert sum(1 for side in sides if side) == min(3, len(pairs))
@@ -105,7 +105,7 @@ def test_few_pictures_leave_no_side_empty(numbers: set[int]) -> None:
 
 @given(st.sets(st.integers(0, 10_000), min_size=10, max_size=120))
 def test_a_small_folder_keeps_a_tenth_for_each_of_validation_and_test(numbers: set[int]) -> None:
-    pairs = [pair_of(f"picture{number}") for number in sorted(numbers)]
+    pairs = [pair_of(f"image{number}") for number in sorted(numbers)]
     train, test, validation = (select(pairs, split) for split in SPLITS)
     assert min(len(test), len(validation)) >= min(10, len(pairs) // 10)
     assert {split_of(pair) for pair in train} == {"train"}, "only training gives"
@@ -113,24 +113,24 @@ def test_a_small_folder_keeps_a_tenth_for_each_of_validation_and_test(numbers: s
 
 
 def test_a_folder_with_enough_on_each_side_is_split_by_the_hash_alone() -> None:
-    pairs = [pair_of(f"picture{number}") for number in range(500)]
+    pairs = [pair_of(f"image{number}") for number in range(500)]
     assert all(
         select(pairs, split) == [pair for pair in pairs if split_of(pair) == split]
         for split in SPLITS
     )
 
 
-def test_few_pictures_to_judge_on_are_told_with_the_remedy() -> None:
-    told = few_judged([pair_of(f"picture{number}") for number in range(50)])
+def test_few_images_to_judge_on_are_told_with_the_remedy() -> None:
+    told = few_judged([pair_of(f"image{number}") for number in range(50)])
     assert told is not None
     assert told.startswith("only ")
-    assert "From 100 pictures on each has 10" in told
-    assert few_judged([pair_of(f"picture{number}") for number in range(100)]) is None
+    assert "From 100 images on each has 10" in told
+    assert few_judged([pair_of(f"image{number}") for number in range(100)]) is None
 
 
-def test_too_few_pictures_are_an_error() -> None:
-    with pytest.raises(DataError, match="1 pictures are too few: none is left for test"):
-        select_some([pair_of("picture0")], "test")
+def test_too_few_images_are_an_error() -> None:
+    with pytest.raises(DataError, match="1 images are too few: none is left for test"):
+        select_some([pair_of("image0")], "test")
 
 
 def test_all_frames_of_a_clip_are_on_one_side(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from tests.support.bundles import write_bundle
 
 def measured(manifest: Manifest, precision: str, max_f: float) -> Manifest:
     model = manifest.model.model_copy(update={"precision": precision, "bytes": 1_500_000})
-    quality = {"overall": {"pictures": 12.0, "max_f": max_f, "mae": 0.05}}
+    quality = {"overall": {"images": 12.0, "max_f": max_f, "mae": 0.05}}
     return manifest.model_copy(update={"model": model, "quality": quality})
 
 
@@ -30,7 +30,7 @@ def test_both_precisions_stand_side_by_side_with_what_was_taken(
     tried = (measured(manifest, "float32", 0.9), measured(manifest, "uint8", quantized))
     exported = Exported(tried[int(taken == "8 bits")], tried)
     assert as_text(exported, Path("my bundles/mugs")).splitlines() == [
-        "test split, 12 pictures     MB  max F    MAE",
+        "test split, 12 images     MB  max F    MAE",
         "float32                  1.500  0.900  0.050",
         f"8 bits                   1.500  {quantized}  0.050",
         why,

@@ -37,14 +37,14 @@ BRIEF = [
 
 
 @pytest.fixture(scope="module")
-def shipped(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shipped(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small segmenter's bundle."""
     folder = tmp_path_factory.mktemp("shipped")
     run(
         "train",
         "segmenter",
         "--data",
-        pictures,
+        images,
         "--out",
         folder / "run",
         *settings(*SMALL["segmenter"]),
@@ -55,7 +55,7 @@ def shipped(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "--run",
         folder / "run",
         "--data",
-        pictures,
+        images,
         "--out",
         folder / "bundle",
         "--float32",
@@ -65,7 +65,7 @@ def shipped(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Pictures of a user, as few as can be split."""
+    """Images of a user, as few as can be split."""
     root = tmp_path_factory.mktemp("own")
     for number in range(4):
         write_pair(root / "mugs", f"mug{number}", *draw_pair(100 + number))
@@ -135,15 +135,15 @@ def test_what_is_kept_lies_on_the_way_to_what_was_learned(tmp_path: Path) -> Non
 
 
 def test_the_bundle_tells_what_it_started_from_and_what_was_kept(
-    shipped: Path, own: Path, pictures: Path, tmp_path: Path
+    shipped: Path, own: Path, images: Path, tmp_path: Path
 ) -> None:
-    options = ["--from", shipped / "model.keras", "--data", own, "--keep", pictures]
+    options = ["--from", shipped / "model.keras", "--data", own, "--keep", images]
     run("train", "fine-tune", *options, "--out", tmp_path / "run", *BRIEF)
     assert {"iou/mugs", "kept_iou/kept/discs"} <= set(history(tmp_path / "run")[-1])
     run("export", "--run", tmp_path / "run", "--data", own, "--out", tmp_path / "bundle")
     manifest = read_manifest(tmp_path / "bundle")
     assert manifest.training is not None
-    assert {entry.name: entry.pictures for entry in manifest.training.sets} == {
+    assert {entry.name: entry.images for entry in manifest.training.sets} == {
         "mugs": 3,
         "kept/discs": 15,
         "segmenter/discs": 15,
@@ -193,11 +193,9 @@ def test_what_cannot_be_started_from_is_named(shipped: Path, own: Path, tmp_path
         )
 
 
-def test_a_run_that_no_longer_improves_ends(pictures: Path, tmp_path: Path) -> None:
+def test_a_run_that_no_longer_improves_ends(images: Path, tmp_path: Path) -> None:
     still = settings("training.epochs=9", "training.patience=2", "training.learning_rate=1e-12")
-    run(
-        "train", "classifier-defaults", "--data", pictures, "--out", tmp_path, *still, "--no-report"
-    )
+    run("train", "classifier-defaults", "--data", images, "--out", tmp_path, *still, "--no-report")
     assert [entry["epoch"] for entry in history(tmp_path)] == [1, 2, 3]
     assert json.loads((tmp_path / "state.json").read_text())["best_epoch"] == 1
 
@@ -210,9 +208,9 @@ def test_a_signal_interrupts_once(number: signal.Signals) -> None:
     assert signal.getsignal(number) == before
 
 
-def test_a_stopped_run_keeps_its_best_and_goes_on(pictures: Path, tmp_path: Path) -> None:
+def test_a_stopped_run_keeps_its_best_and_goes_on(images: Path, tmp_path: Path) -> None:
     """Stopped in its second epoch, and before it would first have looked at the validation split."""
-    options = ["classifier-defaults", "--data", str(pictures), "--out", str(tmp_path)]
+    options = ["classifier-defaults", "--data", str(images), "--out", str(tmp_path)]
     lasting = settings("training.epochs=5000", "training.validate_every=1000")
     command = [sys.executable, "-um", "model_export", "train", *options, *lasting]
     with subprocess.Popen(
@@ -230,9 +228,9 @@ def test_a_stopped_run_keeps_its_best_and_goes_on(pictures: Path, tmp_path: Path
     assert history(tmp_path)[-1]["epoch"] == done + 1
 
 
-def test_keeping_needs_something_to_keep(pictures: Path, tmp_path: Path) -> None:
+def test_keeping_needs_something_to_keep(images: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="--keep is for fine-tuning: it goes with --from"):
-        run("train", "classifier", "--data", pictures, "--keep", pictures, "--out", tmp_path)
+        run("train", "classifier", "--data", images, "--keep", images, "--out", tmp_path)
 
 
 def test_a_run_of_an_older_version_is_read(tmp_path: Path) -> None:

@@ -145,7 +145,7 @@ def test_weights_beside_the_file_are_brought_in(tmp_path: Path) -> None:
             ["--preset", "u2net"],
             r"\[4, 3, 320, 320\], the spec makes \[1, 3, 320, 320\]",
         ),
-        ([1, 3, 320, 240], {}, ["--preset", "u2net"], "one square picture"),
+        ([1, 3, 320, 240], {}, ["--preset", "u2net"], "one square image"),
         (
             [1, 3, "side", "side"],
             {"inputs": 3},

@@ -1,4 +1,4 @@
-"""Every layout that data sets come in gives the same pairs of pictures and masks."""
+"""Every layout that data sets come in gives the same pairs of images and masks."""
 
 import json
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from model_export.data.files import load_mask
 from model_export.data.pairs import scan
 from tests.support.pairs import draw_pair
 
-PICTURE, MASK = draw_pair(0)
+IMAGE, MASK = draw_pair(0)
 HEIGHT, WIDTH = MASK.shape
 BOX = [[20.0, 10.0, 59.0, 10.0, 59.0, 49.0, 20.0, 49.0]]
 BOX_MASK = np.zeros_like(MASK)
@@ -32,11 +32,11 @@ def write(path: Path, pixels: NDArray[np.uint8]) -> None:
 def write_palette(path: Path, codes: NDArray[np.uint8]) -> None:
     """As VOC: numbers that stand for colours, 255 for the void."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    picture = PillowImage.fromarray(codes, "P")
+    image = PillowImage.fromarray(codes, "P")
     palette = np.zeros((256, 3), np.uint8)
     palette[7], palette[255] = (128, 128, 128), (224, 224, 192)
-    picture.putpalette(palette.tobytes())
-    picture.save(path)
+    image.putpalette(palette.tobytes())
+    image.save(path)
 
 
 def write_coco(path: Path, name: str, segmentation: object) -> None:
@@ -52,7 +52,7 @@ def write_coco(path: Path, name: str, segmentation: object) -> None:
 
 
 def rgba() -> NDArray[np.uint8]:
-    return np.dstack([PICTURE[:, :, ::-1], MASK])
+    return np.dstack([IMAGE[:, :, ::-1], MASK])
 
 
 def edge_between(value: int) -> NDArray[np.uint8]:
@@ -65,37 +65,37 @@ def edge_between(value: int) -> NDArray[np.uint8]:
 
 
 def plain(root: Path) -> None:
-    write(root / "images/x.png", PICTURE[:, :, ::-1])
+    write(root / "images/x.png", IMAGE[:, :, ::-1])
     write(root / "masks/x.png", MASK)
 
 
 def named_mask(root: Path) -> None:
-    write(root / "images/x.png", PICTURE[:, :, ::-1])
+    write(root / "images/x.png", IMAGE[:, :, ::-1])
     write(root / "masks/x_mask.png", MASK)
 
 
 def cutout_as_mask(root: Path) -> None:
-    write(root / "images/x.png", PICTURE[:, :, ::-1])
+    write(root / "images/x.png", IMAGE[:, :, ::-1])
     write(root / "masks/x.png", rgba())
 
 
 def dis(root: Path) -> None:
-    write(root / "im/x.png", PICTURE[:, :, ::-1])
+    write(root / "im/x.png", IMAGE[:, :, ::-1])
     write(root / "gt/x.png", MASK)
 
 
 def duts(root: Path) -> None:
-    write(root / "DUTS-TR-Image/x.png", PICTURE[:, :, ::-1])
+    write(root / "DUTS-TR-Image/x.png", IMAGE[:, :, ::-1])
     write(root / "DUTS-TR-Mask/x.png", MASK)
 
 
 def coco(root: Path) -> None:
-    write(root / "x.png", PICTURE[:, :, ::-1])
+    write(root / "x.png", IMAGE[:, :, ::-1])
     write_coco(root / "_annotations.coco.json", "x.png", BOX)
 
 
 def coco_in_folders(root: Path) -> None:
-    write(root / "val2017/x.png", PICTURE[:, :, ::-1])
+    write(root / "val2017/x.png", IMAGE[:, :, ::-1])
     counts = np.concatenate([[20 * HEIGHT + 10], *[[40, HEIGHT - 40]] * 40]).tolist()
     counts[-1] = HEIGHT * WIDTH - sum(counts[:-1])
     write_coco(
@@ -106,8 +106,8 @@ def coco_in_folders(root: Path) -> None:
 
 
 def voc_numbers(root: Path) -> None:
-    write(root / "JPEGImages/x.png", PICTURE[:, :, ::-1])
-    write(root / "JPEGImages/not_marked.png", PICTURE)
+    write(root / "JPEGImages/x.png", IMAGE[:, :, ::-1])
+    write(root / "JPEGImages/not_marked.png", IMAGE)
     write(root / "SegmentationClass/x.png", np.where(MASK > 0, np.uint8(15), np.uint8(0)))
 
 
@@ -133,12 +133,12 @@ def test_a_layout_is_read_as_it_comes(
     (pair,) = find_pairs(tmp_path / "data" if nested else folder)
     assert (pair.set, pair.stem) == ("mugs", "x")
     image, mask = load_pair(pair)
-    assert np.array_equal(image, PICTURE)
+    assert np.array_equal(image, IMAGE)
     assert np.array_equal(mask, BOX_MASK if layout in (coco, coco_in_folders) else MASK)
 
 
 def voc_colors(root: Path) -> None:
-    write(root / "JPEGImages/x.png", PICTURE[:, :, ::-1])
+    write(root / "JPEGImages/x.png", IMAGE[:, :, ::-1])
     codes = edge_between(255)
     codes[codes == 2] = 0
     codes[codes == 1] = 7
@@ -146,8 +146,8 @@ def voc_colors(root: Path) -> None:
 
 
 def pets(root: Path) -> None:
-    write(root / "images/x.png", PICTURE[:, :, ::-1])
-    write(root / "images/not_marked.png", PICTURE)
+    write(root / "images/x.png", IMAGE[:, :, ::-1])
+    write(root / "images/not_marked.png", IMAGE)
     write(root / "annotations/trimaps/x.png", edge_between(3))
     (root / "annotations/trimaps/._x.png").write_bytes(b"left by macOS")
 
@@ -169,7 +169,7 @@ def test_a_cutout_alone_is_its_own_mask_and_lies_on_white(tmp_path: Path) -> Non
     (pair,) = find_pairs(tmp_path)
     image, mask = load_pair(pair)
     assert np.array_equal(mask, MASK)
-    assert np.array_equal(image[MASK == 255], PICTURE[MASK == 255])
+    assert np.array_equal(image[MASK == 255], IMAGE[MASK == 255])
     assert (image[MASK == 0] == 255).all()
 
 
@@ -180,13 +180,13 @@ def test_what_training_pastes_is_no_set(tmp_path: Path) -> None:
     assert [pair.set for pair in find_pairs(tmp_path)] == ["mugs"]
 
 
-def test_a_mask_without_a_picture_is_told_but_stops_nothing(tmp_path: Path) -> None:
+def test_a_mask_without_a_image_is_told_but_stops_nothing(tmp_path: Path) -> None:
     plain(tmp_path)
     write(tmp_path / "masks/y.png", MASK)
     found = scan(tmp_path)
     assert ([pair.stem for pair in found.pairs], found.problems) == (["x"], [])
     assert found.surprises == [
-        f"{tmp_path}/masks/y.png: a mask without a picture, left out; expected {tmp_path}/images/y.jpg"
+        f"{tmp_path}/masks/y.png: a mask without an image, left out; expected {tmp_path}/images/y.jpg"
     ]
 
 
@@ -207,7 +207,7 @@ def test_a_mask_without_a_picture_is_told_but_stops_nothing(tmp_path: Path) -> N
 def test_shapes_that_cannot_be_drawn_are_named(
     segmentation: object, complaint: str, tmp_path: Path
 ) -> None:
-    write(tmp_path / "x.png", PICTURE)
+    write(tmp_path / "x.png", IMAGE)
     write_coco(tmp_path / "annotations.json", "x.png", segmentation)
     with pytest.raises(DataError, match=complaint):
         load_pair(find_pairs(tmp_path)[0])
@@ -216,7 +216,7 @@ def test_shapes_that_cannot_be_drawn_are_named(
 def test_broken_annotations_are_named(tmp_path: Path) -> None:
     write_coco(tmp_path / "annotations.json", "x.png", BOX)
     with pytest.raises(
-        DataError, match=r"annotations\.json: its picture x\.png is missing; put it into .*images"
+        DataError, match=r"annotations\.json: its image x\.png is missing; put it into .*images"
     ):
         find_pairs(tmp_path)
     (tmp_path / "annotations.json").write_text('{"images": [{"id": 1}], "annotations": []}')
@@ -230,7 +230,7 @@ def test_broken_annotations_are_named(tmp_path: Path) -> None:
 
 
 def test_a_mask_of_ones_is_not_taken_for_foreground(tmp_path: Path) -> None:
-    write(tmp_path / "images/x.png", PICTURE)
+    write(tmp_path / "images/x.png", IMAGE)
     write(tmp_path / "masks/x.png", MASK // 255)
     with pytest.raises(
         DataError, match=r"masks/x\.png: the mask's brightest value is 1, .* save foreground as 255"
@@ -245,7 +245,7 @@ def test_a_trimap_with_other_values_is_named(tmp_path: Path) -> None:
         load_pair(find_pairs(tmp_path)[0])
 
 
-def test_the_fingerprint_follows_the_shapes_of_a_picture(tmp_path: Path) -> None:
+def test_the_fingerprint_follows_the_shapes_of_a_image(tmp_path: Path) -> None:
     coco(tmp_path)
     before = fingerprint(find_pairs(tmp_path))
     write_coco(tmp_path / "_annotations.coco.json", "x.png", [[0.0, 0.0, 9.0, 0.0, 9.0, 9.0]])
@@ -256,7 +256,7 @@ def test_the_fingerprint_follows_the_shapes_of_a_picture(tmp_path: Path) -> None
 def test_a_large_photograph_is_decoded_reduced_and_upright(
     orientation: int, tmp_path: Path
 ) -> None:
-    pixels = np.asarray(cv2.resize(PICTURE, (1600, 1280), interpolation=cv2.INTER_CUBIC), np.uint8)
+    pixels = np.asarray(cv2.resize(IMAGE, (1600, 1280), interpolation=cv2.INTER_CUBIC), np.uint8)
     exif = PillowImage.Exif()
     exif[274] = orientation
     path = tmp_path / "images/x.jpg"
@@ -273,27 +273,27 @@ def test_a_large_photograph_is_decoded_reduced_and_upright(
     assert load_image(path).shape == upright.shape
 
 
-def test_loose_pictures_beside_sets_are_told_and_left_out(tmp_path: Path) -> None:
+def test_loose_images_beside_sets_are_told_and_left_out(tmp_path: Path) -> None:
     plain(tmp_path / "mugs")
     write(tmp_path / "Screenshot.png", rgba())
     found = scan(tmp_path)
     assert {pair.set for pair in found.pairs} == {"mugs"}
-    assert "1 pictures lie beside the sets" in found.surprises[0]
+    assert "1 images lie beside the sets" in found.surprises[0]
 
 
 def test_names_are_matched_as_they_are_first(tmp_path: Path) -> None:
     for name in ("gas-mask", "cup"):
-        write(tmp_path / f"images/{name}.png", PICTURE)
+        write(tmp_path / f"images/{name}.png", IMAGE)
     write(tmp_path / "masks/gas-mask.png", MASK)
     write(tmp_path / "masks/cup_mask.png", MASK)
     assert [pair.stem for pair in find_pairs(tmp_path)] == ["cup", "gas-mask"]
-    write(tmp_path / "images/cup.jpg", PICTURE)
+    write(tmp_path / "images/cup.jpg", IMAGE)
     with pytest.raises(DataError, match="of the same name as"):
         find_pairs(tmp_path)
 
 
-def test_opaque_pictures_without_masks_are_no_cut_outs(tmp_path: Path) -> None:
-    opaque = np.dstack([PICTURE, np.full_like(MASK, 255)])
+def test_opaque_images_without_masks_are_no_cut_outs(tmp_path: Path) -> None:
+    opaque = np.dstack([IMAGE, np.full_like(MASK, 255)])
     write(tmp_path / "x.png", opaque)
     with pytest.raises(DataError, match="nothing of it is transparent"):
         load_mask(find_pairs(tmp_path)[0])

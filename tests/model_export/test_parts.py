@@ -14,7 +14,7 @@ from model_export.data.parts import (
     draw_parts,
     foreground_counts,
     judged_parts,
-    load_picture,
+    load_for_parts,
     part_seed,
 )
 
@@ -63,7 +63,7 @@ def test_counts_are_those_of_counting(mask: Mask, side: int) -> None:
     assert counts[top, left] == (mask[top : top + side, left : left + side] >= 128).sum()
 
 
-def test_a_picture_without_both_classes_yields_nothing() -> None:
+def test_a_image_without_both_classes_yields_nothing() -> None:
     rng = np.random.default_rng(0)
     assert draw_parts(np.full((30, 30), 255, np.uint8), SIZES, 4, rng) == []
     thin = np.zeros((30, 30), np.uint8)
@@ -71,7 +71,7 @@ def test_a_picture_without_both_classes_yields_nothing() -> None:
     assert draw_parts(thin, SIZES, 4, rng) == []
 
 
-def test_the_draw_depends_on_picture_seed_and_epoch_alone() -> None:
+def test_the_draw_depends_on_image_seed_and_epoch_alone() -> None:
     mask = np.zeros((60, 80), np.uint8)
     mask[10:50, 20:60] = 255
     first, second = (Pair("set", stem, stem, Path(), Path()) for stem in ("one", "two"))
@@ -84,17 +84,17 @@ def test_the_draw_depends_on_picture_seed_and_epoch_alone() -> None:
     assert all(one != other for index, one in enumerate(drawn) for other in drawn[index + 1 :])
 
 
-def test_pictures_are_reduced_until_the_smallest_part_is_as_large_as_the_input() -> None:
+def test_images_are_reduced_until_the_smallest_part_is_as_large_as_the_input() -> None:
     assert reduce_for_parts(np.zeros((1200, 1600), np.uint8), SIZES, SPEC).shape == (320, 427)
     assert reduce_for_parts(np.zeros((300, 400), np.uint8), SIZES, SPEC).shape == (300, 400)
 
 
-def test_judged_parts_are_16_tensors_in_range(pictures: Path) -> None:
-    picture = load_picture(find_pairs(pictures)[0], SIZES, SPEC)
-    x, labels = judged_parts(picture, SIZES, SPEC)
+def test_judged_parts_are_16_tensors_in_range(images: Path) -> None:
+    image = load_for_parts(find_pairs(images)[0], SIZES, SPEC)
+    x, labels = judged_parts(image, SIZES, SPEC)
     assert x.shape == (16, 64, 64, 1)
     assert x.dtype == np.float32
     assert (x.min(), x.max()) == pytest.approx((0, 1))
     assert labels.sum() == 8
-    again, _ = judged_parts(picture, SIZES, SPEC)
+    again, _ = judged_parts(image, SIZES, SPEC)
     np.testing.assert_array_equal(x, again)

@@ -21,7 +21,7 @@ NOTHING = {"flip": 0, "rotate": 0, "color": 0, "gray": 0, "blur": 0, "noise": 0,
 
 def config(*overrides: str) -> TrainConfig:
     return load_config(
-        "classifier", ["training.batch_size=8", "data.parts_per_picture=4", *overrides]
+        "classifier", ["training.batch_size=8", "data.parts_per_image=4", *overrides]
     )
 
 
@@ -37,16 +37,16 @@ def test_augmentation_keeps_shape_and_type_and_can_be_switched_off(channels: int
     assert (changed != canvas).mean() > 0.5
 
 
-def test_an_epoch_holds_every_part_once_half_of_them_foreground(pictures: Path) -> None:
-    batches = PartBatches(find_pairs(pictures), config())
+def test_an_epoch_holds_every_part_once_half_of_them_foreground(images: Path) -> None:
+    batches = PartBatches(find_pairs(images), config())
     labels = np.concatenate([batches[index][1] for index in range(len(batches))])
     assert labels.shape == (18 * 4, 1)
     assert labels.sum() == 18 * 2
     assert sorted(batches.order) == list(range(18 * 4))
 
 
-def test_a_batch_depends_on_seed_epoch_and_place_alone(pictures: Path) -> None:
-    pairs = find_pairs(pictures)
+def test_a_batch_depends_on_seed_epoch_and_place_alone(images: Path) -> None:
+    pairs = find_pairs(images)
     first, second = PartBatches(pairs, config()), PartBatches(pairs, config())
     second[0]
     np.testing.assert_array_equal(first[2][0], second[2][0])
@@ -57,15 +57,15 @@ def test_a_batch_depends_on_seed_epoch_and_place_alone(pictures: Path) -> None:
 
 
 @pytest.mark.parametrize("redraw", [True, False])
-def test_new_parts_each_epoch_where_asked_for(pictures: Path, redraw: bool) -> None:
-    batches = PartBatches(find_pairs(pictures), config(f"data.redraw_parts={str(redraw).lower()}"))
+def test_new_parts_each_epoch_where_asked_for(images: Path, redraw: bool) -> None:
+    batches = PartBatches(find_pairs(images), config(f"data.redraw_parts={str(redraw).lower()}"))
     before = [part for _, part in batches.parts]
     batches.on_epoch_end()
     assert ([part for _, part in batches.parts] != before) == redraw
 
 
-def test_a_set_with_twice_the_weight_gives_twice_the_parts(pictures: Path) -> None:
-    weighted = PartBatches(find_pairs(pictures), config("data.weights.discs=2.0"))
+def test_a_set_with_twice_the_weight_gives_twice_the_parts(images: Path) -> None:
+    weighted = PartBatches(find_pairs(images), config("data.weights.discs=2.0"))
     assert len(weighted.parts) == 18 * 8
 
 
@@ -73,7 +73,7 @@ def labels_of(batches: PartBatches) -> list[int]:
     return [batches.parts[place][1].label for place in batches.order]
 
 
-UNEVEN = ("data.parts_per_picture=10", "data.foreground_share=0.1")
+UNEVEN = ("data.parts_per_image=10", "data.foreground_share=0.1")
 
 
 @pytest.mark.parametrize(
@@ -81,9 +81,9 @@ UNEVEN = ("data.parts_per_picture=10", "data.foreground_share=0.1")
     [("none", (18 * 9, 18)), ("over", (18 * 9, 18 * 9)), ("under", (18, 18))],
 )
 def test_resampling_evens_out_the_classes(
-    pictures: Path, resample: str, expected: tuple[int, int]
+    images: Path, resample: str, expected: tuple[int, int]
 ) -> None:
-    batches = PartBatches(find_pairs(pictures), config(*UNEVEN, f"data.resample={resample}"))
+    batches = PartBatches(find_pairs(images), config(*UNEVEN, f"data.resample={resample}"))
     labels = labels_of(batches)
     assert (labels.count(0), labels.count(1)) == expected
     assert batches.steps((64, 8)) == max(1, sum(expected) // 8)
@@ -94,9 +94,9 @@ def test_resampling_evens_out_the_classes(
     assert (set(batches.order) != before) == (resample == "under")
 
 
-def test_the_rare_class_may_be_the_background(pictures: Path) -> None:
+def test_the_rare_class_may_be_the_background(images: Path) -> None:
     batches = PartBatches(
-        find_pairs(pictures), config(UNEVEN[0], "data.foreground_share=0.9", "data.resample=under")
+        find_pairs(images), config(UNEVEN[0], "data.foreground_share=0.9", "data.resample=under")
     )
     assert labels_of(batches).count(0) == labels_of(batches).count(1) == 18
 
@@ -106,19 +106,17 @@ def test_the_rare_class_may_be_the_background(pictures: Path) -> None:
     [("balanced", [180 / (2 * 162), 180 / (2 * 18)]), ("[0.5, 3.0]", [0.5, 3.0])],
 )
 def test_class_weights_come_with_each_sample(
-    pictures: Path, weights: str, expected: list[float]
+    images: Path, weights: str, expected: list[float]
 ) -> None:
-    batches = PartBatches(
-        find_pairs(pictures), config(*UNEVEN, f"training.class_weights={weights}")
-    )
+    batches = PartBatches(find_pairs(images), config(*UNEVEN, f"training.class_weights={weights}"))
     batch = batches[0]
     assert len(batch) == 3
     _, y, w = batch
     np.testing.assert_allclose(w, np.array(expected)[y[:, 0].astype(int)], rtol=1e-6)
 
 
-def test_augmentation_can_be_for_the_rare_class_alone(pictures: Path) -> None:
-    pairs, changed = find_pairs(pictures), []
+def test_augmentation_can_be_for_the_rare_class_alone(images: Path) -> None:
+    pairs, changed = find_pairs(images), []
     plain = PartBatches(pairs, config(*UNEVEN).model_copy(update={"augment": None}))
     rare = PartBatches(pairs, config(*UNEVEN, "data.augment_only_rare=true", "augment.rotate=1"))
     for index in range(len(plain)):

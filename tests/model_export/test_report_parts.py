@@ -1,4 +1,4 @@
-"""The pieces of a report: curves, ranking, occlusion, pictures, histories."""
+"""The pieces of a report: curves, ranking, occlusion, images, histories."""
 
 import json
 from pathlib import Path
@@ -21,11 +21,11 @@ from model_export.report.curves import (
     roc,
     thinned,
 )
-from model_export.report.evidence import Evidence, PictureScore, spread_over_sets
+from model_export.report.evidence import Evidence, ImageScore, spread_over_sets
 from model_export.report.figures import precision_recall_figure, roc_figure
 from model_export.report.history import read_history
+from model_export.report.images import OUTLINE, faded, heat, with_outline
 from model_export.report.occlusion import occlusion_map
-from model_export.report.pictures import OUTLINE, faded, heat, with_outline
 
 labels_and_scores = st.integers(2, 60).flatmap(
     lambda size: st.tuples(
@@ -86,7 +86,7 @@ def pair(name: str, of: str = "set") -> Pair:
     return Pair(of, name, name, Path(f"{name}.jpg"), Path(f"{name}.png"))
 
 
-def test_pixels_count_alike_for_pictures_of_all_sizes() -> None:
+def test_pixels_count_alike_for_images_of_all_sizes() -> None:
     evidence = Evidence()
     for name, size, alpha in (("small", 2, 255), ("large", 20, 0)):
         mask = np.zeros((size, size), np.uint8)
@@ -94,15 +94,15 @@ def test_pixels_count_alike_for_pictures_of_all_sizes() -> None:
         evidence.alpha(pair(name), np.full((size, size), alpha, np.uint8), mask)
     np.testing.assert_allclose(confusion_at(evidence.counts, 0.5), [[0.5, 0.5], [0.5, 0.5]])
     best, worst = evidence.best_and_worst(1, 5)
-    assert ([picture.pair.stem for picture in best], [picture.pair.stem for picture in worst]) == (
+    assert ([image.pair.stem for image in best], [image.pair.stem for image in worst]) == (
         ["small"],
         ["large"],
     )
-    assert evidence.pictures[0].value == pytest.approx(0.5)
-    assert evidence.pictures[1].error == pytest.approx(0.5)
+    assert evidence.images[0].value == pytest.approx(0.5)
+    assert evidence.images[1].error == pytest.approx(0.5)
 
 
-def test_the_surest_parts_are_kept_one_a_picture() -> None:
+def test_the_surest_parts_are_kept_one_a_image() -> None:
     evidence = Evidence()
     for number in range(6):
         x = np.full((3, 4, 4, 1), number, np.float32)
@@ -117,13 +117,13 @@ def test_the_surest_parts_are_kept_one_a_picture() -> None:
     ]
     assert {part.pair.stem for part in evidence.telling(1, right=False)} <= set("012345")
     assert evidence.telling(0, right=True) == []
-    assert evidence.pictures[0].value == pytest.approx(2 / 3)
+    assert evidence.images[0].value == pytest.approx(2 / 3)
 
 
 def test_a_gallery_is_not_of_one_set_alone() -> None:
-    ranked = [PictureScore(pair(str(number), "a"), 0.5, 0.0) for number in range(4)]
-    ranked.append(PictureScore(pair("other", "b"), 0.4, 0.0))
-    assert [picture.pair.stem for picture in spread_over_sets(ranked, 3)] == ["0", "1", "other"]
+    ranked = [ImageScore(pair(str(number), "a"), 0.5, 0.0) for number in range(4)]
+    ranked.append(ImageScore(pair("other", "b"), 0.4, 0.0))
+    assert [image.pair.stem for image in spread_over_sets(ranked, 3)] == ["0", "1", "other"]
     assert len(spread_over_sets(ranked, 9)) == 5
 
 

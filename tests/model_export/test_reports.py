@@ -69,10 +69,10 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", ["classifier", "segmenter"])
 def test_an_evaluation_writes_one_file_that_needs_no_other(
-    bundles: Path, pictures: Path, tmp_path: Path, name: str
+    bundles: Path, images: Path, tmp_path: Path, name: str
 ) -> None:
     out = tmp_path / "new" / "folder" / "out.html"
-    options = ["--bundle", bundles / name, "--data", pictures, "--split", "all"]
+    options = ["--bundle", bundles / name, "--data", images, "--split", "all"]
     result = json.loads(call("evaluate", *options, "--report", out).stdout)
     page = out.read_text()
     document = Document(page)
@@ -82,7 +82,7 @@ def test_an_evaluation_writes_one_file_that_needs_no_other(
     assert {reference[1:] for reference in document.references if reference.startswith("#")} <= set(
         document.ids
     )
-    wanted = ["Quality", "Set by set", "Pictures", "Data", "Model and speed"]
+    wanted = ["Quality", "Set by set", "Images", "Data", "Model and speed"]
     assert document.headings == [
         *wanted[:3],
         *(["What it looks at"] if name == "classifier" else []),
@@ -90,35 +90,33 @@ def test_an_evaluation_writes_one_file_that_needs_no_other(
     ]
     main = "balanced_accuracy" if name == "classifier" else "iou"
     assert page.count(f"{result[main]:.3f}") >= 2
-    assert f"{result['pictures']} pictures" in page
-    assert page.count('alt="truth"') == min(16, result["pictures"])
+    assert f"{result['images']} images" in page
+    assert page.count('alt="truth"') == min(16, result["images"])
     assert len(page) < 2_000_000
 
 
 def test_without_a_report_the_figures_are_the_same(
-    bundles: Path, pictures: Path, tmp_path: Path
+    bundles: Path, images: Path, tmp_path: Path
 ) -> None:
-    common = ["evaluate", "--bundle", bundles / "classifier", "--data", pictures]
+    common = ["evaluate", "--bundle", bundles / "classifier", "--data", images]
     plain = call(*common, "--no-report").stdout
     assert json.loads(plain) == json.loads(call(*common, "--report", tmp_path / "out.html").stdout)
 
 
 def test_a_page_that_can_not_be_written_costs_no_figures(
-    bundles: Path, pictures: Path, tmp_path: Path
+    bundles: Path, images: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     out = tmp_path / "file" / "out.html"
-    result = call(
-        "evaluate", "--bundle", bundles / "segmenter", "--data", pictures, "--report", out
-    )
-    assert json.loads(result.stdout)["pictures"] == 3
+    result = call("evaluate", "--bundle", bundles / "segmenter", "--data", images, "--report", out)
+    assert json.loads(result.stdout)["images"] == 3
     assert result.stderr.splitlines()[-1].startswith(f"warning: no report {out}: ")
 
 
 def test_a_run_that_can_not_be_reported_is_only_warned_of(
-    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_run_report(tmp_path, pictures)
+    write_run_report(tmp_path, images)
     assert re.search(
         r"warning: no report of .*; the run itself is complete: DataError: ",
         capsys.readouterr().err,
@@ -154,13 +152,13 @@ def test_a_run_in_progress_has_a_page_that_loads_itself_anew(tmp_path: Path) -> 
     )
 
 
-def test_bundles_are_compared_on_the_same_pictures(
-    bundles: Path, pictures: Path, tmp_path: Path
+def test_bundles_are_compared_on_the_same_images(
+    bundles: Path, images: Path, tmp_path: Path
 ) -> None:
     other = write_bundle(tmp_path / "other", "segment")
     out = tmp_path / "compare.html"
     models = [bundles / "segmenter", other, bundles / "classifier"]
-    call("report", *models, "--data", pictures, "--out", out, "--split", "all")
+    call("report", *models, "--data", images, "--out", out, "--split", "all")
     page = out.read_text()
     document = Document(page)
     assert all(reference.startswith(("data:", "#")) for reference in document.references)
@@ -172,20 +170,20 @@ def test_bundles_are_compared_on_the_same_pictures(
     ]
     for name in ("segmenter", "other", "classifier"):
         assert f'<th class="number">{name}</th>' in page
-    assert "18 pictures of" in page
+    assert "18 images of" in page
     assert "segmenter 0, other 0, classifier 0" in page or 'class="number bar best"' in page
 
 
 def test_a_report_goes_beside_what_it_is_about_and_a_comparison_to_the_reports(
-    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     first, second = (write_bundle(tmp_path / "mine" / name, "segment") for name in ("cups", "mugs"))
     assert (
-        call("report", first, "--data", pictures).stderr.splitlines()[-1]
+        call("report", first, "--data", images).stderr.splitlines()[-1]
         == f"report: {first / 'report.html'}"
     )
-    call("report", first, second, "--data", pictures)
+    call("report", first, second, "--data", images)
     assert [path.relative_to(tmp_path) for path in sorted(tmp_path.rglob("*.html"))] == [
         Path("mine/cups/report.html"),
         Path("runs/reports/cups-and-mugs.html"),
@@ -195,11 +193,11 @@ def test_a_report_goes_beside_what_it_is_about_and_a_comparison_to_the_reports(
     assert "<h3>The worst</h3>" in page
 
 
-def test_of_one_picture_nothing_is_called_the_worst(
-    bundles: Path, pictures: Path, tmp_path: Path
+def test_of_one_image_nothing_is_called_the_worst(
+    bundles: Path, images: Path, tmp_path: Path
 ) -> None:
     for kind, suffix in (("images", ".jpg"), ("masks", ".png")):
-        source = min((pictures / "discs" / kind).glob(f"*{suffix}"))
+        source = min((images / "discs" / kind).glob(f"*{suffix}"))
         (tmp_path / "one" / kind).mkdir(parents=True)
         (tmp_path / "one" / kind / source.name).write_bytes(source.read_bytes())
     options = ["--bundle", bundles / "segmenter", "--data", tmp_path / "one", "--split", "all"]
@@ -209,9 +207,9 @@ def test_of_one_picture_nothing_is_called_the_worst(
     assert "The worst" not in page
 
 
-def test_only_pictures_that_none_trained_on_count(pictures: Path) -> None:
-    pairs = find_pairs(pictures)
+def test_only_images_that_none_trained_on_count(images: Path) -> None:
+    pairs = find_pairs(images)
     grouped = [Pair(pair.set, pair.stem, "clip", pair.image_path, pair.mask_path) for pair in pairs]
     assert common_pairs([pairs[:6], grouped[4:]]) == pairs[4:6]
-    with pytest.raises(DataError, match="no picture in common"):
+    with pytest.raises(DataError, match="no image in common"):
         common_pairs([pairs[:3], grouped[3:]])

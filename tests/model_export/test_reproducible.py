@@ -18,7 +18,7 @@ WEIGHTS_TOLERANCE = 1e-4  # of weights around 0.1
 
 
 @pytest.mark.parametrize("name", ["classifier", "segmenter"])
-def test_the_same_command_gives_the_same_metrics(name: str, pictures: Path, tmp_path: Path) -> None:
+def test_the_same_command_gives_the_same_metrics(name: str, images: Path, tmp_path: Path) -> None:
     """With all that is random switched on: drawn parts, augmentation, pasting, dropout, averaging."""
     random = {
         "classifier": ["augment.flip=0.5", "data.redraw_parts=true", "network.dropout=0.3"],
@@ -26,7 +26,7 @@ def test_the_same_command_gives_the_same_metrics(name: str, pictures: Path, tmp_
     }
     for out in ("first", "second"):
         options = settings(*SMALL[name], *random[name], "training.epochs=2")
-        run("train", name, "--no-report", "--data", pictures, "--out", tmp_path / out, *options)
+        run("train", name, "--no-report", "--data", images, "--out", tmp_path / out, *options)
     first, second = history(tmp_path / "first"), history(tmp_path / "second")
     assert len(first) == 2
     for one, other in zip(first, second, strict=True):

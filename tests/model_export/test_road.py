@@ -1,4 +1,4 @@
-"""From pictures with masks to a bundle that the server loads, for both networks: small pictures, one epoch."""
+"""From images with masks to a bundle that the server loads, for both networks: small images, one epoch."""
 
 import json
 import subprocess
@@ -27,19 +27,19 @@ pytestmark = [
 
 @pytest.fixture(scope="module", params=["classifier", "segmenter"])
 def trained(
-    request: pytest.FixtureRequest, pictures: Path, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, images: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """A run's folder, named after its config."""
     name: str = request.param
     out = tmp_path_factory.mktemp("runs") / name
-    run("train", name, "--data", pictures, "--out", out, *settings(*SMALL[name]))
+    run("train", name, "--data", images, "--out", out, *settings(*SMALL[name]))
     return out
 
 
 @pytest.fixture(scope="module")
-def bundle(trained: Path, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def bundle(trained: Path, images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("models") / trained.name
-    run("export", "--run", trained, "--data", pictures, "--out", out)
+    run("export", "--run", trained, "--data", images, "--out", out)
     return out
 
 
@@ -58,7 +58,7 @@ def test_the_manifest_tells_all(bundle: Path) -> None:
     assert manifest.parity is not None
     assert manifest.parity.max_difference <= 1e-5
     assert manifest.training is not None
-    assert [(entry.name, entry.pictures, entry.license) for entry in manifest.training.sets] == [
+    assert [(entry.name, entry.images, entry.license) for entry in manifest.training.sets] == [
         ("discs", 15, "not stated")
     ]
     assert manifest.training.config["name"] == manifest.name
@@ -76,7 +76,7 @@ def test_the_manifest_tells_all(bundle: Path) -> None:
 
 
 def test_a_run_ends_with_a_report_and_its_bundle_keeps_what_it_began_with(
-    trained: Path, bundle: Path, pictures: Path, tmp_path: Path
+    trained: Path, bundle: Path, images: Path, tmp_path: Path
 ) -> None:
     page = (trained / "report.html").read_text()
     for text in (
@@ -92,9 +92,9 @@ def test_a_run_ends_with_a_report_and_its_bundle_keeps_what_it_began_with(
     training = read_manifest(bundle).training
     assert training is not None
     start = json.loads((trained / "provenance.json").read_text())
-    own = {entry.name: entry.pictures for entry in training.sets}
+    own = {entry.name: entry.images for entry in training.sets}
     noted = {key: getattr(training, key) for key in ("code_version", "fingerprint", "libraries")}
-    assert start == {**noted, "pictures": own}
+    assert start == {**noted, "images": own}
     assert {"python", "keras", "onnxruntime"} <= set(training.libraries)
     assert training.exported_by
     assert (bundle / "history.jsonl").read_bytes() == (trained / "history.jsonl").read_bytes()
@@ -110,7 +110,7 @@ def test_a_run_ends_with_a_report_and_its_bundle_keeps_what_it_began_with(
         "--run",
         tmp_path / "run",
         "--data",
-        pictures,
+        images,
         "--out",
         tmp_path / "bundle",
         "--float32",
@@ -122,7 +122,7 @@ def test_a_run_ends_with_a_report_and_its_bundle_keeps_what_it_began_with(
 
 
 def test_the_saved_network_opens_in_plain_keras_and_exports_again(
-    trained: Path, bundle: Path, pictures: Path, tmp_path: Path
+    trained: Path, bundle: Path, images: Path, tmp_path: Path
 ) -> None:
     import keras
 
@@ -132,7 +132,7 @@ def test_the_saved_network_opens_in_plain_keras_and_exports_again(
         "--config",
         trained.name,
         "--data",
-        pictures,
+        images,
         "--out",
         tmp_path / "again",
         "--version",
@@ -146,7 +146,7 @@ def test_the_saved_network_opens_in_plain_keras_and_exports_again(
     assert (again.version, again.model.precision) == ("2.0.0", "float32")
 
 
-def test_evaluate_prints_one_json_object(bundle: Path, pictures: Path) -> None:
+def test_evaluate_prints_one_json_object(bundle: Path, images: Path) -> None:
     command = [
         sys.executable,
         "-m",
@@ -155,12 +155,12 @@ def test_evaluate_prints_one_json_object(bundle: Path, pictures: Path) -> None:
         "--bundle",
         str(bundle),
         "--data",
-        str(pictures),
+        str(images),
     ]
     command += ["--split", "all", "--report", str(bundle.parent / f"{bundle.name}.html")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     result = json.loads(done.stdout)
-    assert (result["pictures"], set(result["sets"])) == (18, {"discs"})
+    assert (result["images"], set(result["sets"])) == (18, {"discs"})
     measures = (
         {"balanced_accuracy", "auc", "loss"}
         if result["task"] == "classify"
@@ -171,17 +171,15 @@ def test_evaluate_prints_one_json_object(bundle: Path, pictures: Path) -> None:
         assert np.sum(result["confusion_matrix"]) == result["parts"] == 18 * 16
 
 
-def test_evaluate_takes_the_test_split_and_repeats_the_manifest(
-    bundle: Path, pictures: Path
-) -> None:
-    result = json.loads(run("evaluate", "--bundle", bundle, "--data", pictures, "--no-report"))
+def test_evaluate_takes_the_test_split_and_repeats_the_manifest(bundle: Path, images: Path) -> None:
+    result = json.loads(run("evaluate", "--bundle", bundle, "--data", images, "--no-report"))
     quality = read_manifest(bundle).quality["overall"]
     assert result["split"] == "test"
     assert {name: result[name] for name in quality} == pytest.approx(quality, abs=1e-4)
 
 
 def test_a_network_that_does_not_fit_its_config_is_refused(
-    trained: Path, pictures: Path, tmp_path: Path
+    trained: Path, images: Path, tmp_path: Path
 ) -> None:
     from model_export.bundle.conversion import load_network
     from model_export.config import read_run_config
@@ -206,10 +204,10 @@ def test_disagreement_with_keras_is_refused(trained: Path, tmp_path: Path) -> No
         parity(network, tmp_path / "model.onnx", x)
 
 
-def test_a_resumed_run_goes_on_as_if_it_had_not_stopped(pictures: Path, tmp_path: Path) -> None:
+def test_a_resumed_run_goes_on_as_if_it_had_not_stopped(images: Path, tmp_path: Path) -> None:
     common = [
         "--data",
-        pictures,
+        images,
         *settings(*SMALL["classifier"], "training.warmup_epochs=0", "network.dropout=0.0"),
     ]
     common.append("--no-report")
@@ -237,18 +235,18 @@ def test_a_resumed_run_goes_on_as_if_it_had_not_stopped(pictures: Path, tmp_path
         assert resumed == pytest.approx(straight, abs=2e-3)
 
 
-def test_a_run_is_not_overwritten(trained: Path, pictures: Path) -> None:
+def test_a_run_is_not_overwritten(trained: Path, images: Path) -> None:
     with pytest.raises(DataError, match="a run is there already; --resume"):
-        run("train", trained.name, "--data", pictures, "--out", trained)
+        run("train", trained.name, "--data", images, "--out", trained)
 
 
-def test_unknown_config_keys_are_refused(pictures: Path, tmp_path: Path) -> None:
+def test_unknown_config_keys_are_refused(images: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="lerning_rate"):
         run(
             "train",
             "classifier",
             "--data",
-            pictures,
+            images,
             "--out",
             tmp_path,
             "--set",

@@ -43,6 +43,6 @@ def test_training_from_scratch_has_nothing_before(tmp_path: Path) -> None:
 
 
 def test_the_next_command_can_be_typed(tmp_path: Path) -> None:
-    assert next_step(Path("runs/mugs"), Path("my pictures"), "mugs").endswith(
-        "export --run runs/mugs --data 'my pictures' --out mine/mugs"
+    assert next_step(Path("runs/mugs"), Path("my images"), "mugs").endswith(
+        "export --run runs/mugs --data 'my images' --out mine/mugs"
     )

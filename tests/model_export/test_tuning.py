@@ -41,7 +41,7 @@ SMALL = (
     "training.epochs=1",
     "training.batch_size=16",
     "training.decay_epochs=0",
-    "data.parts_per_picture=4",
+    "data.parts_per_image=4",
 )
 
 
@@ -133,7 +133,7 @@ class Scripted(Training):
         )
         folder.mkdir(parents=True)
         (folder / "checkpoint.weights.h5").write_bytes(b"large")
-        (folder / "train.log").write_text("loading\nerror: no such picture\n")
+        (folder / "train.log").write_text("loading\nerror: no such image\n")
         scores = [
             {"epoch": 1, "loss": 1.0},
             {"epoch": 2, "score": self.size / 100},
@@ -187,10 +187,10 @@ def test_a_grid_is_walked_once_and_its_best_trains(tmp_path: Path) -> None:
     )
     trials = trials_of(tmp_path / "study")
     assert sorted(trial.state.name for trial in trials) == ["COMPLETE", "COMPLETE", "FAIL", "FAIL"]
-    assert {trial.user_attrs.get("reason") for trial in trials} == {None, "error: no such picture"}
+    assert {trial.user_attrs.get("reason") for trial in trials} == {None, "error: no such image"}
     assert not list((tmp_path / "study").glob("trials/*/checkpoint*"))
     page = (tmp_path / "study" / "study.html").read_text()
-    assert "error: no such picture" in page
+    assert "error: no such image" in page
     assert "://" not in page.replace("http://www.w3.org", "")
 
 
@@ -237,7 +237,7 @@ def test_an_entry_that_the_config_does_not_know_is_refused_before_anything_runs(
     assert not (tmp_path / "study").exists()
 
 
-def test_a_real_training_is_stopped_and_taken_up_again(pictures: Path, tmp_path: Path) -> None:
+def test_a_real_training_is_stopped_and_taken_up_again(images: Path, tmp_path: Path) -> None:
     """SIGTERM leaves no process behind; the next call runs the same values to the end."""
     out, space = tmp_path / "study", written(tmp_path, "[network]\nkernel_size = [5]")
     fixed = [part for entry in SMALL for part in ("--set", entry)]
@@ -245,7 +245,7 @@ def test_a_real_training_is_stopped_and_taken_up_again(pictures: Path, tmp_path:
         "tune",
         "classifier",
         "--data",
-        str(pictures),
+        str(images),
         "--space",
         str(space),
         "--out",

@@ -140,7 +140,7 @@ def test_the_generated_python_client_is_typed_and_works(
         "background 0."
     )
     assert decoded((folder / "cutout.webp").read_bytes()).shape[2] == 4
-    (folder / "photo.jpg").write_bytes(b"no picture")
+    (folder / "photo.jpg").write_bytes(b"no image")
     refused = subprocess.run(
         [python, program],
         cwd=folder,
@@ -196,7 +196,7 @@ def test_the_generated_typescript_client_is_typed_and_works(
     out = run(node, "client.js", cwd=folder)
     assert 0 < float(out.removeprefix("coverage ")) < 0.5
     assert decoded((folder / "cutout.webp").read_bytes()).shape[2] == 4
-    (folder / "photo.jpg").write_bytes(b"no picture")
+    (folder / "photo.jpg").write_bytes(b"no image")
     refused = subprocess.run(
         [node, "client.js"], cwd=folder, capture_output=True, text=True, check=False
     )

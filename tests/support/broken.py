@@ -1,4 +1,4 @@
-"""Good pictures of every kind that is read, and what becomes of them when they are damaged or when they lie.
+"""Good images of every kind that is read, and what becomes of them when they are damaged or when they lie.
 
 All are made in code from one small drawing, the same ones each time. `tests.support.fuzz` mutates the good
 ones at random.
@@ -23,7 +23,7 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def good() -> dict[str, bytes]:
-    """A picture of every format, colour model and way of packing that is read, each WIDTH x HEIGHT."""
+    """An image of every format, colour model and way of packing that is read, each WIDTH x HEIGHT."""
     return {**_jpegs(), **_pngs(), **_webps(), **_gifs(), **_bmps(), **_tiffs(), **_avifs()}
 
 
@@ -37,7 +37,7 @@ def unsupported() -> dict[str, bytes]:
     return files | {
         "empty": b"",
         "one byte": b"\xff",
-        "text": b"Not a picture, " * 100,
+        "text": b"Not an image, " * 100,
         "html": b"<!doctype html><img src=x onerror=alert(1)>",
         "svg": b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>',
         "svg that fetches": b'<svg xmlns="http://www.w3.org/2000/svg"><image href="http://127.0.0.1/"/></svg>',
@@ -89,7 +89,7 @@ def huge_png() -> bytes:
 
 
 def bombs() -> dict[str, bytes]:
-    """Small files whose headers announce pictures that would fill the memory."""
+    """Small files whose headers announce images that would fill the memory."""
     return {
         **{f"{form} of {HUGE} x {HUGE}": sized(form, HUGE, HUGE) for form in SIZED},
         **{f"{form} as large as can be written": sized(form, *LARGEST[form]) for form in SIZED},
@@ -169,7 +169,7 @@ def liars() -> dict[str, bytes]:
         ),
         "WebP said to be longer": b"RIFF\xff\xff\xff\x7f" + webp[8:],
         "WebP said to be shorter": b"RIFF\x04\0\0\0" + webp[8:],
-        "WebP without a picture": b"RIFF\x16\0\0\0WEBPVP8X\x0a\0\0\0\x10\0\0\0" + bytes(6),
+        "WebP without an image": b"RIFF\x16\0\0\0WEBPVP8X\x0a\0\0\0\x10\0\0\0" + bytes(6),
         "WebP whose canvas is another size": _vp8x(webp, 900, 900),
         "WebP said to be animated": _vp8x(webp, WIDTH, HEIGHT, flags=0x02),
         "WebP said to have alpha": _vp8x(webp, WIDTH, HEIGHT, flags=0x10),
@@ -225,7 +225,7 @@ SIZED = tuple(LARGEST)
 
 
 def sized(form: str, width: int, height: int) -> bytes:
-    """A picture of that format whose header announces that size, or what of it fits into the header's fields."""
+    """An image of that format whose header announces that size, or what of it fits into the header's fields."""
     return _SIZERS[form](min(width, LARGEST[form][0]), min(height, LARGEST[form][1]))
 
 

@@ -11,11 +11,11 @@ from typing import Any
 from tests.support.service import eventually
 
 ACCESS = {"AWS_ACCESS_KEY_ID": "me", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "us-east-1"}
-BUCKET = "pictures"
+BUCKET = "images"
 
 
 class Store:
-    """The bucket `pictures`, through Amazon's own client."""
+    """The bucket `images`, through Amazon's own client."""
 
     def __init__(self, port: int) -> None:
         import boto3

@@ -76,7 +76,7 @@ def _manifest(name: str, task: str, model: bytes) -> Manifest:
             input="image",
         ),
         golden=Golden(
-            picture=base64.b64encode(encoded(white)).decode(),
+            image=base64.b64encode(encoded(white)).decode(),
             expected=(1.0,) * (1 if classify else 64),
             tolerance=1e-3,
         ),

@@ -130,6 +130,6 @@ class Page:
         self.driver.execute_cdp_cmd("Emulation.setUserAgentOverride", agent)
 
     def complaints(self) -> list[str]:
-        """What the console holds: nothing, or what a test that sends bad pictures expects."""
+        """What the console holds: nothing, or what a test that sends bad images expects."""
         lines = [json.dumps(entry) for entry in self.driver.get_log("browser")]  # type: ignore[no-untyped-call]
         return [line for line in lines if not (self.expects_problems and EXPECTED_ERRORS in line)]

@@ -1,4 +1,4 @@
-"""Mutated pictures through the decoder and the whole job, in a process of their own: does anything but our errors come?
+"""Mutated images through the decoder and the whole job, in a process of their own: does anything but our errors come?
 
     make fuzz                                      a minute
     make fuzz ARGS="--seconds 3600 --seed 7"       an hour of other ones
@@ -89,15 +89,15 @@ def attack(data: bytes, number: int) -> None:
         remover.cut_out(upload, CutoutOptions(size=20), models, clock)
 
 
-def case(seed: int, number: int, pictures: list[bytes]) -> bytes:
-    """The mutated picture of that number."""
+def case(seed: int, number: int, images: list[bytes]) -> bytes:
+    """The mutated image of that number."""
     rng = random.Random(f"{seed} {number}")
-    data = bytearray(rng.choice(pictures))
+    data = bytearray(rng.choice(images))
     for _ in range(rng.choice((1, 1, 2, 3, 5, 8))):
         if data:
             rng.choice(MUTATIONS)(rng, data)
     if rng.random() < 0.1:
-        other = rng.choice(pictures)
+        other = rng.choice(images)
         data[rng.randrange(len(data) + 1) :] = other[rng.randrange(len(other)) :]
     return (
         _with_right_checksums(bytes(data))
@@ -193,7 +193,7 @@ def campaign(options: argparse.Namespace) -> dict[str, object]:
 def _run_cases(begin: int, options: argparse.Namespace) -> None:
     """In the child: cases from `begin` on, a line of JSON every now and then."""
     signal.signal(signal.SIGPROF, signal.SIG_DFL)  # ends the process, even within a decoder
-    target, pictures = _target(options.target), sorted(broken.good().values())
+    target, images = _target(options.target), sorted(broken.good().values())
     faulthandler.enable()
     current, place = options.out / "current", options.out / "number"
     ends, number = time.monotonic() + options.seconds, begin
@@ -202,7 +202,7 @@ def _run_cases(begin: int, options: argparse.Namespace) -> None:
         findings: dict[str, str] = {}
         stop = min(number + LINE_CASES, options.cases)
         while number < stop and time.monotonic() < ends:
-            data = case(options.seed, number, pictures)
+            data = case(options.seed, number, images)
             current.write_bytes(data)
             place.write_text(str(number))
             signal.setitimer(signal.ITIMER_PROF, CASE_SECONDS)

@@ -1,4 +1,4 @@
-"""Pictures for tests, made in code."""
+"""Images for tests, made in code."""
 
 import cv2
 import numpy as np

@@ -101,6 +101,6 @@ def fetcher(
     redirects: int = 3,
     tls: ssl.SSLContext | None = None,
 ) -> UrlFetcher:
-    """A fetcher for which 127.0.0.1 is public, by default under the name `pictures.example`."""
-    names = names or Names(pictures_example=[[PUBLIC]])
+    """A fetcher for which 127.0.0.1 is public, by default under the name `images.example`."""
+    names = names or Names(images_example=[[PUBLIC]])
     return UrlFetcher(max_bytes, seconds, redirects, names, only_public, tls)

@@ -28,13 +28,13 @@ def manifest(name: str = "bright", task: str = "segment") -> Manifest:
             "model": ModelFile(
                 sha256="0" * 64, bytes=1, opset=18, precision="float32", input="image"
             ),
-            "golden": Golden(picture="", expected=(0.0,), tolerance=1.0),
+            "golden": Golden(image="", expected=(0.0,), tolerance=1.0),
         }
     )
 
 
 class BrightPredictor:
-    """The alpha is the picture's green channel; the probability is its mean."""
+    """The alpha is the image's green channel; the probability is its mean."""
 
     def __init__(self, name: str = "bright", task: str = "segment") -> None:
         self.manifest = manifest(name, task)

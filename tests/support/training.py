@@ -12,7 +12,7 @@ SMALL = {
         "training.epochs=1",
         "training.batch_size=16",
         "training.decay_epochs=0",
-        "data.parts_per_picture=4",
+        "data.parts_per_image=4",
     ],
     "segmenter": [
         "preprocess.size=64",

@@ -15,7 +15,7 @@ from ..problems import documented
 from ..services import clock_of, services_of
 from .schemas import CutoutForm, MaskForm, PredictForm
 
-router = APIRouter(route_class=StrictRoute, tags=["pictures"])
+router = APIRouter(route_class=StrictRoute, tags=["images"])
 PROBLEMS = documented(400, 401, 408, 413, 415, 422, 429, 503, 504)
 MULTIPART = Form(media_type="multipart/form-data")
 ANSWER_HEADERS = {
@@ -24,7 +24,7 @@ ANSWER_HEADERS = {
         "schema": {"type": "boolean"},
     },
     "X-Coverage": {
-        "description": "share of the picture that is foreground, 0 to 1",
+        "description": "share of the image that is foreground, 0 to 1",
         "schema": {"type": "number"},
     },
     "X-Bounding-Box": {
@@ -42,11 +42,11 @@ ANSWER_HEADERS = {
 }
 
 
-def _pictures(*media_types: str) -> dict[int | str, dict[str, Any]]:
+def _images(*media_types: str) -> dict[int | str, dict[str, Any]]:
     binary = {"schema": {"type": "string", "format": "binary"}}
     content = dict.fromkeys(media_types, binary)
     return {
-        200: {"description": "The finished picture", "content": content, "headers": ANSWER_HEADERS},
+        200: {"description": "The finished image", "content": content, "headers": ANSWER_HEADERS},
         **PROBLEMS,
     }
 
@@ -56,7 +56,7 @@ def _pictures(*media_types: str) -> dict[int | str, dict[str, Any]]:
     operation_id="cutout",
     summary="Remove the background",
     response_class=Response,
-    responses=_pictures("image/png", "image/webp", "image/jpeg", "application/zip"),
+    responses=_images("image/png", "image/webp", "image/jpeg", "application/zip"),
 )
 async def cutout(request: Request, form: Annotated[CutoutForm, MULTIPART]) -> Response:
     """The image without its background: straight alpha as PNG or WebP, or on a colour or image."""
@@ -72,7 +72,7 @@ async def cutout(request: Request, form: Annotated[CutoutForm, MULTIPART]) -> Re
     operation_id="mask",
     summary="The mask alone",
     response_class=Response,
-    responses=_pictures("image/png"),
+    responses=_images("image/png"),
 )
 async def mask(request: Request, form: Annotated[MaskForm, MULTIPART]) -> Response:
     """The alpha as an 8-bit grey PNG as large as the upright upload: 255 foreground, 0 background."""

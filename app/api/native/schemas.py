@@ -9,7 +9,7 @@ from cutout.options import CutoutOptions, MaskOptions, PredictOptions
 
 Upload = Annotated[
     UploadFile,
-    Field(description="a picture: JPEG, PNG, WebP, GIF (first frame), BMP, TIFF or AVIF"),
+    Field(description="an image: JPEG, PNG, WebP, GIF (first frame), BMP, TIFF or AVIF"),
 ]
 
 
@@ -26,7 +26,7 @@ class CutoutForm(CutoutOptions):
     background_image: Annotated[
         UploadFile | None,
         Field(
-            description="a picture to put behind, scaled to cover; `background`, or white, where it is transparent"
+            description="an image to put behind, scaled to cover; `background`, or white, where it is transparent"
         ),
     ] = None
 

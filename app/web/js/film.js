@@ -1,4 +1,4 @@
-/** The strip of pictures: a tile each, with its progress. */
+/** The strip of images: a tile each, with its progress. */
 
 export class Film {
   constructor(list, template, { select, remove }) {
@@ -7,41 +7,41 @@ export class Film {
     list.addEventListener("keydown", (event) => this.onKey(event));
   }
 
-  add(picture) {
+  add(image) {
     const tile = this.template.content.firstElementChild.cloneNode(true);
     const [pick, away] = tile.querySelectorAll("button");
-    pick.addEventListener("click", () => this.select(picture));
-    away.addEventListener("click", () => this.remove(picture));
-    this.tiles.set(picture, tile);
+    pick.addEventListener("click", () => this.select(image));
+    away.addEventListener("click", () => this.remove(image));
+    this.tiles.set(image, tile);
     this.list.append(tile);
   }
 
-  /** Show how a picture stands. `label` is said of it, `removal` of its button. */
-  update(picture, { label, removal, selected }) {
-    const tile = this.tiles.get(picture);
+  /** Show how an image stands. `label` is said of it, `removal` of its button. */
+  update(image, { label, removal, selected }) {
+    const tile = this.tiles.get(image);
     const [pick, away] = tile.querySelectorAll("button");
-    tile.dataset.status = picture.status;
+    tile.dataset.status = image.status;
     pick.lastElementChild.textContent = label;
-    pick.title = picture.name;
+    pick.title = image.name;
     pick.toggleAttribute("data-selected", selected);
     if (selected) pick.setAttribute("aria-current", "true");
     else pick.removeAttribute("aria-current");
     away.setAttribute("aria-label", removal);
-    showProgress(tile.querySelector("progress"), picture, label);
-    if (picture.thumb && pick.firstElementChild !== picture.thumb) pick.firstElementChild.replaceWith(picture.thumb);
+    showProgress(tile.querySelector("progress"), image, label);
+    if (image.thumb && pick.firstElementChild !== image.thumb) pick.firstElementChild.replaceWith(image.thumb);
   }
 
-  drop(picture) {
-    this.tiles.get(picture).remove();
-    this.tiles.delete(picture);
+  drop(image) {
+    this.tiles.get(image).remove();
+    this.tiles.delete(image);
   }
 
-  reveal(picture) {
-    this.tiles.get(picture).scrollIntoView({ block: "nearest", inline: "nearest" });
+  reveal(image) {
+    this.tiles.get(image).scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 
-  focus(picture) {
-    this.tiles.get(picture).querySelector("button").focus();
+  focus(image) {
+    this.tiles.get(image).querySelector("button").focus();
   }
 
   onKey(event) {

@@ -39,11 +39,11 @@ async function dropped(transfer) {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.());
   const plain = [...transfer.files]; // both must be read before the first await, when the browser empties them
   if (!entries.some((entry) => entry?.isDirectory)) return plain;
-  return (await Promise.all(entries.filter(Boolean).map(filesOf))).flat().filter(isPicture);
+  return (await Promise.all(entries.filter(Boolean).map(filesOf))).flat().filter(isImage);
 }
 
 /** A folder holds other things too. */
-function isPicture(file) {
+function isImage(file) {
   return file.type.startsWith("image/") || /\.(avif|tiff?)$/i.test(file.name);
 }
 

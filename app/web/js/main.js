@@ -1,4 +1,4 @@
-/** READ FIRST: what the page does. Pictures come in, wait their turn, are cut out, are shown and saved. */
+/** READ FIRST: what the page does. Images come in, wait their turn, are cut out, are shown and saved. */
 
 import { hasKey, models, post, Problem, useKey } from "./api.js";
 import { curlCommand } from "./curl.js";
@@ -8,18 +8,18 @@ import { t } from "./i18n.js";
 import { intake } from "./intake.js";
 import { ask, MethodCard } from "./method.js";
 import { Options } from "./options.js";
-import { Picture } from "./picture.js";
+import { Upload } from "./upload.js";
 import { regionOf, Stage } from "./stage.js";
 import { copy, save, saveAll } from "./takeaway.js";
 
 const AT_ONCE = 2; // requests: the server has other guests
 /** Problems that the page's own sentence says all of: the server's would only say it again, in English. */
 const SAY_ALL = new Set(
-  "unauthorized unsupported_format undecodable_picture empty_picture overloaded too_slow internal_error".split(" "),
+  "unauthorized unsupported_format undecodable_image empty_image overloaded too_slow internal_error".split(" "),
 );
 const $ = (id) => document.getElementById(id);
 
-let pictures = [];
+let images = [];
 let selected = null;
 let running = 0;
 let catalog = null; // the answer of GET /models
@@ -29,16 +29,16 @@ const options = new Options($("options"), restartAll);
 const film = new Film($("film"), $("tile"), { select, remove });
 const card = new MethodCard($("method"), () => setView("parts"));
 
-// Pictures in and out
+// Images in and out
 
 function take(files) {
   if (!files.length) return;
-  const added = files.map((file) => new Picture(file));
-  pictures.push(...added);
-  for (const picture of added) film.add(picture);
+  const added = files.map((file) => new Upload(file));
+  images.push(...added);
+  for (const image of added) film.add(image);
   say(t("said.added", { count: added.length }));
   const first = !selected;
-  for (const picture of added) lookAt(picture);
+  for (const image of added) lookAt(image);
   select(!selected || selected.status === "failed" ? added[0] : selected);
   if (first) $("name").focus();
 }
@@ -46,48 +46,48 @@ function take(files) {
 let looking = Promise.resolve();
 
 /** One after the other: a decoded photograph is large. */
-function lookAt(picture) {
+function lookAt(image) {
   looking = looking.then(async () => {
-    if (pictures.includes(picture)) await picture.look();
-    if (!pictures.includes(picture)) picture.close();
-    update(picture);
+    if (images.includes(image)) await image.look();
+    if (!images.includes(image)) image.close();
+    update(image);
   });
-  picture.looked = looking;
+  image.looked = looking;
 }
 
-function select(picture) {
-  selected = picture;
-  if (picture.insight?.problem) picture.insight = undefined; // a new look, a new try
+function select(image) {
+  selected = image;
+  if (image.insight?.problem) image.insight = undefined; // a new look, a new try
   render();
-  film.reveal(picture);
+  film.reveal(image);
   pump();
 }
 
-function remove(picture) {
-  const place = pictures.indexOf(picture);
+function remove(image) {
+  const place = images.indexOf(image);
   const wasFocused = $("work").contains(document.activeElement);
-  picture.close();
-  pictures = pictures.filter((other) => other !== picture);
-  film.drop(picture);
-  if (selected === picture) selected = pictures[Math.min(place, pictures.length - 1)] ?? null;
+  image.close();
+  images = images.filter((other) => other !== image);
+  film.drop(image);
+  if (selected === image) selected = images[Math.min(place, images.length - 1)] ?? null;
   render();
   if (wasFocused) selected ? film.focus(selected) : $("pick").focus();
-  say(t("said.removed", { name: picture.name }));
+  say(t("said.removed", { name: image.name }));
   pump();
 }
 
 function removeAll() {
-  for (const picture of pictures) {
-    picture.close();
-    film.drop(picture);
+  for (const image of images) {
+    image.close();
+    film.drop(image);
   }
-  pictures = [];
+  images = [];
   selected = null;
   render();
   $("pick").focus();
 }
 
-/** The picture that comes with the page. */
+/** The image that comes with the page. */
 async function takeExample() {
   const answer = await fetch("assets/example.jpg");
   take([new File([await answer.blob()], "cat.jpg", { type: "image/jpeg" })]);
@@ -109,65 +109,65 @@ function pump() {
 
 /** Cut-outs first, the one that is looked at before the others; then what the classifier says of it. */
 function nextJob() {
-  const waiting = [selected, ...pictures].find((picture) => picture?.status === "waiting");
+  const waiting = [selected, ...images].find((image) => image?.status === "waiting");
   if (waiting) return () => cutOut(waiting);
   if (classifier() && selected?.status === "done" && !selected.insight) return () => explain(selected);
   return null;
 }
 
-async function cutOut(picture) {
-  const calls = (picture.calls = new AbortController());
+async function cutOut(image) {
+  const calls = (image.calls = new AbortController());
   const { isMask, extension, endpoint } = options;
   const began = performance.now();
-  update(picture, { status: "sending", sent: 0 });
+  update(image, { status: "sending", sent: 0 });
   try {
-    if (!picture.file.size) throw new Problem("empty_file");
-    const answer = await post(endpoint, [["file", picture.file], ...options.fields()], {
+    if (!image.file.size) throw new Problem("empty_file");
+    const answer = await post(endpoint, [["file", image.file], ...options.fields()], {
       signal: calls.signal,
-      onProgress: (sent) => update(picture, sent < 1 ? { status: "sending", sent } : { status: "working" }),
-      onWait: (seconds) => wait(picture, seconds),
+      onProgress: (sent) => update(image, sent < 1 ? { status: "sending", sent } : { status: "working" }),
+      onWait: (seconds) => wait(image, seconds),
     });
     const took = performance.now() - began;
     const about = { isMask, extension, took, found: answer.header("X-Subject-Found") !== "false" };
-    await picture.accept(answer.blob, about, calls.signal);
-    await picture.looked;
-    picture.result.region = regionOf(picture, answer.header("X-Crop-Box"));
-    if (!calls.signal.aborted) finish(picture);
+    await image.accept(answer.blob, about, calls.signal);
+    await image.looked;
+    image.result.region = regionOf(image, answer.header("X-Crop-Box"));
+    if (!calls.signal.aborted) finish(image);
   } catch (error) {
-    if (!calls.signal.aborted) fail(picture, error);
+    if (!calls.signal.aborted) fail(image, error);
   }
 }
 
-function wait(picture, seconds) {
-  update(picture, { status: "busy", seconds });
-  say(t("said.busy", { name: picture.name, seconds }));
+function wait(image, seconds) {
+  update(image, { status: "busy", seconds });
+  say(t("said.busy", { name: image.name, seconds }));
 }
 
-function finish(picture) {
-  update(picture, { status: "done" });
-  say(t("said.done", { name: picture.name }));
+function finish(image) {
+  update(image, { status: "done" });
+  say(t("said.done", { name: image.name }));
 }
 
-function fail(picture, problem) {
-  picture.forget();
-  update(picture, { status: "failed", problem });
-  say(t("said.failed", { name: picture.name, why: reason(problem) }));
+function fail(image, problem) {
+  image.forget();
+  update(image, { status: "failed", problem });
+  say(t("said.failed", { name: image.name, why: reason(problem) }));
 }
 
-async function explain(picture) {
-  picture.insight = {};
+async function explain(image) {
+  image.insight = {};
   try {
-    await picture.looked;
-    picture.insight = await ask(picture, classifier());
+    await image.looked;
+    image.insight = await ask(image, classifier());
   } catch (problem) {
-    picture.insight = { problem };
+    image.insight = { problem };
   }
-  update(picture);
+  update(image);
 }
 
-function restart(picture) {
-  picture.calls?.abort();
-  update(picture, { status: "waiting", sent: 0, problem: undefined });
+function restart(image) {
+  image.calls?.abort();
+  update(image, { status: "waiting", sent: 0, problem: undefined });
 }
 
 /** With a key, what was refused for want of one is tried again. */
@@ -175,7 +175,7 @@ function unlock(event) {
   event.preventDefault();
   useKey(event.target.elements.key.value);
   loadModels();
-  pictures.filter(({ problem }) => problem?.code === "unauthorized").forEach(restart);
+  images.filter(({ problem }) => problem?.code === "unauthorized").forEach(restart);
   pump();
 }
 
@@ -186,7 +186,7 @@ function restartAll() {
   render();
   if (options.fingerprint() === asked) return;
   asked = options.fingerprint();
-  pictures.forEach(restart);
+  images.forEach(restart);
   pump();
 }
 
@@ -196,29 +196,29 @@ function classifier() {
 
 // What is seen
 
-function update(picture, changes = {}) {
-  Object.assign(picture, changes);
-  if (!pictures.includes(picture)) return;
-  showTile(picture);
-  if (picture === selected) showSelected();
+function update(image, changes = {}) {
+  Object.assign(image, changes);
+  if (!images.includes(image)) return;
+  showTile(image);
+  if (image === selected) showSelected();
   showActions();
 }
 
 function render() {
-  $("start").hidden = pictures.length > 0;
-  $("work").hidden = pictures.length === 0;
-  $("clear").hidden = pictures.length < 2;
+  $("start").hidden = images.length > 0;
+  $("work").hidden = images.length === 0;
+  $("clear").hidden = images.length < 2;
   options.show({ percent: i18n.percent, choose: () => t("background.choose") });
-  pictures.forEach(showTile);
+  images.forEach(showTile);
   if (selected) showSelected();
   showActions();
 }
 
-function showTile(picture) {
-  film.update(picture, {
-    label: `${picture.name}: ${stateOf(picture)}`,
-    removal: t("remove", { name: picture.name }),
-    selected: picture === selected,
+function showTile(image) {
+  film.update(image, {
+    label: `${image.name}: ${stateOf(image)}`,
+    removal: t("remove", { name: image.name }),
+    selected: image === selected,
   });
 }
 
@@ -242,10 +242,10 @@ function showSelected() {
   $("curl").textContent = command(selected);
 }
 
-function stageTexts(picture) {
-  const { name, result } = picture;
+function stageTexts(image) {
+  const { name, result } = image;
   return {
-    state: stateOf(picture),
+    state: stateOf(image),
     before: t("original.of", { name }),
     after: t(result?.isMask ? "mask.of" : "cutout.of", { name }),
     map: t("map.of", { name }),
@@ -280,7 +280,7 @@ function reason(problem) {
   return t(i18n.has(key) ? key : "problem.other");
 }
 
-/** Where two pictures were sent, only the server's sentence tells which one is meant. */
+/** Where two images were sent, only the server's sentence tells which one is meant. */
 function sayAll({ code }) {
   return SAY_ALL.has(code) && !options.fields().some(([name]) => name === "background_image");
 }
@@ -302,31 +302,31 @@ function say(text) {
 // What is taken away
 
 function done() {
-  return pictures.filter((picture) => picture.status === "done");
+  return images.filter((image) => image.status === "done");
 }
 
 function showActions() {
-  const busy = pictures.some(({ status }) => status !== "done" && status !== "failed");
+  const busy = images.some(({ status }) => status !== "done" && status !== "failed");
   $("download").disabled = selected?.status !== "done";
-  const usable = pictures.filter(({ status }) => status !== "failed").length;
+  const usable = images.filter(({ status }) => status !== "failed").length;
   $("download-all").hidden = usable < 2;
   $("download-all").disabled = busy;
   $("download-all").textContent = t("download.all", { count: usable });
 }
 
-function output(picture) {
-  const { isMask, extension } = picture.result ?? options;
-  return picture.output(isMask ? "mask" : "cutout", extension);
+function output(image) {
+  const { isMask, extension } = image.result ?? options;
+  return image.output(isMask ? "mask" : "cutout", extension);
 }
 
-function command(picture) {
+function command(image) {
   const url = new URL(options.endpoint, document.baseURI).href;
-  const name = picture.output(options.isMask ? "mask" : "cutout", options.extension);
-  return curlCommand(url, [["file", picture.file], ...options.fields()], name, hasKey());
+  const name = image.output(options.isMask ? "mask" : "cutout", options.extension);
+  return curlCommand(url, [["file", image.file], ...options.fields()], name, hasKey());
 }
 
 function downloadAll() {
-  saveAll(done().map((picture) => ({ name: output(picture), blob: picture.result.blob })), "cutouts.zip");
+  saveAll(done().map((image) => ({ name: output(image), blob: image.result.blob })), "cutouts.zip");
 }
 
 async function copyCommand() {

@@ -1,16 +1,16 @@
-/** The card that shows the method: the classifier's verdict on a picture, and its map of the parts. */
+/** The card that shows the method: the classifier's verdict on an image, and its map of the parts. */
 
 import { post } from "./api.js";
 import { heatmap } from "./heatmap.js";
 
 const MAP_SIDE = "640";
 
-/** What the classifier says of a picture: `{verdict, map}`, the answer of POST /predict and a canvas. */
-export async function ask(picture, classifier) {
-  const fields = [["file", picture.file], ["model", classifier]];
+/** What the classifier says of an image: `{verdict, map}`, the answer of POST /predict and a canvas. */
+export async function ask(image, classifier) {
+  const fields = [["file", image.file], ["model", classifier]];
   const verdict = await post("predict", fields);
   const mask = await post("mask", [...fields, ["refine", "false"], ["size", MAP_SIDE]]);
-  return { verdict: JSON.parse(await verdict.blob.text()), map: await heatmap(mask.blob, picture.preview) };
+  return { verdict: JSON.parse(await verdict.blob.text()), map: await heatmap(mask.blob, image.preview) };
 }
 
 export class MethodCard {

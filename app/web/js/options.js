@@ -69,11 +69,11 @@ export class Options {
   }
 
   dress() {
-    const { format, background, color, picture, crop, margin } = this.inputs;
+    const { format, background, color, image, crop, margin } = this.inputs;
     const fields = [];
     if (format.value !== "png") fields.push(["format", format.value]);
     if (background.value === "color") fields.push(["background", color.value]);
-    if (background.value === "picture" && picture.files[0]) fields.push(["background_image", picture.files[0]]);
+    if (background.value === "image" && image.files[0]) fields.push(["background_image", image.files[0]]);
     if (crop.checked) fields.push(["crop", "true"]);
     if (crop.checked && Number(margin.value)) fields.push(["margin", margin.value]);
     return fields;
@@ -90,11 +90,11 @@ export class Options {
   /** Show what the choices so far make sensible. */
   show(texts = this.texts) {
     this.texts = texts;
-    const { background, size, custom, format, crop, margin, hard, threshold, color, picture } = this.inputs;
+    const { background, size, custom, format, crop, margin, hard, threshold, color, image } = this.inputs;
     const cutout = !this.isMask;
     for (const part of this.form.querySelectorAll("[data-only]")) part.hidden = !cutout;
     part(this.form, "swatches").hidden = background.value !== "color";
-    part(this.form, "behind").hidden = background.value !== "picture";
+    part(this.form, "behind").hidden = background.value !== "image";
     custom.hidden = size.value !== CUSTOM;
     part(this.form, "white").hidden = !(cutout && format.value === "jpeg" && background.value === "none");
     part(this.form, "margin").hidden = !(cutout && crop.checked);
@@ -103,7 +103,7 @@ export class Options {
     for (const swatch of this.form.querySelectorAll("[data-color]")) {
       swatch.setAttribute("aria-pressed", swatch.dataset.color === color.value);
     }
-    if (texts) part(this.form, "behind").lastElementChild.textContent = picture.files[0]?.name ?? texts.choose();
+    if (texts) part(this.form, "behind").lastElementChild.textContent = image.files[0]?.name ?? texts.choose();
   }
 }
 

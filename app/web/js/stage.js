@@ -1,4 +1,4 @@
-/** The large view of one picture: before and after, or the map of its parts. */
+/** The large view of one image: before and after, or the map of its parts. */
 
 import { showProgress } from "./film.js";
 
@@ -11,33 +11,33 @@ export class Stage {
     this.slider.addEventListener("input", () => this.slide());
   }
 
-  /** Show a picture as it stands; `texts` are its sentences, `map` its canvas of parts where that is what to see. */
-  show(picture, { texts, map }) {
-    const { result, status } = picture;
+  /** Show an image as it stands; `texts` are its sentences, `map` its canvas of parts where that is what to see. */
+  show(image, { texts, map }) {
+    const { result, status } = image;
     const failed = status === "failed";
     this.texts = texts;
     this.root.dataset.status = status;
     this.trouble.hidden = !failed;
-    this.frame.hidden = failed || !(result || picture.url);
+    this.frame.hidden = failed || !(result || image.url);
     this.busy.hidden = status === "done" || failed;
-    showProgress(this.busy.firstElementChild, picture, texts.state);
+    showProgress(this.busy.firstElementChild, image, texts.state);
     this.state.textContent = texts.state;
     if (this.frame.hidden) return;
-    this.fit(map ?? result ?? picture);
-    this.showPictures(picture, texts);
+    this.fit(map ?? result ?? image);
+    this.showImages(image, texts);
     this.showMap(map, texts);
     this.slide();
   }
 
-  showPictures(picture, texts) {
-    const { result, url } = picture;
-    const region = result ? result.region : whole(picture);
+  showImages(image, texts) {
+    const { result, url } = image;
+    const region = result ? result.region : whole(image);
     this.frame.dataset.mode = !result ? "before" : region && url ? "both" : "after";
     set(this.after, result?.url, texts.after);
     set(this.original, region ? url : undefined, texts.before);
-    if (region) crop(this.original, region, picture);
-    if (result && !picture.seen) this.settle();
-    picture.seen ||= Boolean(result);
+    if (region) crop(this.original, region, image);
+    if (result && !image.seen) this.settle();
+    image.seen ||= Boolean(result);
   }
 
   showMap(map, texts) {
@@ -72,8 +72,8 @@ export class Stage {
 }
 
 /** Where the result lies in the upright original, in its pixels; a crop may reach beyond it. */
-export function regionOf(picture, cropBox) {
-  if (!cropBox) return whole(picture);
+export function regionOf(image, cropBox) {
+  if (!cropBox) return whole(image);
   const [left, top, width, height] = cropBox.split(",").map(Number);
   return { left, top, width, height };
 }
@@ -82,11 +82,11 @@ function whole({ width, height }) {
   return width ? { left: 0, top: 0, width, height } : null;
 }
 
-function crop(image, region, picture) {
-  image.style.setProperty("--zoom-x", picture.width / region.width);
-  image.style.setProperty("--zoom-y", picture.height / region.height);
-  image.style.setProperty("--left", region.left / picture.width);
-  image.style.setProperty("--top", region.top / picture.height);
+function crop(image, region, whole) {
+  image.style.setProperty("--zoom-x", whole.width / region.width);
+  image.style.setProperty("--zoom-y", whole.height / region.height);
+  image.style.setProperty("--left", region.left / whole.width);
+  image.style.setProperty("--top", region.top / whole.height);
 }
 
 function set(box, url, text) {

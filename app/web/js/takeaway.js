@@ -1,4 +1,4 @@
-/** What is taken away from the page: a picture, all of them, a command. */
+/** What is taken away from the page: an image, all of them, a command. */
 
 import { zip } from "./zip.js";
 

@@ -1,4 +1,4 @@
-/** ZIP archives without compression: pictures are compressed already. After PKWARE's APPNOTE 6.3, sections 4.3 and 4.4. */
+/** ZIP archives without compression: images are compressed already. After PKWARE's APPNOTE 6.3, sections 4.3 and 4.4. */
 
 const LOCAL = 0x04034b50;
 const CENTRAL = 0x02014b50;

@@ -8,7 +8,7 @@ is bounded, whatever the bytes say.
 import struct
 from collections.abc import Callable
 
-from cutout.errors import EmptyPicture, UndecodablePicture, UnsupportedFormat
+from cutout.errors import EmptyImage, UndecodableImage, UnsupportedFormat
 from cutout.imaging.headers.avif import is_avif, read_avif
 from cutout.imaging.headers.common import FileFormat, Header, Malformed, Truncated
 from cutout.imaging.headers.gif_bmp import read_bmp, read_gif
@@ -42,7 +42,7 @@ _READERS: tuple[tuple[str, Callable[[bytes], bool], Callable[[bytes], Header]], 
 def sniff(data: bytes) -> Header:
     """Read the header of an image file, by its content.
 
-    Raises UnsupportedFormat, EmptyPicture or UndecodablePicture, and nothing else.
+    Raises UnsupportedFormat, EmptyImage or UndecodableImage, and nothing else.
     """
     if not data:
         raise UnsupportedFormat("the file is empty")
@@ -50,7 +50,7 @@ def sniff(data: bytes) -> Header:
         if is_of_format(data):
             header = _read(name, read, data)
             if header.width <= 0 or header.height <= 0:
-                raise EmptyPicture("the image has no width or no height")
+                raise EmptyImage("the image has no width or no height")
             return header
     raise UnsupportedFormat("not a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF image")
 
@@ -59,10 +59,10 @@ def _read(name: str, read: Callable[[bytes], Header], data: bytes) -> Header:
     try:
         return read(data)
     except Truncated as error:
-        raise UndecodablePicture(f"the {name} is truncated: {error}") from error
+        raise UndecodableImage(f"the {name} is truncated: {error}") from error
     except Malformed as error:
-        raise UndecodablePicture(f"the {name} is corrupt: {error}") from error
+        raise UndecodableImage(f"the {name} is corrupt: {error}") from error
     except (LookupError, StopIteration, struct.error) as error:
-        raise UndecodablePicture(f"the {name} is truncated or corrupt in its header") from error
+        raise UndecodableImage(f"the {name} is truncated or corrupt in its header") from error
     except (OverflowError, ValueError) as error:
-        raise UndecodablePicture(f"the {name} has a corrupt header") from error
+        raise UndecodableImage(f"the {name} has a corrupt header") from error

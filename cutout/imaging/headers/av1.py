@@ -59,8 +59,8 @@ class _Bits:
 def frame_size(header: bytes) -> tuple[int, int]:
     """(width, height) that no frame after this sequence header goes beyond. Raises ValueError where it is cut off."""
     bits = _Bits(header[:LONGEST_HEADER])
-    bits.take(4)  # profile, still picture
-    if bits.take(1):  # reduced still picture header
+    bits.take(4)  # profile, still image
+    if bits.take(1):  # reduced still image header
         bits.take(5)
     else:
         _skip_operating_points(bits)

@@ -157,7 +157,7 @@ def _check_items(
     size: tuple[int, int],
     said: dict[int, tuple[int, int] | None],
 ) -> None:
-    """Raises Malformed where a frame is larger than its item is said to be, or all are far larger than the picture."""
+    """Raises Malformed where a frame is larger than its item is said to be, or all are far larger than the image."""
     frames, pixels, coded = _Frames(data), 0, _coded_items(data, _box(data, b"iinf", *meta))
     for item, extents in bounded(_payloads(data, meta)):
         if item in coded:
@@ -219,7 +219,7 @@ def _payloads(data: bytes, meta: tuple[int, int]) -> Iterator[tuple[int, Extents
 
 
 def _check_tracks(data: bytes, size: tuple[int, int]) -> None:
-    """Raises Malformed where a track, or the first frame of one, is larger than the picture."""
+    """Raises Malformed where a track, or the first frame of one, is larger than the image."""
     frames = _Frames(data)
     for kind, *track in _few_boxes(data, *_box(data, b"moov", 0, len(data))):
         if kind == b"trak":

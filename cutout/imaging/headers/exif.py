@@ -9,7 +9,7 @@ ORIENTATION = 274
 
 
 def exif_orientation(block: bytes) -> int:
-    """EXIF orientation 1 to 8; 1 where the block is broken: a wrong turn is better than no picture."""
+    """EXIF orientation 1 to 8; 1 where the block is broken: a wrong turn is better than no image."""
     try:
         entries = tiff_entries(block.removeprefix(b"Exif\0\0"))
         orientation = next(

@@ -34,7 +34,7 @@ def read_jpeg(data: bytes) -> Header:
 
 
 def _jpeg_segments(data: bytes, position: int = 2) -> Iterator[tuple[int, int, int]]:
-    """(marker, start and end of what follows its length), up to the end of the picture. Skips what is no marker."""
+    """(marker, start and end of what follows its length), up to the end of the image. Skips what is no marker."""
     while (found := JPEG_MARKER.search(data, position)) and found[1] != b"\xd9":
         start = found.end()
         position = start + struct.unpack_from(">H", data, start)[0]

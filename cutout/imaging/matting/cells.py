@@ -1,8 +1,8 @@
-"""A picture seen as square cells: small maps worked out once, spread over full-size pixels only where they are wanted.
+"""An image seen as square cells: small maps worked out once, spread over full-size pixels only where they are wanted.
 
 What must be known at 12 megapixels (an alpha that follows an edge, the colour behind a hair) varies slowly enough to be
-worked out on a grid of cells; only its combination with the picture needs every pixel, and only near edges. So no array
-of floats is ever as large as the picture.
+worked out on a grid of cells; only its combination with the image needs every pixel, and only near edges. So no array
+of floats is ever as large as the image.
 """
 
 from collections.abc import Iterator
@@ -16,9 +16,7 @@ from numpy.typing import NDArray
 Maps = NDArray[np.float32]
 
 BLOCK = 128  # pixels a block is high, about: its arrays of floats stay in a core's cache
-AREA = (
-    4 * BLOCK * BLOCK
-)  # pixels of a block at the most; of thin pictures blocks are as much longer
+AREA = 4 * BLOCK * BLOCK  # pixels of a block at the most; of thin images blocks are as much longer
 
 
 class Window(NamedTuple):
@@ -32,7 +30,7 @@ class Window(NamedTuple):
 
 @dataclass(frozen=True)
 class Grid:
-    """Cells of `side` x `side` pixels over a picture; those of the last row and column may reach beyond it."""
+    """Cells of `side` x `side` pixels over an image; those of the last row and column may reach beyond it."""
 
     side: int
     width: int
@@ -40,7 +38,7 @@ class Grid:
 
     @classmethod
     def like(cls, width: int, height: int, cells: int) -> "Grid":
-        """The grid with about so many cells along the picture's longer side; no cell is longer than the shorter one."""
+        """The grid with about so many cells along the image's longer side; no cell is longer than the shorter one."""
         return cls(max(1, min(round(max(width, height) / cells), width, height)), width, height)
 
     @property
@@ -49,7 +47,7 @@ class Grid:
         return -(-self.height // self.side), -(-self.width // self.side)
 
     def resample(self, coarse: Maps) -> Maps:
-        """A map (h, w) of the whole picture, at the centres of the cells."""
+        """A map (h, w) of the whole image, at the centres of the cells."""
         rows, columns = self.shape
         across, down = coarse.shape[1] / self.width, coarse.shape[0] / self.height
         start = (self.side - 1) / 2
@@ -97,7 +95,7 @@ class Grid:
         return lines
 
     def _reduce(self, image: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
-        """Means of the cells that lie inside the picture; the last row and column repeat their neighbours else."""
+        """Means of the cells that lie inside the image; the last row and column repeat their neighbours else."""
         full_rows, full_columns = self.height // self.side, self.width // self.side
         if not full_rows or not full_columns:
             return np.asarray(

@@ -1,6 +1,6 @@
-"""The subject's own colours at its edges, where the picture shows a mixture with the background.
+"""The subject's own colours at its edges, where the image shows a mixture with the background.
 
-Forte, Pitié, "Approximate Fast Foreground Colour Estimation" (ICIP 2021): blur the picture weighted by alpha and by
+Forte, Pitié, "Approximate Fast Foreground Colour Estimation" (ICIP 2021): blur the image weighted by alpha and by
 1 - alpha, which gives the colours F and B around each pixel, then move F so that the mixture is the pixel's own:
 F + alpha (I - alpha F - (1 - alpha) B). Twice, from wide to narrow. Here the blurs are made on a grid of cells, and
 only the last step at full size, and there only where 0 < alpha < 255.
@@ -19,7 +19,7 @@ LEAST = np.float32(1e-3)  # a share of foreground too small to tell a colour by
 
 
 class EdgeColors:
-    """The subject's own colours where the alpha (H, W) uint8 of a picture (H, W, 3) uint8 RGB is 0 < alpha < 255."""
+    """The subject's own colours where the alpha (H, W) uint8 of an image (H, W, 3) uint8 RGB is 0 < alpha < 255."""
 
     def __init__(self, image: Image, alpha: NDArray[np.uint8]) -> None:
         self._image, self._alpha = image, alpha

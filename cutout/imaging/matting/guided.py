@@ -41,7 +41,7 @@ def linear_model(alpha: Alpha, colors: Image) -> tuple[Maps, Plane]:
 
 
 class _Guide:
-    """The picture's side of the fit, which does not depend on the alpha."""
+    """The image's side of the fit, which does not depend on the alpha."""
 
     def __init__(self, colors: list[Plane]) -> None:
         self.colors = colors

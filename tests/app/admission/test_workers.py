@@ -79,7 +79,7 @@ def test_work_past_its_deadline_is_answered_and_then_dropped() -> None:
     assert not reached
 
 
-def test_pictures_wait_for_room_in_the_order_in_which_they_came() -> None:
+def test_images_wait_for_room_in_the_order_in_which_they_came() -> None:
     done: list[str] = []
     entered = {name: threading.Event() for name in ("first", "large", "last")}
     leave = {name: threading.Event() for name in entered}

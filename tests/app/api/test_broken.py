@@ -1,4 +1,4 @@
-"""Whatever a picture file is like, the answer is a picture or a clear refusal, and the next caller is served."""
+"""Whatever an image file is like, the answer is an image or a clear refusal, and the next caller is served."""
 
 from collections.abc import Iterator
 
@@ -18,11 +18,11 @@ CALLS: tuple[tuple[str, dict[str, str]], ...] = (
     ("/cutout", {"size": "9"}),
 )
 REFUSALS = {
-    (413, "picture_too_large"),
+    (413, "image_too_large"),
     (413, "upload_too_large"),
     (415, "unsupported_format"),
-    (422, "undecodable_picture"),
-    (422, "empty_picture"),
+    (422, "undecodable_image"),
+    (422, "empty_image"),
 }
 GOOD = broken.good()
 
@@ -36,10 +36,10 @@ def client() -> Iterator[TestClient]:
         yield client
 
 
-def outcome(client: TestClient, picture: bytes, call: int = 0) -> tuple[int, str]:
-    """The status, and the code of a refusal. Of pictures, what comes is decoded."""
+def outcome(client: TestClient, image: bytes, call: int = 0) -> tuple[int, str]:
+    """The status, and the code of a refusal. Of images, what comes is decoded."""
     path, asked = CALLS[call % len(CALLS)]
-    answer = client.post(path, files={"file": picture}, data=asked)
+    answer = client.post(path, files={"file": image}, data=asked)
     if answer.status_code == 200:
         if path == "/predict":
             assert 0 <= answer.json()["probability"] <= 1
@@ -57,16 +57,16 @@ def assert_serving(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("name", GOOD)
-def test_every_kind_of_picture_is_taken_by_every_route(client: TestClient, name: str) -> None:
+def test_every_kind_of_image_is_taken_by_every_route(client: TestClient, name: str) -> None:
     for call in range(len(CALLS)):
         assert outcome(client, GOOD[name], call) == (200, "")
 
 
 @pytest.mark.parametrize("name", GOOD)
-def test_damaged_pictures_are_answered_or_refused(client: TestClient, name: str) -> None:
+def test_damaged_images_are_answered_or_refused(client: TestClient, name: str) -> None:
     damaged = [*broken.cut_off(GOOD[name]), *broken.flipped(GOOD[name], seed=len(name))]
-    for number, picture in enumerate(damaged):
-        assert outcome(client, picture, number) in REFUSALS | {(200, "")}, picture
+    for number, image in enumerate(damaged):
+        assert outcome(client, image, number) in REFUSALS | {(200, "")}, image
     assert_serving(client)
 
 
@@ -78,15 +78,15 @@ def test_other_files_are_refused_as_such(client: TestClient, name: str, file: by
 
 @pytest.mark.parametrize(("name", "file"), broken.bombs().items())
 def test_bombs_are_refused_by_their_headers(client: TestClient, name: str, file: bytes) -> None:
-    assert outcome(client, file) == (413, "picture_too_large")
+    assert outcome(client, file) == (413, "image_too_large")
     assert_serving(client)
 
 
 @pytest.mark.parametrize(("name", "file"), broken.empty_sizes().items())
-def test_pictures_of_no_pixels_are_refused_as_such(
+def test_images_of_no_pixels_are_refused_as_such(
     client: TestClient, name: str, file: bytes
 ) -> None:
-    assert outcome(client, file) == (422, "empty_picture")
+    assert outcome(client, file) == (422, "empty_image")
     assert_serving(client)
 
 

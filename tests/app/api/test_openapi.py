@@ -35,14 +35,14 @@ def test_operations_are_named_by_what_they_do() -> None:
 
 
 def test_what_people_come_for_is_first() -> None:
-    assert SCHEMA["tags"][0]["name"] == "pictures"
+    assert SCHEMA["tags"][0]["name"] == "images"
     assert {tag["name"] for tag in SCHEMA["tags"]} == {
         tag for _, operation in OPERATIONS for tag in operation["tags"]
     }
-    pictures = [
-        operation["operationId"] for _, operation in OPERATIONS if operation["tags"] == ["pictures"]
+    images = [
+        operation["operationId"] for _, operation in OPERATIONS if operation["tags"] == ["images"]
     ]
-    assert pictures == ["cutout", "mask", "predict"]
+    assert images == ["cutout", "mask", "predict"]
     for form in ("CutoutForm", "MaskForm", "PredictForm"):
         assert next(iter(SCHEMA["components"]["schemas"][form]["properties"])) == "file"
 

@@ -10,12 +10,12 @@ from starlette.testclient import TestClient
 from tests.support.broken import huge_png
 from tests.support.images import disc, encoded
 
-PICTURE = encoded(disc())
+IMAGE = encoded(disc())
 BAD = {
-    "text": (b"this is no picture", 415, "unsupported_format"),
+    "text": (b"this is no image", 415, "unsupported_format"),
     "empty": (b"", 415, "unsupported_format"),
-    "truncated": (encoded(disc(400, 300), ".jpg")[:2000], 422, "undecodable_picture"),
-    "huge": (huge_png(), 413, "picture_too_large"),
+    "truncated": (encoded(disc(400, 300), ".jpg")[:2000], 422, "undecodable_image"),
+    "huge": (huge_png(), 413, "image_too_large"),
     "over the cap": (bytes(300_000), 413, "upload_too_large"),
 }
 
@@ -75,13 +75,13 @@ def test_options_out_of_range_are_named(
             "format: send it as a form field, not in the query string",
         ),
         ({"data": {"size": ["9", "8"]}}, "size: sent 2 times; it may appear only once"),
-        ({"files": [("file", PICTURE)] * 2}, "file: sent 2 times; it may appear only once"),
+        ({"files": [("file", IMAGE)] * 2}, "file: sent 2 times; it may appear only once"),
         (
             {"files": {"file": (None, "cat.jpg")}},
             "file: 'cat.jpg' is text, not a file; with curl, an @ sends",
         ),
         (
-            {"files": {"image": PICTURE}},
+            {"files": {"image": IMAGE}},
             "image: /cutout has no such file; it has file, background_image",
         ),
     ],
@@ -89,7 +89,7 @@ def test_options_out_of_range_are_named(
 def test_whoever_asks_wrongly_is_told_what_to_do(
     client: TestClient, asked: dict[str, Any], told: str
 ) -> None:
-    answer = client.post("/cutout", **{"files": {"file": PICTURE}, **asked})
+    answer = client.post("/cutout", **{"files": {"file": IMAGE}, **asked})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_option")
     assert told in answer.json()["detail"]
     assert "Value error" not in answer.text
@@ -100,7 +100,7 @@ def test_whoever_asks_wrongly_is_told_what_to_do(
     "kind", ["application/x-www-form-urlencoded", "image/png", "application/json"]
 )
 def test_a_body_that_is_no_form_is_told_how_to_send_one(client: TestClient, kind: str) -> None:
-    answer = client.post("/cutout", content=PICTURE, headers={"content-type": kind})
+    answer = client.post("/cutout", content=IMAGE, headers={"content-type": kind})
     assert (answer.status_code, answer.json()["code"]) == (400, "malformed_request")
     assert "multipart/form-data" in answer.json()["detail"]
     assert "-F file=@" in answer.json()["detail"]
@@ -123,7 +123,7 @@ def test_a_missing_file_and_a_broken_form_are_told_apart(client: TestClient) -> 
 
 
 @pytest.mark.parametrize(
-    ("chosen", "status", "code"), [(PICTURE, 200, None), (b"", 422, "missing_field")]
+    ("chosen", "status", "code"), [(IMAGE, 200, None), (b"", 422, "missing_field")]
 )
 def test_fields_that_a_browser_sends_empty_are_left_out(
     client: TestClient, chosen: bytes, status: int, code: str | None
@@ -233,7 +233,7 @@ def test_names_and_texts_have_their_lengths(
 def test_an_address_full_of_options_is_refused_as_one(client: TestClient) -> None:
     many = {f"format{number}": "x" for number in range(101)}
     assert (
-        client.post("/cutout", files={"file": PICTURE}, params=many).json()["code"]
+        client.post("/cutout", files={"file": IMAGE}, params=many).json()["code"]
         == "malformed_request"
     )
 
@@ -249,6 +249,6 @@ def test_a_length_of_thousands_of_digits_is_too_large_or_read(client: TestClient
         assert answer.json()["code"] == code
 
 
-def test_noise_is_answered_like_any_other_picture(client: TestClient) -> None:
+def test_noise_is_answered_like_any_other_image(client: TestClient) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (50, 70, 3), np.uint8)
     assert client.post("/mask", files={"file": encoded(noise)}).status_code == 200

@@ -46,8 +46,8 @@ def test_every_answer_has_the_safe_headers(path: str) -> None:
     assert answer.headers["x-request-id"]
 
 
-def test_pictures_and_refusals_have_them_too(client: TestClient) -> None:
-    for upload in (encoded(disc()), b"no picture", bytes(300_000)):
+def test_images_and_refusals_have_them_too(client: TestClient) -> None:
+    for upload in (encoded(disc()), b"no image", bytes(300_000)):
         answer = client.post("/cutout", files={"file": upload})
         assert {name: answer.headers[name] for name in HEADERS} == HEADERS
 

@@ -83,7 +83,7 @@ def test_refusals_say_why_and_probes_leave_no_trace(
     traced: TestClient, exporter: InMemorySpanExporter
 ) -> None:
     traced.get("/readyz")
-    traced.post("/mask", files={"file": b"no picture"}, headers={"traceparent": "rubbish"})
+    traced.post("/mask", files={"file": b"no image"}, headers={"traceparent": "rubbish"})
     traced.get("/nothing")
     found = spans(exporter)
     assert {name for name in found if name.startswith(("GET", "POST"))} == {"POST /mask", "GET"}

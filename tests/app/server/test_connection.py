@@ -415,10 +415,10 @@ def test_head_and_body_come_in_one_piece(port: int) -> None:
 
 def test_large_answers_arrive_whole(port: int) -> None:
     noise = encoded(np.random.default_rng(0).integers(0, 256, (600, 800, 3), np.uint8), ".png")
-    for picture in (noise, encoded(disc())):
+    for image in (noise, encoded(disc())):
         client = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         with closing(client):
-            request = multipart(picture)
+            request = multipart(image)
             client.connect()
             client.sock.sendall(request)
             answer = http.client.HTTPResponse(client.sock, method="POST")
@@ -427,7 +427,7 @@ def test_large_answers_arrive_whole(port: int) -> None:
         assert answer.status == 200
         assert len(body) == int(answer.headers["content-length"])
         assert body.startswith(b"\x89PNG")
-        assert (len(body) > 3 * CHUNK) == (picture is noise)
+        assert (len(body) > 3 * CHUNK) == (image is noise)
 
 
 def test_every_byte_buys_time_up_to_the_limit() -> None:

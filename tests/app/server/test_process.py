@@ -32,7 +32,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
         running.process.wait(PATIENCE)
 
 
-def test_it_serves_pictures_and_leaves_with_success(service: Service) -> None:
+def test_it_serves_images_and_leaves_with_success(service: Service) -> None:
     status, body = service.post("/cutout", encoded(disc(96, 64)))
     assert status == 200
     assert decoded(body)[32, 48, 3] == 255

@@ -1,4 +1,4 @@
-"""Folders: every picture once, whatever happens; the manifest says what became of each."""
+"""Folders: every image once, whatever happens; the manifest says what became of each."""
 
 import errno
 import json
@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.settings import Settings
-from cutout.cli.batch import Job, find_pictures, output_folder, output_stems, run
+from cutout.cli.batch import Job, find_images, output_folder, output_stems, run
 from cutout.cli.engine import LocalEngine
 from cutout.cli.folders import LocalFolder
 from cutout.errors import OutputRefused
@@ -24,8 +24,8 @@ from tests.support.service import PATIENCE, eventually
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    """Four pictures, two of one stem, and files that are none."""
+def images(tmp_path: Path) -> Path:
+    """Four images, two of one stem, and files that are none."""
     folder = tmp_path / "in"
     (folder / "deep" / "er").mkdir(parents=True)
     (folder / "a.png").write_bytes(encoded(disc(96, 64)))
@@ -33,20 +33,20 @@ def pictures(tmp_path: Path) -> Path:
     (folder / "deep" / "b.PNG").write_bytes(encoded(disc(40, 40)))
     (folder / "deep" / "er" / "ü b.webp").write_bytes(encoded(disc(64, 96), ".webp"))
     (folder / "deep" / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
-    (folder / "notes.txt").write_text("no picture")
+    (folder / "notes.txt").write_text("no image")
     for name in ("a.heic", "deep/b.HEIC", "deep/none"):
-        (folder / name).write_bytes(b"no picture that is read")
+        (folder / name).write_bytes(b"no image that is read")
     (folder / ".hidden.png").write_bytes(encoded(disc()))
     return folder
 
 
 def test_a_folder_becomes_cut_outs_and_a_manifest(
-    cutout: Cutout, pictures: Path, tmp_path: Path
+    cutout: Cutout, images: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    done = cutout("batch", pictures, out, "--parquet")
+    done = cutout("batch", images, out, "--parquet")
     assert done.code == 1
-    assert "deep/broken.jpg: undecodable_picture" in done.err
+    assert "deep/broken.jpg: undecodable_image" in done.err
     assert "4 of 5 done, 1 failed" in done.err
     assert "\npassed over: 2 .heic, 1 without a suffix, 1 .txt\n" in done.err
     made = outputs(out)
@@ -56,8 +56,8 @@ def test_a_folder_becomes_cut_outs_and_a_manifest(
         ["a.png", "deep/b.PNG", "deep/b.jpg", "deep/broken.jpg", "deep/er/ü b.webp"]
     )
     for path, record in records.items():
-        picture = (pictures / path).read_bytes()
-        assert (record["sha256"], record["bytes"]) == (sha256(picture), len(picture))
+        image = (images / path).read_bytes()
+        assert (record["sha256"], record["bytes"]) == (sha256(image), len(image))
         if record["error"] is None:
             assert sha256(made[record["output"]]) == record["output_sha256"]
             assert decoded(made[record["output"]]).shape == (record["height"], record["width"], 4)
@@ -69,15 +69,15 @@ def test_a_folder_becomes_cut_outs_and_a_manifest(
 
 
 def test_what_is_done_is_not_done_again_and_what_failed_is(
-    cutout: Cutout, pictures: Path, tmp_path: Path
+    cutout: Cutout, images: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    cutout("batch", pictures, out)
+    cutout("batch", images, out)
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*.png")}
-    (pictures / "deep" / "broken.jpg").write_bytes(encoded(disc(), ".jpg"))
-    (pictures / "a.png").write_bytes(encoded(disc(98, 66)))
+    (images / "deep" / "broken.jpg").write_bytes(encoded(disc(), ".jpg"))
+    (images / "a.png").write_bytes(encoded(disc(98, 66)))
     (out / "deep" / "er" / "ü b.png").unlink()
-    done = cutout("batch", pictures, out)
+    done = cutout("batch", images, out)
     assert (done.code, "5 of 5 done, 0 failed, 3 in" in done.err) == (0, True)
     again = {
         path.name for path in out.rglob("*.png") if before.get(path) != path.stat().st_mtime_ns
@@ -86,51 +86,47 @@ def test_what_is_done_is_not_done_again_and_what_failed_is(
     assert decoded((out / "a.png").read_bytes()).shape == (66, 98, 4)
 
 
-def test_a_server_gives_the_same(
-    cutout: Cutout, server: str, pictures: Path, tmp_path: Path
-) -> None:
+def test_a_server_gives_the_same(cutout: Cutout, server: str, images: Path, tmp_path: Path) -> None:
     cutout(
-        "batch", pictures, tmp_path / "one", "--server", server, "--channels", "alpha", "--jobs", 3
+        "batch", images, tmp_path / "one", "--server", server, "--channels", "alpha", "--jobs", 3
     )
     done = cutout(
-        "batch", pictures, tmp_path / "two", "--server", server, "--channels", "alpha", "--jobs", 1
+        "batch", images, tmp_path / "two", "--server", server, "--channels", "alpha", "--jobs", 1
     )
     assert (done.code, manifest(tmp_path / "one")) == (1, manifest(tmp_path / "two"))
     assert outputs(tmp_path / "one") == outputs(tmp_path / "two")
     assert decoded(outputs(tmp_path / "one")["a.png"]).shape == (64, 96)
 
 
-def test_a_server_that_is_gone_ends_the_batch(
-    cutout: Cutout, pictures: Path, tmp_path: Path
-) -> None:
-    done = cutout("batch", pictures, tmp_path / "out", "--server", "http://127.0.0.1:1")
+def test_a_server_that_is_gone_ends_the_batch(cutout: Cutout, images: Path, tmp_path: Path) -> None:
+    done = cutout("batch", images, tmp_path / "out", "--server", "http://127.0.0.1:1")
     assert (done.code, done.err.startswith("cutout: unreachable: ")) == (1, True)
 
 
 @pytest.mark.parametrize("force", [False, True])
 def test_a_folder_that_is_somebody_s_is_left_alone(
-    cutout: Cutout, pictures: Path, tmp_path: Path, force: bool
+    cutout: Cutout, images: Path, tmp_path: Path, force: bool
 ) -> None:
     (tmp_path / "out").mkdir()
     mine = tmp_path / "out" / "a.png"
     mine.write_bytes(b"mine")
-    done = cutout("batch", pictures, tmp_path / "out", *(["--force"] if force else []))
+    done = cutout("batch", images, tmp_path / "out", *(["--force"] if force else []))
     assert done.code == (1 if force else 2)
     assert (mine.read_bytes() == b"mine") is not force
-    for inside in (pictures, tmp_path):
-        assert cutout("batch", pictures, inside, "--force").code == 2
+    for inside in (images, tmp_path):
+        assert cutout("batch", images, inside, "--force").code == 2
 
 
-def test_a_folder_without_pictures_is_no_success(cutout: Cutout, tmp_path: Path) -> None:
+def test_a_folder_without_images_is_no_success(cutout: Cutout, tmp_path: Path) -> None:
     source, out = tmp_path / "in", tmp_path / "out"
     source.mkdir()
     done = cutout("batch", source, out, "--quiet")
-    assert (done.code, done.err) == (2, f"cutout: no_pictures: no picture in {source}\n")
+    assert (done.code, done.err) == (2, f"cutout: no_images: no image in {source}\n")
     (source / "a.heic").touch()
     done = cutout("batch", source, out)
     assert (done.code, done.err) == (
         2,
-        f"cutout: no_pictures: no picture in {source}; passed over: 1 .heic\n",
+        f"cutout: no_images: no image in {source}; passed over: 1 .heic\n",
     )
     assert not out.exists()
     assert "is a file, not a folder" in cutout("batch", source / "a.heic", out).err
@@ -141,9 +137,9 @@ def test_a_folder_without_pictures_is_no_success(cutout: Cutout, tmp_path: Path)
 
 
 def test_an_empty_name_is_not_the_current_folder(
-    cutout: Cutout, pictures: Path, tmp_path: Path
+    cutout: Cutout, images: Path, tmp_path: Path
 ) -> None:
-    for arguments in (("", tmp_path / "out"), (pictures, "")):
+    for arguments in (("", tmp_path / "out"), (images, "")):
         done = cutout("batch", *arguments)
         assert (done.code, "the name of a folder is empty" in done.err) == (2, True)
 
@@ -155,22 +151,22 @@ def test_a_name_is_shown_without_what_a_terminal_obeys(cutout: Cutout, tmp_path:
     assert done.err.startswith(r"[red]\x1b[2J\n.png: unsupported_format: the file is empty")
 
 
-def test_a_full_disk_ends_the_batch(cutout: Cutout, pictures: Path, tmp_path: Path) -> None:
+def test_a_full_disk_ends_the_batch(cutout: Cutout, images: Path, tmp_path: Path) -> None:
     class Full(LocalFolder):
         def write(self, path: str, data: bytes) -> None:
             raise OSError(errno.ENOSPC, "No space left on device", path)
 
-    (pictures / "deep" / "broken.jpg").unlink()
-    job = Job(LocalFolder(pictures), CutoutOptions())
+    (images / "deep" / "broken.jpg").unlink()
+    job = Job(LocalFolder(images), CutoutOptions())
     engine = LocalEngine(Settings())
     with output_folder(LocalFolder(tmp_path), {}, force=True) as journal:
-        paths = find_pictures(job.source.files())
+        paths = find_images(job.source.files())
         with pytest.raises(OSError, match="No space left"):
             list(run(engine, job, Full(tmp_path), journal, output_stems(paths), paths, jobs=1))
         assert journal.records == {}
 
 
-def test_the_cut_outs_of_one_batch_are_no_pictures_for_the_next(
+def test_the_cut_outs_of_one_batch_are_no_images_for_the_next(
     cutout: Cutout, tmp_path: Path
 ) -> None:
     source = tmp_path / "in"
@@ -184,13 +180,13 @@ def test_the_cut_outs_of_one_batch_are_no_pictures_for_the_next(
     assert cutout("batch", source / "one", tmp_path / "three").code == 0
 
 
-def test_another_job_needs_another_folder(cutout: Cutout, pictures: Path, tmp_path: Path) -> None:
+def test_another_job_needs_another_folder(cutout: Cutout, images: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    cutout("batch", pictures, out)
+    cutout("batch", images, out)
     before = outputs(out)
-    done = cutout("batch", pictures, out, "--crop")
+    done = cutout("batch", images, out, "--crop")
     assert (done.code, "other options" in done.err, outputs(out)) == (2, True, before)
-    assert cutout("batch", pictures, out, "--crop", "--force").code == 1
+    assert cutout("batch", images, out, "--crop", "--force").code == 1
     assert outputs(out) != before
 
 
@@ -239,7 +235,7 @@ def test_a_batch_that_is_stopped_goes_on_where_it_was(
         assert (out / json.loads(line)["output"]).stat().st_mtime_ns == when
 
 
-def test_a_cut_out_is_one_picture_s(cutout: Cutout, tmp_path: Path) -> None:
+def test_a_cut_out_is_one_image_s(cutout: Cutout, tmp_path: Path) -> None:
     source, out = tmp_path / "in", tmp_path / "out"
     source.mkdir()
     first, second = source / "cat.jpg", source / "cat.webp"
@@ -284,7 +280,7 @@ def manifest_so_far(folder: Path) -> list[str]:
 
 
 @given(st.sets(st.from_regex(r"(x/)?[ab](\.[ab])?\.(png|jpg|JPG)", fullmatch=True), max_size=12))
-def test_no_two_pictures_have_one_output(paths: set[str]) -> None:
+def test_no_two_images_have_one_output(paths: set[str]) -> None:
     try:
         stems = output_stems(paths)
     except OutputRefused:

@@ -36,7 +36,7 @@ def store(server: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> Path:
+def images(tmp_path: Path) -> Path:
     folder = tmp_path / "in"
     (folder / "deep").mkdir(parents=True)
     (folder / "a.png").write_bytes(encoded(disc(96, 64)))
@@ -55,10 +55,10 @@ def records(store: Store, prefix: str) -> list[dict[str, object]]:
 
 
 def test_a_bucket_to_a_bucket_is_a_folder_to_a_folder(
-    cutout: Cutout, store: Store, pictures: Path, tmp_path: Path
+    cutout: Cutout, store: Store, images: Path, tmp_path: Path
 ) -> None:
-    source = store.upload(pictures, "one/in")
-    assert cutout("batch", pictures, tmp_path / "out").code == 1
+    source = store.upload(images, "one/in")
+    assert cutout("batch", images, tmp_path / "out").code == 1
     done = cutout("batch", source, f"s3://{BUCKET}/one/in/out", "--parquet")
     assert (done.code, "2 of 3 done, 1 failed" in done.err) == (1, True)
     assert made(store, "one/in/out") == outputs(tmp_path / "out")
@@ -69,10 +69,8 @@ def test_a_bucket_to_a_bucket_is_a_folder_to_a_folder(
     assert "2 of 3 done, 1 failed, 1 in" in again.err
 
 
-def test_what_changed_in_a_bucket_is_done_again(
-    cutout: Cutout, store: Store, pictures: Path
-) -> None:
-    source, target = store.upload(pictures, "two/in"), f"s3://{BUCKET}/two/out"
+def test_what_changed_in_a_bucket_is_done_again(cutout: Cutout, store: Store, images: Path) -> None:
+    source, target = store.upload(images, "two/in"), f"s3://{BUCKET}/two/out"
     cutout("batch", source, target)
     before = store.times("two/out")
     store.put("two/in/a.png", encoded(disc(98, 66)))

@@ -191,12 +191,12 @@ def test_a_redirect_is_not_followed() -> None:
 
 
 def test_keys_are_sent() -> None:
-    picture = encoded(disc())
+    image = encoded(disc())
     with live(Settings(threads=1, api_keys=(SecretStr("schlüssel"),))) as (address, _):
         with closing(ServerEngine(address, "schlüssel")) as engine:
-            assert engine.cut_out(picture, CutoutOptions()).media_type == "image/png"
+            assert engine.cut_out(image, CutoutOptions()).media_type == "image/png"
         with (
             closing(ServerEngine(address, "wrong")) as engine,
             pytest.raises(Unauthorized, match="--api-key"),
         ):
-            engine.cut_out(picture, CutoutOptions())
+            engine.cut_out(image, CutoutOptions())

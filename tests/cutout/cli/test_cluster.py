@@ -11,7 +11,7 @@ import pytest
 
 from app.settings import Settings
 from cutout.cli import cluster
-from cutout.cli.batch import Job, find_pictures, output_stems
+from cutout.cli.batch import Job, find_images, output_stems
 from cutout.cli.folders import LocalFolder
 from cutout.cli.manifest import Journal
 from cutout.options import CutoutOptions
@@ -24,7 +24,7 @@ RAY = importlib.util.find_spec("ray") is not None
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> Path:
+def images(tmp_path: Path) -> Path:
     folder = tmp_path / "in"
     (folder / "deep").mkdir(parents=True)
     for size in range(40, 80):
@@ -36,24 +36,24 @@ def pictures(tmp_path: Path) -> Path:
 @pytest.mark.filterwarnings("default")  # Ray's own
 @pytest.mark.skipif(not RAY, reason="needs Ray, which the extra `ray` has")
 def test_it_writes_what_the_local_engine_writes(
-    cutout: Cutout, pictures: Path, tmp_path: Path
+    cutout: Cutout, images: Path, tmp_path: Path
 ) -> None:
-    assert cutout("batch", pictures, tmp_path / "here").code == 1
-    assert cutout("batch", pictures, tmp_path / "there", "--engine", "ray", "--jobs", "2").code == 1
+    assert cutout("batch", images, tmp_path / "here").code == 1
+    assert cutout("batch", images, tmp_path / "there", "--engine", "ray", "--jobs", "2").code == 1
     assert outputs(tmp_path / "there") == outputs(tmp_path / "here")
     assert manifest(tmp_path / "there") == manifest(tmp_path / "here")
 
 
 @pytest.mark.skipif(not RAY, reason="needs Ray, which the extra `ray` has")
 def test_it_reads_and_writes_buckets(
-    cutout: Cutout, bundles: Path, pictures: Path, tmp_path: Path
+    cutout: Cutout, bundles: Path, images: Path, tmp_path: Path
 ) -> None:
     pytest.importorskip("moto", reason="needs moto, which the extra `dev` has")
-    assert cutout("batch", pictures, tmp_path / "here").code == 1
+    assert cutout("batch", images, tmp_path / "here").code == 1
     with contextmanager(serve)() as store:
         command = [
             *COMMAND,
-            store.upload(pictures, "in"),
+            store.upload(images, "in"),
             f"s3://{BUCKET}/out",
             "--engine",
             "ray",
@@ -83,12 +83,12 @@ class Deadly(LocalFolder):
 
 @pytest.mark.filterwarnings("default")  # Ray's own
 @pytest.mark.skipif(not RAY, reason="needs Ray, which the extra `ray` has")
-def test_a_picture_that_kills_its_worker_fails_and_the_others_are_done(
-    bundles: Path, pictures: Path, tmp_path: Path
+def test_a_image_that_kills_its_worker_fails_and_the_others_are_done(
+    bundles: Path, images: Path, tmp_path: Path
 ) -> None:
-    (pictures / "poison.png").write_bytes(encoded(disc(50, 50)))
-    source, target = Deadly(pictures), LocalFolder(tmp_path / "out")
-    paths = find_pictures(source.files())
+    (images / "poison.png").write_bytes(encoded(disc(50, 50)))
+    source, target = Deadly(images), LocalFolder(tmp_path / "out")
+    paths = find_images(source.files())
     with target.locked(), closing(Journal(target)) as journal:
         done = cluster.run(
             Settings(models=bundles),
@@ -107,23 +107,21 @@ def test_a_picture_that_kills_its_worker_fails_and_the_others_are_done(
     assert outputs(target.path).keys() == {
         record["output"] for record in records.values() if record["output"]
     }
-    assert len((pictures / "deaths").read_text()) <= 2 + cluster.TRIES
+    assert len((images / "deaths").read_text()) <= 2 + cluster.TRIES
 
 
 @pytest.mark.skipif(RAY, reason="Ray is installed")
-def test_without_ray_it_says_what_to_install(
-    cutout: Cutout, pictures: Path, tmp_path: Path
-) -> None:
-    refused = cutout("batch", pictures, tmp_path / "out", "--engine", "ray")
+def test_without_ray_it_says_what_to_install(cutout: Cutout, images: Path, tmp_path: Path) -> None:
+    refused = cutout("batch", images, tmp_path / "out", "--engine", "ray")
     assert refused.code == 2
     assert ".[ray]" in refused.err
 
 
 def test_a_server_and_a_cluster_exclude_each_other(
-    cutout: Cutout, pictures: Path, tmp_path: Path
+    cutout: Cutout, images: Path, tmp_path: Path
 ) -> None:
     refused = cutout(
-        "batch", pictures, tmp_path / "out", "--engine", "ray", "--server", "http://127.0.0.1:1"
+        "batch", images, tmp_path / "out", "--engine", "ray", "--server", "http://127.0.0.1:1"
     )
     assert refused.code == 2
     assert not (tmp_path / "out").exists()

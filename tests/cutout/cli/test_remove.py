@@ -1,4 +1,4 @@
-"""One picture: the same bytes as from the HTTP API; files are whole, and never overwritten unasked."""
+"""One image: the same bytes as from the HTTP API; files are whole, and never overwritten unasked."""
 
 import json
 import os
@@ -13,35 +13,35 @@ from cutout.explain import explain_os_error
 from tests.support.command import Cutout
 from tests.support.images import decoded, disc, encoded
 
-PICTURE = encoded(disc(96, 64))
+IMAGE = encoded(disc(96, 64))
 OPTIONS = {"crop": "true", "margin": "4px", "background": "#0af", "format": "webp"}
 
 
 @pytest.fixture
-def picture(tmp_path: Path) -> Path:
+def image(tmp_path: Path) -> Path:
     path = tmp_path / "disc.png"
-    path.write_bytes(PICTURE)
+    path.write_bytes(IMAGE)
     return path
 
 
 def test_the_server_and_this_process_and_the_api_agree(
-    cutout: Cutout, server: str, picture: Path
+    cutout: Cutout, server: str, image: Path
 ) -> None:
     words = ("--crop", "--margin", "4px", "--background", "#0af", "--format", "webp")
-    local = cutout("remove", picture, "-", *words)
-    remote = cutout("remove", picture, "-", *words, "--server", server)
-    api = httpx2.post(f"{server}/cutout", files={"file": PICTURE}, data=OPTIONS)
+    local = cutout("remove", image, "-", *words)
+    remote = cutout("remove", image, "-", *words, "--server", server)
+    api = httpx2.post(f"{server}/cutout", files={"file": IMAGE}, data=OPTIONS)
     assert (local.code, remote.code, api.status_code) == (0, 0, 200)
     assert remote.out == api.content
     assert decoded(local.out).shape == decoded(remote.out).shape
 
 
-def test_the_type_is_that_of_the_name(cutout: Cutout, picture: Path, tmp_path: Path) -> None:
+def test_the_type_is_that_of_the_name(cutout: Cutout, image: Path, tmp_path: Path) -> None:
     starts = {"a.png": b"\x89PNG", "a.webp": b"RIFF", "a.JPG": b"\xff\xd8", "a.zip": b"PK"}
     for name, start in starts.items():
-        assert cutout("remove", picture, tmp_path / name).code == 0
+        assert cutout("remove", image, tmp_path / name).code == 0
         assert (tmp_path / name).read_bytes().startswith(start)
-    assert "say --format" in cutout("remove", picture, tmp_path / "a").err
+    assert "say --format" in cutout("remove", image, tmp_path / "a").err
 
 
 @pytest.mark.parametrize(
@@ -85,14 +85,14 @@ def test_the_type_is_that_of_the_name(cutout: Cutout, picture: Path, tmp_path: P
 )
 def test_the_name_never_tells_another_type_than_the_file_has(
     cutout: Cutout,
-    picture: Path,
+    image: Path,
     tmp_path: Path,
     name: str,
     words: str,
     start: bytes | None,
     said: str,
 ) -> None:
-    done = cutout("remove", picture, tmp_path / name, *words.split())
+    done = cutout("remove", image, tmp_path / name, *words.split())
     assert (tmp_path / name).exists() is (done.code == 0) is (start is not None)
     assert done.code in (0, 2)
     assert done.err.removeprefix(f"cutout: invalid_option: {tmp_path}/").startswith(
@@ -102,15 +102,15 @@ def test_the_name_never_tells_another_type_than_the_file_has(
 
 
 def test_what_is_no_file_is_written_into_and_links_stay_links(
-    cutout: Cutout, picture: Path, tmp_path: Path
+    cutout: Cutout, image: Path, tmp_path: Path
 ) -> None:
     link, pipe = tmp_path / "link.png", tmp_path / "pipe"
     link.symlink_to("real.png")
-    assert cutout("remove", picture, link).code == 0
+    assert cutout("remove", image, link).code == 0
     assert link.is_symlink()
     assert (tmp_path / "real.png").read_bytes().startswith(b"\x89PNG")
     (tmp_path / "loop.png").symlink_to("loop.png")
-    looped = cutout("remove", picture, tmp_path / "loop.png")
+    looped = cutout("remove", image, tmp_path / "loop.png")
     assert (looped.code, looped.err) == (
         1,
         f"cutout: {tmp_path}/loop.png: too many levels of symbolic links\n",
@@ -118,36 +118,34 @@ def test_what_is_no_file_is_written_into_and_links_stay_links(
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     try:
-        assert cutout("remove", picture, pipe, "--size", "8").code == 0
+        assert cutout("remove", image, pipe, "--size", "8").code == 0
         assert os.read(reader, 4) == b"\x89PNG"
     finally:
         os.close(reader)
     assert pipe.is_fifo()
 
 
-def test_pictures_go_through_pipes(cutout: Cutout) -> None:
-    done = cutout("remove", "-", "-", stdin=PICTURE)
+def test_images_go_through_pipes(cutout: Cutout) -> None:
+    done = cutout("remove", "-", "-", stdin=IMAGE)
     assert done.code == 0
     assert decoded(done.out)[32, 48, 3] == 255
     assert decoded(done.out)[0, 0, 3] == 0
 
 
-def test_a_picture_is_put_behind(cutout: Cutout, picture: Path, tmp_path: Path) -> None:
+def test_a_image_is_put_behind(cutout: Cutout, image: Path, tmp_path: Path) -> None:
     behind = tmp_path / "blue.png"
     behind.write_bytes(encoded(np.full((8, 8, 3), (0, 0, 250), np.uint8)))
-    done = cutout("remove", picture, "-", "--background-image", behind)
+    done = cutout("remove", image, "-", "--background-image", behind)
     assert decoded(done.out)[0, 0].tolist() == [0, 0, 250]
 
 
-def test_nothing_is_overwritten_unless_forced(
-    cutout: Cutout, picture: Path, tmp_path: Path
-) -> None:
+def test_nothing_is_overwritten_unless_forced(cutout: Cutout, image: Path, tmp_path: Path) -> None:
     output = tmp_path / "kept.png"
     output.write_bytes(b"mine")
-    done = cutout("remove", picture, output)
+    done = cutout("remove", image, output)
     assert (done.code, output.read_bytes()) == (2, b"mine")
     assert "--force" in done.err
-    assert cutout("remove", picture, output, "--force").code == 0
+    assert cutout("remove", image, output, "--force").code == 0
     assert output.read_bytes() != b"mine"
 
 
@@ -161,7 +159,7 @@ def test_a_failure_is_one_line_with_the_api_s_code_and_leaves_no_file(
         "-",
         output,
         *(("--server", server) if where == "server" else ()),
-        stdin=b"no picture",
+        stdin=b"no image",
     )
     assert done.code == 1
     assert done.err.startswith("cutout: unsupported_format: ")
@@ -170,12 +168,12 @@ def test_a_failure_is_one_line_with_the_api_s_code_and_leaves_no_file(
 
 
 def test_paths_are_named_as_they_were_given(
-    cutout: Cutout, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cutout: Cutout, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder").mkdir()
     (tmp_path / "empty.png").touch()
-    (tmp_path / "cut.png").write_bytes(PICTURE[:50])
+    (tmp_path / "cut.png").write_bytes(IMAGE[:50])
     refusals = {
         ("none.png", "out.png"): (1, "no such file: none.png"),
         ("folder", "out.png"): (1, "folder is a directory"),
@@ -196,25 +194,25 @@ def test_paths_are_named_as_they_were_given(
         done = cutout("remove", *arguments)
         assert (done.code, done.err) == (code, f"cutout: {said}\n")
     done = cutout("remove", "disc.png", "out.png", "--background-image", "cut.png")
-    assert done.err.startswith("cutout: undecodable_picture: cut.png: ")
+    assert done.err.startswith("cutout: undecodable_image: cut.png: ")
     assert not (tmp_path / "out.png").exists()
 
 
 def test_a_file_that_can_t_be_written_is_named_without_what_is_beside_it(tmp_path: Path) -> None:
-    files.write(tmp_path / ("长" * 83 + "a.png"), PICTURE)  # 254 bytes: names of 255 can be
+    files.write(tmp_path / ("长" * 83 + "a.png"), IMAGE)  # 254 bytes: names of 255 can be
     path = tmp_path / ("long" * 63 + ".png")
     with pytest.raises(OSError, match="File name too long") as failed:
-        files.write(path, PICTURE)
+        files.write(path, IMAGE)
     assert failed.value.filename == str(path)
     assert explain_os_error(failed.value) == f"{path}: file name too long"
 
 
 @pytest.mark.parametrize("where", ["here", "server"])
 def test_predict_prints_the_api_s_answer(
-    cutout: Cutout, server: str, picture: Path, where: str
+    cutout: Cutout, server: str, image: Path, where: str
 ) -> None:
     done = cutout(
-        "predict", picture, "--subject", *(("--server", server) if where == "server" else ())
+        "predict", image, "--subject", *(("--server", server) if where == "server" else ())
     )
     answer = json.loads(done.out)
     assert (answer["label"], answer["image"]) == ("background", {"width": 96, "height": 64})

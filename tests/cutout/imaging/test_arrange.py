@@ -37,7 +37,7 @@ def block(width: int, height: int, box: tuple[int, int, int, int]) -> Pixels:
         ((100_000, 1), 0.001, (10_000, 1)),
     ],
 )
-def test_a_picture_is_made_smaller_to_the_pixel(
+def test_a_image_is_made_smaller_to_the_pixel(
     size: tuple[int, int], megapixels: float | None, fitting: tuple[int, int]
 ) -> None:
     assert Size(*size).fitting(megapixels) == fitting
@@ -53,7 +53,7 @@ def test_fitting_keeps_the_limit_and_the_proportions(
     assert abs(across * height - down * width) <= max(width, height) or 1 in (across, down)
 
 
-def test_a_picture_with_transparency_keeps_it_when_made_smaller() -> None:
+def test_a_image_with_transparency_keeps_it_when_made_smaller() -> None:
     pixels = block(100, 100, (0, 0, 50, 100))
     image = Raster(pixels[:, :, :3].copy(), pixels[:, :, 3].copy(), Size(100, 100))
     smaller = image.resized(Size(50, 50))
@@ -63,7 +63,7 @@ def test_a_picture_with_transparency_keeps_it_when_made_smaller() -> None:
     assert smaller.alpha[:, 25:].max() == 0
 
 
-def test_what_a_picture_hides_does_not_show_when_it_is_made_smaller() -> None:
+def test_what_a_image_hides_does_not_show_when_it_is_made_smaller() -> None:
     pixels = block(
         100, 100, (51, 0, 49, 100)
     )  # every pixel empty or solid; one column of the smaller one is both
@@ -88,12 +88,12 @@ def test_what_a_picture_hides_does_not_show_when_it_is_made_smaller() -> None:
 def test_a_crop_has_exactly_the_room_asked_for(
     margin: str, shape: tuple[int, int], corner: tuple[int, int]
 ) -> None:
-    picture = block(100, 80, (70, 2, 20, 10))
-    subject = arrange.subject_box(picture)
+    image = block(100, 80, (70, 2, 20, 10))
+    subject = arrange.subject_box(image)
     assert subject is not None
     box = Margins.parse(margin).around(subject)
     assert box == Box(70 - corner[1], 2 - corner[0], shape[1], shape[0])
-    cropped = arrange.crop(picture, box)
+    cropped = arrange.crop(image, box)
     assert cropped.shape[:2] == shape
     rows, columns = np.nonzero(cropped[:, :, 3])
     assert (rows.min(), columns.min()) == corner

@@ -20,7 +20,7 @@ RED, WHITE = np.array([255, 0, 0, 255], np.uint8), np.array([255, 255, 255, 255]
 
 
 def soft_disc(side: int = 200) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """A green disc with a soft edge photographed on blue: the picture, and its true alpha."""
+    """A green disc with a soft edge photographed on blue: the image, and its true alpha."""
     disc = np.zeros((side, side), np.uint8)
     cv2.circle(disc, (side // 2, side // 2), side // 4, 255, -1)
     alpha = np.asarray(cv2.GaussianBlur(disc, (0, 0), 3), np.uint8)
@@ -40,7 +40,7 @@ def test_edges_take_the_subjects_color_and_nothing_else_changes() -> None:
     assert (seen * np.abs(pixels[edge][:, :3].astype(int) - [30, 200, 40])).max() <= 10
     assert (
         seen * np.abs(image[edge].astype(int) - [30, 200, 40])
-    ).max() > 40  # what the picture itself would leave
+    ).max() > 40  # what the image itself would leave
 
 
 @pytest.mark.parametrize("shape", [(700, 900), (5000, 30), (30, 5000), (1, 1)])
@@ -88,7 +88,7 @@ def test_a_translucent_color_stays_translucent() -> None:
     assert composite[0].tolist() == [[255, 0, 0, 128], [10, 200, 30, 255], [85, 0, 0, 192]]
 
 
-def test_a_background_picture_covers_and_keeps_to_the_middle() -> None:
+def test_a_background_image_covers_and_keeps_to_the_middle() -> None:
     background = np.zeros((30, 90, 3), np.uint8)
     background[:, 30:60] = 255
     empty = np.zeros((60, 60, 4), np.uint8)

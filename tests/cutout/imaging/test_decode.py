@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from cutout.errors import UndecodablePicture
+from cutout.errors import UndecodableImage
 from cutout.imaging.box import Size
 from cutout.imaging.decode import REDUCED, reduction
 from cutout.imaging.headers import Header
@@ -70,15 +70,15 @@ def oriented(form: str, orientation: int, channels: int) -> bytes:
         ("AVIF", 4),
     ],
 )
-def test_every_picture_is_upright_once(form: str, channels: int, orientation: int) -> None:
-    picture = raster(oriented(form, orientation, channels), ANY)
+def test_every_image_is_upright_once(form: str, channels: int, orientation: int) -> None:
+    image = raster(oriented(form, orientation, channels), ANY)
     shown = turned(quarters(channels), orientation)
-    assert picture.upload == (shown.shape[1], shown.shape[0])
+    assert image.upload == (shown.shape[1], shown.shape[0])
     middle = (slice(4, None, 8), slice(4, None, 8))  # away from where JPEG and AVIF smear
-    assert is_near(picture.image[middle], shown[middle][..., :3], 12)
+    assert is_near(image.image[middle], shown[middle][..., :3], 12)
     if channels == 4:
-        assert picture.alpha is not None
-        assert is_near(picture.alpha[middle], shown[middle][..., 3], 3)
+        assert image.alpha is not None
+        assert is_near(image.alpha[middle], shown[middle][..., 3], 3)
 
 
 @pytest.mark.parametrize(
@@ -89,16 +89,16 @@ def test_every_picture_is_upright_once(form: str, channels: int, orientation: in
 )
 def test_color_models_come_out_as_pillow_reads_them(form: str, mode: str) -> None:
     data = file(quarters(), form, mode)
-    picture = raster(data, ANY)
-    assert picture.alpha is None
-    assert is_near(picture.image, np.asarray(Pillow.open(io.BytesIO(data)).convert("RGB")), 2)
+    image = raster(data, ANY)
+    assert image.alpha is None
+    assert is_near(image.image, np.asarray(Pillow.open(io.BytesIO(data)).convert("RGB")), 2)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 def test_sixteen_bits_of_gray_are_scaled(suffix: str) -> None:
     ramp = np.arange(HEIGHT * WIDTH, dtype=np.uint16).reshape(HEIGHT, WIDTH) * 40
-    picture = raster(cv2.imencode(suffix, ramp)[1].tobytes(), ANY)
-    assert is_near(picture.image, np.dstack([ramp // 257] * 3).astype(np.uint8), 1)
+    image = raster(cv2.imencode(suffix, ramp)[1].tobytes(), ANY)
+    assert is_near(image.image, np.dstack([ramp // 257] * 3).astype(np.uint8), 1)
 
 
 @pytest.mark.parametrize(
@@ -147,14 +147,14 @@ def test_the_colors_of_a_tiff_are_not_those_multiplied_by_alpha(bits: int, extra
     stored = straight.copy()
     if extra == 1:
         stored[..., :3] = np.rint(straight[..., :3] * (straight[..., 3:] / 255))
-    picture = raster(tiff(stored if bits == 8 else stored.astype(np.uint16) * 257, extra), ANY)
-    assert is_near(picture.image, straight[..., :3], 2)
-    np.testing.assert_array_equal(picture.alpha, straight[..., 3])
+    image = raster(tiff(stored if bits == 8 else stored.astype(np.uint16) * 257, extra), ANY)
+    assert is_near(image.image, straight[..., :3], 2)
+    np.testing.assert_array_equal(image.alpha, straight[..., 3])
 
 
 def test_a_tiff_whose_alpha_would_be_lost_is_refused() -> None:
     gray = np.dstack([np.full((HEIGHT, WIDTH), 90, np.uint8), quarters(4)[..., 3]])
-    with pytest.raises(UndecodablePicture, match="grey TIFFs with alpha"):
+    with pytest.raises(UndecodableImage, match="grey TIFFs with alpha"):
         raster(tiff(gray, 2), ANY)
 
 
@@ -170,18 +170,18 @@ def test_the_fourth_byte_of_a_bmp_is_alpha_where_its_header_says_so(
         )
         + colors
     )
-    picture = raster(
+    image = raster(
         b"BM"
         + struct.pack("<III", 14 + len(head) + len(pixels), 0, 14 + len(head))
         + head
         + pixels,
         ANY,
     )
-    np.testing.assert_array_equal(picture.image, quarters())
+    np.testing.assert_array_equal(image.image, quarters())
     assert (
-        picture.alpha is None
+        image.alpha is None
         if seen is None
-        else picture.alpha is not None and picture.alpha.min() == seen
+        else image.alpha is not None and image.alpha.min() == seen
     )
 
 
@@ -205,19 +205,19 @@ def test_of_sixteen_bits_of_gray_one_value_is_transparent_and_not_its_neighbours
 def test_what_is_transparent_is_white_whatever_hides_there() -> None:
     pixels = np.dstack([quarters(), np.full((HEIGHT, WIDTH), 255, np.uint8)])
     pixels[:, : WIDTH // 2, 3] = 0
-    picture = raster(file(pixels, "PNG"), ANY)
-    assert picture.image[:, : WIDTH // 2].min() == 255
-    np.testing.assert_array_equal(picture.image[:, WIDTH // 2 :], pixels[:, WIDTH // 2 :, :3])
+    image = raster(file(pixels, "PNG"), ANY)
+    assert image.image[:, : WIDTH // 2].min() == 255
+    np.testing.assert_array_equal(image.image[:, WIDTH // 2 :], pixels[:, WIDTH // 2 :, :3])
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 def test_sixteen_bits_with_alpha_are_scaled(suffix: str) -> None:
     stored = cv2.cvtColor(quarters(4), cv2.COLOR_RGBA2BGRA).astype(np.uint16) * 257
     data = cv2.imencode(suffix, stored)[1].tobytes()
-    picture = raster(data, ANY)
-    np.testing.assert_array_equal(picture.image, quarters())
+    image = raster(data, ANY)
+    np.testing.assert_array_equal(image.image, quarters())
     if suffix == ".png":  # OpenCV writes a TIFF whose fourth channel is not called alpha
-        np.testing.assert_array_equal(picture.alpha, quarters(4)[..., 3])
+        np.testing.assert_array_equal(image.alpha, quarters(4)[..., 3])
 
 
 @pytest.mark.parametrize(("kind", "head"), [(b"zTXt", b"a\0\0"), (b"iTXt", b"a\0\1\0\0\0")])
@@ -239,10 +239,10 @@ def test_ten_bits_of_avif_with_alpha_are_scaled() -> None:
     data = cv2.imencode(
         ".avif", stored, [cv2.IMWRITE_AVIF_DEPTH, 10, cv2.IMWRITE_AVIF_QUALITY, 95]
     )[1].tobytes()
-    picture = raster(data, ANY)
-    assert picture.image[24, 40].min() > 245
-    assert picture.alpha is not None
-    assert abs(int(picture.alpha[24, 8]) - 170) < 4
+    image = raster(data, ANY)
+    assert image.image[24, 40].min() > 245
+    assert image.alpha is not None
+    assert abs(int(image.alpha[24, 8]) - 170) < 4
 
 
 def test_a_fully_opaque_alpha_is_none() -> None:
@@ -251,9 +251,9 @@ def test_a_fully_opaque_alpha_is_none() -> None:
 
 @pytest.mark.parametrize("reduce", [2, 4, 8])
 def test_a_reduced_jpeg_is_smaller_but_keeps_its_size_in_words(reduce: int) -> None:
-    picture = raster(oriented("JPEG", 6, 3), ANY, (HEIGHT // reduce, WIDTH // reduce))
-    assert picture.upload == (HEIGHT, WIDTH)
-    assert picture.image.shape == (WIDTH // reduce, HEIGHT // reduce, 3)
+    image = raster(oriented("JPEG", 6, 3), ANY, (HEIGHT // reduce, WIDTH // reduce))
+    assert image.upload == (HEIGHT, WIDTH)
+    assert image.image.shape == (WIDTH // reduce, HEIGHT // reduce, 3)
 
 
 @given(
@@ -284,8 +284,8 @@ def test_a_jpeg_comes_out_as_opencv_decodes_it(
 def test_bytes_that_do_not_belong_into_a_jpeg_are_passed_over() -> None:
     data = file(quarters(), "JPEG")
     end = data.rindex(b"\xff\xd9")
-    picture = raster(data[:end] + b"\0stray" + data[end:], ANY)
-    np.testing.assert_array_equal(picture.image, raster(data, ANY).image)
+    image = raster(data[:end] + b"\0stray" + data[end:], ANY)
+    np.testing.assert_array_equal(image.image, raster(data, ANY).image)
 
 
 @given(

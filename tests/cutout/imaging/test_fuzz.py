@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cutout.errors import UndecodablePicture
+from cutout.errors import UndecodableImage
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.slow  # mutates for seconds, in processes of its own
@@ -39,7 +39,7 @@ def fragile(data: bytes, number: int) -> None:
         bytearray(150_000_000)
     if number == 5:
         raise IndexError("past the end")
-    raise UndecodablePicture("no")
+    raise UndecodableImage("no")
 
 
 def test_some_hundred_mutations_give_answers_or_refusals(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_some_hundred_mutations_give_answers_or_refusals(tmp_path: Path) -> None
     assert status == 0
     assert summary["cases"] == 400
     assert summary["counts"]["answered"] > 20
-    assert summary["counts"]["undecodable_picture"] > 20
+    assert summary["counts"]["undecodable_image"] > 20
 
 
 def test_crashes_and_strange_errors_are_found_and_saved(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_crashes_and_strange_errors_are_found_and_saved(tmp_path: Path) -> None:
         re.sub(r"\d+ MB", "MB", finding.partition(": ")[2]) for finding in summary["findings"]
     ] == [
         "killed by SIGABRT",
-        "unexpected: MB more memory, then: undecodable_picture",
+        "unexpected: MB more memory, then: undecodable_image",
         "unexpected: IndexError: past the end",
     ]
     assert sorted(path.name for path in tmp_path.glob("*-1-*")) == [
@@ -68,4 +68,4 @@ def test_crashes_and_strange_errors_are_found_and_saved(tmp_path: Path) -> None:
         "error-1-4",
         "error-1-5",
     ]
-    assert summary["counts"]["undecodable_picture"] == 2
+    assert summary["counts"]["undecodable_image"] == 2

@@ -13,7 +13,7 @@ from cutout.imaging.preprocess import PreprocessSpec, canvas_box
 
 
 def scene(side: int = 600) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
-    """A picture of a textured blob with hairs on a textured ground, its true alpha, and what a network might say."""
+    """An image of a textured blob with hairs on a textured ground, its true alpha, and what a network might say."""
     rng = np.random.default_rng(7)
     truth = np.zeros((side, side), np.uint8)
     middle = side // 2
@@ -53,7 +53,7 @@ def test_refined_edges_are_far_nearer_the_truth_than_bilinear_ones() -> None:
     )  # sharp, not smeared
 
 
-def test_grey_pictures_are_no_trap_for_the_rounding() -> None:
+def test_grey_images_are_no_trap_for_the_rounding() -> None:
     """Where red, green and blue are one, the fit's matrix is singular but for its regularisation."""
     truth = np.zeros((320, 320), np.uint8)
     cv2.circle(truth, (160, 160), 90, 255, -1)
@@ -84,7 +84,7 @@ def test_an_even_alpha_stays_even(
     refined = masks.refine(np.full((rows, columns), value, np.float32), image)
     assert refined.shape == (height, width)
     expected = 0 if value < masks.CERTAIN else 255 if value > 1 - masks.CERTAIN else 255 * value
-    # between the two a little of the picture's noise may come through, none beyond
+    # between the two a little of the image's noise may come through, none beyond
     assert np.abs(refined - np.float32(expected)).max() <= 1.01
 
 

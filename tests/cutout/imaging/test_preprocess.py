@@ -1,4 +1,4 @@
-"""What training and serving share: every constant of the spec, and no NaN whatever the picture."""
+"""What training and serving share: every constant of the spec, and no NaN whatever the image."""
 
 import cv2
 import numpy as np
@@ -28,7 +28,7 @@ def test_minmax_spans_zero_to_one(image: NDArray[np.uint8]) -> None:
 
 
 @pytest.mark.parametrize("value", [0, 7, 255])
-def test_a_constant_picture_gives_zeros(value: int) -> None:
+def test_a_constant_image_gives_zeros(value: int) -> None:
     tensor = preprocess(np.full((30, 50, 3), value, np.uint8), CLASSIFIER)
     np.testing.assert_array_equal(tensor, 0)
 
@@ -51,18 +51,18 @@ def test_nchw_and_bgr_only_reorder() -> None:
 
 
 @given(width=sizes, height=sizes, mode=st.sampled_from(["stretch", "pad", "crop"]))
-def test_the_picture_lies_where_its_box_says(width: int, height: int, mode: str) -> None:
+def test_the_image_lies_where_its_box_says(width: int, height: int, mode: str) -> None:
     spec = PreprocessSpec(color="gray", size=32, fit=mode, scale="unit", pad_value=9)  # type: ignore[arg-type]
     canvas, box = fit(np.full((height, width, 3), 200, np.uint8), spec)
     assert box == canvas_box(Size(width, height), spec)
-    picture = canvas[
+    image = canvas[
         max(0, box.top) : box.bottom,
         max(0, box.left) : box.right,
     ]
-    assert (picture == 200).all()
-    assert np.count_nonzero(canvas == 9) == canvas.size - picture.size
+    assert (image == 200).all()
+    assert np.count_nonzero(canvas == 9) == canvas.size - image.size
     seen = restore((canvas[..., 0] == 200).astype(np.float32), box)
-    assert seen.sum() == picture.size
+    assert seen.sum() == image.size
 
 
 @pytest.mark.parametrize("mode", ["pad", "crop"])
@@ -78,7 +78,7 @@ def test_a_point_comes_back_to_where_it_was(mode: str) -> None:
 
 
 def detailed(width: int, height: int) -> NDArray[np.uint8]:
-    """A picture with detail at every scale, as photographs have."""
+    """An image with detail at every scale, as photographs have."""
     rng = np.random.default_rng(2)
     image = np.full((height, width, 3), 128.0)
     for cells in (4, 16, 64, 256):
@@ -89,7 +89,7 @@ def detailed(width: int, height: int) -> NDArray[np.uint8]:
 
 @pytest.mark.parametrize(("width", "height"), [(2400, 1800), (2397, 1801), (1100, 3001)])
 @pytest.mark.parametrize("side", [64, 320])
-def test_large_pictures_are_reduced_first_and_hardly_differ(
+def test_large_images_are_reduced_first_and_hardly_differ(
     width: int, height: int, side: int
 ) -> None:
     image = detailed(width, height)
@@ -98,7 +98,7 @@ def test_large_pictures_are_reduced_first_and_hardly_differ(
 
 
 @given(width=st.integers(1, 1024), height=st.integers(1, 200))
-def test_small_pictures_are_resized_in_one_exact_pass(width: int, height: int) -> None:
+def test_small_images_are_resized_in_one_exact_pass(width: int, height: int) -> None:
     image = np.random.default_rng(width).integers(0, 256, (height, width, 3), np.uint8)
     interpolation = cv2.INTER_AREA if width >= 64 and height >= 64 else cv2.INTER_LINEAR
     np.testing.assert_array_equal(

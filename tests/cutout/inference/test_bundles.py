@@ -29,7 +29,7 @@ def test_the_segmenter_s_alpha_is_what_the_network_says(tmp_path: Path) -> None:
     assert predictor.probability(disc(96, 64)) > 0.99
 
 
-def test_the_classifier_s_map_is_bright_where_the_picture_is(tmp_path: Path) -> None:
+def test_the_classifier_s_map_is_bright_where_the_image_is(tmp_path: Path) -> None:
     predictor = load_predictor(write_bundle(tmp_path / "classifier", "classify"))
     image = np.zeros((120, 200, 3), np.uint8)
     image[:, 100:] = 255
@@ -78,7 +78,7 @@ def test_damage_is_found_before_anything_is_served(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"segmenter/manifest\.json: surprise: unknown entry$"):
         load_bundles(folder)
     manifest.write_text(
-        json.dumps({**values, "golden": {**values["golden"], "picture": "bm8gcGljdHVyZQ=="}})
+        json.dumps({**values, "golden": {**values["golden"], "image": "bm8gcGljdHVyZQ=="}})
     )
     with pytest.raises(BundleError, match=r"^segmenter: its golden sample cannot be read: "):
         load_bundles(folder)

@@ -1,4 +1,4 @@
-"""Places in a picture as callers write them."""
+"""Places in an image as callers write them."""
 
 import contextlib
 
@@ -35,7 +35,7 @@ def test_a_region_is_read_in_pixels_and_percent(text: str, box: tuple[int, int, 
         ("0 0 0 0", RegionEmpty),
     ],
 )
-def test_a_region_has_to_lie_in_the_picture(text: str, error: type[InvalidOption]) -> None:
+def test_a_region_has_to_lie_in_the_image(text: str, error: type[InvalidOption]) -> None:
     with pytest.raises(error):
         Region.parse(text).box(Size(200, 100))
 

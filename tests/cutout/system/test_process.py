@@ -1,4 +1,4 @@
-"""How a process that works on pictures is set up, watched from outside."""
+"""How a process that works on images is set up, watched from outside."""
 
 import platform
 import subprocess
@@ -14,15 +14,15 @@ if sys.argv[1] == "prepared":
     from cutout.system.process import prepare_for_images
     prepare_for_images()
 
-def picture():
+def image():
     arrays = [np.full(size, 1, np.uint8) for size in (3_500_000, 1_200_000, 3_000_000, 600_000)]
 
 def work():
     for _ in range(5):
-        picture()
+        image()
     before = resource.getrusage(resource.RUSAGE_THREAD).ru_minflt
     for _ in range(20):
-        picture()
+        image()
     print(resource.getrusage(resource.RUSAGE_THREAD).ru_minflt - before)
 
 thread = threading.Thread(target=work)
@@ -34,7 +34,7 @@ thread.join()
 @pytest.mark.skipif(
     platform.libc_ver()[0] != "glibc", reason="of other C libraries nothing is promised"
 )
-def test_a_picture_gets_the_memory_of_the_one_before_it() -> None:
+def test_a_image_gets_the_memory_of_the_one_before_it() -> None:
     def faults(how: str) -> int:
         return int(
             subprocess.run(

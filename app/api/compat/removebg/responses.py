@@ -25,10 +25,10 @@ CONTRACT = {
     "overloaded": (429, "rate_limit_exceeded"),
     "rate_limited": (429, "rate_limit_exceeded"),
     "upload_too_large": (400, "file_too_large"),
-    "picture_too_large": (400, "resolution_too_high"),
+    "image_too_large": (400, "resolution_too_high"),
     "unsupported_format": (400, "invalid_file_type"),
-    "undecodable_picture": (400, "failed_to_read_image"),
-    "empty_picture": (400, "invalid_dimensions"),
+    "undecodable_image": (400, "failed_to_read_image"),
+    "empty_image": (400, "invalid_dimensions"),
     "region_out_of_bounds": (400, "roi_exceeds_bounds"),
     "region_empty": (400, "roi_region_empty"),
 }

@@ -17,7 +17,7 @@ from tests.support.images import decoded, disc, encoded
 from tests.support.stand_ins import BrightPredictor
 
 
-def test_predict_says_how_bright_a_picture_is(client: TestClient) -> None:
+def test_predict_says_how_bright_a_image_is(client: TestClient) -> None:
     white = encoded(np.full((20, 30, 3), 255, np.uint8))
     answer = client.post("/predict", files={"file": white}).json()
     assert answer["label"] == "foreground"
@@ -57,7 +57,7 @@ def test_cutout_keeps_the_bright_and_leaves_nothing_of_the_rest(client: TestClie
     assert answer.headers["x-subject-found"] == "true"
 
 
-def test_a_picture_without_a_subject_says_so(client: TestClient) -> None:
+def test_a_image_without_a_subject_says_so(client: TestClient) -> None:
     answer = client.post("/cutout", files={"file": encoded(np.zeros((40, 40, 3), np.uint8))})
     assert answer.headers["x-subject-found"] == "false"
     assert "x-bounding-box" not in answer.headers
@@ -111,15 +111,15 @@ def test_options_change_the_answer_as_they_say(client: TestClient) -> None:
     assert decoded(jpeg.content)[2, 2].min() > 240
 
 
-def test_a_bad_background_picture_is_told_from_a_bad_picture(client: TestClient) -> None:
+def test_a_bad_background_image_is_told_from_a_bad_image(client: TestClient) -> None:
     answer = client.post(
-        "/cutout", files={"file": encoded(disc()), "background_image": b"no picture"}
+        "/cutout", files={"file": encoded(disc()), "background_image": b"no image"}
     )
     assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_format")
     assert answer.json()["detail"].startswith("background image: not a JPEG")
 
 
-def test_a_background_picture_shows_where_the_mask_is_empty(client: TestClient) -> None:
+def test_a_background_image_shows_where_the_mask_is_empty(client: TestClient) -> None:
     behind = encoded(np.full((10, 10, 3), (0, 0, 250), np.uint8))
     answer = client.post("/cutout", files={"file": encoded(disc()), "background_image": behind})
     assert decoded(answer.content)[2, 2].tolist() == [0, 0, 250]
@@ -128,7 +128,7 @@ def test_a_background_picture_shows_where_the_mask_is_empty(client: TestClient) 
 @pytest.mark.parametrize(
     ("color", "seen"), [({}, [255, 255, 255]), ({"background": "#0f08"}, [0, 255, 0])]
 )
-def test_what_a_background_picture_hides_stays_hidden(
+def test_what_a_background_image_hides_stays_hidden(
     client: TestClient, color: dict[str, str], seen: list[int]
 ) -> None:
     behind = np.full((10, 10, 4), (250, 0, 250, 255), np.uint8)
@@ -161,7 +161,7 @@ def test_the_upload_s_own_transparency_is_respected(client: TestClient) -> None:
 
 
 def test_a_jpeg_is_decoded_no_larger_than_the_answer_needs(client: TestClient) -> None:
-    """What is said of the picture stays that of the upload, whatever the size it was decoded at."""
+    """What is said of the image stays that of the upload, whatever the size it was decoded at."""
     upload = {"file": encoded(disc(960, 640), ".jpg")}
     answer = client.post("/predict", files=upload, data={"subject": "true"}).json()
     assert answer["image"] == {"width": 960, "height": 640}
@@ -215,7 +215,7 @@ def test_a_probability_does_not_depend_on_what_else_is_asked_for() -> None:
 
 
 class Watching(BrightPredictor):
-    """Remembers the sizes of the pictures it was run on."""
+    """Remembers the sizes of the images it was run on."""
 
     def __init__(self) -> None:
         super().__init__("segmenter")
@@ -271,18 +271,18 @@ def test_a_hard_mask_is_hard_at_any_size(client: TestClient, path: str) -> None:
         assert path == "/mask" or not pixels[alpha == 0].any()
 
 
-def test_a_margin_makes_no_more_of_a_picture_than_one_may_have(client: TestClient) -> None:
+def test_a_margin_makes_no_more_of_a_image_than_one_may_have(client: TestClient) -> None:
     needle = np.full((2000, 20, 3), 255, np.uint8)
     answer = client.post(
         "/cutout", files={"file": encoded(needle)}, data={"crop": "true", "margin": "500px"}
     )
-    assert (answer.status_code, answer.json()["code"]) == (413, "picture_too_large")
+    assert (answer.status_code, answer.json()["code"]) == (413, "image_too_large")
     assert "1020 x 3000" in answer.json()["detail"]
 
 
 def test_a_side_beyond_a_jpeg_s_is_refused(client: TestClient) -> None:
     answer = client.post("/mask", files={"file": encoded(np.zeros((1, 65_536), np.uint8))})
-    assert (answer.status_code, answer.json()["code"]) == (413, "picture_too_large")
+    assert (answer.status_code, answer.json()["code"]) == (413, "image_too_large")
 
 
 @given(st.integers(1, 3000), st.integers(1, 3000), st.data())

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
-from cutout.errors import ClientError, PictureTooLarge, UndecodablePicture, UnsupportedFormat
+from cutout.errors import ClientError, ImageTooLarge, UndecodableImage, UnsupportedFormat
 from cutout.imaging.headers import sniff
 from cutout.imaging.headers.avif import MAX_FRAMES
 from cutout.imaging.headers.common import MAX_PARTS
@@ -59,9 +59,9 @@ def test_damage_anywhere_raises_only_client_errors(name: str, data: st.DataObjec
         place = data.draw(st.integers(0, min(len(broken), 400) - 1))
         broken[place] = data.draw(st.integers(0, 255))
     cut = data.draw(st.integers(0, len(broken)))
-    for picture in (bytes(broken), bytes(broken[:cut])):
+    for image in (bytes(broken), bytes(broken[:cut])):
         with contextlib.suppress(ClientError):
-            raster(picture, max_pixels=100_000)
+            raster(image, max_pixels=100_000)
 
 
 @given(st.binary(max_size=300))
@@ -73,14 +73,14 @@ def test_any_tail_after_any_signature_raises_only_client_errors(tail: bytes) -> 
 
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
-def test_truncated_pictures_are_refused(name: str, share: float) -> None:
-    with pytest.raises((UndecodablePicture, UnsupportedFormat)):
+def test_truncated_images_are_refused(name: str, share: float) -> None:
+    with pytest.raises((UndecodableImage, UnsupportedFormat)):
         raster(FILES[name][: int(share * len(FILES[name]))], max_pixels=10_000)
 
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_too_many_pixels_are_refused_by_the_header_alone(form: str) -> None:
-    with pytest.raises(PictureTooLarge, match="40 x 24"):
+    with pytest.raises(ImageTooLarge, match="40 x 24"):
         raster(FILES[form][: 500 if form == "AVIF" else len(FILES[form])], max_pixels=40 * 24 - 1)
 
 
@@ -88,21 +88,21 @@ def test_a_png_of_nothing_but_a_header_can_claim_any_size() -> None:
     png = b"\x89PNG\r\n\x1a\n" + struct.pack(
         ">I4sIIBBBBBI", 13, b"IHDR", 20_000, 20_000, 8, 6, 0, 0, 0, 0
     )
-    with pytest.raises(PictureTooLarge):
+    with pytest.raises(ImageTooLarge):
         raster(png, max_pixels=50_000_000)
 
 
 def test_a_chunk_that_announces_gigabytes_costs_nothing() -> None:
     png = FILES["PNG"]
     assert sniff(png).width == 40
-    with pytest.raises(UndecodablePicture):
+    with pytest.raises(UndecodableImage):
         sniff(png[:33] + struct.pack(">I4s", (1 << 31) - 1, b"tEXt") + png[33:])
 
 
-def test_more_chunks_than_any_picture_has_are_refused() -> None:
+def test_more_chunks_than_any_image_has_are_refused() -> None:
     png, empty = FILES["PNG"], struct.pack(">I4sI", 0, b"teST", 0)
     assert sniff(png[:33] + 100 * empty + png[33:]).width == 40
-    with pytest.raises(UndecodablePicture):
+    with pytest.raises(UndecodableImage):
         sniff(png[:33] + MAX_PARTS * empty + png[33:])
 
 
@@ -113,7 +113,7 @@ def test_the_fill_of_a_jpeg_takes_no_step_a_byte(fill: bytes) -> None:
 
 
 def steps(data: bytes) -> int:
-    """How many lines of Python are run to read the header of a picture that is 40 wide."""
+    """How many lines of Python are run to read the header of an image that is 40 wide."""
     lines = 0
 
     def count(frame: FrameType, event: str, argument: object) -> Any:
@@ -138,7 +138,7 @@ def test_a_progressive_jpeg_of_endless_scans_is_refused() -> None:
         1:3
     ]
     assert raster(data, 10**6).upload.width == 256
-    with pytest.raises(UndecodablePicture):
+    with pytest.raises(UndecodableImage):
         raster(data[:second] + data[first:second] * MAX_SCANS + data[second:], 10**6)
 
 
@@ -153,7 +153,7 @@ def test_a_sequential_jpeg_of_endless_empty_scans_is_refused() -> None:
     color = grey[:frame] + planes + grey[frame + 13 : scan]
     scans = [grey[scan : scan + 5] + bytes((c,)) + grey[scan + 6 : -2] for c in (1, 2, 3)]
     assert raster(color + b"".join(scans) + b"\xff\xd9", 10**6).upload.width == 64
-    with pytest.raises(UndecodablePicture):
+    with pytest.raises(UndecodableImage):
         raster(color + b"".join(scans) + MAX_SCANS * scans[0][:10] + b"\xff\xd9", 10**6)
 
 
@@ -186,12 +186,12 @@ def test_a_tiff_whose_size_can_be_read_in_two_ways_is_refused(
     ]
     plain = tiff((256, 4, 1, 8), (257, 3, 1, 8), *grey, blob=bytes(40_000))
     assert raster(plain, max_pixels=64).image.shape == (8, 8, 3)
-    with pytest.raises(UndecodablePicture):
+    with pytest.raises(UndecodableImage):
         raster(tiff(*sizes, *grey, blob=bytes(40_000)), max_pixels=64)
 
 
 @pytest.mark.parametrize(
-    ("picture", "tile", "is_taken"),
+    ("image", "tile", "is_taken"),
     [
         ((16, 16), (1 << 20, 1 << 20), False),
         ((16, 16), (4096, 4097), False),
@@ -200,19 +200,19 @@ def test_a_tiff_whose_size_can_be_read_in_two_ways_is_refused(
         ((5000, 5000), (256, 256), True),
     ],
 )
-def test_a_tiff_whose_tiles_are_far_larger_than_its_picture_is_refused(
-    picture: tuple[int, int], tile: tuple[int, int], is_taken: bool
+def test_a_tiff_whose_tiles_are_far_larger_than_its_image_is_refused(
+    image: tuple[int, int], tile: tuple[int, int], is_taken: bool
 ) -> None:
     data = tiff(
         *(
             (tag, 4, 1, side)
-            for tag, side in zip((256, 257, 322, 323), (*picture, *tile), strict=True)
+            for tag, side in zip((256, 257, 322, 323), (*image, *tile), strict=True)
         )
     )
     if is_taken:
-        assert sniff(data).upright == picture
+        assert sniff(data).upright == image
     else:
-        with pytest.raises(UndecodablePicture):
+        with pytest.raises(UndecodableImage):
             sniff(data)
 
 
@@ -227,7 +227,7 @@ def test_avif_frames_larger_than_the_boxes_say_are_refused() -> None:
     large = file("AVIF", 200, 100)
     assert sniff(resized(large, b"ispe", 4, 200, 100)).width == 200
     for width, height in ((199, 100), (200, 99), (8, 8)):
-        with pytest.raises(UndecodablePicture):
+        with pytest.raises(UndecodableImage):
             sniff(resized(large, b"ispe", 4, width, height))
 
 
@@ -291,15 +291,15 @@ def test_avif_grids_are_read_and_their_cells_checked() -> None:
     lies = [avif_grid(2, 2, cell=(128, 64), said=(64, 64), size=(120, 100))]
     lies += [avif_grid(1, 1, cell=(3000, 3000), said=(3000, 3000), size=(120, 100))]
     for lie in lies:
-        with pytest.raises(UndecodablePicture):
+        with pytest.raises(UndecodableImage):
             sniff(lie)
 
 
-def test_avif_tracks_larger_than_the_picture_are_refused() -> None:
+def test_avif_tracks_larger_than_the_image_are_refused() -> None:
     frames = [Pillow.new("RGB", (40, 24), color) for color in (9, 90)]
     moving = file("AVIF", save_all=True, append_images=frames)
     assert sniff(resized(moving, b"tkhd", 88, 40 << 16, 24 << 16)).width == 40
-    with pytest.raises(UndecodablePicture):
+    with pytest.raises(UndecodableImage):
         sniff(resized(moving, b"tkhd", 88, 41 << 16, 24 << 16))
     for width, is_taken in ((40, True), (41, False)):
         frame = file("AVIF", width).partition(b"mdat")[2]
@@ -311,7 +311,7 @@ def test_avif_tracks_larger_than_the_picture_are_refused() -> None:
         if is_taken:
             assert raster(bytes(data), 10_000).upload.width == 40
         else:
-            with pytest.raises(UndecodablePicture):
+            with pytest.raises(UndecodableImage):
                 sniff(bytes(data))
 
 
@@ -326,5 +326,5 @@ def test_an_avif_of_endless_frames_is_refused() -> None:
         if is_taken:
             assert sniff(bytes(data)).width == 40
         else:
-            with pytest.raises(UndecodablePicture):
+            with pytest.raises(UndecodableImage):
                 sniff(bytes(data))

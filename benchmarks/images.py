@@ -13,11 +13,11 @@ QUALITY = 90
 SIZES = {"1 MP": (1152, 864), "12 MP": (4000, 3000)}
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 OCTAVE = 0.72  # contrast of an octave, of that of the one above it
-GRAIN = 4.0  # standard deviation of the noise of a camera, without which an enlarged picture is too easy to pack
+GRAIN = 4.0  # standard deviation of the noise of a camera, without which an enlarged image is too easy to pack
 
 
 def photographs(width: int, height: int, count: int, folder: Path | None = None) -> list[bytes]:
-    """JPEGs of that size, quality 90: of a folder's first pictures, or a textured subject before a softer scene."""
+    """JPEGs of that size, quality 90: of a folder's first images, or a textured subject before a softer scene."""
     if folder is None:
         images = [synthetic(width, height, seed) for seed in range(count)]
     else:
@@ -38,7 +38,7 @@ def grown(path: Path, width: int, height: int) -> Image:
     """A photograph enlarged and cropped to that size, with the fine texture that enlarging can't give it, and grain."""
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:
-        raise SystemExit(f"{path}: not a picture")
+        raise SystemExit(f"{path}: not an image")
     ratio = max(width / image.shape[1], height / image.shape[0])
     size = (max(width, round(image.shape[1] * ratio)), max(height, round(image.shape[0] * ratio)))
     enlarged = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)[:height, :width].astype(
@@ -57,7 +57,7 @@ def jpeg(image: Image, quality: int = QUALITY) -> bytes:
 def _first(folder: Path, count: int) -> Sequence[Path]:
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)[:count]
     if not paths:
-        raise SystemExit(f"{folder}: no picture in it")
+        raise SystemExit(f"{folder}: no image in it")
     return paths
 
 
@@ -94,7 +94,7 @@ def _texture(
 
 
 def _blob(rng: np.random.Generator, width: int, height: int) -> NDArray[np.float32]:
-    """(H, W) float32 in [0, 1]: a wavy ellipse, about a fifth of the picture, with a soft rim."""
+    """(H, W) float32 in [0, 1]: a wavy ellipse, about a fifth of the image, with a soft rim."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     center = rng.uniform(0.42, 0.58, 2)
     across, down = (x / width - center[0]) / 0.24, (y / height - center[1]) / 0.32

@@ -1,4 +1,4 @@
-"""Small pictures for a report, as text that stands in the page itself."""
+"""Small images for a report, as text that stands in the page itself."""
 
 import base64
 
@@ -27,7 +27,7 @@ def data_uri(image: NDArray[np.uint8]) -> str:
 
 
 def faded(image: Image, mask: Mask) -> Image:
-    """The picture with all but the mask's foreground faded to white."""
+    """The image with all but the mask's foreground faded to white."""
     keep = mask.astype(np.float32)[:, :, np.newaxis] / 255
     white = image * (1 - FADED) + 255 * FADED
     return np.asarray(np.rint(image * keep + white * (1 - keep)), np.uint8)
@@ -35,27 +35,27 @@ def faded(image: Image, mask: Mask) -> Image:
 
 def with_outline(gray: Matte, mask: Mask) -> Image:
     """An alpha in grey with the outline of the true mask over it, two pixels wide."""
-    picture = np.repeat(gray[:, :, np.newaxis], 3, axis=2)
+    image = np.repeat(gray[:, :, np.newaxis], 3, axis=2)
     contours, _ = cv2.findContours(
         np.asarray(mask >= 128, np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE
     )
-    cv2.drawContours(picture, contours, -1, OUTLINE, 2)
-    return np.asarray(picture, np.uint8)
+    cv2.drawContours(image, contours, -1, OUTLINE, 2)
+    return np.asarray(image, np.uint8)
 
 
 def shown(sample: NDArray[np.float32]) -> Image:
-    """What a network read, (H, W, C) float32 of any range, as a picture (H, W, 3)."""
+    """What a network read, (H, W, C) float32 of any range, as an image (H, W, 3)."""
     low, high = float(sample.min()), float(sample.max())
     gray = np.asarray(np.rint(255 * (sample - low) / max(high - low, 1e-6)), np.uint8)
     return np.repeat(gray, 3, axis=2) if gray.shape[2] == 1 else gray
 
 
-def heat(picture: Image, influence: NDArray[np.float32], strongest: float) -> Image:
-    """The picture in grey, orange where `influence` (H, W) speaks for foreground and blue where against it.
+def heat(image: Image, influence: NDArray[np.float32], strongest: float) -> Image:
+    """The image in grey, orange where `influence` (H, W) speaks for foreground and blue where against it.
 
     Full colour is reached at `strongest`.
     """
-    gray = np.repeat(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[:, :, np.newaxis], 3, axis=2)
+    gray = np.repeat(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[:, :, np.newaxis], 3, axis=2)
     strength = np.clip(np.abs(influence) / max(strongest, 1e-6), 0, 1)[:, :, np.newaxis] * 0.8
     color = np.where(influence[:, :, np.newaxis] >= 0, np.array(FOR), np.array(AGAINST))
     return np.asarray(np.rint(gray * (1 - strength) + color * strength), np.uint8)

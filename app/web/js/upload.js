@@ -1,11 +1,11 @@
-/** One picture on the page, from the file that was added to the answer. */
+/** One image on the page, from the file that was added to the answer. */
 
 import { Problem } from "./api.js";
 
 const THUMB = 168;
 const PREVIEW = 640;
 
-export class Picture {
+export class Upload {
   /**
    * `status`: waiting, sending, working, busy (the server asked to come back), done or failed.
    * `width`, `height`: of the upright original; undefined where this browser can't read the file.
@@ -41,7 +41,7 @@ export class Picture {
       await image.decode().catch(() => {
         throw new Problem("undecodable_answer");
       });
-      signal.throwIfAborted(); // a newer answer may be here already, or the picture gone
+      signal.throwIfAborted(); // a newer answer may be here already, or the image gone
     } catch (error) {
       URL.revokeObjectURL(url);
       throw error;
