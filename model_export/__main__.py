@@ -11,6 +11,8 @@ import typer
 
 from cutout.errors import CutoutError, DataError
 from cutout.explain import reason
+from cutout.system.cores import usable_cores
+from model_export.data.soft_labels import Rule
 
 if TYPE_CHECKING:
     from model_export.config import TrainConfig
@@ -123,6 +125,37 @@ def check(
     else:
         print(f"{as_text(report)}\ncontact sheet: {path}")
     raise typer.Exit(0 if report.ok else 1)
+
+
+@cli.command()
+def label(
+    bundle: Annotated[Path, typer.Argument(help="the teacher: a bundle, trained here or imported")],
+    images: Annotated[
+        Path, typer.Argument(help="a directory of images without masks, at any depth")
+    ],
+    out: Annotated[
+        Path,
+        typer.Argument(help="the directory of labels; training takes it as one of its sets"),
+    ],
+    certainty: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="leave out labels of which the teacher is less sure"),
+    ] = Rule().certainty,
+    most: Annotated[
+        int | None, typer.Option(min=1, help="label only so many, evenly over all")
+    ] = None,
+    threads: Annotated[
+        int, typer.Option(min=1, help="onnxruntime's threads; all cores when absent")
+    ] = usable_cores(),
+) -> None:
+    """Make masks for images without any by a bundle, a teacher. Run again, it goes on."""
+    from cutout.inference.onnx_predictor import load_predictor
+    from model_export.labelling.label import label as run
+    from model_export.labelling.summary import as_text, write_sheet
+
+    made = run(load_predictor(bundle, threads), images, out, Rule(certainty=certainty), most)
+    write_sheet(made, images, out)
+    print(as_text(made, images, out))
 
 
 class Split(StrEnum):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cutout.errors import DataError
 from cutout.imaging.headers import Header
-from cutout.imaging.preprocess import Image
+from cutout.imaging.preprocess import Image, resize
 from model_export.data.headers import read_header
 from model_export.data.pairs import Pair, Shapes
 
@@ -72,6 +72,11 @@ def load_mask(pair: Pair) -> Mask:
     if pair.form == "labels":
         return _labelled(_decode(pair.mask_path, cv2.IMREAD_UNCHANGED))
     return _gray(pair.mask_path)
+
+
+def load_soft(path: Path, size: tuple[int, int]) -> Mask:
+    """A teacher's alpha as a mask of that (height, width), which may be more than it was stored with."""
+    return resize(_decode(path, cv2.IMREAD_GRAYSCALE), size[1], size[0])
 
 
 def load_cutout(path: Path) -> NDArray[np.uint8]:

@@ -1,14 +1,17 @@
 """How `data check` tells what it found: as text, and as a contact sheet."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cutout.imaging.preprocess import Image
 from model_export.data.check import LOOKED_AT, SHOWN, THUMBNAIL, Finding, Look, Report, thumbnail
-from model_export.data.dataset import load_pair
+from model_export.data.dataset import Mask, load_pair
 
 MOST_LINES = 20  # of one kind; the JSON has all
 COLUMNS = 8
@@ -17,6 +20,8 @@ TINT = np.array([255, 0, 120], np.float32)
 OUTLINE = (255, 255, 0)
 SHEET_GRAY = 40
 LABEL, SUSPICIOUS = (220, 220, 220), (255, 90, 60)
+
+T = TypeVar("T")
 
 
 def as_text(report: Report) -> str:
@@ -49,27 +54,52 @@ def as_text(report: Report) -> str:
     return "\n".join(lines)
 
 
+@dataclass(frozen=True)
+class Cell:
+    """One thumbnail of a sheet: (h, w, 3) uint8 RGB, at most THUMBNAIL a side, and what stands under it."""
+
+    image: NDArray[np.uint8]
+    text: str
+    color: tuple[int, int, int] = LABEL
+
+
 def contact_sheet(looks: Sequence[Look]) -> NDArray[np.uint8]:
     """A sheet (H, W, 3) uint8 RGB: suspicious pairs first, the rest evenly over the folder; foreground tinted."""
     suspicious = [look for look in looks if look.suspicious][: SHOWN // 2]
-    others = [look for look in looks if not look.suspicious]
-    count = min(SHOWN - len(suspicious), len(others))
-    chosen = suspicious + [others[place * len(others) // count] for place in range(count)]
-    cell = THUMBNAIL + LABEL_HEIGHT
-    rows = -(-len(chosen) // COLUMNS)
-    sheet = np.full((max(1, rows) * cell, COLUMNS * THUMBNAIL, 3), SHEET_GRAY, np.uint8)
-    for place, look in enumerate(chosen):
+    others = evenly([look for look in looks if not look.suspicious], SHOWN - len(suspicious))
+    return sheet(
+        [
+            Cell(
+                overlay(*load_pair(look.pair, LOOKED_AT)),
+                look.pair.stem,
+                SUSPICIOUS if look.suspicious else LABEL,
+            )
+            for look in [*suspicious, *others]
+        ]
+    )
+
+
+def evenly(items: Sequence[T], most: int) -> list[T]:
+    """At most so many of the items, evenly over their order."""
+    count = min(most, len(items))
+    return [items[place * len(items) // count] for place in range(count)]
+
+
+def sheet(cells: Sequence[Cell]) -> NDArray[np.uint8]:
+    """The cells in rows of COLUMNS, each with its text below: (H, W, 3) uint8 RGB."""
+    side = THUMBNAIL + LABEL_HEIGHT
+    rows = -(-len(cells) // COLUMNS)
+    pixels = np.full((max(1, rows) * side, COLUMNS * THUMBNAIL, 3), SHEET_GRAY, np.uint8)
+    for place, cell in enumerate(cells):
         row, column = divmod(place, COLUMNS)
-        image = _overlay(look)
-        top = row * cell + (THUMBNAIL - image.shape[0]) // 2
-        left = column * THUMBNAIL + (THUMBNAIL - image.shape[1]) // 2
-        sheet[top : top + image.shape[0], left : left + image.shape[1]] = image
-        where = (column * THUMBNAIL + 4, (row + 1) * cell - 5)
-        color = SUSPICIOUS if look.suspicious else LABEL
-        cv2.putText(
-            sheet, look.pair.stem[:26], where, cv2.FONT_HERSHEY_SIMPLEX, 0.4, color, 1, cv2.LINE_AA
-        )
-    return sheet
+        height, width = cell.image.shape[:2]
+        top = row * side + (THUMBNAIL - height) // 2
+        left = column * THUMBNAIL + (THUMBNAIL - width) // 2
+        pixels[top : top + height, left : left + width] = cell.image
+        where = (column * THUMBNAIL + 4, (row + 1) * side - 5)
+        font = cv2.FONT_HERSHEY_SIMPLEX
+        cv2.putText(pixels, cell.text[:26], where, font, 0.4, cell.color, 1, cv2.LINE_AA)
+    return pixels
 
 
 def write_sheet(looks: Sequence[Look], path: Path) -> None:
@@ -78,14 +108,15 @@ def write_sheet(looks: Sequence[Look], path: Path) -> None:
     cv2.imwrite(str(path), cv2.cvtColor(contact_sheet(looks), cv2.COLOR_RGB2BGR))
 
 
-def _overlay(look: Look) -> NDArray[np.uint8]:
-    image, mask = map(thumbnail, load_pair(look.pair, LOOKED_AT))
+def overlay(image: Image, mask: Mask) -> NDArray[np.uint8]:
+    """A thumbnail of an image (H, W, 3) with its mask (H, W) tinted and outlined."""
+    image, mask = thumbnail(image), thumbnail(mask)
     weight = mask[:, :, np.newaxis].astype(np.float32) / 255 * 0.45
-    overlay = np.rint(image * (1 - weight) + TINT * weight).astype(np.uint8)
+    tinted = np.rint(image * (1 - weight) + TINT * weight).astype(np.uint8)
     outlines, _ = cv2.findContours(
         (mask >= 128).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE
     )
-    return np.asarray(cv2.drawContours(overlay, outlines, -1, OUTLINE, 1), np.uint8)
+    return np.asarray(cv2.drawContours(tinted, outlines, -1, OUTLINE, 1), np.uint8)
 
 
 def _verdict(errors: int) -> str:
