@@ -13,17 +13,23 @@ import math
 import uuid
 from asyncio import BaseTransport, Transport
 from functools import partial
+from http import HTTPStatus
 from typing import Any, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from cutout.errors import MalformedRequest
-
 from ..api.problems import Problem, ProblemResponse
 from ..settings import Settings
 from .limits import MAX_PIPELINED, Limits
-from .request_headers import Refused, RequestHeaders, check_host, without_upgrade
+from .request_headers import (
+    Refused,
+    RequestHeaders,
+    UnknownVersion,
+    check_host,
+    check_version,
+    without_upgrade,
+)
 from .slow_reader import SlowReader
 from .timer import Timer
 from .transport import OneWrite
@@ -54,7 +60,7 @@ class Connection(HttpToolsProtocol):
         self._answering: RequestResponseCycle | None = None
         self._headers_complete = True
         self._body_complete = True
-        self._refusal: str | None = None  # to be sent after the responses that are due before it
+        self._refusal: Refused | None = None  # to be sent after the responses due before it
 
     # Connections: how many there may be, and how long they may be idle.
 
@@ -113,7 +119,7 @@ class Connection(HttpToolsProtocol):
         try:
             self._parse(data)
         except (httptools.HttpParserError, Refused) as error:
-            self._refuse(_reason(error))
+            self._refuse(self._refusal_for(error))
             return
         if self._request.awaited:
             if self._request.overflow(len(data)):
@@ -171,6 +177,7 @@ class Connection(HttpToolsProtocol):
             return
         self._request.stop()
         version = self.parser.get_http_version()
+        check_version(version)
         check_host(self.headers, version)
         if version == "1.0":  # would take an interim 100 for the response (RFC 9110, 10.1.1)
             self.expect_100_continue = False
@@ -202,7 +209,7 @@ class Connection(HttpToolsProtocol):
         self._answering = self.pipeline[-1][0] if self.pipeline else None
         super().on_response_complete()
         if self._refusal is not None and self._answering is None:
-            self.send_400_response(self._refusal)
+            self._send_refusal(self._refusal)
         elif is_last and self._headers_complete and not self._body_complete:
             # The response was early: for a while, what is left of the body is read and discarded.
             self._rest_of_body.start(self._limits.body_seconds)
@@ -217,27 +224,41 @@ class Connection(HttpToolsProtocol):
         self._reader.buffer_low(closing, responding=self._answering is not None)
         super().resume_writing()
 
-    def _refuse(self, reason: str) -> None:
-        """Send 400 and close, after the responses that are due before it (RFC 9112, 9.3.2)."""
+    def _refuse(self, refusal: Refused) -> None:
+        """Send it and close, after the responses that are due before it (RFC 9112, 9.3.2)."""
         receiving_body = self._headers_complete and not self._body_complete
         in_progress = receiving_body and self.cycle is self._answering
         if self._answering is None or (in_progress and not self._answering.response_started):
-            self.send_400_response(reason)
+            self._send_refusal(refusal)
         elif in_progress:
             self.transport.close()
         else:
             self._request.stop()
-            self._refusal = reason
+            self._refusal = refusal
+
+    def _refusal_for(self, error: Exception) -> Refused:
+        """Our own refusal, which the parser wraps if it was raised in a callback, or another."""
+        for cause in (error, error.__context__):
+            if isinstance(cause, Refused):
+                return cause
+        if self.parser.get_method() == b"PRI":  # how HTTP/2 begins (RFC 9113, 3.4)
+            return UnknownVersion("2.0")
+        return Refused("malformed HTTP request")
 
     def send_400_response(self, msg: str) -> None:
+        """Refuse for uvicorn, in the same form."""
+        self._send_refusal(Refused(msg))
+
+    def _send_refusal(self, refusal: Refused) -> None:
         """Send a problem, as the application does, which never sees this request."""
         request_id = uuid.uuid4().hex
-        code = MalformedRequest.code
-        problem = Problem(title="Bad Request", status=400, code=code, detail=msg)
+        title = HTTPStatus(refusal.status).phrase
+        detail = str(refusal)
+        problem = Problem(title=title, status=refusal.status, code=refusal.code, detail=detail)
         body = problem.model_dump_json(exclude_none=True).encode()
-        log.warning("malformed request", extra={"request_id": request_id, "detail": msg})
+        log.warning("malformed request", extra={"request_id": request_id, "detail": detail})
         headers = (
-            "HTTP/1.1 400 Bad Request",
+            f"HTTP/1.1 {refusal.status} {title}",
             f"content-type: {ProblemResponse.media_type}",
             f"content-length: {len(body)}",
             f"x-request-id: {request_id}",
@@ -246,11 +267,3 @@ class Connection(HttpToolsProtocol):
         )
         self.transport.write("\r\n".join(headers).encode() + body)
         self.transport.close()
-
-
-def _reason(error: Exception) -> str:
-    """Our own reason, which the parser wraps if it was raised in a callback, or a general one."""
-    for cause in (error, error.__context__):
-        if isinstance(cause, Refused):
-            return str(cause)
-    return "malformed HTTP request"

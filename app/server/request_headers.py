@@ -1,15 +1,18 @@
 """Limits on request headers: how long they may take to arrive, and how large they may be.
 
 uvicorn has no such limits: until a request's headers are complete, it gives a sender unlimited time
-and memory. A request refused here gets 400; one that is late is cut off without a response.
+and memory. A request refused here gets 400 or 505; one that is late is cut off without a response.
 """
 
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Iterable
 
+from cutout.errors import MalformedRequest
+
 from .limits import MAX_HEADER_BYTES
 from .timer import Timer
 
+VERSIONS = ("1.0", "1.1")
 MAX_UNFINISHED_BYTES = 512 * 1024  # uvloop reads up to 256 KiB at a time
 
 Header = tuple[bytes, bytes]
@@ -17,6 +20,21 @@ Header = tuple[bytes, bytes]
 
 class Refused(Exception):
     """Raised in a callback of the parser, which then stops; the message is for the client."""
+
+    status = 400
+    code = MalformedRequest.code
+
+
+class UnknownVersion(Refused):
+    """A request of a version of HTTP that is not spoken here."""
+
+    status = 505
+    code = "http_version_not_supported"
+
+    def __init__(self, version: str) -> None:
+        super().__init__(
+            f"HTTP/{version} is not supported: send HTTP/1.1; for HTTP/2, put a proxy in front"
+        )
 
 
 class RequestHeaders:
@@ -63,6 +81,12 @@ class RequestHeaders:
         """
         self._received_bytes += size
         return self._received_bytes > MAX_UNFINISHED_BYTES
+
+
+def check_version(version: str) -> None:
+    """Raises UnknownVersion unless the version is 1.0 or 1.1."""
+    if version not in VERSIONS:
+        raise UnknownVersion(version)
 
 
 def check_host(headers: Iterable[Header], version: str) -> None:

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from app.main import create_app
 from tests.support.broken import huge_png
-from tests.support.calls import every_place_taken, fetching
+from tests.support.calls import SETTINGS, every_place_taken, fetching
 from tests.support.images import alike, decoded, disc, encoded
 from tests.support.internet import PRIVATE, Names, fetcher, redirect, response, serving
+from tests.support.stand_ins import bright_predictors
 
 DISC = encoded(disc(96, 64))
 INSIDE, OUTSIDE = (32, 48), (2, 2)
@@ -86,6 +88,25 @@ def test_models_of_rembg_mean_the_default_and_the_answer_says_so(
     assert answer.status_code == 200
     assert answer.headers["x-model"] == "segmenter/1.0.0"
     assert answer.headers["x-without-effect"] == "model"
+
+
+@pytest.mark.parametrize("place", ["data", "params"])
+def test_sam_is_refused_as_it_means_what_prompts_point_at(client: TestClient, place: str) -> None:
+    answer = remove(client, place=place, model="sam", extras='{"sam_prompt": []}')
+    assert answer.status_code == 422
+    (item,) = answer.json()["detail"]
+    assert item["loc"] == ["body", "model"]
+    assert "prompts" in item["msg"]
+
+
+@pytest.mark.parametrize("docs", [True, False])
+def test_api_answers_as_probes_of_rembg_s_server_expect(docs: bool) -> None:
+    app = create_app(SETTINGS.model_copy(update={"docs": docs}), bright_predictors)
+    with TestClient(app) as client:
+        for method in ("GET", "HEAD"):
+            answer = client.request(method, "/api")
+            assert answer.status_code == 200
+            assert answer.headers["content-type"].startswith("text/html")
 
 
 def test_models_of_this_server_can_be_asked_for(client: TestClient) -> None:

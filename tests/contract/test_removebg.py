@@ -161,6 +161,19 @@ def test_what_can_t_be_used_is_refused_by_its_code(
     assert error(remove(client, upload)) == code
 
 
+@pytest.mark.parametrize("body", ["data", "files"])
+def test_base64_in_a_field_of_another_name_is_told_the_right_one(
+    client: TestClient, body: str
+) -> None:
+    field: Any = B64 + "A" * 9000
+    fields = {"image_base64": field if body == "data" else (None, field)}
+    answer = client.post(PATH, **{body: fields})  # type: ignore[arg-type]
+    assert error(answer) == "malformed_request"
+    detail = answer.json()["errors"][0]["detail"]
+    assert "as image_file_b64" in detail
+    assert "image_base64=@" not in detail
+
+
 def test_rubbish_instead_of_base64_or_json_is_refused(client: TestClient) -> None:
     assert error(client.post(PATH, json={"image_file_b64": "!?"})) == "failed_to_read_image"
     json_header = {"content-type": "application/json"}

@@ -8,6 +8,7 @@ import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, UploadFile
+from fastapi.exceptions import RequestValidationError
 from pydantic import AfterValidator, BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -21,6 +22,13 @@ from ..problems import InvalidField, Problem
 from ..services import clock_of, services_of
 from .common import WITHOUT_EFFECT_HEADER, fetch, name_without_effect
 
+PROMPTED = "sam"  # rembg's model for what `extras` points at; its clients invert the answer
+NO_PROMPTS = {
+    "type": "value_error",
+    "loc": ("body", "model"),
+    "input": PROMPTED,
+    "ctx": {"error": f"{PROMPTED!r} takes prompts, which no model here does; send another name"},
+}
 WITHOUT_EFFECT = ("a", "af", "ab", "ae", "extras")  # edges are always refined, and not tunable
 
 
@@ -180,6 +188,8 @@ async def _remove(request: Request, upload: bytes, given: dict[str, Any]) -> Res
     services, clock = services_of(request.app), clock_of(request)
     asked = RembgOptions.model_validate(given)
     known = asked.model in services.models.names
+    if asked.model == PROMPTED and not known:
+        raise RequestValidationError([NO_PROMPTS])
     model, threshold = asked.model if known else None, 0.5 if asked.ppm else None
     if asked.om:
         mask = MaskOptions(model=model, threshold=threshold)

@@ -4,7 +4,7 @@ Lengths are checked before anything is done with what is too long. Files stay in
 on the body bounds them, and the disk may be read-only.
 """
 
-from collections.abc import AsyncIterable, Iterator
+from collections.abc import AsyncIterable, Iterable, Iterator
 from dataclasses import dataclass, field
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -66,13 +66,20 @@ def is_left_empty(value: UploadFile | str) -> bool:
     return value == ""
 
 
-def check_length(name: str, length: int) -> None:
-    """Raises MalformedRequest if `length` bytes are too many for a field that is not an image."""
-    if length > MAX_TEXT_BYTES:
-        raise MalformedRequest(
-            f"the field {name!r} has more than {MAX_TEXT_BYTES} bytes; send images as files, as "
-            f"curl -F {name}=@image.jpg does"
-        )
+def check_length(name: str, length: int, large_texts: Iterable[str] = ()) -> None:
+    """Raises MalformedRequest if `length` bytes are too many for a field that is not an image.
+
+    `large_texts` are the fields that may be longer: where one of them takes base64, the error says
+    so, as the sender of so long a text probably meant it.
+    """
+    if length <= MAX_TEXT_BYTES:
+        return
+    base64 = [field for field in large_texts if field.endswith("_b64")]
+    hint = "send an image as a file, as curl -F file=@image.jpg does"
+    if base64:
+        file = base64[0].removesuffix("_b64")
+        hint = f"send an image in base64 as {base64[0]}, or as a file: curl -F {file}=@image.jpg"
+    raise MalformedRequest(f"the field {name!r} has more than {MAX_TEXT_BYTES} bytes; {hint}")
 
 
 @dataclass
@@ -172,7 +179,7 @@ class _MultipartForm:
             part.file.file.write(memoryview(data)[start:end])
             return
         if part.name not in self._large_texts:
-            check_length(part.name, part.size)
+            check_length(part.name, part.size, self._large_texts)
         part.text += data[start:end]
 
     def _end_part(self) -> None:
@@ -241,9 +248,9 @@ def _urlencoded(piece: bytes, large_texts: frozenset[str]) -> tuple[str, str]:
     _check_name(name)
     if name in large_texts:
         return name, unquote_large(value).decode("latin-1")
-    check_length(name, len(value) // 3)
+    check_length(name, len(value) // 3, large_texts)
     text = unquote_plus(value.decode("latin-1"))
-    check_length(name, len(text))
+    check_length(name, len(text), large_texts)
     return name, text
 
 

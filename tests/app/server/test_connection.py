@@ -397,6 +397,19 @@ def test_a_wish_for_another_protocol_is_passed_over(port: int, protocol: bytes, 
     assert answers.count(b"HTTP/1.1 ") == answers.count(b"HTTP/1.1 200 ") == 3
 
 
+@pytest.mark.parametrize(
+    "start",
+    [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(9), b"GET / HTTP/2.0\r\nHost: x\r\n\r\n"],
+    ids=["preface", "version"],
+)
+def test_http_2_is_refused_in_words(port: int, start: bytes) -> None:
+    with closing(connected(port)) as client:
+        client.sendall(start)
+        head, _, body = until_closed(client).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 505 HTTP Version Not Supported\r\n")
+    assert json.loads(body)["code"] == "http_version_not_supported"
+
+
 def test_a_tunnel_is_refused(port: int) -> None:
     with closing(socket.create_connection(("127.0.0.1", port), PATIENCE)) as connection:
         connection.sendall(b"CONNECT localhost:80 HTTP/1.1\r\nHost: localhost:80\r\n\r\n" + GET)

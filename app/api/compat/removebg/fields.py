@@ -56,7 +56,7 @@ async def read_fields(request: Request) -> Fields:
         if isinstance(value, UploadFile):
             content = await value.read()
             if name not in IMAGES:
-                check_length(name, len(content))
+                check_length(name, len(content), IMAGES)
             fields[name] = content
         else:
             fields[name] = value.encode("latin-1") if name in IMAGES else value
@@ -141,5 +141,5 @@ def _json_value(name: str, value: Any) -> str | bytes:
         raise MalformedRequest(f"{name} contains an unpaired surrogate") from error
     if name in IMAGES:
         return encoded
-    check_length(name, len(encoded))
+    check_length(name, len(encoded), IMAGES)
     return text
