@@ -1,15 +1,21 @@
 """Security headers, CORS, and Host validation."""
 
+import logging
 from collections.abc import Sequence
 
 from fastapi import FastAPI, Request
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..settings import Settings
 from .health import PROBES
 from .problems import problem_response
+
+MAX_ORIGIN = 200  # characters that are logged
+
+log = logging.getLogger("cutout.access")
 
 # After OWASP's REST Security Cheat Sheet. Strict-Transport-Security is up to what ends TLS.
 HEADERS = {
@@ -34,15 +40,55 @@ def protect_answers(app: FastAPI, settings: Settings) -> None:
 
     To be called after all other middleware is added, so that it wraps it.
     """
-    if settings.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=settings.cors_origins,
-            allow_methods=("GET", "POST"),
-            allow_headers=("Authorization", "Content-Type", "X-Api-Key", "X-Request-ID"),
-            expose_headers=("*",),
-        )
+    app.add_middleware(
+        Cors,
+        allow_origins=settings.cors_origins,
+        allow_methods=("GET", "POST"),
+        allow_headers=("Authorization", "Content-Type", "X-Api-Key", "X-Request-ID"),
+        expose_headers=("*",) if settings.cors_origins else (),
+    )
     app.add_middleware(SafeHeaders, shared=bool(settings.cors_origins))
+
+
+class Cors(CORSMiddleware):
+    """starlette's, and the log says which pages may not call: they see only "Failed to fetch"."""
+
+    async def simple_response(
+        self, scope: Scope, receive: Receive, send: Send, request_headers: Headers
+    ) -> None:
+        """Answer a request that needs no preflight, as forms with files (a hook of starlette)."""
+        # Not for every Origin: pages of this server send theirs, and a proxy may rewrite Host.
+        elsewhere = request_headers.get("sec-fetch-site") in ("cross-site", "same-site")
+        origin = request_headers.get("origin")
+        if origin and elsewhere and not self.is_allowed_origin(origin):
+            _log_refused("answer withheld", origin, _not_allowed(origin))
+        await super().simple_response(scope, receive, send, request_headers)
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        """Allow or refuse a preflight (a hook of starlette)."""
+        response = super().preflight_response(request_headers)
+        if response.status_code < 400:
+            return response
+        origin = request_headers["origin"]
+        reason = self._reason(origin)
+        _log_refused("preflight refused", origin, reason)
+        scope = {"type": "http", "headers": request_headers.raw}
+        return problem_response(Request(scope), 403, "origin_refused", reason)
+
+    def _reason(self, origin: str) -> str:
+        if not self.is_allowed_origin(origin):
+            return _not_allowed(origin)
+        methods, names = ", ".join(self.allow_methods), ", ".join(self.allow_headers)
+        return f"pages of other origins may send {methods} with no other headers than {names}"
+
+
+def _not_allowed(origin: str) -> str:
+    setting = f"CUTOUT_CORS_ORIGINS={origin[:MAX_ORIGIN]}"
+    return f"pages of other origins may not call; the operator can allow this one: {setting}"
+
+
+def _log_refused(what: str, origin: str, reason: str) -> None:
+    log.warning(what, extra={"origin": origin[:MAX_ORIGIN], "detail": reason})
 
 
 class SafeHeaders:

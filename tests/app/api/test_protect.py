@@ -100,6 +100,52 @@ def test_other_sites_may_call_only_where_they_are_named() -> None:
         assert "access-control-allow-origin" not in other.headers
 
 
+@pytest.mark.parametrize("origins", ["", "https://shop.example"])
+def test_a_page_that_may_not_call_is_told_which_setting_allows_it(
+    origins: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    ask = {"Origin": "https://other.example", "Access-Control-Request-Method": "POST"}
+    with serving(cors_origins=origins) as client:
+        refused = client.options("/api/remove", headers=ask)
+        assert (refused.status_code, refused.json()["code"]) == (403, "origin_refused")
+        assert "CUTOUT_CORS_ORIGINS=https://other.example" in refused.json()["detail"]
+        # A form with a file is sent without asking first; its answer is kept from the page.
+        sent = {**ask, "Sec-Fetch-Site": "cross-site"}
+        client.post("/api/remove", files={"file": encoded(disc())}, headers=sent)
+        assert [record.message for record in caplog.records if record.levelno >= 30] == [
+            "preflight refused",
+            "answer withheld",
+        ]
+
+
+def test_pages_of_this_server_and_programs_are_not_warned_about(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with serving() as client:
+        for site in ("same-origin", ""):
+            headers = {"Origin": "https://other.example", "Sec-Fetch-Site": site}
+            client.post("/mask", files={"file": encoded(disc())}, headers=headers)
+    assert not [record for record in caplog.records if record.levelno >= 30]
+
+
+def test_every_origin_may_be_allowed_as_rembg_s_server_and_remove_bg_do() -> None:
+    ask = {
+        "Origin": "https://other.example",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "x-api-key",
+    }
+    with serving(cors_origins="*") as client:
+        for path in ("/api/remove", "/v1.0/removebg"):
+            assert client.options(path, headers=ask).status_code == 200
+            answer = client.post(path, headers={"Origin": "https://other.example"})
+            assert answer.headers["access-control-allow-origin"] == "*"
+        refused = client.options(
+            "/mask", headers={**ask, "Access-Control-Request-Headers": "x-other"}
+        )
+    assert refused.status_code == 403
+    assert "x-api-key" in refused.json()["detail"]
+
+
 def test_each_key_has_its_own_rate() -> None:
     with serving(api_keys="one,two", requests_per_minute=2) as client:
 
