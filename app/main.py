@@ -16,6 +16,7 @@ from cutout.inference.predictor import Predictor
 from cutout.inference.registry import Registry
 from cutout.system.cores import usable_cores
 from cutout.system.logs import hush_decoders, leave_out_unused
+from cutout.system.memory import usable_memory
 from cutout.system.process import prepare_for_images
 
 from .admission.pace import Pace
@@ -41,6 +42,10 @@ if TYPE_CHECKING:
 
 Build = Callable[[Settings], Sequence[Predictor]]
 
+BURST = 32  # requests that wait where nothing is set, as clients of a server without limits send
+FEW = 16  # the same where memory may not hold so many bodies
+BYTES_AT_REST = 220_000_000  # of a worker process; measured, as is what a pixel takes
+BYTES_A_PIXEL = 16
 REFUSALS_A_THREAD = 32  # a second: a twentieth of a thread's time
 PIXELS_A_THREAD = 16_000_000  # what cameras make: such images never wait for one another
 
@@ -67,7 +72,7 @@ def create_app(
     """
     models = Registry(build(settings), settings.default_model)
     metrics = Metrics()
-    workers = Workers(threads(settings), settings.queue, Room(pixels(settings)))
+    workers = Workers(threads(settings), queue(settings), Room(pixels(settings)))
     metrics.places.set(workers.permits.total)
 
     @asynccontextmanager
@@ -147,6 +152,17 @@ def threads(settings: Settings, cores: int | None = None) -> int:
     return settings.threads or max(1, cores // (settings.workers * settings.intra_op_threads))
 
 
-def pixels(settings: Settings) -> int:
+def pixels(settings: Settings, cores: int | None = None) -> int:
     """Pixels worked on at once in this process."""
-    return settings.pixels_at_once or max(settings.max_pixels, PIXELS_A_THREAD * threads(settings))
+    most = PIXELS_A_THREAD * threads(settings, cores)
+    return settings.pixels_at_once or max(settings.max_pixels, most)
+
+
+def queue(settings: Settings, cores: int | None = None, memory: int | None = None) -> int:
+    """Requests that may wait in this process: a burst, if memory holds the largest body of each."""
+    if settings.queue is not None:
+        return settings.queue
+    memory = usable_memory() if memory is None else memory
+    images = BYTES_AT_REST + BYTES_A_PIXEL * pixels(settings, cores)
+    bodies = (threads(settings, cores) + BURST) * settings.max_upload_bytes
+    return BURST if settings.workers * (images + bodies) <= memory else FEW

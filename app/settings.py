@@ -44,8 +44,11 @@ class Settings(EngineSettings):
         description="pixels worked on at once in a process, and with them its memory; others wait. "
         "The largest image or 16 million a thread, whichever is more, when unset",
     )
-    queue: int = Field(
-        16, ge=0, description="requests that may wait beyond those worked on; more get 429"
+    queue: int | None = Field(
+        None,
+        ge=0,
+        description="requests that may wait beyond those worked on; more get 429. "
+        "32 when unset, 16 if memory does not hold 32 of the largest bodies",
     )
     deadline_seconds: float = Field(
         30, gt=0, le=DAY, description="time for one request, upload included; then 504"

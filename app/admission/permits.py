@@ -17,7 +17,9 @@ class Permits:
     def hold(self) -> Iterator[None]:
         """Hold a permit. Raises Overloaded if all are taken; never waits."""
         if self.taken >= self.total:
-            raise Overloaded(f"overloaded: all {self.total} permits are taken; retry shortly")
+            raise Overloaded(
+                f"overloaded: all {self.total} permits are taken (CUTOUT_QUEUE); retry shortly"
+            )
         self.taken += 1
         try:
             yield

@@ -68,7 +68,10 @@ EXAMPLES = {
         errors.UndecodableImage.code,
         "the image is broken, cut off, or of a rare kind that is not read here",
     ),
-    429: (errors.Overloaded.code, "overloaded: all 18 permits are taken; retry shortly"),
+    429: (
+        errors.Overloaded.code,
+        "overloaded: all 34 permits are taken (CUTOUT_QUEUE); retry shortly",
+    ),
     503: ("shutting_down", "the server is shutting down; retry the request"),
     504: (errors.TooSlow.code, "the deadline has passed"),
 }

@@ -7,6 +7,7 @@ import subprocess
 import pytest
 import yaml
 
+from app.main import queue
 from app.settings import Settings
 from tests.support.paths import ROOT
 
@@ -43,8 +44,12 @@ def test_the_proxy_waits_longer_than_the_server_works() -> None:
 
 def test_the_proxy_sends_no_more_than_a_replica_admits() -> None:
     (most,) = re.findall(r"\bmaxconn (\d+) resolvers", PROXY)
-    (cores,) = re.findall(r"CUTOUT_CPUS:-(\d+)", (ROOT / "docker-compose.yml").read_text())
-    assert int(most) == int(cores) + Settings().queue
+    replica = (ROOT / "docker-compose.yml").read_text()
+    (cores,) = re.findall(r"CUTOUT_CPUS:-(\d+)", replica)
+    (gibibytes,) = re.findall(r"CUTOUT_MEMORY:-(\d+)g", replica)
+    (pixels,) = re.findall(r"CUTOUT_MAX_PIXELS:-(\d+)", replica)
+    settings = Settings(max_pixels=int(pixels))
+    assert int(most) == int(cores) + queue(settings, int(cores), int(gibibytes) * 2**30)
 
 
 def test_only_requests_that_reached_no_replica_are_sent_again() -> None:

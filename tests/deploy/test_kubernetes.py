@@ -110,6 +110,7 @@ def test_the_memory_holds_the_worst_that_is_admitted(
     resources = container_of(manifests)["resources"]
     assert resources["requests"]["memory"] == resources["limits"]["memory"]
     ours, cores = settings_of(manifests, monkeypatch), int(resources["limits"]["cpu"])
+    assert ours.queue is not None
     bodies = (cores + ours.workers * ours.queue) * ours.max_upload_bytes
     worst = ours.workers * BYTES_AT_REST + cores * ours.max_pixels * BYTES_PER_PIXEL + bodies
     assert worst <= size(resources["limits"]["memory"])

@@ -1,0 +1,16 @@
+"""How much memory this process may use: the machine's, and the limits of its control groups."""
+
+import os
+from pathlib import Path
+
+from cutout.system.cgroups import CGROUPS, OWN, groups, read
+
+FILES = ("memory.max", "memory.limit_in_bytes")  # of cgroup v2 and v1
+
+
+def usable_memory(cgroups: Path = CGROUPS, own: Path = OWN) -> int:
+    """Return the bytes of memory that this process may use, together with others of its groups."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    folders = groups("memory", cgroups, own)
+    limits = [read(folder / name) for folder in folders for name in FILES]
+    return min([machine, *(int(limit) for limit in limits if limit.isdecimal())])
