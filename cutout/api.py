@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 Array: TypeAlias = NDArray[np.uint8]
 FileLike: TypeAlias = bytes | bytearray | memoryview | str | os.PathLike[str]
 AnyImage: TypeAlias = Union[FileLike, Array, "PilImage"]
+AnyMask: TypeAlias = AnyImage | NDArray[np.bool_]
 Options = TypeVar("Options", bound=BaseModel)
 Run: TypeAlias = Callable[[Source[Any]], Any]
 
@@ -86,6 +87,7 @@ class Remover:
         image: FileLike,
         *,
         background_image: AnyImage | None = None,
+        mask: AnyMask | None = None,
         **options: Unpack[CutoutKeywords],
     ) -> bytes: ...
 
@@ -95,6 +97,7 @@ class Remover:
         image: Array,
         *,
         background_image: AnyImage | None = None,
+        mask: AnyMask | None = None,
         **options: Unpack[CutoutKeywords],
     ) -> Array: ...
 
@@ -104,6 +107,7 @@ class Remover:
         image: "PilImage",
         *,
         background_image: AnyImage | None = None,
+        mask: AnyMask | None = None,
         **options: Unpack[CutoutKeywords],
     ) -> "PilImage": ...
 
@@ -112,41 +116,56 @@ class Remover:
         image: AnyImage,
         *,
         background_image: AnyImage | None = None,
+        mask: AnyMask | None = None,
         **options: Unpack[CutoutKeywords],
     ) -> Any:
         """Remove the background of an image.
 
-        The keywords are the options of `POST /cutout` (docs/reference/options.md), and
-        `background_image`, an image of any kind to put behind the subject. An array comes back as
-        RGBA (H, W, 4) uint8 with straight alpha.
+        The keywords are the options of `POST /cutout` (docs/reference/options.md). Besides,
+        `background_image` is an image of any kind to put behind the subject, and `mask` what you
+        know of the mask: 255 is kept and 0 dropped, to the pixel, and the network decides on the
+        rest. It is an image of any kind, as large as `image` or scaled, or an array (H, W) uint8 or
+        bool. An array comes back as RGBA (H, W, 4) uint8 with straight alpha.
         """
         chosen = checked(CutoutOptions, options)
         behind = None if background_image is None else self._source(background_image)
+        given = None if mask is None else self._mask_source(mask)
 
         def run(source: Source[Any]) -> Any:
-            return remover.cut_out(source, chosen, self._models, Clock(), behind).content
+            return remover.cut_out(source, chosen, self._models, Clock(), behind, given).content
 
         return self._in_kind(image, run)
 
     @overload
-    def mask(self, image: FileLike, **options: Unpack[MaskKeywords]) -> bytes: ...
+    def mask(
+        self, image: FileLike, *, mask: AnyMask | None = None, **options: Unpack[MaskKeywords]
+    ) -> bytes: ...
 
     @overload
-    def mask(self, image: Array, **options: Unpack[MaskKeywords]) -> Array: ...
+    def mask(
+        self, image: Array, *, mask: AnyMask | None = None, **options: Unpack[MaskKeywords]
+    ) -> Array: ...
 
     @overload
-    def mask(self, image: "PilImage", **options: Unpack[MaskKeywords]) -> "PilImage": ...
+    def mask(
+        self, image: "PilImage", *, mask: AnyMask | None = None, **options: Unpack[MaskKeywords]
+    ) -> "PilImage": ...
 
-    def mask(self, image: AnyImage, **options: Unpack[MaskKeywords]) -> Any:
+    def mask(
+        self, image: AnyImage, *, mask: AnyMask | None = None, **options: Unpack[MaskKeywords]
+    ) -> Any:
         """Make the alpha of an image: 0 background, 255 foreground, as large as the image.
 
         A grey PNG, an array (H, W) uint8 or a PIL image of mode L. The keywords are the options of
-        `POST /mask`.
+        `POST /mask`, and `mask` is what you know of it, as for `cut_out`.
         """
         chosen = checked(MaskOptions, options)
-        return self._in_kind(
-            image, lambda source: remover.mask(source, chosen, self._models, Clock()).content
-        )
+        given = None if mask is None else self._mask_source(mask)
+
+        def run(source: Source[Any]) -> Any:
+            return remover.mask(source, chosen, self._models, Clock(), given).content
+
+        return self._in_kind(image, run)
 
     def score(self, image: AnyImage, *, model: str | None = None, subject: bool = False) -> Score:
         """Tell how likely an image shows foreground: `.probability`, 0 to 1.
@@ -169,6 +188,12 @@ class Remover:
             f"an image of type {type(image).__name__}; expected bytes, a path, a numpy array or a PIL image"
         )
 
+    def _mask_source(self, mask: AnyMask) -> Source[Any]:
+        if isinstance(mask, np.ndarray):
+            pixels: Any = np.multiply(mask, 255, dtype=np.uint8) if mask.dtype == bool else mask
+            return self._source(np.dstack([pixels] * 3) if mask.ndim == 2 else pixels)
+        return self._source(mask)
+
     def _in_kind(self, image: AnyImage, run: Run) -> Any:
         content = run(self._source(image))
         if isinstance(content, np.ndarray):
@@ -182,6 +207,7 @@ def remove(
     *,
     only_mask: bool = False,
     background_image: AnyImage | None = None,
+    mask: AnyMask | None = None,
     **options: Unpack[CutoutKeywords],
 ) -> bytes: ...
 
@@ -192,6 +218,7 @@ def remove(
     *,
     only_mask: bool = False,
     background_image: AnyImage | None = None,
+    mask: AnyMask | None = None,
     **options: Unpack[CutoutKeywords],
 ) -> Array: ...
 
@@ -202,6 +229,7 @@ def remove(
     *,
     only_mask: bool = False,
     background_image: AnyImage | None = None,
+    mask: AnyMask | None = None,
     **options: Unpack[CutoutKeywords],
 ) -> "PilImage": ...
 
@@ -211,22 +239,24 @@ def remove(
     *,
     only_mask: bool = False,
     background_image: Any = None,
+    mask: Any = None,
     **options: Unpack[CutoutKeywords],
 ) -> Any:
     """Remove the background of an image.
 
     Bytes or a path in, a PNG as bytes out; a numpy array (H, W, 3 or 4) uint8 in, an RGBA array
     out; a PIL image in, a PIL image out. With `only_mask`, the alpha alone. Every option of
-    `POST /cutout` is a keyword: `remove(data, background="white", crop=True, margin="5%")`.
+    `POST /cutout` is a keyword: `remove(data, background="white", crop=True, margin="5%")`; what
+    `background_image` and `mask` may be says `Remover.cut_out`.
 
     The first call loads the models that come with the package. For others, `Remover(models=…)`.
     Raises `cutout.errors.ClientError` where the image cannot be read or an option cannot be used.
     """
     if not only_mask:
-        return shared().cut_out(image, background_image=background_image, **options)
+        return shared().cut_out(image, background_image=background_image, mask=mask, **options)
     if background_image is not None:
         raise InvalidOption("background_image: a mask has no background; leave out only_mask")
-    return shared().mask(image, **options)  # type: ignore[call-overload] # others are refused
+    return shared().mask(image, mask=mask, **options)  # type: ignore[call-overload] # others are refused
 
 
 @functools.cache

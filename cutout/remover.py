@@ -8,15 +8,14 @@ has passed or whose client has disconnected. Runs in any thread; knows nothing o
 """
 
 from cutout.finishing import compose
-from cutout.imaging.arrange import only_in
 from cutout.imaging.box import Box, Size
 from cutout.imaging.compose import Cut, times
 from cutout.imaging.decode import Raster
-from cutout.imaging.hard import harden
-from cutout.imaging.mask import refine, to_size
-from cutout.imaging.preprocess import Matte, resize
+from cutout.imaging.mask import to_size
+from cutout.imaging.preprocess import resize
 from cutout.inference.predictor import Predictor, coarse_alpha
 from cutout.inference.registry import Registry
+from cutout.masking import make_alpha, read_trimap
 from cutout.options import CutoutOptions, Format, MaskOptions, PredictOptions
 from cutout.plan import Plan, ScorePlan
 from cutout.results import Pixels, Result, Score, Subject, T
@@ -30,12 +29,17 @@ def cut_out(
     models: Registry,
     clock: Clock,
     background: Source[object] | None = None,
+    given: Source[object] | None = None,
 ) -> Result[T]:
-    """Remove the background of an image, or put another one behind its subject."""
+    """Remove the background of an image, or put another one behind its subject.
+
+    `given` is a mask of the caller's: its white is kept, its black dropped, the rest is open.
+    """
     predictor = models.for_masks(options.model)
     plan = Plan.of(source.header, options, predictor)
+    trimap = read_trimap(given, plan, clock)
     image = _decode(source, plan, clock)
-    alpha = _mask(image, plan, options, predictor, clock)
+    alpha = make_alpha(image, plan, options, predictor, trimap, clock)
     with clock.stage("postprocess"):
         cut = Cut(image.image, times(alpha, image.alpha))
         subject = Subject.of(cut.alpha, plan.upload)
@@ -43,12 +47,19 @@ def cut_out(
     return _write(source, pixels, options.format, plan, predictor, subject, clock, crop)
 
 
-def mask(source: Source[T], options: MaskOptions, models: Registry, clock: Clock) -> Result[T]:
-    """Make the alpha of an image, as an 8-bit grey image."""
+def mask(
+    source: Source[T],
+    options: MaskOptions,
+    models: Registry,
+    clock: Clock,
+    given: Source[object] | None = None,
+) -> Result[T]:
+    """Make the alpha of an image, as an 8-bit grey image. `given` as for `cut_out`."""
     predictor = models.for_masks(options.model)
     plan = Plan.of(source.header, options, predictor)
+    trimap = read_trimap(given, plan, clock)
     image = _decode(source, plan, clock)
-    alpha = _mask(image, plan, options, predictor, clock)
+    alpha = make_alpha(image, plan, options, predictor, trimap, clock)
     with clock.stage("postprocess"):
         subject = Subject.of(alpha, plan.upload)
         alpha = resize(alpha, *plan.answer)
@@ -79,23 +90,6 @@ def _decode(source: Source[object], plan: Plan, clock: Clock) -> Raster:
         image = source.decode(plan.factor)
         clock.pixels = source.header.pixels
         return image if plan.working is None else image.resized(plan.working)
-
-
-def _mask(
-    image: Raster, plan: Plan, options: MaskOptions, predictor: Predictor, clock: Clock
-) -> Matte:
-    """The alpha (H, W) of the image: at its working size, or the answer's where it has none."""
-    box = plan.region or Box(0, 0, *image.size)
-    pixels = image.image[box.rows, box.columns]
-    coarse = coarse_alpha(predictor, pixels, clock)
-    with clock.stage("postprocess"):
-        if options.refine:
-            alpha = refine(coarse, pixels)
-        else:
-            alpha = to_size(coarse, *(plan.answer if plan.working is None else box.size))
-        if options.threshold is not None:
-            alpha = harden(alpha, options.threshold)
-        return alpha if plan.region is None else only_in(alpha, box, image.size)
 
 
 def _write(

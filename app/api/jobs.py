@@ -17,31 +17,40 @@ async def cut_out(
     image: bytes,
     options: CutoutOptions,
     background: bytes | None = None,
+    given: bytes | None = None,
 ) -> Result[File]:
-    """Cut out an image, or put the one in `background` behind it. Raises as `Workers.run`."""
+    """Cut out an image, or put the one in `background` behind it. Raises as `Workers.run`.
+
+    `given` is a mask of the caller's.
+    """
 
     def prepare() -> Job[Result[File]]:
         upload = _upload(services, image)
         behind = None if background is None else _upload(services, background, "background image")
-        pixels = upload.header.pixels + (behind.header.pixels if behind else 0)
+        known = None if given is None else _upload(services, given, "mask")
         return Job(
-            pixels,
-            lambda clock: remover.cut_out(upload, options, services.models, clock, behind),
+            _pixels(upload, behind, known),
+            lambda clock: remover.cut_out(upload, options, services.models, clock, behind, known),
         )
 
     return await services.workers.run(prepare, clock)
 
 
 async def mask(
-    services: Services, clock: Clock, image: bytes, options: MaskOptions
+    services: Services,
+    clock: Clock,
+    image: bytes,
+    options: MaskOptions,
+    given: bytes | None = None,
 ) -> Result[File]:
-    """Make the mask of an image. Raises as `Workers.run`."""
+    """Make the mask of an image. Raises as `Workers.run`. `given` as for `cut_out`."""
 
     def prepare() -> Job[Result[File]]:
         upload = _upload(services, image)
+        known = None if given is None else _upload(services, given, "mask")
         return Job(
-            upload.header.pixels,
-            lambda clock: remover.mask(upload, options, services.models, clock),
+            _pixels(upload, known),
+            lambda clock: remover.mask(upload, options, services.models, clock, known),
         )
 
     return await services.workers.run(prepare, clock)
@@ -68,3 +77,7 @@ def _upload(services: Services, data: bytes, name: str | None = None) -> Upload:
         if name is None:
             raise
         raise type(error)(f"{name}: {error.detail}") from error
+
+
+def _pixels(*images: Upload | None) -> int:
+    return sum(image.header.pixels for image in images if image is not None)

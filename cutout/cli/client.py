@@ -53,10 +53,17 @@ class ServerEngine:
         self._stopped = threading.Event()
 
     def cut_out(
-        self, image: bytes, options: CutoutOptions, background: bytes | None = None
+        self,
+        image: bytes,
+        options: CutoutOptions,
+        background: bytes | None = None,
+        given: bytes | None = None,
     ) -> Cutout:
         """Cut out an image by `POST /cutout`."""
-        files = {"file": image} | ({} if background is None else {"background_image": background})
+        optional = {"background_image": background, "mask": given}
+        files = {"file": image} | {
+            name: data for name, data in optional.items() if data is not None
+        }
         fields = options.model_dump(mode="json", exclude_defaults=True)
         response = self._post("/cutout", fields, files)
         headers = response.headers

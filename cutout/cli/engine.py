@@ -27,8 +27,14 @@ class Engine(Protocol):
     """Thread-safe. Every method raises CutoutError, of the same class wherever the work is done."""
 
     def cut_out(
-        self, image: bytes, options: CutoutOptions, background: bytes | None = None
-    ) -> Cutout: ...
+        self,
+        image: bytes,
+        options: CutoutOptions,
+        background: bytes | None = None,
+        given: bytes | None = None,
+    ) -> Cutout:
+        """Cut out an image; `background` goes behind it, `given` is a mask of the caller's."""
+        ...
 
     def predict(self, image: bytes, options: PredictOptions) -> "Prediction": ...
 
@@ -65,12 +71,17 @@ class LocalEngine:
         self._max_pixels = settings.max_pixels
 
     def cut_out(
-        self, image: bytes, options: CutoutOptions, background: bytes | None = None
+        self,
+        image: bytes,
+        options: CutoutOptions,
+        background: bytes | None = None,
+        given: bytes | None = None,
     ) -> Cutout:
         from cutout import remover
 
         behind = None if background is None else self._upload(background)
-        result = remover.cut_out(self._upload(image), options, self._models, Clock(), behind)
+        known = None if given is None else self._upload(given)
+        result = remover.cut_out(self._upload(image), options, self._models, Clock(), behind, known)
         return Cutout(result.content.data, result.content.media_type, result.subject.coverage)
 
     def predict(self, image: bytes, options: PredictOptions) -> "Prediction":

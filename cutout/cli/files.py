@@ -55,8 +55,11 @@ def read(path: Path) -> bytes:
     return sys.stdin.buffer.read()
 
 
-def read_background(path: Path) -> bytes:
-    """An image that will be put behind others, tried here, so that no other is blamed for it. Raises ClientError."""
+def read_image(path: Path) -> bytes:
+    """An image that goes along with others, tried here, so that no other is blamed for it.
+
+    Raises ClientError.
+    """
     from cutout.sources import Upload
 
     data = read(path)

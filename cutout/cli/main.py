@@ -66,6 +66,14 @@ Background = Annotated[
         help="an image to put behind, scaled to cover; --background, or white, where it is transparent"
     ),
 ]
+GivenMask = Annotated[
+    Path | None,
+    typer.Option(
+        "--mask",
+        help="an image that says what you know of the mask: its white is kept, its black dropped, "
+        "grey is for the network to decide; as large as the image or scaled",
+    ),
+]
 ImageFile = Annotated[Path, typer.Argument(metavar="IMAGE", help="an image; - for standard input")]
 Force = Annotated[bool, typer.Option("--force", help="overwrite what is there")]
 
@@ -110,6 +118,7 @@ def remove(
         ),
     ],
     background_image: Background = None,
+    given: GivenMask = None,
     force: Force = False,
     server: Server = None,
     api_key: Key = None,
@@ -118,10 +127,11 @@ def remove(
     files.check_output(output, force)
     asked = options.format if "format" in options.model_fields_set else None
     options = options.model_copy(update={"format": files.format_of(output, asked)})
-    behind = files.read_background(background_image) if background_image else None
+    behind = files.read_image(background_image) if background_image else None
+    known = files.read_image(given) if given else None
     upload = files.read(image)
     with _engine(server, api_key) as engine, files.naming(image):
-        files.write(output, engine.cut_out(upload, options, behind).data)
+        files.write(output, engine.cut_out(upload, options, behind, known).data)
 
 
 @cli.command()
@@ -189,7 +199,7 @@ def batch(
     images, out = folders.open_folder(source), folders.open_folder(target)
     _refuse_batch(images, out, parquet, server, engine_name)
     job = batches.Job(
-        images, options, files.read_background(background_image) if background_image else None
+        images, options, files.read_image(background_image) if background_image else None
     )
     found = _files_in(source, images, out)
     paths = batches.find_images(found)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from cutout import ClientError, Remover, Score, remove
+from cutout.api import AnyMask
 from cutout.errors import BundleError, ImageTooLarge, InvalidOption, UnknownModel
 from cutout.inference.registry import Registry
 from cutout.options import CutoutOptions, MaskOptions
@@ -101,6 +102,24 @@ def test_options_are_the_api_s_and_are_checked(remover: Remover) -> None:
         remover.cut_out(image, treshold=0.5)  # type: ignore[call-overload]
     with pytest.raises(UnknownModel, match="loaded: classifier, segmenter"):
         remover.mask(image, model="u2net")
+
+
+def test_a_mask_of_any_kind_is_honoured(remover: Remover) -> None:
+    given = np.full((64, 96), 128, np.uint8)
+    given[:, :40], given[:5] = 0, 255
+    kinds: list[AnyMask] = [given, Pillow.fromarray(given), encoded(given), np.dstack([given] * 3)]
+    for mask in kinds:
+        for alpha in (
+            remover.cut_out(disc(96, 64), mask=mask)[:, :, 3],
+            remover.mask(disc(96, 64), mask=mask),
+        ):
+            assert (alpha[:5] == 255).all()
+            assert not alpha[5:, :40].any()
+            assert alpha[32, 50] == 255
+    only = remover.mask(disc(96, 64), mask=given > 200)
+    np.testing.assert_array_equal(only, np.where(given == 255, 255, 0))
+    with pytest.raises(InvalidOption, match="mask: 64 x 96 pixels are not the proportions"):
+        remover.cut_out(disc(96, 64), mask=given.T)
 
 
 @pytest.mark.parametrize(

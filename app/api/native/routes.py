@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Form, Request, UploadFile
 from starlette.responses import Response
 
 from cutout.results import Prediction, Result
@@ -61,9 +61,9 @@ def _images(*media_types: str) -> dict[int | str, dict[str, Any]]:
 async def cutout(request: Request, form: Annotated[CutoutForm, MULTIPART]) -> Response:
     """The image without its background: straight alpha as PNG or WebP, or on a colour or image."""
     image = await form.file.read()
-    behind = None if form.background_image is None else await form.background_image.read()
+    behind, given = await _read(form.background_image), await _read(form.mask)
     clock = clock_of(request)
-    result = await jobs.cut_out(services_of(request.app), clock, image, form, behind)
+    result = await jobs.cut_out(services_of(request.app), clock, image, form, behind, given)
     return image_response(result, clock)
 
 
@@ -76,8 +76,8 @@ async def cutout(request: Request, form: Annotated[CutoutForm, MULTIPART]) -> Re
 )
 async def mask(request: Request, form: Annotated[MaskForm, MULTIPART]) -> Response:
     """The alpha as an 8-bit grey PNG as large as the upright upload: 255 foreground, 0 background."""
-    image, clock = await form.file.read(), clock_of(request)
-    result = await jobs.mask(services_of(request.app), clock, image, form)
+    image, given, clock = await form.file.read(), await _read(form.mask), clock_of(request)
+    result = await jobs.mask(services_of(request.app), clock, image, form, given)
     return image_response(result, clock)
 
 
@@ -112,3 +112,7 @@ def image_response(result: Result[File], clock: Clock) -> Response:
         if box is not None:
             headers[name] = f"{box.left},{box.top},{box.width},{box.height}"
     return Response(result.content.data, media_type=result.content.media_type, headers=headers)
+
+
+async def _read(file: UploadFile | None) -> bytes | None:
+    return None if file is None else await file.read()

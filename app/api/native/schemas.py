@@ -13,16 +13,28 @@ Upload = Annotated[
 ]
 
 
+GivenMask = Annotated[
+    UploadFile | None,
+    Field(
+        description="what you know of the mask: its white is kept, its black dropped, to the pixel, "
+        "grey is for the network to decide; as large as the image or scaled. Of a transparent "
+        "image, the transparency counts"
+    ),
+]
+
+
 class PredictForm(PredictOptions):
     file: Upload
 
 
 class MaskForm(MaskOptions):
     file: Upload
+    mask: GivenMask = None
 
 
 class CutoutForm(CutoutOptions):
     file: Upload
+    mask: GivenMask = None
     background_image: Annotated[
         UploadFile | None,
         Field(

@@ -82,7 +82,7 @@ def test_options_out_of_range_are_named(
         ),
         (
             {"files": {"image": IMAGE}},
-            "image: /cutout has no such file; it has file, background_image",
+            "image: /cutout has no such file; it has file, mask, background_image",
         ),
     ],
 )

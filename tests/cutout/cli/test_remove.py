@@ -139,6 +139,22 @@ def test_a_image_is_put_behind(cutout: Cutout, image: Path, tmp_path: Path) -> N
     assert decoded(done.out)[0, 0].tolist() == [0, 0, 250]
 
 
+@pytest.mark.parametrize("where", ["here", "server"])
+def test_a_mask_is_honoured(
+    cutout: Cutout, server: str, image: Path, tmp_path: Path, where: str
+) -> None:
+    given = np.full((64, 96), 128, np.uint8)
+    given[:, :48] = 0
+    mask = tmp_path / "mask.png"
+    mask.write_bytes(encoded(given))
+    remote = ("--server", server) if where == "server" else ()
+    alpha = decoded(cutout("remove", image, "-", "--mask", mask, *remote).out)[:, :, 3]
+    assert not alpha[:, :48].any()
+    assert alpha[32, 52] == 255
+    mask.write_bytes(IMAGE[:50])
+    assert f"{mask}: " in cutout("remove", image, "-", "--mask", mask, *remote).err
+
+
 def test_nothing_is_overwritten_unless_forced(cutout: Cutout, image: Path, tmp_path: Path) -> None:
     output = tmp_path / "kept.png"
     output.write_bytes(b"mine")

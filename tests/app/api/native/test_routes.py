@@ -294,3 +294,69 @@ def test_a_box_lies_in_the_upload(width: int, height: int, data: st.DataObject) 
     box = Subject.of(alpha, Size(width, height)).box
     assert box is not None
     assert (box.left + box.width, box.top + box.height) == (width, height)
+
+
+@pytest.mark.parametrize("path", ["/mask", "/cutout"])
+@pytest.mark.parametrize(
+    "data", [{}, {"refine": "false"}, {"threshold": "0.5"}, {"roi": "0 0 60% 60%"}]
+)
+def test_a_given_mask_is_honoured_to_the_pixel_and_its_grey_is_the_network_s(
+    client: TestClient, path: str, data: dict[str, str]
+) -> None:
+    given = np.full((64, 96), 128, np.uint8)
+    given[:20], given[30:34, 45:50] = 255, 0  # beside the disc, and a hole in it
+    files = {"file": encoded(disc(96, 64)), "mask": encoded(given)}
+    answer = client.post(path, files=files, data=data)
+    assert answer.status_code == 200, answer.text
+    pixels = decoded(answer.content)
+    alpha = pixels if path == "/mask" else pixels[:, :, 3]
+    assert (alpha[given == 255] == 255).all()
+    assert not alpha[given == 0].any()
+    assert alpha[26, 46] > 250
+    assert not alpha[60:, :].any()
+
+
+def test_a_mask_without_grey_is_the_alpha_and_no_network_is_asked() -> None:
+    predictor = Watching()
+    given = np.zeros((64, 96), np.uint8)
+    given[3:9, 5:50] = 255
+    files = {"file": encoded(disc(96, 64)), "mask": encoded(given)}
+    with TestClient(create_app(Settings(), lambda _: [predictor])) as client:
+        answer = client.post("/cutout", files=files)
+    np.testing.assert_array_equal(decoded(answer.content)[:, :, 3], given)
+    assert answer.headers["x-bounding-box"] == "5,3,45,6"
+    assert predictor.seen == []
+
+
+def test_a_cut_out_can_be_sent_back_as_the_mask(client: TestClient) -> None:
+    """Its transparency counts, and it may be smaller than the image."""
+    upload = encoded(disc(960, 640))
+    first = client.post("/cutout", files={"file": upload})
+    small = client.post("/cutout", files={"file": upload}, data={"size": "300"}).content
+    for mask in (first.content, small):
+        again = client.post("/cutout", files={"file": upload, "mask": mask})
+        difference = np.abs(decoded(again.content)[:, :, 3].astype(int) - disc(960, 640)[:, :, 0])
+        assert difference.mean() < 1
+
+
+@pytest.mark.parametrize(
+    ("mask", "status", "code", "told"),
+    [
+        (
+            encoded(np.zeros((96, 64), np.uint8)),
+            422,
+            "invalid_option",
+            "64 x 96 pixels are not the",
+        ),
+        (b"no image", 415, "unsupported_format", "mask: not a JPEG"),
+        (encoded(disc())[:-20], 422, "undecodable_image", "mask: the PNG is truncated"),
+        (encoded(np.zeros((1100, 1000), np.uint8)), 413, "image_too_large", "mask: the image has"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/mask", "/cutout"])
+def test_a_bad_mask_is_told_from_a_bad_image(
+    client: TestClient, path: str, mask: bytes, status: int, code: str, told: str
+) -> None:
+    answer = client.post(path, files={"file": encoded(disc(96, 64)), "mask": mask})
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert told in answer.json()["detail"]

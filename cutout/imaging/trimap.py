@@ -1,0 +1,71 @@
+"""What the caller knows of the alpha: sure foreground, sure background, and what is left open."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from cutout.imaging.box import Box, Size
+from cutout.imaging.decode import Raster
+from cutout.imaging.preprocess import Alpha, Matte, resize
+
+
+@dataclass(frozen=True)
+class Trimap:
+    """What is sure, at the size of an alpha (H, W).
+
+    `sure` (H, W) uint8 is the share of each pixel that surely is foreground, `open` (H, W) uint8
+    the share that is left to the network, both 0 to 255; the rest surely is background. At the size
+    of the caller's mask, and above it, one of the two is 255 or both are 0.
+    """
+
+    sure: Matte
+    open: Matte
+
+    @classmethod
+    def of(cls, mask: Matte, size: Size) -> "Trimap":
+        """Read a mask (h, w) uint8: 255 keeps, 0 drops, all else is open.
+
+        A smaller one is enlarged first, so that its borders are open and can follow the image's. Of
+        a larger one, every pixel counts by its area.
+        """
+        if mask.shape[1] < size.width or mask.shape[0] < size.height:
+            mask = resize(mask, *size)
+        sure, unknown = cv2.inRange(mask, 255, 255), cv2.inRange(mask, 1, 254)
+        return cls(
+            resize(np.asarray(sure, np.uint8), *size), resize(np.asarray(unknown, np.uint8), *size)
+        )
+
+    @property
+    def leaves_nothing_open(self) -> bool:
+        """Whether it is an alpha already, and no network has to be asked."""
+        return not cv2.hasNonZero(self.open)
+
+    def part(self, box: Box) -> "Trimap":
+        """What is sure in a box, which lies inside."""
+        return Trimap(self.sure[box.rows, box.columns], self.open[box.rows, box.columns])
+
+    def guide(self, coarse: Alpha) -> Alpha:
+        """Put what is sure into a coarse alpha (h, w) float32 in [0, 1] of the same image.
+
+        Each of its pixels gets the mean of what is sure in it, and of itself where that is open:
+        `sure + open * coarse`. So the edges between what is sure and what is not follow the image.
+        """
+        height, width = coarse.shape
+        sure, unknown = (
+            np.asarray(resize(plane, width, height), np.float32) * np.float32(1 / 255)
+            for plane in (self.sure, self.open)
+        )
+        return np.asarray(sure + unknown * coarse, np.float32)
+
+    def impose(self, alpha: Matte) -> Matte:
+        """Make an alpha (H, W) uint8 what is sure: `sure + open * alpha / 255`, rounded."""
+        left = cv2.multiply(alpha, self.open, scale=1 / 255)
+        return np.asarray(cv2.add(left, self.sure), np.uint8)
+
+
+def mask_of(raster: Raster) -> Matte:
+    """The mask (h, w) uint8 that an image stands for: its transparency if it has any, else its grey."""
+    if raster.alpha is not None:
+        return raster.alpha
+    return np.asarray(cv2.cvtColor(raster.image, cv2.COLOR_RGB2GRAY), np.uint8)
