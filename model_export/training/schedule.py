@@ -28,7 +28,7 @@ class WarmupStableDecay(keras.optimizers.schedules.LearningRateSchedule):
         rising = (step + 1.0) / max(self.warmup, 1)
         passed = ops.clip((step - self.decay_from) / max(self.total - self.decay_from, 1), 0.0, 1.0)
         falling = 0.5 * (1.0 + ops.cos(math.pi * passed))
-        return self.peak * ops.minimum(ops.minimum(rising, 1.0), falling)
+        return self.peak * ops.minimum(rising, falling)  # falling is 1 before the decay
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -20,8 +20,8 @@ from cutout.inference.manifest import Manifest, read_manifest
 from cutout.inference.onnx_predictor import load_predictor
 from model_export.__main__ import cli
 from model_export.bundle.import_spec import preset_names
-from tests.model_export.networks import write_network
 from tests.support.images import decoded, disc, encoded
+from tests.support.networks import write_network
 
 IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 Shape = list[int | str | None]
