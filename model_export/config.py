@@ -40,7 +40,12 @@ class DataConfig(_Strict):
         {}, description="set -> regular expression; its group 1 names the clip in a stem"
     )
     weights: dict[str, float] = Field(
-        {}, description="set -> how often its images are drawn, 1 = as they come"
+        {}, description="set -> how often its images are drawn, 1 = as they come; of a/b that of a"
+    )
+    soft_weight: float = Field(
+        1.0,
+        gt=0,
+        description="how often a teacher's label is drawn, times its certainty; a person's mask 1",
     )
     source_size: int | None = Field(
         None,

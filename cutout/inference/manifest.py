@@ -59,6 +59,9 @@ class DataSet(_Strict):
     name: str
     images: int
     license: str
+    masks_by: str | None = Field(
+        None, description="the network that made its masks, and its terms; absent where people did"
+    )
 
 
 class TrainingRecord(_Strict):

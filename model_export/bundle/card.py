@@ -18,7 +18,7 @@ USE = {
     "segment": "Finding what stands out in a photograph and giving an alpha for it, so that the background can be "
     "removed or replaced: `POST /cutout` and `POST /mask`. Where a mistake would cost something, a person should look "
     "at the result.",
-    "classify": "Telling whether an image, or a part of it, shows foreground: `POST /predict`. Scored over a "
+    "classify": "Telling whether an image, or a part of it, shows foreground: `POST /predict`. Scored over an "
     "image's parts it gives a coarse alpha, for a first look and for teaching; for cut-outs use a segmenter.",
 }
 LIMITS = {
@@ -122,12 +122,17 @@ def _quality(manifest: Manifest) -> str:
 
 
 def _data(training: TrainingRecord) -> str:
-    rows = [[entry.name, str(entry.images), entry.license] for entry in training.sets]
+    rows = [
+        [entry.name, str(entry.images), entry.license, entry.masks_by or "people"]
+        for entry in training.sets
+    ]
+    taught = any(entry.masks_by for entry in training.sets)
+    columns = ["set", "images", "terms", *(["masks by"] if taught else [])]
     total = sum(entry.images for entry in training.sets)
     return (
         f"## Training data\n\n{total:,} images for training and validation. They are not in this bundle. Their "
         "terms, as their origins state them, apply to them and may reach to what was learned from them.\n\n"
-        + _table(["set", "images", "terms"], rows)
+        + _table(columns, [row[: len(columns)] for row in rows])
     )
 
 

@@ -113,7 +113,7 @@ def look_at(pair: Pair) -> tuple[Look | None, list[Finding]]:
             else f"{pair.image_path}: {error.strerror}; mend or remove it"
         )
         return None, [_split_off_file(text, stops=True)]
-    remarks = [Finding(_named(pair), text, stops=False) for text in _remarks(image, mask)]
+    remarks = [Finding(_named(pair), text, stops=False) for text in _remarks(pair, image, mask)]
     share = float((mask >= 128).mean())
     look = Look(
         pair,
@@ -133,7 +133,7 @@ def thumbnail(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
     )
 
 
-def _remarks(image: Image, mask: Mask) -> Iterable[str]:
+def _remarks(pair: Pair, image: Image, mask: Mask) -> Iterable[str]:
     """What is odd about a pair that training would take."""
     if min(image.shape[:2]) < SMALL_IMAGE:
         yield f"only {image.shape[1]}x{image.shape[0]} pixels; find a larger copy"
@@ -145,7 +145,7 @@ def _remarks(image: Image, mask: Mask) -> Iterable[str]:
     elif is_inverted(mask):
         yield "the mask looks inverted: its frame is foreground and its middle is not; swap black and white"
     between = float(((mask > 25) & (mask < 230)).sum() / max(1, int((mask > 25).sum())))
-    if between > SOFT:
+    if between > SOFT and pair.taught is None:  # a teacher's are soft by nature
         yield f"{between:.0%} of its foreground is neither black nor white; unless it is see-through, draw it 255"
 
 
@@ -165,7 +165,14 @@ def _full_size(pair: Pair, image: Image) -> tuple[int, int]:
 
 def _about_sets(root: Path, pairs: Sequence[Pair]) -> list[Finding]:
     findings = []
-    if len(pairs) < 3:
+    drawn = sum(pair.taught is None for pair in pairs)
+    if drawn < 3 and drawn < len(pairs):
+        text = (
+            f"{drawn} images with masks by people beside a teacher's labels are too few: three, one each to train, to "
+            "validate and to test, are the least; put a set of them beside the labels"
+        )
+        findings.append(Finding(str(root), text, stops=True))
+    elif drawn < 3:
         text = f"{len(pairs)} images are too few: three, one each to train, to validate and to test, are the least"
         findings.append(Finding(str(root), text, stops=True))
     elif few := few_judged(pairs):

@@ -12,6 +12,7 @@ from typing import Literal
 
 from cutout.errors import DataError
 from cutout.imaging.preprocess import Image, resize
+from model_export.config import DataConfig
 from model_export.data.files import Mask, load_cutout, load_image, load_mask, load_sized
 from model_export.data.pairs import Pair, find_pairs
 
@@ -26,6 +27,7 @@ __all__ = [
     "load_cutout",
     "load_image",
     "load_pair",
+    "odds_of",
     "select",
     "select_some",
     "split_of",
@@ -56,11 +58,13 @@ def split_of_key(key: str) -> Split:
 def select(pairs: Iterable[Pair], split: Split) -> list[Pair]:
     """The pairs of one side, in their order. `pairs` are all there are.
 
+    What a teacher labelled is for training alone: a score against it would measure the teacher.
+
     By the hash alone a small folder may leave a side next to nothing. A side with less than its least, a tenth of the
     groups and at most ten, gets groups of the fullest one; three groups are enough for all sides.
     """
     everything = list(pairs)
-    sides = {_key(pair): split_of(pair) for pair in everything}
+    sides = {_key(pair): split_of(pair) for pair in everything if pair.taught is None}
     least = min(ENOUGH_JUDGED, max(1, len(sides) // LEAST_SHARE))
     for side in SPLITS:
         counts = Counter(sides.values())
@@ -68,16 +72,17 @@ def select(pairs: Iterable[Pair], split: Split) -> list[Pair]:
         movable = sorted((key for key, now in sides.items() if now == fullest), key=_hash)
         missing = max(0, min(least - counts[side], len(movable) - 1))
         sides.update(dict.fromkeys(movable[:missing], side))
-    return [pair for pair in everything if sides[_key(pair)] == split]
+    return [pair for pair in everything if sides.get(_key(pair), "train") == split]
 
 
 def few_judged(pairs: Sequence[Pair]) -> str | None:
     """What to say where so few images are kept aside that a score on them says little; `pairs` are all there are."""
+    drawn = sum(pair.taught is None for pair in pairs)
     validation, test = len(select(pairs, "validation")), len(select(pairs, "test"))
     if min(validation, test) >= ENOUGH_JUDGED:
         return None
     return (
-        f"only {validation} of {len(pairs)} images validate and {test} test: scores on so few say little. From "
+        f"only {validation} of {drawn} images validate and {test} test: scores on so few say little. From "
         f"{LEAST_SHARE * ENOUGH_JUDGED} images on each has {ENOUGH_JUDGED}; or keep others in a folder of their own "
         "for `evaluate --split all`"
     )
@@ -86,6 +91,11 @@ def few_judged(pairs: Sequence[Pair]) -> str | None:
 def select_some(pairs: Sequence[Pair], split: Split) -> list[Pair]:
     """As `select`, but raises DataError where that leaves none."""
     chosen = select(pairs, split)
+    if not chosen and any(pair.taught for pair in pairs):
+        raise DataError(
+            f"{len(pairs)} images, too few of them with masks that a person made or checked: none is left for {split}. "
+            "A teacher's labels are for training alone; put a set of at least three others beside them"
+        )
     if not chosen:
         raise DataError(
             f"{len(pairs)} images are too few: none is left for {split}; three images of different clips would do"
@@ -109,11 +119,13 @@ def fingerprint(pairs: Sequence[Pair]) -> str:
 def load_pair(pair: Pair, least: int | None = None) -> tuple[Image, Mask]:
     """The image (H, W, 3) and its mask (H, W), both of the same size: reduced where far above `least` pixels a side.
 
+    A teacher's mask is brought to the image's size.
+
     Raises DataError where the mask is empty or of another size than its image.
     """
     image, size = load_sized(pair.image_path, least)
     mask = load_mask(pair)
-    if mask.shape != size:
+    if mask.shape != size and pair.taught is None:
         raise DataError(
             f"{pair.mask_path}: the mask is {mask.shape[1]}x{mask.shape[0]} pixels, "
             f"its image {size[1]}x{size[0]}; save the mask at the image's size"
@@ -123,6 +135,12 @@ def load_pair(pair: Pair, least: int | None = None) -> tuple[Image, Mask]:
             f"{pair.mask_path}: the mask is empty; remove the pair or draw the foreground white (255)"
         )
     return image, resize(mask, image.shape[1], image.shape[0])
+
+
+def odds_of(pair: Pair, data: DataConfig) -> float:
+    """How often a pair is drawn; 1 as it comes. Of a set `a/b` the weight is that of `a` where it has none."""
+    of_set = data.weights.get(pair.set, data.weights.get(pair.set.partition("/")[0], 1.0))
+    return of_set if pair.taught is None else of_set * data.soft_weight * pair.taught.certainty
 
 
 def _key(pair: Pair) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cutout.errors import DataError
 from cutout.imaging.headers import Header
-from cutout.imaging.preprocess import Image, resize
+from cutout.imaging.preprocess import Image
 from model_export.data.headers import read_header
 from model_export.data.pairs import Pair, Shapes
 
@@ -62,6 +62,8 @@ def load_mask(pair: Pair) -> Mask:
                 f"{pair.mask_path}: nothing of it is transparent, and there is no mask; add one, or remove it"
             )
         return alpha
+    if pair.form == "soft":
+        return load_soft(pair.mask_path)
     if pair.form == "trimap":
         codes = _decode(pair.mask_path, cv2.IMREAD_GRAYSCALE)
         if not np.isin(codes, (1, 2, 3)).all():
@@ -74,9 +76,9 @@ def load_mask(pair: Pair) -> Mask:
     return _gray(pair.mask_path)
 
 
-def load_soft(path: Path, size: tuple[int, int]) -> Mask:
-    """A teacher's alpha as a mask of that (height, width), which may be more than it was stored with."""
-    return resize(_decode(path, cv2.IMREAD_GRAYSCALE), size[1], size[0])
+def load_soft(path: Path) -> Mask:
+    """A teacher's alpha (h, w), which may be smaller than its image. Raises DataError."""
+    return _decode(path, cv2.IMREAD_GRAYSCALE)
 
 
 def load_cutout(path: Path) -> NDArray[np.uint8]:

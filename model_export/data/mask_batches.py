@@ -12,9 +12,16 @@ from numpy.typing import NDArray
 from cutout.errors import DataError
 from cutout.imaging.compose import limit_size
 from cutout.imaging.preprocess import Image, PreprocessSpec, fit, normalize, resize
-from model_export.config import AugmentConfig, TrainConfig
+from model_export.config import AugmentConfig, DataConfig, TrainConfig
 from model_export.data.augment import Cutout, Sample, augment, empty, lift, paste, scenery
-from model_export.data.dataset import Pair, load_cutout, load_image, load_pair, split_of_key
+from model_export.data.dataset import (
+    Pair,
+    load_cutout,
+    load_image,
+    load_pair,
+    odds_of,
+    split_of_key,
+)
 from model_export.data.pairs import find_scenery
 from model_export.data.progress import track
 
@@ -86,7 +93,7 @@ class MaskBatches(keras.utils.PyDataset):
         self.samples = load_samples(
             pairs, config.preprocess.model_copy(update={"size": self.source_size})
         )
-        self.odds = _odds(pairs, config.data.weights)
+        self.odds = _odds(pairs, config.data)
         self.scenery = self._scenery(root) if self.policy.paste or self.policy.empty else None
         self.batch_size = config.training.batch_size
         self.epoch = 0
@@ -168,8 +175,8 @@ def labels(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.dstack([mask, near_edge])
 
 
-def _odds(pairs: Sequence[Pair], weights: dict[str, float]) -> NDArray[np.float64]:
-    odds = np.array([weights.get(pair.set, 1.0) for pair in pairs], np.float64)
+def _odds(pairs: Sequence[Pair], data: DataConfig) -> NDArray[np.float64]:
+    odds = np.array([odds_of(pair, data) for pair in pairs], np.float64)
     return np.asarray(odds / odds.sum(), np.float64)
 
 

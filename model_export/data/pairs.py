@@ -9,6 +9,7 @@ A data folder is one set, or holds sets side by side; each set is in any of thes
     JPEGImages/x.jpg    SegmentationClass/x.png       PASCAL VOC: black background, classes foreground, the void between
     x.jpg, images/x.jpg annotations.json              COCO: polygons; the JSON file has any name, also in annotations/
     x.png               (its own alpha)               cut-outs: RGBA, in the folder itself or its images/
+    (elsewhere)         labels.json, masks/x.png      soft labels by a teacher: what `label` writes
 
 Beside the sets, `cutouts/` and `backgrounds/` are not sets but what training pastes.
 """
@@ -23,8 +24,16 @@ from typing import Any, Literal
 
 from cutout.errors import DataError
 from model_export.data.headers import read_header
+from model_export.data.soft_labels import (
+    MASKS,
+    RECORD,
+    Label,
+    Teacher,
+    read_labels,
+    read_record,
+)
 
-MaskForm = Literal["gray", "trimap", "labels", "alpha", "polygons"]
+MaskForm = Literal["gray", "trimap", "labels", "alpha", "polygons", "soft"]
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 MASK_SUFFIXES = IMAGE_SUFFIXES | {".gif"}
@@ -42,12 +51,21 @@ class Shapes:
     segmentations: tuple[Any, ...]
 
 
+@dataclass(frozen=True)
+class Taught:
+    """What is known of a mask that no person made: the teacher, and how sure it was, in [0, 1]."""
+
+    teacher: Teacher
+    certainty: float
+
+
 @dataclass(frozen=True, order=True)
 class Pair:
     """One image and its mask. `group` names what must stay on one side of a split: the image, or its clip.
 
     `mask_path` is the file that `form` tells how to read: of a cut-out the image itself, of COCO the JSON file,
-    whose `shapes` are this image's.
+    whose `shapes` are this image's. `taught` where a teacher made the mask: then it may be smaller than its image, and
+    the pair is for training alone.
     """
 
     set: str
@@ -57,6 +75,7 @@ class Pair:
     mask_path: Path
     form: MaskForm = "gray"
     shapes: Shapes | None = field(default=None, compare=False)
+    taught: Taught | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -158,6 +177,31 @@ def _sets_below(root: Path) -> dict[Path, Found]:
 def _read(folder: Path) -> Found | None:
     """What a folder holds, by the first layout that it is in; None where it is in none."""
     return next((found for layout in LAYOUTS if (found := layout(folder)) is not None), None)
+
+
+def _soft_labels(folder: Path) -> Found | None:
+    """What `label` left: the labels that its rule keeps, a set for each directory of the images."""
+    record = read_record(folder)
+    if record is None:
+        return None
+    images = folder / record.images
+    if not images.is_dir():
+        problem = f"{folder / RECORD}: no images at {images}; say in its `images` where they are"
+        return Found([], [problem])
+    kept = [each for each in read_labels(folder) if each.kept_by(record.rule)]
+    there = [each for each in kept if (images / each.image).is_file()]
+    pairs = [_soft_pair(folder, images, each, record.teacher) for each in there]
+    gone = f"{folder}: {len(kept) - len(there)} of its images are no longer in {images}; left out"
+    return Found(sorted(pairs), [], [gone] if len(there) < len(kept) else [])
+
+
+def _soft_pair(folder: Path, images: Path, label: Label, teacher: Teacher) -> Pair:
+    top, _, rest = label.image.partition("/")
+    name = f"{_name(folder)}/{top}" if rest else _name(folder)
+    stem = label.image.replace("/", "-")
+    taught = Taught(teacher, label.certainty)
+    mask = folder / MASKS / label.mask
+    return Pair(name, stem, stem, images / label.image, mask, "soft", taught=taught)
 
 
 def _side_by_side(folder: Path) -> Found | None:
@@ -274,6 +318,7 @@ def _images_alone(folder: Path) -> Found | None:
 
 
 LAYOUTS: tuple[Callable[[Path], Found | None], ...] = (
+    _soft_labels,
     _side_by_side,
     _pets,
     _voc,
@@ -331,6 +376,4 @@ def _in_clip(pair: Pair, clip: str | None) -> Pair:
     match = re.fullmatch(clip, pair.stem) if clip else None
     if match is None:
         return pair
-    return Pair(
-        pair.set, pair.stem, match.group(1), pair.image_path, pair.mask_path, pair.form, pair.shapes
-    )
+    return replace(pair, group=match.group(1))

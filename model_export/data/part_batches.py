@@ -15,7 +15,7 @@ from cutout.errors import DataError
 from cutout.imaging.preprocess import Tensor, fit, normalize
 from model_export.config import TrainConfig
 from model_export.data.augment import augment_part
-from model_export.data.dataset import Pair
+from model_export.data.dataset import Pair, odds_of
 from model_export.data.parts import (
     NO_PARTS,
     LoadedPair,
@@ -32,7 +32,7 @@ Batch = tuple[Tensor, Tensor] | tuple[Tensor, Tensor, Tensor]
 class PartBatches(keras.utils.PyDataset):
     """x (N, S, S, C) float32 normalised, y (N, 1) float32: 1 foreground, 0 background; with class weights w (N,) too.
 
-    Every image gives `data.parts_per_image` parts an epoch, times the weight of its set. The randomness of a
+    Every image gives `data.parts_per_image` parts an epoch, times its odds (`odds_of`). The randomness of a
     batch depends on seed, epoch and place alone, not on which worker thread draws it.
     """
 
@@ -77,7 +77,7 @@ class PartBatches(keras.utils.PyDataset):
         data, seed = self.config.data, self.config.training.seed
         drawn = []
         for image in self.images:
-            count = data.parts_per_image * data.weights.get(image.pair.set, 1.0)
+            count = data.parts_per_image * odds_of(image.pair, data)
             rng = part_seed(image.pair, seed, epoch)
             if data.foreground_share == 0.5:
                 parts = draw_parts(image.mask, data.part_sizes, max(1, round(count / 2)), rng)

@@ -1,10 +1,12 @@
-"""What `label` tells at the end: counts and a contact sheet."""
+"""What `label` tells at the end: counts, a contact sheet, and the next command."""
 
+import shlex
 from collections import Counter
 from pathlib import Path
 
 import cv2
 
+from cutout.imaging.preprocess import resize
 from model_export.data.dataset import load_image
 from model_export.data.files import load_soft
 from model_export.data.soft_labels import MASKS, Label, Rule
@@ -33,6 +35,8 @@ def as_text(labelled: Labelled, images: Path, out: Path) -> str:
     if labelled.waiting:
         lines.append(f"{labelled.waiting:,} still have no label; the same command goes on")
     lines.append(f"contact sheet: {out / SHEET}")
+    root = shlex.quote(str(out.parent))
+    lines.append(f"check them: .venv/bin/python -m model_export data check {root}")
     return "\n".join(lines)
 
 
@@ -64,5 +68,5 @@ def write_sheet(labelled: Labelled, images: Path, out: Path) -> None:
 
 def _cell(label: Label, color: tuple[int, int, int], images: Path, out: Path) -> Cell:
     image = load_image(images / label.image, LOOKED_AT)
-    mask = load_soft(out / MASKS / label.mask, image.shape[:2])
+    mask = resize(load_soft(out / MASKS / label.mask), image.shape[1], image.shape[0])
     return Cell(overlay(image, mask), f"{label.certainty:.2f} {Path(label.image).stem}", color)

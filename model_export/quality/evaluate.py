@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NoReturn, Protocol
 
 import numpy as np
 
@@ -80,11 +80,20 @@ def measure(
 def pairs_to_judge(
     manifest: Manifest, root: Path, which: Which, clips: Mapping[str, str] | None = None
 ) -> list[Pair]:
-    """The images of `root` to judge a bundle on. Raises DataError where there are none."""
+    """The images of `root` to judge a bundle on, but for those whose masks a teacher made.
+
+    Raises DataError where there are none.
+    """
     if which == "all":
-        return find_pairs(root)
+        return [pair for pair in find_pairs(root) if not pair.taught] or _none_to_judge_on(root)
     data = manifest.training.config.get("data", {}) if manifest.training else {}
     return select_some(find_pairs(root, data.get("sets"), clips or data.get("clips")), "test")
+
+
+def _none_to_judge_on(root: Path) -> NoReturn:
+    raise DataError(
+        f"{root}: a teacher made all of its masks; a score needs images with masks by people"
+    )
 
 
 def score_parts(

@@ -8,7 +8,8 @@ from typing import Any
 
 from cutout.inference.manifest import DataSet
 from model_export.config import TrainConfig
-from model_export.data.dataset import Pair, find_pairs, select_some
+from model_export.data.dataset import Pair, find_pairs, odds_of, select_some
+from model_export.training.provenance import teachers_of
 from model_export.training.tasks import Judge, Scores
 
 KEPT = "kept"
@@ -30,7 +31,7 @@ class KeptImages:
     def weighted(self, config: TrainConfig, new: Sequence[Pair]) -> TrainConfig:
         """The config with which the kept images are `training.keep_share` of what is drawn beside `new`."""
         weights = config.data.weights
-        total = sum(weights.get(pair.set, 1.0) for pair in new)
+        total = sum(odds_of(pair, config.data) for pair in new)
         each = self.share / (1 - self.share) * total / len(self.train)
         kept = {pair.set: each for pair in self.train}
         return config.model_copy(
@@ -60,11 +61,13 @@ class KeptImages:
             entry.name.removeprefix(f"{config.start.name}/"): entry.license
             for entry in config.start.sets
         }
+        teachers = teachers_of([*self.train, *self.validation])
         sets = tuple(
             DataSet(
                 name=name,
                 images=count,
                 license=known.get(name.removeprefix(f"{KEPT}/"), "not stated"),
+                masks_by=teachers.get(name),
             )
             for name, count in sorted(counts.items())
         )

@@ -71,6 +71,8 @@ class RunStart(BaseModel):
     libraries: dict[str, str]
     images: dict[str, int] = {}
     """set -> how many are trained on and validated with"""
+    teachers: dict[str, str] = {}
+    """set -> the network that made its masks, and its terms"""
 
 
 def record_start(pairs: Sequence[Pair], out: Path, resume: bool) -> None:
@@ -88,7 +90,18 @@ def run_start(pairs: Sequence[Pair]) -> RunStart:
         fingerprint=fingerprint(seen),
         libraries={"python": platform.python_version(), **_versions()},
         images=dict(Counter(pair.set for pair in seen)),
+        teachers=teachers_of(seen),
     )
+
+
+def teachers_of(pairs: Sequence[Pair]) -> dict[str, str]:
+    """The sets whose masks a network made: which it was, and under which terms."""
+    return {
+        pair.set: f"{pair.taught.teacher} ({pair.taught.teacher.sha256[:12]}): "
+        f"{pair.taught.teacher.license}"
+        for pair in pairs
+        if pair.taught
+    }
 
 
 def training_record(
@@ -107,9 +120,15 @@ def training_record(
     counts = Counter(pair.set for pair in seen)
     if config.augment and (config.augment.paste or config.augment.empty):
         counts.update(_scenery(root))
+    teachers = teachers_of(seen)
     return TrainingRecord(
         sets=tuple(
-            DataSet(name=name, images=count, license=licenses.sets.get(name, NOT_STATED))
+            DataSet(
+                name=name,
+                images=count,
+                license=licenses.sets.get(name, NOT_STATED),
+                masks_by=teachers.get(name),
+            )
             for name, count in sorted(counts.items())
         )
         + (config.start.kept + config.start.sets if config.start else ()),
@@ -124,8 +143,15 @@ def training_record(
 def weights_license(record: TrainingRecord, licenses: Licenses, start: Start | None = None) -> str:
     """The stated terms where every set is known, a general sentence where the user's own sets are among them.
 
-    Fine-tuned weights are under the terms of those they started from too.
+    Fine-tuned weights are under the terms of those they started from too, and what a teacher taught
+    may be under the teacher's.
     """
+    taught = sorted({entry.masks_by for entry in record.sets if entry.masks_by})
+    by = f" Taught by {'; '.join(taught)}" if taught else ""
+    return _own_terms(record, licenses, start) + by
+
+
+def _own_terms(record: TrainingRecord, licenses: Licenses, start: Start | None) -> str:
     if start:
         return f"{GENERAL_TERMS} Fine-tuned from {start.name} {start.version}, whose terms go on applying: {start.license}"
     return (

@@ -72,7 +72,7 @@ def _of_bundle(path: Path, keras_file: Path) -> tuple[TrainConfig, Start]:
             f"{path}: not a bundle of this version:\n{in_words(error, Manifest)}"
         ) from error
     sets = tuple(
-        DataSet(name=f"{manifest.name}/{entry.name}", images=entry.images, license=entry.license)
+        entry.model_copy(update={"name": f"{manifest.name}/{entry.name}"})
         for entry in manifest.training.sets
     )
     start = Start(
@@ -90,8 +90,14 @@ def _sets_of_run(config: TrainConfig, folder: Path) -> tuple[DataSet, ...]:
     """What a run that was not exported saw beside what it started from."""
     beginning = noted(folder)
     own = {} if beginning is None else beginning.images
+    teachers = {} if beginning is None else beginning.teachers
     sets = tuple(
-        DataSet(name=f"{config.name}/{name}", images=count, license=NOT_STATED)
+        DataSet(
+            name=f"{config.name}/{name}",
+            images=count,
+            license=NOT_STATED,
+            masks_by=teachers.get(name),
+        )
         for name, count in sorted(own.items())
     )
     return sets + (() if config.start is None else config.start.kept)

@@ -5,6 +5,7 @@ A run's folder holds `config.json`, `history.jsonl` (a line an epoch), the check
 """
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -181,6 +182,9 @@ def _tell(config: TrainConfig, pairs: Sequence[Pair]) -> None:
         f"{counts['test']} kept for the test"
     )
     print(f"{training.epochs} epochs{rate}")
+    taught = Counter(str(pair.taught.teacher) for pair in pairs if pair.taught)
+    for teacher, count in taught.items():
+        print(f"{count} of the masks to train on are soft labels by {teacher}")
     few = few_judged(pairs)
     if few:
         print(f"warning: {few}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""A data folder of drawn images with masks, on each side of the split."""
+"""What several tests share: drawn images with masks on each side of the split, and a small segmenter."""
 
 import os
 from pathlib import Path
@@ -9,6 +9,7 @@ import pytest
 
 from model_export.data.dataset import split_of_key
 from tests.support.pairs import draw_pair, write_pair
+from tests.support.training import SMALL, run, settings
 
 WANTED = {"train": 12, "validation": 3, "test": 3}
 
@@ -26,3 +27,30 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
             write_pair(root / "discs", stem, *draw_pair(number))
         number += 1
     return root
+
+
+@pytest.fixture(scope="session")
+def shipped(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small segmenter's bundle."""
+    folder = tmp_path_factory.mktemp("shipped")
+    run(
+        "train",
+        "segmenter",
+        "--data",
+        images,
+        "--out",
+        folder / "run",
+        *settings(*SMALL["segmenter"]),
+        "--no-report",
+    )
+    run(
+        "export",
+        "--run",
+        folder / "run",
+        "--data",
+        images,
+        "--out",
+        folder / "bundle",
+        "--float32",
+    )
+    return folder / "bundle"

@@ -18,7 +18,7 @@ from model_export.config import load_config, read_run_config
 from model_export.training.callbacks import Checkpoint
 from model_export.training.start import find_origin
 from tests.support.pairs import draw_pair, write_pair
-from tests.support.training import SMALL, history, run, settings
+from tests.support.training import history, run, settings
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -34,33 +34,6 @@ BRIEF = [
         "training.samples_per_epoch=8",
     ),
 ]
-
-
-@pytest.fixture(scope="module")
-def shipped(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small segmenter's bundle."""
-    folder = tmp_path_factory.mktemp("shipped")
-    run(
-        "train",
-        "segmenter",
-        "--data",
-        images,
-        "--out",
-        folder / "run",
-        *settings(*SMALL["segmenter"]),
-        "--no-report",
-    )
-    run(
-        "export",
-        "--run",
-        folder / "run",
-        "--data",
-        images,
-        "--out",
-        folder / "bundle",
-        "--float32",
-    )
-    return folder / "bundle"
 
 
 @pytest.fixture(scope="module")
