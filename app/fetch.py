@@ -1,9 +1,10 @@
-"""Fetch an image from a URL that a stranger named, without being led where the stranger can't go (SSRF).
+"""Fetch an image from a URL that a client sent, with protection against SSRF.
 
-Each hop, the first and every redirect, is checked anew: http or https, and a host all of whose addresses are public.
-The name is resolved once and the connection goes to the address that was checked, so that a name whose answer changes
-in between (DNS rebinding) gains nothing; `Host`, SNI and the certificate's name remain those of the URL. Proxies from
-the environment are not used. One deadline covers all hops, bytes are counted as they arrive.
+Each hop, the first and every redirect, is checked: http or https, and a host with public addresses
+only. The name is resolved once and the connection goes to the address that was checked, so that a
+name that changes in between (DNS rebinding) gains nothing; `Host`, SNI and the certificate's name
+remain those of the URL. Proxies from the environment are not used. One time limit covers all hops,
+and bytes are counted as they arrive.
 """
 
 import asyncio
@@ -21,29 +22,32 @@ import h11
 
 from cutout.errors import DownloadFailed, InvalidUrl, TooSlow
 
-# Of their own: a name whose servers don't answer holds a thread for half a minute, and asyncio's are wanted elsewhere.
+# Not asyncio's threads, which others need: an unresponsive name server blocks one for 30 s.
 _RESOLVERS = ThreadPoolExecutor(8, "resolve")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-MAX_HEAD = 16 * 1024
-MAX_URL = 8 * 1024  # RFC 9110, 4.1, wants at least 8000 bytes
-MAX_HOST = 253  # RFC 1035, 2.3.4, without the lengths of the labels; Python's IDNA takes seconds for long ones
+MAX_HEADERS = 16 * 1024  # bytes of a response's headers
+MAX_URL = 8 * 1024  # characters; RFC 9110, 4.1, recommends at least 8000
+MAX_HOST = 253  # characters (RFC 1035, 2.3.4); Python's IDNA takes seconds for long names
 MAX_ADDRESSES = 4
 CHUNK = 16 * 1024
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address in the last four bytes
-_UNICAST = ipaddress.IPv6Network("2000::/3")  # RFC 4291, 2.4: all that is given out so far
-# Tunnels carry another address inside; the rest is not for use between networks. RFC 6890 and IANA's registries.
+_UNICAST = ipaddress.IPv6Network("2000::/3")  # RFC 4291, 2.4: all that is assigned so far
+# Tunnels, which contain another address, and networks not in global use (RFC 6890, IANA).
 _SPECIAL = tuple(
     map(ipaddress.ip_network, ("2001::/23", "2002::/16", "3fff::/20", "192.88.99.0/24"))
 )
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address belongs to a host on the internet: not private, local, shared, reserved or multicast."""
+    """Whether an address belongs to a host on the internet.
+
+    That is: it is not private, local, shared, reserved or multicast.
+    """
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None:
             return is_public(address.ipv4_mapped)
@@ -58,7 +62,7 @@ def is_public(address: Address) -> bool:
 
 
 async def resolve(host: str, port: int) -> list[str]:
-    """All addresses of a host, by the system's resolver. Raises OSError for an unknown name."""
+    """Return all addresses of a host, by the system's resolver. Raises OSError if there is none."""
     loop = asyncio.get_running_loop()
     found = await loop.run_in_executor(
         _RESOLVERS, socket.getaddrinfo, host, port, 0, socket.SOCK_STREAM
@@ -68,7 +72,7 @@ async def resolve(host: str, port: int) -> list[str]:
 
 @dataclass(frozen=True)
 class Target:
-    """Where a request goes, and what it says there."""
+    """Where a request goes; `authority` is its Host header, `path` includes the query string."""
 
     secure: bool
     host: str
@@ -78,20 +82,22 @@ class Target:
 
 
 def parse_url(url: str) -> Target:
-    """A target from an http(s) URL. Raises InvalidUrl."""
+    """Make the target of an http(s) URL. Raises InvalidUrl."""
     if len(url) > MAX_URL:
-        raise InvalidUrl(f"the URL has more than {MAX_URL} characters")
+        raise InvalidUrl(f"the URL has {len(url)} characters; the limit is {MAX_URL}")
     if re.search(r"[\x00-\x20\x7f\\]", url):
-        raise InvalidUrl("the URL has characters that no URL may have")
+        raise InvalidUrl(
+            "the URL has spaces, control characters or backslashes; percent-encode them"
+        )
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise InvalidUrl("the URL can't be read") from error
+        raise InvalidUrl(f"malformed URL: {error}") from error
     if parts.scheme not in ("http", "https"):
-        raise InvalidUrl("only http and https URLs are fetched")
+        raise InvalidUrl("the URL must start with http:// or https://")
     if not parts.hostname or "%" in parts.hostname or "@" in parts.netloc or port == 0:
-        raise InvalidUrl("the URL needs a host, and no user name")
+        raise InvalidUrl("the URL must have a host, and neither a user name nor port 0")
     host = _ascii_host(parts.hostname)
     secure = parts.scheme == "https"
     default = 443 if secure else 80
@@ -106,16 +112,19 @@ def parse_url(url: str) -> Target:
 
 def _ascii_host(host: str) -> str:
     if len(host) > MAX_HOST:
-        raise InvalidUrl(f"the URL's host has more than {MAX_HOST} characters")
+        raise InvalidUrl(f"the URL's host has {len(host)} characters; the limit is {MAX_HOST}")
     try:
         return host.encode("idna").decode() if ":" not in host else host
     except UnicodeError as error:
-        raise InvalidUrl("the URL's host name can't be read") from error
+        raise InvalidUrl("the URL has a malformed host name") from error
 
 
 class UrlFetcher:
-    """Fetches what strangers name. `resolve` and `is_public` are parameters so that tests can have an internet of
-    their own; `tls` is the context for https, the system's certificates when absent."""
+    """Fetches URLs that clients send: at most `max_bytes`, in `seconds`, after `redirects`.
+
+    `resolve` and `is_public` are parameters so that tests can use a network on this machine; `tls`
+    is the context for https, by default with the system's certificates.
+    """
 
     def __init__(
         self,
@@ -126,14 +135,19 @@ class UrlFetcher:
         is_public: Callable[[Address], bool] = is_public,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self.max_bytes, self.seconds, self.redirects = max_bytes, seconds, redirects
-        self._resolve, self._is_public = resolve, is_public
+        self.max_bytes = max_bytes
+        self.seconds = seconds
+        self.redirects = redirects
+        self._resolve = resolve
+        self._is_public = is_public
         self._tls = tls or ssl.create_default_context()
 
     async def fetch(self, url: str, seconds: float | None = None) -> bytes:
-        """The body of a 200 answer, within the limits. Raises InvalidUrl or DownloadFailed, whose details tell nothing
-        of the network that this server sits in, and TooSlow where `seconds`, what is left of the request's own time,
-        were too few."""
+        """Fetch the body of a response with status 200.
+
+        `seconds` is what is left of the request's own time. Raises InvalidUrl or DownloadFailed,
+        whose details say nothing about the server's own network, and TooSlow if `seconds` passed.
+        """
         limit = self.seconds if seconds is None else min(seconds, self.seconds)
         target = parse_url(url)
         try:
@@ -145,16 +159,19 @@ class UrlFetcher:
                     url, target = _redirected(url, answer)
         except TimeoutError:
             if limit < self.seconds:
-                raise TooSlow("the request took longer than this server allows") from None
+                detail = "the request took too long (CUTOUT_DEADLINE_SECONDS) fetching the URL"
+                raise TooSlow(detail) from None
             raise DownloadFailed(
-                f"the URL did not answer in full within {limit:g} seconds"
+                f"the URL's response was not complete within {limit:g} s (CUTOUT_URL_SECONDS)"
             ) from None
         except (OSError, h11.ProtocolError) as error:
-            raise DownloadFailed("the URL's host can't be reached, or breaks off") from error
-        raise DownloadFailed(f"the URL redirects more than {self.redirects} times")
+            raise DownloadFailed("the URL's host is unreachable or broke the connection") from error
+        raise DownloadFailed(
+            f"the URL redirects more than {self.redirects} times (CUTOUT_URL_REDIRECTS)"
+        )
 
     async def _get(self, target: Target) -> bytes | str:
-        """The body, or where the answer redirects to."""
+        """Return the body, or the URL that the response redirects to."""
         async with self._connection(target) as (reader, writer):
             events = _events(target, reader, writer)
             response = await anext(events)
@@ -163,9 +180,11 @@ class UrlFetcher:
             if response.status_code in REDIRECTS and b"location" in headers:
                 return headers[b"location"]
             if response.status_code != 200:
-                raise DownloadFailed(f"the URL answers {response.status_code}")
+                raise DownloadFailed(
+                    f"the URL's response has status {response.status_code}, not 200"
+                )
             if headers.get(b"content-encoding", "identity").lower() != "identity":
-                raise DownloadFailed("the URL answers in an encoding that was not asked for")
+                raise DownloadFailed("the URL's response is compressed, which was not requested")
             return await self._body(events, int(headers.get(b"content-length", "0")))
 
     async def _body(self, events: AsyncIterator[h11.Event], announced: int) -> bytes:
@@ -178,13 +197,15 @@ class UrlFetcher:
                     body += event.data
                 if len(body) > self.max_bytes:
                     break
-        raise DownloadFailed(f"the URL's content has more than {self.max_bytes} bytes")
+        raise DownloadFailed(
+            f"the URL's content exceeds {self.max_bytes} bytes (CUTOUT_MAX_UPLOAD_BYTES)"
+        )
 
     @contextlib.asynccontextmanager
     async def _connection(
         self, target: Target
     ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-        """To the first address that takes it, of those that were checked."""
+        """Connect to the first checked address that accepts; closed at the end of the block."""
         tls, name = (self._tls, target.host.rstrip(".")) if target.secure else (None, None)
         failure = OSError("no address")
         for address in (await self._addresses(target))[:MAX_ADDRESSES]:
@@ -198,13 +219,16 @@ class UrlFetcher:
             try:
                 yield reader, writer
             finally:
-                writer.transport.abort()  # the answer is complete or of no use: no handshake to end it
+                writer.transport.abort()  # complete or useless: no TLS shutdown
             return
         raise failure
 
     async def _addresses(self, target: Target) -> list[str]:
-        """Every address of the host. Raises DownloadFailed, in the same words, where there is none or one is not
-        public: a caller must not learn which names exist in our network."""
+        """Return every address of the host.
+
+        Raises DownloadFailed if there is none, or one is not public: in the same words, as a client
+        must not learn which names exist in the server's network.
+        """
         try:
             addresses = await self._resolve(target.host, target.port)
         except (OSError, UnicodeError):
@@ -217,19 +241,19 @@ class UrlFetcher:
 
 
 def _redirected(url: str, location: str) -> tuple[str, Target]:
-    """The URL that `location` means at `url`, and its target. Raises DownloadFailed."""
+    """Resolve a Location header: the new URL and its target. Raises DownloadFailed."""
     try:
         url = urljoin(url, location)
         return url, parse_url(url)
     except (InvalidUrl, ValueError) as error:
-        raise DownloadFailed("the URL redirects to something that is not fetched") from error
+        raise DownloadFailed("the URL redirects to an invalid or unsupported URL") from error
 
 
 async def _events(
     target: Target, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> AsyncIterator[h11.Event]:
-    """Send the request; then what comes back, from the final response on."""
-    connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
+    """Send the request; yield the events of its final response."""
+    connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEADERS)
     request = h11.Request(
         method="GET",
         target=target.path,
@@ -246,13 +270,12 @@ async def _events(
     while True:
         event = connection.next_event()
         if event is h11.NEED_DATA:
-            await asyncio.sleep(
-                0
-            )  # a read from a full buffer doesn't wait: let others, and the deadline, have a turn
+            # A read from a full buffer does not wait: let other tasks, and the time limit, run.
+            await asyncio.sleep(0)
             connection.receive_data(await reader.read(CHUNK))
         elif isinstance(event, h11.Response | h11.Data | h11.EndOfMessage):
             yield event
             if isinstance(event, h11.EndOfMessage):
                 return
         elif not isinstance(event, h11.InformationalResponse):
-            raise h11.RemoteProtocolError(f"{event} instead of an answer")
+            raise h11.RemoteProtocolError(f"unexpected event: {event}")

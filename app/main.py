@@ -1,4 +1,4 @@
-"""The composition root: settings and a way to build predictors in, an ASGI app out. Everything is wired here."""
+"""The composition root: everything is wired here, from settings and predictors to an ASGI app."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ from cutout.inference.load import load_bundles
 from cutout.inference.predictor import Predictor
 from cutout.inference.registry import Registry
 from cutout.system.cores import usable_cores
-from cutout.system.logs import hush_decoders, leave_out_unused
+from cutout.system.logs import omit_unused_fields, silence_decoders
 from cutout.system.memory import usable_memory
 from cutout.system.process import prepare_for_images
 
@@ -42,12 +42,12 @@ if TYPE_CHECKING:
 
 Build = Callable[[Settings], Sequence[Predictor]]
 
-BURST = 32  # requests that wait where nothing is set, as clients of a server without limits send
-FEW = 16  # the same where memory may not hold so many bodies
-BYTES_AT_REST = 220_000_000  # of a worker process; measured, as is what a pixel takes
-BYTES_A_PIXEL = 16
-REFUSALS_A_THREAD = 32  # a second: a twentieth of a thread's time
-PIXELS_A_THREAD = 16_000_000  # what cameras make: such images never wait for one another
+BURST = 32  # requests that may wait by default, as clients of a server without limits send
+FEW = 16  # the same if memory may not hold as many bodies
+BYTES_AT_REST = 220_000_000  # memory of a worker process; measured, as is what a pixel takes
+BYTES_PER_PIXEL = 16
+REFUSALS_PER_THREAD = 32  # per second: they take a twentieth of a thread's time
+PIXELS_PER_THREAD = 16_000_000  # as from cameras: such images never wait for one another
 
 log = logging.getLogger("cutout")
 
@@ -65,19 +65,19 @@ def create_app(
 ) -> FastAPI:
     """Wire the service: settings, and a way to build predictors, in; an ASGI app out.
 
-    `build` makes the predictors to serve, at once. `fetcher` gets images that callers name by URL:
-    where it is absent, one by the settings, and none unless they allow it. `traces` takes spans of
-    requests, and is shut down with the service. Raises what `build` raises, and BundleError where
-    its predictors cannot be served together.
+    `build` makes the predictors to serve, and is called at once. `fetcher` fetches images by URL;
+    if absent, it is made by the settings, if these allow URLs. `traces` receives spans of requests,
+    and is shut down with the service. Raises what `build` raises, and BundleError if its predictors
+    cannot be served together.
     """
     models = Registry(build(settings), settings.default_model)
     metrics = Metrics()
     workers = Workers(threads(settings), queue(settings), Room(pixels(settings)))
-    metrics.places.set(workers.permits.total)
+    metrics.permits.set(workers.permits.total)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        log.info("ready: %s", ", ".join(models.names))
+        log.info("ready", extra={"models": models.names})
         yield
         await workers.close()
         if traces is not None:
@@ -103,19 +103,21 @@ def create_app(
         if settings.requests_per_minute is None
         else RateLimit(settings.requests_per_minute),
         # a fifth of the connections is kept for probes
-        refusals=Pace(REFUSALS_A_THREAD * workers.threads.count, settings.connections * 4 // 5),
+        refusals=Pace(REFUSALS_PER_THREAD * workers.threads.count, settings.connections * 4 // 5),
     )
     protect.check_hosts(app, settings)
     app.add_middleware(Observe, metrics=metrics, traces=traces)
     protect.protect_answers(app, settings)
     problems.install(app)
+    # In the order in which a request's path is compared with them: those for images first.
     for router in (
         routes.router,
         rembg.router,
         removebg.router,
-    ):  # first, as they are looked up in turn
-        app.include_router(router)
-    for router in (pages.router, model_routes.router, health.router):
+        pages.router,
+        model_routes.router,
+        health.router,
+    ):
         app.include_router(router)
     if settings.metrics:
         app.include_router(health.metrics_router)
@@ -127,17 +129,18 @@ def create_app(
 
 
 def from_environment() -> FastAPI:
-    """The service by its environment: what each worker process runs. A bundle that can't be served ends it."""
-    hush_decoders()
-    leave_out_unused()
+    """Make the service by its environment; this is what each worker process runs.
+
+    Exits with STARTUP_FAILURE if the bundles cannot be served; then the supervisor stops too.
+    """
+    silence_decoders()
+    omit_unused_fields()
     prepare_for_images()
     try:
         return create_app(Settings(), traces=provider_from_environment(os.environ))
     except CutoutError as error:
-        log.critical(error.detail)
-        raise SystemExit(
-            STARTUP_FAILURE
-        ) from None  # the supervisor then stops, and starts no other
+        log.critical("startup failed", extra={"code": error.code, "detail": error.detail})
+        raise SystemExit(STARTUP_FAILURE) from None
 
 
 def _fetcher(settings: Settings) -> UrlFetcher | None:
@@ -147,22 +150,28 @@ def _fetcher(settings: Settings) -> UrlFetcher | None:
 
 
 def threads(settings: Settings, cores: int | None = None) -> int:
-    """Images worked on at once in this process: cores = workers x threads x intra-op threads."""
+    """Return how many images to process at the same time in this process.
+
+    By default such that cores = workers x threads x intra-op threads.
+    """
     cores = usable_cores() if cores is None else cores
     return settings.threads or max(1, cores // (settings.workers * settings.intra_op_threads))
 
 
 def pixels(settings: Settings, cores: int | None = None) -> int:
-    """Pixels worked on at once in this process."""
-    most = PIXELS_A_THREAD * threads(settings, cores)
+    """Return how many pixels to process at the same time in this process."""
+    most = PIXELS_PER_THREAD * threads(settings, cores)
     return settings.pixels_at_once or max(settings.max_pixels, most)
 
 
 def queue(settings: Settings, cores: int | None = None, memory: int | None = None) -> int:
-    """Requests that may wait in this process: a burst, if memory holds the largest body of each."""
+    """Return how many requests may wait in this process.
+
+    By default a burst, if memory holds the largest body of each.
+    """
     if settings.queue is not None:
         return settings.queue
     memory = usable_memory() if memory is None else memory
-    images = BYTES_AT_REST + BYTES_A_PIXEL * pixels(settings, cores)
+    images = BYTES_AT_REST + BYTES_PER_PIXEL * pixels(settings, cores)
     bodies = (threads(settings, cores) + BURST) * settings.max_upload_bytes
     return BURST if settings.workers * (images + bodies) <= memory else FEW

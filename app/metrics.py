@@ -1,4 +1,4 @@
-"""What operators watch, for Prometheus. One registry an app, so that two apps in a process don't share counts."""
+"""Metrics for Prometheus. Each app has its own, so that two in a process share no counts."""
 
 import os
 import tempfile
@@ -16,15 +16,16 @@ PIXELS = tuple(4**exponent * 10_000 for exponent in range(8))
 
 @contextmanager
 def shared(several: bool) -> Iterator[None]:
-    """Where there are several worker processes: a folder for what they count, so that any of them can tell the sums.
+    """Give several worker processes a common directory for their counts, so that any can sum them.
 
-    To be entered by the supervisor, before it starts them. A folder that the operator named is left as it is.
+    To be entered by the supervisor, before it starts them. A directory that the operator named by
+    PROMETHEUS_MULTIPROC_DIR is left as it is.
     """
     if not several or MULTIPROCESS in os.environ:
         yield
         return
-    with tempfile.TemporaryDirectory(prefix="cutout-metrics-") as folder:
-        os.environ[MULTIPROCESS] = folder
+    with tempfile.TemporaryDirectory(prefix="cutout-metrics-") as directory:
+        os.environ[MULTIPROCESS] = directory
         try:
             yield
         finally:
@@ -32,7 +33,7 @@ def shared(several: bool) -> Iterator[None]:
 
 
 def forget(pid: int | None) -> None:
-    """What a worker that has ended had in work is no more; what it counted stays counted."""
+    """Reset the gauges of a worker that has exited; its counters are kept."""
     if MULTIPROCESS in os.environ:
         mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
@@ -44,48 +45,48 @@ class Metrics:
         own = self.registry = CollectorRegistry()
         self.requests = Counter(
             "cutout_requests",
-            "Requests answered, by route and status",
+            "Requests, by route and status",
             ["route", "status"],
             registry=own,
         )
         self.seconds = Histogram(
             "cutout_request_seconds",
-            "Time of whole requests, by route",
+            "Duration of requests, by route",
             ["route"],
             buckets=SECONDS,
             registry=own,
         )
         self.stages = Histogram(
             "cutout_stage_seconds",
-            "Time of their stages, by stage",
+            "Duration of their stages, by stage",
             ["stage"],
             buckets=SECONDS,
             registry=own,
         )
         self.rejected = Counter(
-            "cutout_rejected", "Requests refused, by problem code", ["code"], registry=own
+            "cutout_rejected", "Rejected requests, by problem code", ["code"], registry=own
         )
         self.upload_bytes = Histogram(
-            "cutout_upload_bytes", "Sizes of uploads", buckets=BYTES, registry=own
+            "cutout_upload_bytes", "Size of uploads", buckets=BYTES, registry=own
         )
         self.pixels = Histogram(
-            "cutout_image_pixels", "Sizes of images", buckets=PIXELS, registry=own
+            "cutout_image_pixels", "Size of images", buckets=PIXELS, registry=own
         )
         self.in_flight = Gauge(
             "cutout_in_flight",
-            "Requests admitted and not yet answered",
+            "Requests in progress: permits taken",
             multiprocess_mode="livesum",
             registry=own,
         )
-        self.places = Gauge(
-            "cutout_places",
-            "Requests that may be admitted",
+        self.permits = Gauge(
+            "cutout_permits",
+            "Requests that may be in progress at the same time: threads + queue",
             multiprocess_mode="livesum",
             registry=own,
         )
 
     def exposition(self) -> bytes:
-        """All of it in Prometheus' text format, over all worker processes where there are several."""
+        """Write all metrics in Prometheus' text format, summed over all worker processes."""
         if MULTIPROCESS not in os.environ:
             return generate_latest(self.registry)
         shared = CollectorRegistry()

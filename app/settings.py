@@ -1,5 +1,7 @@
-"""Settings from the environment, `CUTOUT_…`; one that is empty counts as unset. Nothing is read at import:
-`create_app` is handed an instance."""
+"""Settings of the service, from `CUTOUT_…` variables; an empty variable counts as unset.
+
+Nothing is read at import: `create_app` takes an instance.
+"""
 
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
@@ -15,106 +17,122 @@ DAY = 24 * 60 * 60
 OTHERS = frozenset(
     {"CUTOUT_BIND", "CUTOUT_CPUS", "CUTOUT_MEMORY", "CUTOUT_PROMETHEUS_PORT", "CUTOUT_SERVER"}
 )
-"""What the compose files and the command line read, and a server may find in its environment."""
-CHUNK = (
-    128 * 1024
-)  # an answer is handed over in pieces of this size, each when the last one has nearly gone
-GRACE_SECONDS = 5.0  # before a body or a reader has to keep `min_bytes_per_second`
+"""Variables of the compose files and the command line, which may be set for a server too."""
+CHUNK = 128 * 1024  # bytes of a response passed to the connection at a time
+GRACE_SECONDS = 5.0  # before a body or a reader has to keep up `min_bytes_per_second`
 CLIENT_KEY = "CUTOUT_API_KEY"
 
 
 class Settings(EngineSettings):
-    """Every setting has a default that is safe on a developer's machine. An unreadable value stops the start."""
+    """Every setting has a default that is safe on a developer's machine.
+
+    Raises ValidationError for an invalid value, which stops the start.
+    """
 
     model_config = SettingsConfigDict(extra="forbid")
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on")
-    max_upload_bytes: int = Field(32 * MIB, ge=1024, description="largest request body, bytes")
-    workers: int = Field(1, ge=1, le=64, description="worker processes; one that dies is replaced")
+    max_upload_bytes: int = Field(
+        32 * MIB, ge=1024, description="largest request body, bytes; then 413"
+    )
+    workers: int = Field(
+        1, ge=1, le=64, description="worker processes; one that exits is restarted"
+    )
     threads: int | None = Field(
         None,
         ge=1,
         le=1024,
-        description="images worked on at once in a process; cores / workers / intra-op threads when unset",
+        description="images processed at the same time in one process; "
+        "if unset, cores / workers / intra-op threads",
     )
     pixels_at_once: int | None = Field(
         None,
         ge=64,
-        description="pixels worked on at once in a process, and with them its memory; others wait. "
-        "The largest image or 16 million a thread, whichever is more, when unset",
+        description="pixels processed at the same time in one process, which bounds its memory; "
+        "further images wait. If unset, the largest image or 16 million per thread, if more",
     )
     queue: int | None = Field(
         None,
         ge=0,
-        description="requests that may wait beyond those worked on; more get 429. "
-        "32 when unset, 16 if memory does not hold 32 of the largest bodies",
+        description="requests that may wait beyond those being processed; more get 429. "
+        "If unset, 32, or 16 if memory cannot hold 32 of the largest bodies",
     )
     deadline_seconds: float = Field(
         30, gt=0, le=DAY, description="time for one request, upload included; then 504"
     )
-    head_seconds: float = Field(
-        10, gt=0, le=DAY, description="time for a request's headers to arrive; then cut off"
+    header_seconds: float = Field(
+        10,
+        gt=0,
+        le=DAY,
+        description="time for the request headers to arrive; then the connection is closed",
     )
     upload_seconds: float = Field(
-        20, gt=0, le=DAY, description="time for the body to arrive; then 408"
+        20, gt=0, le=DAY, description="time for the request body to arrive; then 408"
     )
     send_seconds: float = Field(
-        60, gt=0, le=DAY, description="time for an answer once its reader lags; then cut off"
+        60,
+        gt=0,
+        le=DAY,
+        description="time to send a response once its reader lags; then the connection is closed",
     )
     min_bytes_per_second: int = Field(
         16 * 1024,
         ge=1,
-        description="slowest body (408) and slowest reader (cut off) that are put up with beyond 5 s",
+        description="minimum transfer rate after 5 s; slower uploads get 408, slower downloads "
+        "are closed",
     )
     keep_alive_seconds: int = Field(
         125,
         ge=0,
         le=DAY,
-        description="time that a connection may idle; longer than a proxy in front keeps its own",
+        description="time a connection may be idle; set it longer than the idle timeout of a "
+        "proxy in front",
     )
     connections: int = Field(
         900,
         ge=1,
-        description="connections of a process; one more closes the one that has idled longest, or is closed itself",
+        description="connections per process; at the limit, the longest-idle connection is "
+        "closed, or the new one if none is idle",
     )
     drain_seconds: float = Field(
         20, ge=0, le=DAY, description="time for requests in flight to finish after SIGTERM"
     )
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
-        (), description="keys that callers must send, separated by commas; none: everybody may call"
+        (), description="keys that clients must send, separated by commas; if unset, none is needed"
     )
     requests_per_minute: int | None = Field(
         None,
         ge=1,
-        description="images that one key, or without keys one address, may send a minute, all at once or spread out; "
-        "then 429. Each process counts for itself. No limit when unset",
+        description="images per minute for one key, or for one address if there are no keys, in a "
+        "burst or spread out; more get 429. Counted per process. If unset, no limit",
     )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
-        description="origins whose pages may call from a browser, separated by commas; `*` for all, none when unset",
+        description="origins whose pages may call from a browser, separated by commas; `*` allows "
+        "all. If unset, none",
     )
     trusted_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
-        description="names that requests may be for, separated by commas, `*.example.com` for all below; then 421. "
-        "Any when unset",
+        description="allowed Host headers, separated by commas, `*.example.com` for all "
+        "subdomains; others get 421. If unset, any",
     )
     allow_urls: bool = Field(
         False,
-        description="fetch images from public http(s) URLs that callers of the compat routes name",
+        description="fetch images from public http(s) URLs that clients of the compat routes send",
     )
     url_seconds: float = Field(
-        10, gt=0, le=DAY, description="time for one URL to be fetched, redirects included"
+        10, gt=0, le=DAY, description="time to fetch one URL, redirects included"
     )
     url_redirects: int = Field(3, ge=0, le=20, description="redirects followed for one URL")
     docs: bool = Field(True, description="serve `/docs` and `/openapi.json`")
     metrics: bool = Field(True, description="serve `/metrics` for Prometheus")
     log_format: Literal["auto", "json", "text"] = Field(
         "auto",
-        description="how log lines are written; `auto` is text on a terminal and JSON elsewhere",
+        description="format of log lines; `auto` is text on a terminal and JSON elsewhere",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="what to log"
+        "info", description="lowest level that is logged"
     )
 
     @field_validator("host")
@@ -123,14 +141,14 @@ class Settings(EngineSettings):
         try:
             host.encode("idna")
         except UnicodeError:
-            raise ValueError(f"{host!r} is neither an address nor the name of a machine") from None
+            raise ValueError(f"{host!r} is neither an address nor a host name") from None
         return host
 
     @field_validator("api_keys")
     @classmethod
     def _can_be_sent(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
         if not all(key.get_secret_value().isprintable() for key in keys):
-            raise ValueError("a key has characters that no header can have")
+            raise ValueError("a key has characters that are not allowed in a header")
         return keys
 
     @field_validator("trusted_hosts")
@@ -139,9 +157,7 @@ class Settings(EngineSettings):
         for host in hosts:
             name = host.removeprefix("*.")
             if not name or (set(name) & set("*:/ ") and not name.startswith("[")):
-                raise ValueError(
-                    f"{host!r} is not the name of a host, without http:// and without a port"
-                )
+                raise ValueError(f"{host!r} is not a host name; leave out http:// and the port")
         return tuple(host.lower() for host in hosts)
 
     @field_validator("api_keys", "cors_origins", "trusted_hosts", mode="before")
@@ -149,15 +165,15 @@ class Settings(EngineSettings):
     def _split_others(cls, value: object) -> object:
         return split(value)
 
-    def doubts(self, variables: Iterable[str]) -> Iterator[str]:
-        """A line for each variable that looks like a setting and is none: a mistyped limit must not go unseen."""
+    def unknown(self, variables: Iterable[str]) -> Iterator[tuple[str, str | None]]:
+        """Yield each variable that looks like a setting but is not, and the one meant, if any.
+
+        A mistyped limit or key must not go unnoticed.
+        """
         known = [variable(name) for name in type(self).model_fields]
         for given in sorted(
             {name.upper() for name in variables if name.upper().startswith("CUTOUT_")}
         ):
             if given in known or given in OTHERS or (given == CLIENT_KEY and self.api_keys):
                 continue
-            nearest = get_close_matches(given, known, 1, 0.8)
-            yield f"{given} is no setting and changes nothing" + (
-                f"; is {nearest[0]} meant?" if nearest else ""
-            )
+            yield given, next(iter(get_close_matches(given, known, 1, 0.8)), None)

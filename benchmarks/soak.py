@@ -451,7 +451,7 @@ def _worker(server: Server) -> int:
 
 def _places(server: Server) -> int:
     for line in ask(server.port, get("/metrics")).body.decode().splitlines():
-        if line.startswith("cutout_places"):
+        if line.startswith("cutout_permits"):
             return int(float(line.split()[-1]))
     raise SystemExit("/metrics does not say how many places there are")
 

@@ -23,7 +23,14 @@ from cutout.explain import choices
 from cutout.imaging.decode import LONGEST_SIDE
 
 ROOT = Path(__file__).parent.parent
-FILES = ("README.md", "README.zh-CN.md", "docs/*.md", "deploy/*/README.md")
+FILES = (
+    "README.md",
+    "README.zh-CN.md",
+    "docs/*.md",
+    "docs/reference/*.md",
+    "docs/decisions/*.md",
+    "deploy/*/README.md",
+)
 PATTERN = re.compile(r"(<!-- table: ([\w-]+) -->\n)(.*?)(<!-- /table -->)", re.DOTALL)
 
 
@@ -35,7 +42,7 @@ LIMITS = (
         "threads",
         "queue",
         "connections",
-        "head_seconds",
+        "header_seconds",
     ),
     *(
         "upload_seconds",

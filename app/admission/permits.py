@@ -18,7 +18,7 @@ class Permits:
         """Hold a permit. Raises Overloaded if all are taken; never waits."""
         if self.taken >= self.total:
             raise Overloaded(
-                f"overloaded: all {self.total} permits are taken (CUTOUT_QUEUE); retry shortly"
+                f"overloaded: all {self.total} permits are taken (CUTOUT_QUEUE); retry in 1 s"
             )
         self.taken += 1
         try:

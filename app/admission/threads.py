@@ -8,7 +8,6 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from cutout.errors import TooSlow
 from cutout.system.clock import Clock
 
 HUNG = 70  # exit status of a process with a thread that hangs (EX_SOFTWARE of sysexits.h)
@@ -45,7 +44,7 @@ class Threads:
         try:
             return await asyncio.wait_for(asyncio.wrap_future(future), clock.remaining())
         except TimeoutError:
-            raise TooSlow("the request took longer than this server allows") from None
+            raise clock.too_slow() from None
         finally:
             clock.abandon()
             if not future.done():

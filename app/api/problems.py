@@ -60,20 +60,38 @@ EXAMPLES = {
         errors.Unauthorized.code,
         "send your key in the header X-Api-Key, or as Authorization: Bearer",
     ),
-    404: (errors.UnknownModel.code, "no model 'nobody' is loaded"),
-    408: (errors.SlowUpload.code, "81920 bytes of the body arrived within 10 seconds"),
-    413: (errors.ImageTooLarge.code, "20000 x 20000 pixels; the most taken here is 50000000"),
+    404: (errors.UnknownModel.code, "no model 'nobody'; loaded: classifier, segmenter"),
+    408: (
+        errors.SlowUpload.code,
+        (
+            "only 81920 bytes of the body arrived within 10 s; send at least 16384 bytes per "
+            "second (CUTOUT_MIN_BYTES_PER_SECOND), and all within 20 s (CUTOUT_UPLOAD_SECONDS)"
+        ),
+    ),
+    413: (
+        errors.ImageTooLarge.code,
+        (
+            "the image has 20000 x 20000 = 400000000 pixels; the limit is 50000000: send a smaller "
+            "one, or raise CUTOUT_MAX_PIXELS"
+        ),
+    ),
     415: (errors.UnsupportedFormat.code, "not a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF image"),
     422: (
         errors.UndecodableImage.code,
-        "the image is broken, cut off, or of a rare kind that is not read here",
+        "the image is corrupt, truncated or an unsupported variant of its format",
     ),
     429: (
         errors.Overloaded.code,
-        "overloaded: all 34 permits are taken (CUTOUT_QUEUE); retry shortly",
+        "overloaded: all 34 permits are taken (CUTOUT_QUEUE); retry in 1 s",
     ),
     503: ("shutting_down", "the server is shutting down; retry the request"),
-    504: (errors.TooSlow.code, "the deadline has passed"),
+    504: (
+        errors.TooSlow.code,
+        (
+            "the request took longer than 30 s (CUTOUT_DEADLINE_SECONDS); "
+            "retry, or send a smaller image"
+        ),
+    ),
 }
 
 
@@ -89,7 +107,7 @@ class Problem(BaseModel):
     title: str = Field(examples=["Unprocessable Entity"])
     status: int = Field(examples=[422])
     code: str = Field(description="stable, to switch on", examples=["undecodable_image"])
-    detail: str = Field(examples=["the file starts like a JPEG but can't be decoded"])
+    detail: str = Field(examples=["the JPEG is truncated: no frame header"])
     errors: list[InvalidField] | None = Field(
         None, description="field by field, for invalid_option"
     )

@@ -61,7 +61,7 @@ class Cors(CORSMiddleware):
         elsewhere = request_headers.get("sec-fetch-site") in ("cross-site", "same-site")
         origin = request_headers.get("origin")
         if origin and elsewhere and not self.is_allowed_origin(origin):
-            _log_refused("answer withheld", origin, _not_allowed(origin))
+            log.warning("answer withheld", extra=_refusal(origin, _not_allowed(origin)))
         await super().simple_response(scope, receive, send, request_headers)
 
     def preflight_response(self, request_headers: Headers) -> Response:
@@ -71,7 +71,7 @@ class Cors(CORSMiddleware):
             return response
         origin = request_headers["origin"]
         reason = self._reason(origin)
-        _log_refused("preflight refused", origin, reason)
+        log.warning("preflight refused", extra=_refusal(origin, reason))
         scope = {"type": "http", "headers": request_headers.raw}
         return problem_response(Request(scope), 403, "origin_refused", reason)
 
@@ -87,8 +87,9 @@ def _not_allowed(origin: str) -> str:
     return f"pages of other origins may not call; the operator can allow this one: {setting}"
 
 
-def _log_refused(what: str, origin: str, reason: str) -> None:
-    log.warning(what, extra={"origin": origin[:MAX_ORIGIN], "detail": reason})
+def _refusal(origin: str, reason: str) -> dict[str, str]:
+    """Make the fields of a refusal's log line."""
+    return {"origin": origin[:MAX_ORIGIN], "detail": reason}
 
 
 class SafeHeaders:

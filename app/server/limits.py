@@ -26,7 +26,7 @@ class Limits:
     def of(cls, settings: Settings) -> "Limits":
         return cls(
             connections=settings.connections,
-            header_seconds=settings.head_seconds,
+            header_seconds=settings.header_seconds,
             body_seconds=settings.upload_seconds,
             chunk_seconds=GRACE_SECONDS + CHUNK / settings.min_bytes_per_second,
             response_seconds=settings.send_seconds,

@@ -32,8 +32,9 @@ def serve(settings: Settings) -> None:
     """
     listening = listen(settings.host, settings.port)
     config = worker_config(settings)  # configures logging too
-    for doubt in settings.doubts(os.environ):
-        log.warning(doubt)
+    for variable, meant in settings.unknown(os.environ):
+        fields = {"variable": variable} | ({} if meant is None else {"did_you_mean": meant})
+        log.warning("unknown setting ignored", extra=fields)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     log.info("listening", extra={"url": f"http://{host}:{listening.getsockname()[1]}"})
     _check_metrics_directory(os.environ.get(metrics.MULTIPROCESS))

@@ -1,4 +1,4 @@
-"""Where log lines go, and in which form."""
+"""Log lines: where they go, and in which format."""
 
 import faulthandler
 import logging
@@ -13,7 +13,7 @@ KNOWN = frozenset({*RESERVED_ATTRS, "color_message"})  # the second is uvicorn's
 
 
 class TextFormatter(logging.Formatter):
-    """A line for people: time, level, logger, message, and every field of the JSON form as key=value."""
+    """Writes a line for people: time, level, logger, event, and each field as key=value."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         fields = (
@@ -23,7 +23,7 @@ class TextFormatter(logging.Formatter):
 
 
 def _visible(value: object) -> str:
-    """A value with what isn't printable escaped: paths are the client's, and may hold line ends and worse."""
+    """Escape what is not printable: a path comes from the client, and may contain line ends."""
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode()
         for char in str(value)
@@ -31,9 +31,9 @@ def _visible(value: object) -> str:
 
 
 def log_config(level: str, form: str) -> dict[str, Any]:
-    """A `logging` configuration: JSON lines or plain text, to standard error. Headers and forms never get into it.
+    """Make a `logging` configuration: JSON lines or plain text, to standard error.
 
-    `form` is json, text, or auto: text where a person looks on.
+    `form` is json, text, or auto, which is text if standard error is a terminal.
     """
     as_json = form == "json" or (form == "auto" and not sys.stderr.isatty())
     text = {"()": TextFormatter, "format": "%(asctime)s %(levelname)s %(name)s %(message)s"}
@@ -54,19 +54,21 @@ def log_config(level: str, form: str) -> dict[str, Any]:
     }
 
 
-def leave_out_unused() -> None:
-    """Spare every record what no line shows: who called, in which process, thread and task. A third of a line's time.
+def omit_unused_fields() -> None:
+    """Do not record the caller, process, thread and task: no line shows them.
 
+    That saves a third of the time of a line.
     https://docs.python.org/3/howto/logging.html#optimization
     """
     logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
-def hush_decoders() -> None:
-    """Keep standard error for Python's own: libpng and libjpeg write to descriptor 2 what an image makes them say.
+def silence_decoders() -> None:
+    """Keep the messages of libpng and libjpeg, which they write to file descriptor 2, out of the log.
 
-    That is a line for each bad chunk, of which one upload can hold a million. A crash still tells where it came from.
+    That is one line for each bad chunk, and an upload can have a million. A crash is still reported,
+    with the stack of each thread.
     """
     sys.stderr.flush()
     kept = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")

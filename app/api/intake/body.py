@@ -78,9 +78,7 @@ class UploadRequest(Request):
                 async with asyncio.timeout_at(started + allowed):
                     chunk = await anext(stream, None)
             except TimeoutError:
-                raise SlowUpload(
-                    f"{self.received} bytes of the body arrived within {allowed:.0f} seconds"
-                ) from None
+                raise _too_slow(self.received, allowed, settings) from None
             if chunk is None:
                 return
             self.received += len(chunk)
@@ -96,6 +94,14 @@ def seconds_allowed(received: int, seconds: float, min_rate: int) -> float:
     never more than `seconds`.
     """
     return min(seconds, GRACE_SECONDS + received / min_rate)
+
+
+def _too_slow(received: int, seconds: float, settings: Settings) -> SlowUpload:
+    return SlowUpload(
+        f"only {received} bytes of the body arrived within {seconds:.0f} s; send at least "
+        f"{settings.min_bytes_per_second} bytes per second (CUTOUT_MIN_BYTES_PER_SECOND), and all "
+        f"within {settings.upload_seconds:g} s (CUTOUT_UPLOAD_SECONDS)"
+    )
 
 
 def _too_large(max_bytes: int) -> UploadTooLarge:

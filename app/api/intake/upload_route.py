@@ -7,7 +7,6 @@ itself, and refuses what it does not know.
 
 import asyncio
 import inspect
-import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from functools import cached_property
@@ -70,7 +69,7 @@ class UploadRoute(APIRoute):
         async def read_then_handle(request: Request) -> Response:
             services = services_of(request.app)
             settings = services.settings
-            clock = Clock(time.monotonic() + settings.deadline_seconds)
+            clock = Clock(settings.deadline_seconds)
             upload = UploadRequest(request.scope, request.receive)
             with clock.stage("receive"):
                 await upload.read(settings, self.large_texts)

@@ -17,7 +17,10 @@ router = APIRouter(tags=["models"])
     "/models", operation_id="listModels", summary="What is loaded", response_model=ModelList
 )
 async def list_models(request: Request) -> JSONResponse:
-    """Every loaded model with its manifest: preprocessing, training data and their terms, measured quality."""
+    """Every loaded model with its manifest.
+
+    That is: preprocessing, training data and their terms, measured quality.
+    """
     models = services_of(request.app).models
     manifests = [predictor.manifest.model_dump(mode="json") for predictor in models.all()]
     return JSONResponse(

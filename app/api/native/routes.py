@@ -1,4 +1,4 @@
-"""`POST /cutout`, `/mask`, `/predict`: validated upload in, the remover's work in a thread, answer out."""
+"""`POST /cutout`, `/mask` and `/predict`: a validated form in, the response out."""
 
 from typing import Annotated, Any
 
@@ -20,7 +20,7 @@ PROBLEMS = documented(400, 401, 408, 413, 415, 422, 429, 503, 504)
 MULTIPART = Form(media_type="multipart/form-data")
 ANSWER_HEADERS = {
     "X-Subject-Found": {
-        "description": "true where the mask finds a subject",
+        "description": "true if the mask finds a subject",
         "schema": {"type": "boolean"},
     },
     "X-Coverage": {
@@ -28,13 +28,13 @@ ANSWER_HEADERS = {
         "schema": {"type": "number"},
     },
     "X-Bounding-Box": {
-        "description": "left,top,width,height of the subject, without faint veils and specks, pixels of the upright "
-        "upload; absent where none",
+        "description": "left,top,width,height of the subject, without faint alpha and specks, in "
+        "pixels of the upright upload; absent if there is none",
         "schema": {"type": "string"},
     },
     "X-Crop-Box": {
-        "description": "left,top,width,height of the crop, pixels of the upright upload, which it may reach beyond; "
-        "absent where nothing was cropped",
+        "description": "left,top,width,height of the crop, in pixels of the upright upload, which "
+        "it may extend beyond; absent if nothing was cropped",
         "schema": {"type": "string"},
     },
     "X-Model": {"description": "name/version of the model", "schema": {"type": "string"}},
@@ -75,7 +75,7 @@ async def cutout(request: Request, form: Annotated[CutoutForm, MULTIPART]) -> Re
     responses=_images("image/png"),
 )
 async def mask(request: Request, form: Annotated[MaskForm, MULTIPART]) -> Response:
-    """The alpha as an 8-bit grey PNG as large as the upright upload: 255 foreground, 0 background."""
+    """The alpha as an 8-bit grey PNG of the upright upload's size: 255 foreground, 0 background."""
     image, given, clock = await form.file.read(), await _read(form.mask), clock_of(request)
     result = await jobs.mask(services_of(request.app), clock, image, form, given)
     return image_response(result, clock)
@@ -100,7 +100,7 @@ async def predict(request: Request, form: Annotated[PredictForm, MULTIPART]) -> 
 
 
 def image_response(result: Result[File], clock: Clock) -> Response:
-    """Answer with the finished file and, in its headers, what the mask says of the image."""
+    """Respond with the finished file; its headers say what the mask says of the image."""
     subject = result.subject
     headers = {
         "X-Subject-Found": "true" if subject.found else "false",

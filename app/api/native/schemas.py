@@ -1,4 +1,4 @@
-"""The bodies of requests and answers."""
+"""The bodies of requests and responses."""
 
 from typing import Annotated, Literal
 
@@ -38,7 +38,8 @@ class CutoutForm(CutoutOptions):
     background_image: Annotated[
         UploadFile | None,
         Field(
-            description="an image to put behind, scaled to cover; `background`, or white, where it is transparent"
+            description="an image to put behind, scaled to cover; where it is transparent, "
+            "`background` or white"
         ),
     ] = None
 

@@ -28,7 +28,7 @@ from tests.support.service import eventually
 from tests.support.stand_ins import PausingPredictor
 
 PATIENCE = 30
-LIMITS = Settings(threads=1, queue=1, head_seconds=1, connections=40)
+LIMITS = Settings(threads=1, queue=1, header_seconds=1, connections=40)
 GET = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 

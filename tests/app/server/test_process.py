@@ -132,14 +132,14 @@ def test_several_workers_tell_one_sum_that_outlives_them(tmp_path: Path) -> None
 
     try:
         eventually(lambda: running.get("/readyz")[0] == 200)
-        eventually(lambda: value("cutout_places") == 8)
+        eventually(lambda: value("cutout_permits") == 8)
         for _ in range(12):
             assert running.post("/mask", encoded(disc()))[0] == 200
         answered = 'cutout_requests_total{route="/mask",status="200"}'
         assert value(answered) == value("cutout_upload_bytes_count") == 12
         os.kill(running.worker_id(), signal.SIGKILL)
-        eventually(lambda: value("cutout_places") == 4)
-        eventually(lambda: value("cutout_places") == 8)
+        eventually(lambda: value("cutout_permits") == 4)
+        eventually(lambda: value("cutout_permits") == 8)
         assert value(answered) == 12
         assert value("cutout_in_flight") == 0
     finally:
@@ -176,7 +176,7 @@ def test_counts_that_have_no_place_stop_the_start(
         nowhere.log.read_text().splitlines()[0],
         nowhere.log.read_text().splitlines()[-1],
     )
-    assert "is CUTOUT_API_KEYS meant?" in warning
+    assert '"did_you_mean": "CUTOUT_API_KEYS"' in warning
     assert (
         refusal
         == f"cutout: PROMETHEUS_MULTIPROC_DIR: {tmp_path}/nowhere is not a writable directory"
