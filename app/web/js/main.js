@@ -1,33 +1,31 @@
-/** READ FIRST: what the page does. Images come in, wait their turn, are cut out, are shown and saved. */
+/** READ FIRST: what the page does. Images come in, are sent once and cut out, are dressed here, and taken away. */
 
 import { hasKey, models, post, Problem, useKey } from "./api.js";
 import { curlCommand } from "./curl.js";
+import { changesNothing, drafted, extensionOf, finished, keyOf } from "./dressing.js";
 import { Film } from "./film.js";
 import * as i18n from "./i18n.js";
 import { t } from "./i18n.js";
 import { intake } from "./intake.js";
 import { ask, MethodCard } from "./method.js";
 import { Options } from "./options.js";
-import { Upload } from "./upload.js";
-import { regionOf, Stage } from "./stage.js";
+import { Queue } from "./queue.js";
+import { Stage } from "./stage.js";
 import { copy, save, saveAll } from "./takeaway.js";
+import { detailOf, methodTexts, noteOn, reason, stageTexts, stateOf } from "./texts.js";
+import { Upload } from "./upload.js";
 
-const AT_ONCE = 2; // requests: the server has other guests
-/** Problems that the page's own sentence says all of: the server's would only say it again, in English. */
-const SAY_ALL = new Set(
-  "unauthorized unsupported_format undecodable_image empty_image overloaded too_slow internal_error".split(" "),
-);
 const $ = (id) => document.getElementById(id);
 
 let images = [];
 let selected = null;
-let running = 0;
 let catalog = null; // the answer of GET /models
 
 const stage = new Stage($("stage"));
-const options = new Options($("options"), restartAll);
+const options = new Options($("options"), { onInput: preview, onChange: apply });
 const film = new Film($("film"), $("tile"), { select, remove });
-const card = new MethodCard($("method"), () => setView("parts"));
+const card = new MethodCard($("method"), { ask: () => explain(selected), enlarge: () => setView("parts") });
+const queue = new Queue(() => [selected, ...images].find((image) => image?.status === "waiting"), cutOut);
 
 // Images in and out
 
@@ -60,7 +58,8 @@ function select(image) {
   if (image.insight?.problem) image.insight = undefined; // a new look, a new try
   render();
   film.reveal(image);
-  pump();
+  dress(image);
+  queue.pump();
 }
 
 function remove(image) {
@@ -71,9 +70,10 @@ function remove(image) {
   film.drop(image);
   if (selected === image) selected = images[Math.min(place, images.length - 1)] ?? null;
   render();
+  if (selected) dress(selected);
   if (wasFocused) selected ? film.focus(selected) : $("pick").focus();
   say(t("said.removed", { name: image.name }));
-  pump();
+  queue.pump();
 }
 
 function removeAll() {
@@ -93,45 +93,24 @@ async function takeExample() {
   take([new File([await answer.blob()], "cat.jpg", { type: "image/jpeg" })]);
 }
 
-// The work
-
-function pump() {
-  while (running < AT_ONCE) {
-    const job = nextJob();
-    if (!job) return;
-    running++;
-    job().finally(() => {
-      running--;
-      pump();
-    });
-  }
-}
-
-/** Cut-outs first, the one that is looked at before the others; then what the classifier says of it. */
-function nextJob() {
-  const waiting = [selected, ...images].find((image) => image?.status === "waiting");
-  if (waiting) return () => cutOut(waiting);
-  if (classifier() && selected?.status === "done" && !selected.insight) return () => explain(selected);
-  return null;
-}
+// What the server does: once for an image, and again only where another mask is asked for
 
 async function cutOut(image) {
   const calls = (image.calls = new AbortController());
-  const { isMask, extension, endpoint } = options;
   const began = performance.now();
   update(image, { status: "sending", sent: 0 });
   try {
     if (!image.file.size) throw new Problem("empty_file");
-    const answer = await post(endpoint, [["file", image.file], ...options.fields()], {
+    const answer = await post("cutout", [["file", image.file], ...options.cutFields()], {
       signal: calls.signal,
       onProgress: (sent) => update(image, sent < 1 ? { status: "sending", sent } : { status: "working" }),
       onWait: (seconds) => wait(image, seconds),
     });
     const took = performance.now() - began;
-    const about = { isMask, extension, took, found: answer.header("X-Subject-Found") !== "false" };
-    await image.accept(answer.blob, about, calls.signal);
+    calls.signal.throwIfAborted();
+    await image.accept(answer.blob, { took, found: answer.header("X-Subject-Found") !== "false" });
     await image.looked;
-    image.result.region = regionOf(image, answer.header("X-Crop-Box"));
+    if (image === selected || changesNothing(options.recipe(), image.cut)) await attempt(image, finished);
     if (!calls.signal.aborted) finish(image);
   } catch (error) {
     if (!calls.signal.aborted) fail(image, error);
@@ -146,6 +125,7 @@ function wait(image, seconds) {
 function finish(image) {
   update(image, { status: "done" });
   say(t("said.done", { name: image.name }));
+  if (image === selected) dress(image); // the options may have changed meanwhile
 }
 
 function fail(image, problem) {
@@ -154,8 +134,10 @@ function fail(image, problem) {
   say(t("said.failed", { name: image.name, why: reason(problem) }));
 }
 
+/** Ask the classifier, which nobody else does. */
 async function explain(image) {
-  image.insight = {};
+  if (image.insight || !image.cut || !classifier()) return;
+  update(image, { insight: {} });
   try {
     await image.looked;
     image.insight = await ask(image, classifier());
@@ -176,22 +158,58 @@ function unlock(event) {
   useKey(event.target.elements.key.value);
   loadModels();
   images.filter(({ problem }) => problem?.code === "unauthorized").forEach(restart);
-  pump();
-}
-
-let asked = options.fingerprint();
-
-/** The options changed: everything is made anew, and what is there stays in sight until then. */
-function restartAll() {
-  render();
-  if (options.fingerprint() === asked) return;
-  asked = options.fingerprint();
-  images.forEach(restart);
-  pump();
+  queue.pump();
 }
 
 function classifier() {
   return catalog?.models.find((model) => model.task === "classify")?.name;
+}
+
+// What the page does itself
+
+let asked = JSON.stringify(options.cutFields());
+
+/** The options changed. What is there stays in sight until what is made anew replaces it. */
+function apply() {
+  render();
+  const now = JSON.stringify(options.cutFields());
+  if (now !== asked) {
+    asked = now;
+    images.forEach(restart);
+    queue.pump();
+  } else if (selected) {
+    dress(selected);
+  }
+}
+
+/** While a control moves: a draft, no more. */
+function preview() {
+  if (selected?.status === "done") attempt(selected, drafted);
+}
+
+/** Finish an image as the options say. */
+async function dress(image) {
+  if (image.status !== "done" || isCurrent(image)) return;
+  await attempt(image, drafted);
+  await attempt(image, finished);
+}
+
+async function attempt(image, make) {
+  const recipe = options.recipe();
+  try {
+    const made = await make(image, recipe);
+    if (!made || made.key !== keyOf(options.recipe()) || isCurrent(image)) return;
+    await image.show(made);
+    image.trouble = undefined;
+  } catch (problem) {
+    image.trouble = problem;
+  }
+  update(image);
+}
+
+function isCurrent({ status, cut, result }) {
+  if (status === "failed") return true;
+  return Boolean(cut && result && !result.draft && result.cut === cut.key && result.key === keyOf(options.recipe()));
 }
 
 // What is seen
@@ -223,66 +241,24 @@ function showTile(image) {
 }
 
 function showSelected() {
-  const { name, insight, result, problem } = selected;
+  const { name, insight, cut, problem } = selected;
   const parts = view() === "parts" && classifier();
   $("name").textContent = name;
   $("views").hidden = !classifier();
   $("scale").hidden = !(parts && insight?.map);
   const texts = stageTexts(selected);
-  if (parts && result && !insight?.map) texts.state = methodTexts(insight).verdict;
-  stage.show(selected, { texts, map: parts ? insight?.map : undefined });
+  if (parts && cut && !insight?.map) texts.state = methodTexts(insight).verdict;
+  stage.show(selected, { texts, map: parts ? insight?.map : undefined, busy: !isCurrent(selected) });
   $("why").textContent = problem ? reason(problem) : "";
-  $("detail").textContent = problem && !sayAll(problem) ? problem.detail : "";
+  $("detail").textContent = problem ? detailOf(problem) : "";
   $("unlock").hidden = problem?.code !== "unauthorized";
   const note = noteOn(selected);
   $("note").textContent = note;
   $("note").hidden = !note;
-  $("method").hidden = !classifier() || !result;
+  $("method").hidden = !classifier() || !cut;
   card.show(insight, methodTexts(insight));
   $("curl").textContent = command(selected);
-}
-
-function stageTexts(image) {
-  const { name, result } = image;
-  return {
-    state: stateOf(image),
-    before: t("original.of", { name }),
-    after: t(result?.isMask ? "mask.of" : "cutout.of", { name }),
-    map: t("map.of", { name }),
-    slider: (share) => t("slider.value", { percent: i18n.percent(share) }),
-  };
-}
-
-function methodTexts(insight) {
-  if (insight?.problem) return { verdict: reason(insight.problem), meter: "" };
-  if (!insight?.verdict) return { verdict: t("method.waiting"), meter: "" };
-  const { label, probability, threshold } = insight.verdict;
-  return {
-    verdict: t("method.verdict", { label: t(`method.${label}`) }),
-    meter: t("method.meter", { percent: i18n.percent(probability), threshold: i18n.percent(threshold) }),
-  };
-}
-
-function stateOf({ status, sent, seconds, result }) {
-  if (status !== "done") return t(`state.${status}`, { percent: i18n.percent(sent), seconds });
-  const { width, height, blob, took } = result;
-  return t("facts", { width, height, bytes: i18n.bytes(blob.size), time: i18n.seconds(took) });
-}
-
-function noteOn({ status, result, url }) {
-  if (status !== "done") return "";
-  if (!result.found) return t("no.subject");
-  return url ? "" : t("cannot.show");
-}
-
-function reason(problem) {
-  const key = `problem.${problem.code}`;
-  return t(i18n.has(key) ? key : "problem.other");
-}
-
-/** Where two images were sent, only the server's sentence tells which one is meant. */
-function sayAll({ code }) {
-  return SAY_ALL.has(code) && !options.fields().some(([name]) => name === "background_image");
+  if (parts && selected.status === "done") explain(selected);
 }
 
 function view() {
@@ -315,18 +291,32 @@ function showActions() {
 }
 
 function output(image) {
-  const { isMask, extension } = image.result ?? options;
-  return image.output(isMask ? "mask" : "cutout", extension);
+  const recipe = options.recipe();
+  return image.output(recipe.mask ? "mask" : "cutout", extensionOf(recipe));
+}
+
+/** The file as the options have it now, `{name, blob}`. */
+async function file(image) {
+  for (;;) {
+    const made = await finished(image, options.recipe());
+    if (made) return { name: output(image), blob: made.blob };
+  }
+}
+
+async function download() {
+  const { name, blob } = await file(selected);
+  save(blob, name);
+}
+
+async function downloadAll() {
+  const files = [];
+  for (const image of done()) files.push(await file(image));
+  saveAll(files, "cutouts.zip");
 }
 
 function command(image) {
-  const url = new URL(options.endpoint, document.baseURI).href;
-  const name = image.output(options.isMask ? "mask" : "cutout", options.extension);
-  return curlCommand(url, [["file", image.file], ...options.fields()], name, hasKey());
-}
-
-function downloadAll() {
-  saveAll(done().map((image) => ({ name: output(image), blob: image.result.blob })), "cutouts.zip");
+  const url = new URL("cutout", document.baseURI).href;
+  return curlCommand(url, [["file", image.file], ...options.fields()], output(image), hasKey());
 }
 
 async function copyCommand() {
@@ -355,22 +345,21 @@ async function loadModels() {
     return say(reason(problem)); // the page works without: the server's default model it is
   }
   offerModels();
-  asked = options.fingerprint();
+  asked = JSON.stringify(options.cutFields());
   render();
-  pump();
 }
 
 i18n.translate();
 render();
 intake(take, $("veil"));
 $("language").addEventListener("click", changeLanguage);
-$("download").addEventListener("click", () => save(selected.result.blob, output(selected)));
+$("download").addEventListener("click", download);
 $("download-all").addEventListener("click", downloadAll);
 $("copy").addEventListener("click", copyCommand);
 $("clear").addEventListener("click", removeAll);
 $("example").addEventListener("click", takeExample);
 $("unlock").addEventListener("submit", unlock);
-$("again").addEventListener("click", () => (restart(selected), pump()));
+$("again").addEventListener("click", () => (restart(selected), queue.pump()));
 $("away").addEventListener("click", () => remove(selected));
 $("views").addEventListener("change", showSelected);
 loadModels();

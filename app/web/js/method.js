@@ -4,31 +4,41 @@ import { post } from "./api.js";
 import { heatmap } from "./heatmap.js";
 
 const MAP_SIDE = "640";
+const SENT_AS_IT_IS = 500_000; // bytes; of a larger file a small copy is sent, of which the classifier sees as much
 
 /** What the classifier says of an image: `{verdict, map}`, the answer of POST /predict and a canvas. */
 export async function ask(image, classifier) {
-  const fields = [["file", image.file], ["model", classifier]];
+  const fields = [["file", await seen(image)], ["model", classifier]];
   const verdict = await post("predict", fields);
   const mask = await post("mask", [...fields, ["refine", "false"], ["size", MAP_SIDE]]);
   return { verdict: JSON.parse(await verdict.blob.text()), map: await heatmap(mask.blob, image.preview) };
 }
 
+async function seen({ file, name, preview }) {
+  if (file.size <= SENT_AS_IT_IS || !preview) return file;
+  const blob = await new Promise((resolve) => preview.toBlob(resolve, "image/jpeg", 0.95));
+  return new File([blob], name);
+}
+
 export class MethodCard {
-  constructor(root, enlarge) {
+  constructor(root, { ask, enlarge }) {
     this.root = root;
+    this.ask = root.querySelector("#ask");
     this.button = root.querySelector("#enlarge");
     this.canvas = root.querySelector("#mini");
     this.verdict = root.querySelector("#verdict");
     this.meter = root.querySelector("#meter");
     this.text = root.querySelector("#meter-text");
+    this.ask.addEventListener("click", ask);
     this.button.addEventListener("click", enlarge);
   }
 
-  /** `insight` is what `ask` answered, or undefined; `texts` are the sentences for it. */
+  /** `insight` is what `ask` answered, empty until then, undefined where nobody asked; `texts` are the sentences for it. */
   show(insight, texts) {
     const map = insight?.map;
-    this.verdict.textContent = texts.verdict;
-    this.text.textContent = texts.meter;
+    this.ask.hidden = Boolean(insight);
+    this.verdict.textContent = insight ? texts.verdict : "";
+    this.text.textContent = insight ? texts.meter : "";
     this.button.hidden = !map;
     this.meter.hidden = !insight?.verdict;
     if (insight?.verdict) this.showMeter(insight.verdict);

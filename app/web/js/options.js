@@ -1,15 +1,15 @@
-/** The panel of options: what is chosen, and the form fields that say so to the API. */
+/** The panel of options: what is chosen, the page's recipe and the API's fields that say so. */
 
 const CUSTOM = "other";
 
 export class Options {
-  /** `onChange()` is called after each change that the server must hear of. */
-  constructor(form, onChange) {
+  /** `onInput()` is called while a control moves, `onChange()` once it has come to rest. */
+  constructor(form, { onInput, onChange }) {
     this.form = form;
     this.inputs = form.elements;
     this.defaultModel = null;
     form.addEventListener("submit", (event) => event.preventDefault());
-    form.addEventListener("input", () => this.show());
+    form.addEventListener("input", () => this.changed(onInput));
     form.addEventListener("change", onChange);
     form.addEventListener("reset", () => setTimeout(() => this.changed(onChange))); // the values change after the event
     for (const swatch of form.querySelectorAll("[data-color]")) {
@@ -22,9 +22,9 @@ export class Options {
     this.show();
   }
 
-  changed(onChange) {
+  changed(tell) {
     this.show();
-    onChange();
+    tell();
   }
 
   /** Offer the models of `GET /models`, the default first. */
@@ -42,49 +42,50 @@ export class Options {
     return this.inputs.result.value === "mask";
   }
 
-  get endpoint() {
-    return this.isMask ? "mask" : "cutout";
-  }
-
-  get extension() {
-    const format = this.isMask ? "png" : this.inputs.format.value;
-    return format === "jpeg" ? "jpg" : format;
-  }
-
   get size() {
     const { size, custom } = this.inputs;
-    if (size.value !== CUSTOM) return size.value;
-    return custom.value && String(Math.min(16384, Math.max(1, Math.round(custom.value))));
+    if (size.value !== CUSTOM) return Number(size.value) || null;
+    return custom.validity.valid ? Number(custom.value) || null : null;
   }
 
-  /** [name, text or File] of everything that is not as the server would have it anyway. */
-  fields() {
+  /** [name, text] of what only the server can do: a change of these sends the images again. */
+  cutFields() {
     const { model, refine, hard, threshold } = this.inputs;
     const fields = [];
     if (model.value && model.value !== this.defaultModel) fields.push(["model", model.value]);
     if (!refine.checked) fields.push(["refine", "false"]);
     if (hard.checked) fields.push(["threshold", threshold.value]);
-    if (this.size) fields.push(["size", this.size]);
-    return this.isMask ? fields : [...fields, ...this.dress()];
-  }
-
-  dress() {
-    const { format, background, color, image, crop, margin } = this.inputs;
-    const fields = [];
-    if (format.value !== "png") fields.push(["format", format.value]);
-    if (background.value === "color") fields.push(["background", color.value]);
-    if (background.value === "image" && image.files[0]) fields.push(["background_image", image.files[0]]);
-    if (crop.checked) fields.push(["crop", "true"]);
-    if (crop.checked && Number(margin.value)) fields.push(["margin", margin.value]);
     return fields;
   }
 
-  /** A text that differs where the answer would. */
-  fingerprint() {
-    const fields = this.fields().map(([name, value]) =>
-      value instanceof File ? [name, value.name, value.size, value.lastModified] : [name, value],
-    );
-    return JSON.stringify([this.endpoint, fields]);
+  /** What the page does itself with a cut-out (`studio/compose.js`). */
+  recipe() {
+    const { format, background, color, image, crop, margin } = this.inputs;
+    const mask = this.isMask;
+    return {
+      mask,
+      crop: crop.checked,
+      margin: crop.checked ? Number(margin.value) : 0,
+      size: this.size,
+      background: !mask && background.value === "color" ? channels(color.value) : null,
+      behind: (!mask && background.value === "image" && image.files[0]) || null,
+      format: mask ? "png" : format.value,
+    };
+  }
+
+  /** [name, text or File] with which the API does all of it. */
+  fields() {
+    const { color, margin } = this.inputs;
+    const { mask, crop, size, background, behind, format } = this.recipe();
+    const fields = this.cutFields();
+    if (size) fields.push(["size", String(size)]);
+    if (mask) fields.push(["channels", "alpha"]);
+    if (format !== "png") fields.push(["format", format]);
+    if (background) fields.push(["background", color.value]);
+    if (behind) fields.push(["background_image", behind]);
+    if (crop) fields.push(["crop", "true"]);
+    if (crop && Number(margin.value)) fields.push(["margin", margin.value]);
+    return fields;
   }
 
   /** Show what the choices so far make sensible. */
@@ -97,7 +98,8 @@ export class Options {
     part(this.form, "behind").hidden = background.value !== "image";
     custom.hidden = size.value !== CUSTOM;
     part(this.form, "white").hidden = !(cutout && format.value === "jpeg" && background.value === "none");
-    part(this.form, "margin").hidden = !(cutout && crop.checked);
+    part(this.form, "margin").hidden = !crop.checked;
+    part(this.form, "wrong-size").hidden = custom.hidden || custom.validity.valid;
     part(this.form, "threshold").hidden = !hard.checked;
     for (const range of [margin, threshold]) range.previousElementSibling.value = texts?.percent(range.value) ?? "";
     for (const swatch of this.form.querySelectorAll("[data-color]")) {
@@ -105,6 +107,11 @@ export class Options {
     }
     if (texts) part(this.form, "behind").lastElementChild.textContent = image.files[0]?.name ?? texts.choose();
   }
+}
+
+/** Red, green and blue of `#rrggbb`. */
+function channels(hex) {
+  return [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
 }
 
 function part(form, id) {

@@ -11,12 +11,13 @@ export class Stage {
     this.slider.addEventListener("input", () => this.slide());
   }
 
-  /** Show an image as it stands; `texts` are its sentences, `map` its canvas of parts where that is what to see. */
-  show(image, { texts, map }) {
+  /** Show an image as it stands; `texts` are its sentences, `map` its canvas of parts where that is what to see; `busy` where better is to come. */
+  show(image, { texts, map, busy }) {
     const { result, status } = image;
     const failed = status === "failed";
     this.texts = texts;
     this.root.dataset.status = status;
+    this.root.setAttribute("aria-busy", busy);
     this.trouble.hidden = !failed;
     this.frame.hidden = failed || !(result || image.url);
     this.busy.hidden = status === "done" || failed;
@@ -32,10 +33,10 @@ export class Stage {
   showImages(image, texts) {
     const { result, url } = image;
     const region = result ? result.region : whole(image);
-    this.frame.dataset.mode = !result ? "before" : region && url ? "both" : "after";
+    this.frame.dataset.mode = !result ? "before" : url ? "both" : "after";
     set(this.after, result?.url, texts.after);
-    set(this.original, region ? url : undefined, texts.before);
-    if (region) crop(this.original, region, image);
+    set(this.original, url, texts.before);
+    if (url) crop(this.original, region, image);
     if (result && !image.seen) this.settle();
     image.seen ||= Boolean(result);
   }
@@ -71,15 +72,8 @@ export class Stage {
   }
 }
 
-/** Where the result lies in the upright original, in its pixels; a crop may reach beyond it. */
-export function regionOf(image, cropBox) {
-  if (!cropBox) return whole(image);
-  const [left, top, width, height] = cropBox.split(",").map(Number);
-  return { left, top, width, height };
-}
-
 function whole({ width, height }) {
-  return width ? { left: 0, top: 0, width, height } : null;
+  return { left: 0, top: 0, width, height };
 }
 
 function crop(image, region, whole) {

@@ -1,9 +1,12 @@
 /** One image on the page, from the file that was added to the answer. */
 
 import { Problem } from "./api.js";
+import { dropped } from "./studio.js";
 
 const THUMB = 168;
 const PREVIEW = 640;
+
+let cuts = 0; // answers so far: each has a key of its own
 
 export class Upload {
   /**
@@ -32,27 +35,43 @@ export class Upload {
     }
   }
 
-  /** Take over an answer: its bytes, size and address for <img>; unless nobody wants it any more. */
-  async accept(blob, about, signal) {
-    const url = URL.createObjectURL(blob);
-    const image = new Image();
-    image.src = url;
-    try {
-      await image.decode().catch(() => {
-        throw new Problem("undecodable_answer");
-      });
-      signal.throwIfAborted(); // a newer answer may be here already, or the image gone
-    } catch (error) {
-      URL.revokeObjectURL(url);
-      throw error;
-    }
-    this.forget();
-    this.thumb ??= thumbnail(image);
-    this.result = { ...about, blob, url, width: image.width, height: image.height };
+  /** Take over the server's answer: a PNG (a Blob) as large as the upright original. */
+  async accept(blob, about) {
+    const header = new DataView(await blob.slice(0, 24).arrayBuffer());
+    if (header.byteLength < 24) throw new Problem("undecodable_answer");
+    this.forgetCut();
+    this.cut = { ...about, key: ++cuts, blob, width: header.getUint32(16), height: header.getUint32(20) };
     this.problem = undefined;
   }
 
+  /** Show a result, `{blob, width, height, region, …}`, once the browser has read it. */
+  async show(result) {
+    const url = URL.createObjectURL(result.blob);
+    const image = new Image();
+    image.src = url;
+    try {
+      await image.decode();
+    } catch {
+      URL.revokeObjectURL(url);
+      throw new Problem("undecodable_answer");
+    }
+    if (this.cut?.key !== result.cut) return URL.revokeObjectURL(url); // a newer answer is here, or the image gone
+    this.thumb ??= thumbnail(image);
+    this.forgetResult();
+    this.result = { ...result, url };
+  }
+
   forget() {
+    this.forgetCut();
+    this.forgetResult();
+  }
+
+  forgetCut() {
+    if (this.cut) dropped(this.cut.key);
+    this.cut = this.full = undefined;
+  }
+
+  forgetResult() {
     if (this.result) URL.revokeObjectURL(this.result.url);
     this.result = undefined;
   }

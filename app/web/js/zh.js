@@ -44,6 +44,7 @@ export default {
   "state.waiting": "等待中",
   "state.sending": "正在发送 {percent}",
   "state.working": "正在去除背景…",
+  "state.composing": "正在合成…",
   "state.busy": "服务器繁忙，{seconds} 秒后重试…",
   "state.failed": "失败",
   "said.added": "已添加 {count} 张图片",
@@ -76,6 +77,7 @@ export default {
   "size.original": "原始大小",
   "size.other": "其他…",
   "size.custom": "最长边（像素）",
+  "size.wrong": "请输入 1 到 16384 之间的整数。",
   "format": "格式",
   "format.jpeg.note": "JPEG 不支持透明，背景将填充为白色。",
   "refine": "贴合图片的边缘",
@@ -97,6 +99,7 @@ export default {
   "method.text": "这是本方法最朴素的形式：把图片切成相互重叠的方块，每块转为灰度、缩小到 64 × 64 并归一化，再由一个小型 CNN 判断它是前景的可能性。所有答案叠在一起，就是这张图。",
   "method.low": "背景",
   "method.high": "前景",
+  "method.ask": "让分类器看看",
   "method.waiting": "正在逐块查看…",
 
   "try.again": "重试",
@@ -122,6 +125,7 @@ export default {
   "problem.empty_file": "这个文件是空的。",
   "problem.empty_image": "图片的宽或高为零。",
   "problem.undecodable_answer": "抠图已完成，但此浏览器无法显示，换小一点的图片也许可以。",
+  "problem.not_composed": "此浏览器没能生成结果。换小一点的尺寸，或换一张背景图片试试。",
   "problem.unreadable_file": "无法再从本机读取这个文件。",
   "problem.other": "服务器没有接受这张图片。",
 };

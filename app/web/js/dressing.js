@@ -1,0 +1,55 @@
+/** Results made from cut-outs as the options say, here in the browser: at once as a draft, then at full size. */
+
+import { Problem } from "./api.js";
+import { composed } from "./studio.js";
+
+const DRAFTED_FROM = 1_500_000; // pixels; a smaller cut-out is finished as fast as drafted
+
+/** The same for every recipe that makes the same result. */
+export function keyOf(recipe) {
+  const { behind } = recipe;
+  return JSON.stringify({ ...recipe, behind: behind && [behind.name, behind.size, behind.lastModified] });
+}
+
+/**
+ * The full-size result of an image, `{blob, width, height, region, key, cut, isMask}`: made once for a cut-out and a
+ * recipe. Answers undefined where a newer one is asked for meanwhile.
+ */
+export function finished(image, recipe) {
+  const { cut, full } = image;
+  const about = { key: keyOf(recipe), cut: cut.key, isMask: recipe.mask };
+  if (full?.key === about.key && full.cut === about.cut) return full.making;
+  const making = changesNothing(recipe, cut) ? untouched(cut) : made(cut, recipe, "full", `full ${cut.key}`);
+  image.full = { ...about, making: making.then((result) => result && { ...about, ...result }) };
+  image.full.making.catch(() => (image.full = undefined)); // the next one may try again
+  return image.full.making;
+}
+
+/** The result in a hurry and at the size of a screen; undefined where that is no faster, or a newer one is asked for. */
+export async function drafted({ cut }, recipe) {
+  if (cut.width * cut.height < DRAFTED_FROM || changesNothing(recipe, cut)) return undefined;
+  const result = await made(cut, recipe, "draft", "draft");
+  return result && { key: keyOf(recipe), cut: cut.key, isMask: recipe.mask, draft: true, ...result };
+}
+
+/** Whether a cut-out is the result as it stands. */
+export function changesNothing({ mask, crop, size, background, behind, format }, { width, height }) {
+  const smaller = size && size < Math.max(width, height);
+  return !(mask || crop || smaller || background || behind || format !== "png");
+}
+
+export function extensionOf({ format }) {
+  return format === "jpeg" ? "jpg" : format;
+}
+
+async function untouched({ blob, width, height }) {
+  return { blob, width, height, region: { left: 0, top: 0, width, height } };
+}
+
+async function made(cut, recipe, detail, lane) {
+  try {
+    return await composed({ key: cut.key, blob: cut.blob }, recipe, detail, { lane, urgent: detail === "draft" });
+  } catch (error) {
+    throw new Problem("not_composed", error.message);
+  }
+}

@@ -1,0 +1,79 @@
+/** A worker that keeps cut-outs and composes what is asked of them; answers `{id, value}` or `{id, error}`. */
+
+import { compose } from "./compose.js";
+import { decode, encode } from "./encode.js";
+import { decodePng } from "./png.js";
+import { resizeCutout } from "./resize.js";
+
+const DRAFT = 1440; // pixels of the longer side, for what is only looked at
+const THUMB = 400;
+const KEPT = 2; // decoded cut-outs: one of 12 megapixels takes 48 MB
+
+const thumbs = new Map(); // key of a cut-out -> its small copy
+const decoded = new Map(); // key -> {full, draft}, the last used last
+let behind = { key: null, image: null };
+
+const CALLS = {
+  /** A cut-out, `{key, blob}`, finished by a recipe: `{blob, width, height, region}`. `detail`: full, draft or thumb. */
+  async compose({ cut, recipe, detail }) {
+    const source = await cutout(cut, detail);
+    const scaled = { ...recipe, behind: await backdrop(recipe.behind) };
+    const { image, region } = compose(source.image, scaled);
+    const format = detail === "full" ? recipe.format : image.channels === 3 ? "jpeg" : "png";
+    const blob = await encode(image, format);
+    return { blob, width: image.width, height: image.height, region: enlarged(region, source.ratio) };
+  },
+
+  drop({ key }) {
+    thumbs.delete(key);
+    decoded.delete(key);
+  },
+};
+
+async function cutout(cut, detail) {
+  if (detail === "thumb" && thumbs.has(cut.key)) return thumbs.get(cut.key);
+  const { full, draft } = await opened(cut);
+  if (detail === "full") return { image: full, ratio: 1 };
+  return detail === "thumb" ? thumbs.get(cut.key) : draft;
+}
+
+async function opened({ key, blob }) {
+  const known = decoded.get(key);
+  decoded.delete(key);
+  const kept = known ?? (await open(blob));
+  decoded.set(key, kept);
+  if (!thumbs.has(key)) thumbs.set(key, reduced(kept.draft.image, THUMB, kept.draft.ratio));
+  for (const oldest of decoded.keys()) if (decoded.size > KEPT) decoded.delete(oldest);
+  return kept;
+}
+
+async function open(blob) {
+  const full = await decodePng(blob);
+  return { full, draft: reduced(full, DRAFT, 1) };
+}
+
+function reduced(image, longest, before) {
+  const ratio = Math.max(1, Math.max(image.width, image.height) / longest);
+  const width = Math.max(1, Math.round(image.width / ratio));
+  const height = Math.max(1, Math.round(image.height / ratio));
+  return { image: resizeCutout(image, width, height), ratio: ratio * before };
+}
+
+function enlarged({ left, top, width, height }, ratio) {
+  return { left: left * ratio, top: top * ratio, width: width * ratio, height: height * ratio };
+}
+
+async function backdrop(file) {
+  if (!file) return null;
+  const key = [file.name, file.size, file.lastModified].join("/");
+  if (behind.key !== key) behind = { key, image: await decode(file) };
+  return behind.image;
+}
+
+addEventListener("message", async ({ data: { id, call, given } }) => {
+  try {
+    postMessage({ id, value: await CALLS[call](given) });
+  } catch (error) {
+    postMessage({ id, error: `${error.name}: ${error.message}` });
+  }
+});

@@ -1,0 +1,89 @@
+"""What the page composes itself: one upload an image, and the pixels that the server would have sent."""
+
+from pathlib import Path
+
+import httpx2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.support.chromium import Page
+from tests.support.images import decoded, encoded, is_near
+from tests.support.paths import ROOT
+
+CAT = ROOT / "tests" / "data" / "photographs" / "cat.jpg"
+UPLOADS = """return performance.getEntriesByType("resource")
+    .filter(({ initiatorType }) => initiatorType === "xmlhttprequest")
+    .map(({ name }) => new URL(name).pathname).filter((path) => path !== "/models")"""
+
+
+@pytest.fixture
+def photograph(tmp_path: Path) -> Path:
+    """A cat before the dark: with a predictor for which bright is foreground, soft nearly everywhere."""
+    image = decoded(CAT.read_bytes())
+    height, width = image.shape[:2]
+    down, across = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    light = np.clip(1.6 - 2.2 * np.hypot(down, across), 0, 1)[:, :, None]
+    path = tmp_path / "cat.png"
+    path.write_bytes(encoded((image * light).astype(np.uint8), ".jpg"))
+    return path
+
+
+@pytest.fixture
+def backdrop(tmp_path: Path) -> Path:
+    """Stripes that are see-through on one side, (90, 200, 4)."""
+    pixels = np.zeros((90, 200, 4), np.uint8)
+    pixels[::3, :, :3] = 40, 90, 230
+    pixels[:, :, 3] = np.linspace(0, 255, 200)
+    path = tmp_path / "stripes.png"
+    path.write_bytes(encoded(pixels))
+    return path
+
+
+def saved(page: Page) -> NDArray[np.uint8]:
+    page.click("#download")
+    return decoded(page.downloaded()[1])
+
+
+CASES: list[tuple[dict[str, str | bool], dict[str, str]]] = [
+    ({}, {}),
+    ({"background": "color", "color": "#3060f0"}, {"background": "#3060f0"}),
+    ({"crop": True, "margin": "0.07"}, {"crop": "true", "margin": "0.07"}),
+    (
+        {"crop": True, "size": "other", "custom": "100"},
+        {"crop": "true", "size": "100"},
+    ),
+    (
+        {"crop": True, "margin": "0.2", "result": "mask"},
+        {"crop": "true", "margin": "0.2", "channels": "alpha"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("options", "fields"), CASES)
+def test_the_page_composes_what_the_server_would(
+    page: Page, photograph: Path, options: dict[str, str | bool], fields: dict[str, str]
+) -> None:
+    page.pick(photograph)
+    page.until_done(1)
+    for name, value in options.items():
+        page.option(name, value)
+    answer = httpx2.post(f"{page.url}cutout", files={"file": photograph.read_bytes()}, data=fields)
+    assert is_near(saved(page), decoded(answer.content), 1)
+    assert page.script(UPLOADS) == ["/cutout"]
+
+
+def test_an_image_behind_is_scaled_and_cut_as_the_server_does(
+    page: Page, photograph: Path, backdrop: Path
+) -> None:
+    page.pick(photograph)
+    page.until_done(1)
+    page.option("background", "image")
+    page.pick(backdrop, selector="[name=image]")
+    page.until(lambda: "background_image" in page.text("#curl"))
+    answer = httpx2.post(
+        f"{page.url}cutout",
+        files={"file": photograph.read_bytes(), "background_image": backdrop.read_bytes()},
+    )
+    assert is_near(saved(page), decoded(answer.content), 1)
+    assert page.script(UPLOADS) == ["/cutout"]
