@@ -1,7 +1,7 @@
 """The OpenAPI schema that clients are generated from.
 
-It is FastAPI's, without responses that are never sent, with a name for every type, and with
-security requirements if the server asks for keys.
+It is FastAPI's, without responses that are never sent, with a name for every type, with security
+requirements if the server asks for keys, and with calls that are relative to its own address.
 """
 
 import json
@@ -29,6 +29,9 @@ TAGS = {
     "compatible with remove.bg": "For clients of remove.bg's API: change only the base URL",
     "health": "Probes and metrics, for operators",
 }
+
+HERE = {"url": ".", "description": "this server, also behind a proxy that adds a path"}
+"""Relative to the schema's own address (OpenAPI 3.1, Server Object)."""
 
 Node = dict[str, Any]
 
@@ -58,6 +61,7 @@ def exact(schema: Node, needs_keys: bool) -> Node:
             if needs_keys and NEEDS_KEY & operation["responses"].keys():
                 operation["security"] = [{name: []} for name in SCHEMES]
     schema["info"]["description"] = ABOUT
+    schema["servers"] = [HERE]
     schema["tags"] = [{"name": name, "description": text} for name, text in TAGS.items()]
     if needs_keys:
         schema["components"]["securitySchemes"] = SCHEMES
