@@ -17,6 +17,7 @@ from rich.table import Table
 from cutout import __version__
 from cutout.cli import batch as batches
 from cutout.cli import cluster, files, folders
+from cutout.cli import watch as watching
 from cutout.cli.engine import Engine, LocalEngine
 from cutout.cli.manifest import Journal, Record
 from cutout.cli.options import one_of, takes, whole_number
@@ -174,6 +175,12 @@ def batch(
             "--parquet", help="write the manifest as Parquet too (needs the extra `batch`)"
         ),
     ] = False,
+    watch: Annotated[
+        bool,
+        typer.Option(
+            "--watch", help="go on looking for new images, until Ctrl-C; each once it is complete"
+        ),
+    ] = False,
     engine_name: Annotated[
         str,
         typer.Option(
@@ -193,18 +200,19 @@ def batch(
     """Remove the backgrounds of a folder of images, recursively; run again, it goes on where it stopped.
 
     Ends with 0 when every image is done, 1 when some failed (they are tried again next time), 2 when nothing was
-    begun (no image was found, or OUT is another job's), 130 when interrupted.
+    begun (no image was found, or OUT is another job's), 130 when interrupted. With --watch, Ctrl-C is
+    the usual end: then 0 or 1.
     """
     _refuse_files(source, target)
     images, out = folders.open_folder(source), folders.open_folder(target)
-    _refuse_batch(images, out, parquet, server, engine_name)
+    _refuse_batch(images, out, parquet, watch, server, engine_name)
     job = batches.Job(
         images, options, files.read_image(background_image) if background_image else None
     )
     found = _files_in(source, images, out)
     paths = batches.find_images(found)
     others = batches.passed_over(found, paths)
-    if not paths:
+    if not paths and not watch:
         raise NoImages(f"no image in {source}" + (f"; {_passed_over(others)}" if others else ""))
     stems = batches.output_stems(paths)
     with (
@@ -212,22 +220,26 @@ def batch(
         batches.output_folder(out, job.description(engine), force) as journal,
     ):
         journal.forget_failures_outside(paths)
-        missing = batches.to_do(journal, found, out, paths)
-        work = _work(engine_name, engine, job, out, journal, stems, missing, jobs)
-        tried, interrupted, began = 0, False, time.monotonic()
-        try:
-            with signals_interrupt(), _progress(len(missing), quiet) as advance, closing(work):
-                for record in work:
-                    tried += 1
-                    advance(record)
-        except KeyboardInterrupt:
-            interrupted = True
+        began = time.monotonic()
+        if watch:
+            arrivals = watching.Arrivals(images, out, journal)
+            most = jobs or usable_cores()
+            arriving = watching.run(engine, job, out, journal, arrivals, most, say)
+            if not quiet:
+                say(f"watching {images.address}; Ctrl-C ends it")
+            tried, interrupted = _follow(arriving, None, quiet)
+            paths = arrivals.paths
+        else:
+            missing = batches.to_do(journal, found, out, paths)
+            work = _work(engine_name, engine, job, out, journal, stems, missing, jobs)
+            tried, interrupted = _follow(work, len(missing), quiet)
         if parquet:
             journal.write_parquet()
         failures = _summarize(journal, paths, tried, time.monotonic() - began, others, quiet)
-    if interrupted:
+    if interrupted and not watch:
         say("interrupted; the same command goes on from here")
-    raise typer.Exit(INTERRUPTED if interrupted else FAILED if failures else 0)
+        raise typer.Exit(INTERRUPTED)
+    raise typer.Exit(FAILED if failures else 0)
 
 
 @cli.command()
@@ -269,6 +281,24 @@ def _engine(server: str | None, key: str | None) -> closing[Engine]:
     return closing(LocalEngine(read_settings(EngineSettings)))
 
 
+def _follow(work: Generator[Record], total: int | None, quiet: bool) -> tuple[int, bool]:
+    """Let the work be done, with a bar; how many images were tried, and whether it was interrupted.
+
+    Without a total the work has no end of its own, and failures are told as they come.
+    """
+    tried = 0
+    try:
+        with signals_interrupt(), _progress(total, quiet) as advance, closing(work):
+            for record in work:
+                tried += 1
+                advance(record)
+                if total is None and record.error is not None:
+                    say(f"{record.path}: {record.error}")
+    except KeyboardInterrupt:
+        return tried, True
+    return tried, False
+
+
 def _work(
     name: str,
     engine: Engine,
@@ -303,7 +333,12 @@ def _refuse_files(source: str, target: str) -> None:
 
 
 def _refuse_batch(
-    source: folders.Folder, target: folders.Folder, parquet: bool, server: str | None, engine: str
+    source: folders.Folder,
+    target: folders.Folder,
+    parquet: bool,
+    watch: bool,
+    server: str | None,
+    engine: str,
 ) -> None:
     """Say no before any work is done."""
     if target.address == source.address:
@@ -316,6 +351,8 @@ def _refuse_batch(
         _require_pyarrow()
     if server and engine == "ray":
         raise InvalidOption("--engine ray and --server exclude each other")
+    if watch and engine == "ray":
+        raise InvalidOption("--engine ray and --watch exclude each other")
     if engine == "ray" and importlib.util.find_spec("ray") is None:
         raise InvalidOption("--engine ray needs Ray: pip install '.[ray]'")
 
@@ -326,7 +363,7 @@ def _require_pyarrow() -> None:
 
 
 @contextmanager
-def _progress(total: int, quiet: bool) -> Iterator[Callable[[Record], None]]:
+def _progress(total: int | None, quiet: bool) -> Iterator[Callable[[Record], None]]:
     """A bar on standard error where that is a terminal; yields what to call with each record."""
     columns = (
         BarColumn(),

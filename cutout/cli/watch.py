@@ -1,0 +1,112 @@
+"""`cutout batch --watch`: a folder looked at again and again, and each image cut out once complete.
+
+A file counts as complete when its size and its time have not changed for SETTLED_SECONDS. Looking,
+instead of the kernel's notices, works on network file systems and in buckets too. A sender that
+pauses for longer is no harm: a file that changes after it was read is read again.
+"""
+
+import time
+from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+
+from cutout.cli.batch import Job, find_images, output_stems, process, to_do
+from cutout.cli.engine import Engine
+from cutout.cli.folders import File, Folder
+from cutout.cli.manifest import Journal, Record
+from cutout.errors import OutputRefused
+from cutout.explain import explain_os_error
+
+SETTLED_SECONDS = 2.0
+LOOK_SECONDS = 1.0  # between two looks, or longer where listing a folder takes long
+LISTING_SHARE = 0.1  # of the time, at most, that goes into listing
+
+
+class Arrivals:
+    """The images of a folder, as they become complete."""
+
+    def __init__(
+        self,
+        source: Folder,
+        target: Folder,
+        journal: Journal,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.paths: list[str] = []
+        """Every image that is there."""
+        self._source, self._target, self._journal, self._now = source, target, journal, now
+        self._since: dict[str, tuple[File, float]] = {}
+        self._taken: dict[str, File] = {}
+
+    def look(self) -> Mapping[str, str]:
+        """Look at the folder; return the stem of the output of each image that is to be cut out.
+
+        Raises OSError, and OutputRefused where two images would have one output.
+        """
+        found = self._source.files(leave_out=self._target)
+        self.paths = find_images(found)
+        stems = output_stems(self.paths)
+        settled = [path for path in self.paths if self._is_settled(path, found[path])]
+        self._since = {path: self._since[path] for path in self.paths}
+        fresh = [path for path in settled if self._taken.get(path) != found[path]]
+        self._taken.update({path: found[path] for path in fresh})
+        missing = to_do(self._journal, found, self._target, fresh) if fresh else ()
+        return {path: stems[path] for path in missing}
+
+    def _is_settled(self, path: str, file: File) -> bool:
+        before, since = self._since.get(path, (None, 0.0))
+        if before != file:
+            since = self._now()
+            self._since[path] = (file, since)
+        return file.size != 0 and self._now() - since >= SETTLED_SECONDS
+
+
+def run(
+    engine: Engine,
+    job: Job,
+    folder: Folder,
+    journal: Journal,
+    arrivals: Arrivals,
+    jobs: int,
+    warn: Callable[[str], None],
+) -> Generator[Record]:
+    """Cut out images as they arrive, `jobs` at a time, until the generator is closed.
+
+    Each record is in the journal when it comes out. `warn` is told once of what keeps it from
+    looking, such as a network share that is away for a while. Raises as `batch.run` does.
+    """
+    pending, warned = set[Future[Record]](), ""
+    pool = ThreadPoolExecutor(jobs, thread_name_prefix="watch")
+    try:
+        while True:
+            began = time.monotonic()
+            try:
+                for path, stem in arrivals.look().items():
+                    pending.add(pool.submit(process, engine, job, folder, path, stem))
+                warning = ""
+            except (OSError, OutputRefused) as error:
+                warning = explain_os_error(error) if isinstance(error, OSError) else error.detail
+            if warning not in ("", warned):
+                warn(warning)
+            warned = warning
+            pause = max(LOOK_SECONDS, (time.monotonic() - began) / LISTING_SHARE)
+            for record in _done_within(pause, pending):
+                journal.add(record)
+                yield record
+    finally:
+        engine.stop()
+        pool.shutdown(cancel_futures=True)
+        for future in pending:  # what was being worked on when it was closed
+            if not future.cancelled() and future.exception() is None:
+                journal.add(future.result())
+
+
+def _done_within(seconds: float, pending: set[Future[Record]]) -> Generator[Record]:
+    """Yield the records of what is done within a time, and take them out of `pending`."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        if not pending:
+            time.sleep(left)
+            return
+        for future in wait(pending, left, FIRST_COMPLETED).done:
+            pending.remove(future)
+            yield future.result()
