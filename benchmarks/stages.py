@@ -71,7 +71,7 @@ def _detail(rng: np.random.Generator, width: int, height: int) -> NDArray[np.flo
 def stages(width: int, height: int) -> list[Stage]:
     """(name, as it is now, as before)"""
     image, _, coarse = photograph(width, height)
-    jpeg = encode_jpeg(image, 90)
+    jpeg = encode_jpeg(image, quality=90)
     alpha = masks.refine(coarse, image)
     cutout = Cut(image, alpha).whole()
     red = np.array([255, 0, 0, 255], np.uint8)
@@ -104,7 +104,7 @@ def stages(width: int, height: int) -> list[Stage]:
 def requests(width: int, height: int, models: Path) -> list[Stage]:
     """Whole jobs for which fewer pixels than the upload's are enough. As before: every one of them decoded."""
     models_ = Registry(load_bundles(models))
-    jpeg = encode_jpeg(photograph(width, height)[0], 90)
+    jpeg = encode_jpeg(photograph(width, height)[0], quality=90)
 
     def whole(wanted: Callable[[NDArray[np.uint8]], object]) -> Callable[[], object]:
         return lambda: wanted(_decoded(jpeg))

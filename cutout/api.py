@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from cutout import remover
 from cutout.errors import InvalidOption
 from cutout.explain import explain_all
+from cutout.imaging.colors import conversion
 from cutout.inference.load import load_bundles
 from cutout.inference.predictor import Predictor
 from cutout.inference.registry import Registry
@@ -278,14 +279,25 @@ def _is_pil(image: object) -> bool:
 
 
 def _from_pil(image: "PilImage") -> Array:
-    """Turn a PIL image upright, and make it an array (H, W, 3 or 4) uint8."""
+    """Turn a PIL image upright, and make it an array (H, W, 3 or 4) uint8, sRGB."""
     from PIL import ImageOps
 
     upright = ImageOps.exif_transpose(image)
+    model = {"L": "gray", "LA": "gray", "CMYK": "cmyk"}.get(upright.mode, "rgb")
+    convert = conversion(upright.info.get("icc_profile"), model)
+    if convert is not None and model == "cmyk":
+        return convert(np.asarray(upright, np.uint8))
+    pixels = _stored_in_pil(upright)
+    if convert is not None:
+        pixels[:, :, :3] = convert(np.ascontiguousarray(pixels[:, :, :3]))
+    return pixels
+
+
+def _stored_in_pil(upright: "PilImage") -> Array:
     if upright.mode.startswith("I;16"):
         grey = (np.asarray(upright, np.uint32) * 255 + 32767) // 65535
         return np.repeat(grey.astype(np.uint8)[:, :, np.newaxis], 3, axis=2)
-    return np.asarray(upright.convert("RGBA" if upright.has_transparency_data else "RGB"), np.uint8)
+    return np.array(upright.convert("RGBA" if upright.has_transparency_data else "RGB"), np.uint8)
 
 
 def _to_pil(pixels: Array) -> "PilImage":

@@ -7,10 +7,12 @@ Each `clock.stage` is an entry of `Server-Timing`, and the point where a job sto
 has passed or whose client has disconnected. Runs in any thread; knows nothing of HTTP.
 """
 
+from cutout.errors import InvalidOption
 from cutout.finishing import compose
 from cutout.imaging.box import Box, Size
 from cutout.imaging.compose import Cut, times
 from cutout.imaging.decode import Raster
+from cutout.imaging.encode import NOTHING_ATTACHED, Attached
 from cutout.imaging.mask import to_size
 from cutout.imaging.preprocess import resize
 from cutout.inference.predictor import Predictor, coarse_alpha
@@ -21,6 +23,11 @@ from cutout.plan import Plan, ScorePlan
 from cutout.results import Pixels, Result, Score, Subject, T
 from cutout.sources import Source
 from cutout.system.clock import Clock
+
+KEPT_ON_BACKGROUND = (
+    "keep_profile and a background exclude each other: its colours are sRGB, those of the image "
+    "would not be; leave one of them out"
+)
 
 
 def cut_out(
@@ -35,16 +42,19 @@ def cut_out(
 
     `given` is a mask of the caller's: its white is kept, its black dropped, the rest is open.
     """
+    if options.keep_profile and (background is not None or options.background is not None):
+        raise InvalidOption(KEPT_ON_BACKGROUND)
     predictor = models.for_masks(options.model)
     plan = Plan.of(source.header, options, predictor)
     trimap = read_trimap(given, plan, clock)
-    image = _decode(source, plan, clock)
+    image = _decode(source, plan, clock, options.keep_profile)
     alpha = make_alpha(image, plan, options, predictor, trimap, clock)
     with clock.stage("postprocess"):
-        cut = Cut(image.image, times(alpha, image.alpha))
+        cut = Cut(image.shown, times(alpha, image.alpha))
         subject = Subject.of(cut.alpha, plan.upload)
     pixels, crop = compose(cut, plan, options, source.max_pixels, background, clock)
-    return _write(source, pixels, options.format, plan, predictor, subject, clock, crop)
+    attached = Attached(image.profile)
+    return _write(source, pixels, options.format, plan, predictor, subject, clock, crop, attached)
 
 
 def mask(
@@ -85,11 +95,11 @@ def score(source: Source[object], options: PredictOptions, models: Registry, clo
     return Score(probability, image.upload, scorer.manifest, subject)
 
 
-def _decode(source: Source[object], plan: Plan, clock: Clock) -> Raster:
+def _decode(source: Source[object], plan: Plan, clock: Clock, keep_profile: bool = False) -> Raster:
     with clock.stage("decode"):
-        image = source.decode(plan.factor)
+        image = source.decode(plan.factor, plan.working, keep_profile)
         clock.pixels = source.header.pixels
-        return image if plan.working is None else image.resized(plan.working)
+        return image
 
 
 def _write(
@@ -101,8 +111,9 @@ def _write(
     subject: Subject,
     clock: Clock,
     crop: Box | None = None,
+    attached: Attached = NOTHING_ATTACHED,
 ) -> Result[T]:
     with clock.stage("encode"):
-        content = source.write(pixels, form)
+        content = source.write(pixels, form, attached)
     size = Size(pixels.shape[1], pixels.shape[0])
     return Result(content, size, plan.upload, subject, predictor.manifest, crop)

@@ -12,14 +12,21 @@ from cutout.errors import ImageTooLarge, InvalidOption
 from cutout.imaging.box import Size
 from cutout.imaging.compose import Cut
 from cutout.imaging.decode import LONGEST_SIDE, Raster, decode, hide_transparent, read_header
-from cutout.imaging.encode import encode_jpeg, encode_png, encode_webp, encode_zip
+from cutout.imaging.encode import (
+    NOTHING_ATTACHED,
+    Attached,
+    encode_jpeg,
+    encode_png,
+    encode_webp,
+    encode_zip,
+)
 from cutout.imaging.headers import Header
 from cutout.options import Format
 
 Pixels = NDArray[np.uint8]
 T_co = TypeVar("T_co", covariant=True)
 
-WRITERS: dict[Format, tuple[str, Callable[[Any], bytes]]] = {
+WRITERS: dict[Format, tuple[str, Callable[[Any, Attached], bytes]]] = {
     Format.png: ("image/png", encode_png),
     Format.webp: ("image/webp", encode_webp),
     Format.jpeg: ("image/jpeg", encode_jpeg),
@@ -38,11 +45,18 @@ class Source(Protocol[T_co]):
         """Most pixels that the image, and an answer enlarged by margins, may have."""
         ...
 
-    def decode(self, factor: int = 1) -> Raster:
-        """Decode it, a JPEG reduced by `factor`. Raises UndecodableImage."""
+    def decode(
+        self, factor: int = 1, size: Size | None = None, keep_profile: bool = False
+    ) -> Raster:
+        """Decode it, a JPEG reduced by `factor`, and bring it to `size`. Raises UndecodableImage.
+
+        With `keep_profile` the colours as stored come too, where the file has a profile for them.
+        """
         ...
 
-    def write(self, pixels: Pixels | Cut, form: Format) -> T_co:
+    def write(
+        self, pixels: Pixels | Cut, form: Format, attached: Attached = NOTHING_ATTACHED
+    ) -> T_co:
         """Make the answer of finished pixels: (H, W), (H, W, 3) or (H, W, 4) uint8."""
         ...
 
@@ -68,15 +82,19 @@ class Upload:
         """Read the header. Raises UnsupportedFormat, UndecodableImage or ImageTooLarge."""
         return cls(data, read_header(data, max_pixels), max_pixels)
 
-    def decode(self, factor: int = 1) -> Raster:
-        return decode(self.data, self.header, factor)
+    def decode(
+        self, factor: int = 1, size: Size | None = None, keep_profile: bool = False
+    ) -> Raster:
+        return decode(self.data, self.header, factor, size, keep_profile)
 
-    def write(self, pixels: Pixels | Cut, form: Format) -> File:
+    def write(
+        self, pixels: Pixels | Cut, form: Format, attached: Attached = NOTHING_ATTACHED
+    ) -> File:
         if form is Format.auto:
             pixels, form = _simplest(pixels)
         media_type, encode = WRITERS[form]
         whole = pixels.whole() if isinstance(pixels, Cut) and form is not Format.png else pixels
-        return File(encode(whole), media_type)
+        return File(encode(whole, attached), media_type)
 
 
 @dataclass(frozen=True)
@@ -107,15 +125,19 @@ class ArraySource:
     def header(self) -> Header:
         return Header("array", self.pixels.shape[1], self.pixels.shape[0])
 
-    def decode(self, factor: int = 1) -> Raster:
-        size = Size(self.pixels.shape[1], self.pixels.shape[0])
-        image = np.ascontiguousarray(self.pixels[:, :, :3])
-        if self.pixels.shape[2] == 3:
-            return Raster(image, None, size)
-        alpha = np.ascontiguousarray(self.pixels[:, :, 3])
-        return Raster(*hide_transparent(image, alpha), size)
+    def decode(
+        self, factor: int = 1, size: Size | None = None, keep_profile: bool = False
+    ) -> Raster:
+        image, alpha = np.ascontiguousarray(self.pixels[:, :, :3]), None
+        if self.pixels.shape[2] == 4:
+            alpha = np.ascontiguousarray(self.pixels[:, :, 3])
+            image, alpha = hide_transparent(image, alpha)
+        raster = Raster(image, alpha, self.header.upright)
+        return raster.resized(size or raster.size)
 
-    def write(self, pixels: Pixels | Cut, form: Format) -> Pixels:
+    def write(
+        self, pixels: Pixels | Cut, form: Format, attached: Attached = NOTHING_ATTACHED
+    ) -> Pixels:
         whole = pixels.whole() if isinstance(pixels, Cut) else pixels
         if whole.ndim == 3 and whole.shape[2] == 3:
             return np.asarray(cv2.cvtColor(whole, cv2.COLOR_RGB2RGBA), np.uint8)

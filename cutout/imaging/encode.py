@@ -3,7 +3,9 @@
 import io
 import struct
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -16,13 +18,24 @@ from cutout.imaging.compose import Cut
 
 Pixels = NDArray[np.uint8]
 
+
+@dataclass(frozen=True)
+class Attached:
+    """What a file says beside its pixels. `profile`: the ICC profile of its colours."""
+
+    profile: bytes | None = None
+
+
+NOTHING_ATTACHED = Attached()
 PNG_COLOR = {1: 0, 3: 2, 4: 6}  # channels -> colour type
 UP = 2  # the PNG filter that subtracts the row above: one pass of numpy, and within 5 % of the best filter's size
+JPEG_PART = 65_519
+"""Bytes of an ICC profile in one segment of a JPEG (ICC.1:2022, annex B.4)."""
 RIM = 15
 """Side of the square, in pixels, over which colours reach out of the subject: about a JPEG block to every side."""
 
 
-def encode_png(pixels: Pixels | Cut) -> bytes:
+def encode_png(pixels: Pixels | Cut, attached: Attached = NOTHING_ATTACHED) -> bytes:
     """Encode pixels (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA, uint8, as a PNG.
 
     Lossless, and fast rather than small. Rows are filtered and compressed a few at a time, so that
@@ -33,12 +46,18 @@ def encode_png(pixels: Pixels | Cut) -> bytes:
     parts = [
         b"\x89PNG\r\n\x1a\n",
         *_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, PNG_COLOR[channels], 0, 0, 0)),
+        *_png_chunks(attached if channels > 1 else NOTHING_ATTACHED),
     ]
     compressor = isal_zlib.compressobj(1)
     for rows in _filtered_rows(pieces, width * channels):
         if body := compressor.compress(rows):
             parts += _chunk(b"IDAT", body)
     return b"".join([*parts, *_chunk(b"IDAT", compressor.flush()), *_chunk(b"IEND", b"")])
+
+
+def _png_chunks(attached: Attached) -> Iterator[bytes]:
+    if attached.profile is not None:
+        yield from _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(attached.profile))
 
 
 def _filtered_rows(pieces: Iterable[Pixels], row_bytes: int) -> Iterator[memoryview]:
@@ -63,17 +82,46 @@ def _chunk(kind: bytes, body: bytes) -> tuple[bytes, bytes, bytes, bytes]:
     return struct.pack(">I", len(body)), kind, body, struct.pack(">I", checksum)
 
 
-def encode_webp(pixels: Pixels, quality: int = 85) -> bytes:
-    """Pixels (H, W, 3) RGB or (H, W, 4) RGBA, uint8, as a lossy WebP. Raises InvalidOption beyond 16,383 pixels."""
-    return _imencode(".webp", pixels, [cv2.IMWRITE_WEBP_QUALITY, quality], longest=16_383)
+def encode_webp(pixels: Pixels, attached: Attached = NOTHING_ATTACHED, quality: int = 85) -> bytes:
+    """Encode pixels (H, W, 3) RGB or (H, W, 4) RGBA, uint8, as a lossy WebP.
+
+    Raises InvalidOption beyond 16,383 pixels a side.
+    """
+    parameters = [cv2.IMWRITE_WEBP_QUALITY, quality]
+    return _imencode(".webp", pixels, parameters, longest=16_383, attached=attached)
 
 
-def encode_jpeg(pixels: Pixels, quality: int = 92) -> bytes:
-    """Pixels (H, W) grey or (H, W, 3) RGB, uint8, as a JPEG. Raises InvalidOption beyond 65,500 pixels."""
-    return _imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality], longest=65_500)
+def encode_jpeg(pixels: Pixels, attached: Attached = NOTHING_ATTACHED, quality: int = 92) -> bytes:
+    """Encode pixels (H, W) grey or (H, W, 3) RGB, uint8, as a JPEG.
+
+    Raises InvalidOption beyond 65,500 pixels a side.
+    """
+    jpeg = _imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality], longest=65_500)
+    if attached == NOTHING_ATTACHED or pixels.ndim == 2:
+        return jpeg
+    end = 4 + struct.unpack_from(">H", jpeg, 4)[0]  # of JFIF's own segment, which comes first
+    return b"".join([jpeg[:end], *_jpeg_segments(attached), jpeg[end:]])
 
 
-def _imencode(extension: str, pixels: Pixels, parameters: list[int], longest: int) -> bytes:
+def _jpeg_segments(attached: Attached) -> Iterator[bytes]:
+    profile = attached.profile or b""
+    count = -(-len(profile) // JPEG_PART)
+    for number in range(count):
+        part = profile[number * JPEG_PART : (number + 1) * JPEG_PART]
+        yield _segment(0xE2, b"ICC_PROFILE\0" + bytes((number + 1, count)) + part)
+
+
+def _segment(marker: int, body: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, marker, 2 + len(body)) + body
+
+
+def _imencode(
+    extension: str,
+    pixels: Pixels,
+    parameters: list[int],
+    longest: int,
+    attached: Attached = NOTHING_ATTACHED,
+) -> bytes:
     if max(pixels.shape[:2]) > longest:
         raise InvalidOption(
             f"{extension[1:]} holds at most {longest} pixels a side; ask for a smaller size or for png"
@@ -81,15 +129,22 @@ def _imencode(extension: str, pixels: Pixels, parameters: list[int], longest: in
     if pixels.ndim == 3:
         code = cv2.COLOR_RGBA2BGRA if pixels.shape[2] == 4 else cv2.COLOR_RGB2BGR
         pixels = np.asarray(cv2.cvtColor(pixels, code), np.uint8)
-    return cv2.imencode(extension, pixels, parameters)[1].tobytes()
+    if attached.profile is None:
+        return cv2.imencode(extension, pixels, parameters)[1].tobytes()
+    parts = [np.frombuffer(attached.profile, np.uint8)]
+    kinds = [cv2.IMAGE_METADATA_ICCP]
+    return cv2.imencodeWithMetadata(extension, pixels, kinds, parts, parameters)[1].tobytes()
 
 
-def encode_zip(pixels: NDArray[np.uint8]) -> bytes:
-    """A cut-out (H, W, 4), or (H, W, 3) as fully opaque, as a ZIP of exactly `color.jpg` and `alpha.png`."""
+def encode_zip(pixels: Pixels, attached: Attached = NOTHING_ATTACHED) -> bytes:
+    """Encode a cut-out (H, W, 4) as a ZIP of exactly `color.jpg` and `alpha.png`.
+
+    One of (H, W, 3) is fully opaque.
+    """
     color, alpha = split(pixels)
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:  # both are compressed already
-        archive.writestr(zipfile.ZipInfo("color.jpg"), encode_jpeg(color))
+        archive.writestr(zipfile.ZipInfo("color.jpg"), encode_jpeg(color, attached))
         archive.writestr(zipfile.ZipInfo("alpha.png"), encode_png(alpha))
     return file.getvalue()
 

@@ -171,6 +171,13 @@ class CutoutOptions(MaskOptions):
         PositionField | None,
         Field(description="the subject's position on the canvas: original, center, 50% or 10% 90%"),
     ] = None
+    keep_profile: Annotated[
+        bool,
+        Field(
+            description="keep the colours as they are stored and embed the file's ICC profile, "
+            "where that is for RGB; else they are converted to sRGB"
+        ),
+    ] = False
 
     @property
     def needs_pixels(self) -> bool:

@@ -28,3 +28,4 @@ class CutoutKeywords(MaskKeywords, total=False):
     margin: Margins | str
     scale: float | None
     position: Position | str | None
+    keep_profile: bool

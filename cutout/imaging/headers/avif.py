@@ -7,8 +7,9 @@ import struct
 from collections.abc import Iterator
 from itertools import islice
 
+from cutout.imaging.colors.spaces import Cicp, ColorSpace
 from cutout.imaging.headers import av1
-from cutout.imaging.headers.common import MAX_PARTS, Header, Malformed, bounded
+from cutout.imaging.headers.common import MAX_PARTS, MAX_PROFILE, Header, Malformed, bounded
 
 MAX_FRAMES = 8  # of one item; layered ones have up to 4
 MAX_TRACK_BOXES = 100  # on one level
@@ -62,8 +63,26 @@ def read_avif(data: bytes) -> Header:
         if b"avis" in data[8 : int.from_bytes(data[:4], "big")]:
             _check_tracks(data, (width, height))
     return Header(
-        "avif", width, height, ROTATION_THEN_MIRROR[turns][mirror], has_alpha, sample_max=sample_max
+        "avif",
+        width,
+        height,
+        ROTATION_THEN_MIRROR[turns][mirror],
+        has_alpha,
+        sample_max=sample_max,
+        space=_space(data, own) or _space(data, container),
     )
+
+
+def _space(data: bytes, properties: list[tuple[bytes, int, int]]) -> ColorSpace | None:
+    """The colours by the `colr` properties: an ICC profile before code points (nclx)."""
+    spans = [(start, end) for kind, start, end in properties if kind == b"colr"]
+    for start, end in spans:
+        if data[start : start + 4] in (b"prof", b"rICC") and end - start <= MAX_PROFILE:
+            return data[start + 4 : end]
+    for start, _ in spans:
+        if data[start : start + 4] == b"nclx":
+            return Cicp(*struct.unpack_from(">HH", data, start + 4))
+    return None
 
 
 def _boxes(data: bytes, position: int, end: int) -> Iterator[tuple[bytes, int, int]]:

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 from cutout.imaging.box import Size
+from cutout.imaging.colors.spaces import ColorSpace
 
 T = TypeVar("T")
+ColorModel = Literal["gray", "rgb", "cmyk"]
 FileFormat = Literal["jpeg", "png", "webp", "gif", "bmp", "tiff", "avif"]
 
+MAX_PROFILE = 4 << 20
+"""Bytes of an ICC profile; those of presses have up to 2 MB. A longer one is ignored."""
 MAX_PARTS = 50_000
 """Chunks, segments, boxes or tags looked at; no real file comes near, a hostile one costs 20 ms."""
 
@@ -30,7 +34,8 @@ class Header:
     except where the decoder does (`turned_by_decoder`). `has_alpha`: the file may carry
     transparency. `gray_key`: the grey that a PNG declares transparent, in 16 bits where it has
     them, else in 8. `sample_max`: the largest value of samples that take 16 bits. `premultiplied`:
-    the colours of a TIFF are stored multiplied by its alpha.
+    the colours of a TIFF are stored multiplied by its alpha. `model`: how the pixels are stored;
+    `space`: which colours they are, None for sRGB.
     """
 
     format: FileFormat | Literal["array"]
@@ -42,6 +47,8 @@ class Header:
     sample_max: int = 65535
     premultiplied: bool = False
     turned_by_decoder: bool = False
+    model: ColorModel = "rgb"
+    space: ColorSpace | None = None
 
     @property
     def pixels(self) -> int:

@@ -2,7 +2,7 @@
 
 import struct
 
-from cutout.imaging.headers.common import Header
+from cutout.imaging.headers.common import MAX_PROFILE, Header
 
 
 def read_gif(data: bytes) -> Header:
@@ -19,4 +19,12 @@ def read_bmp(data: bytes) -> Header:
     bits = struct.unpack_from("<H", data, 28)[0]
     # The fourth byte is padding where no mask, the last of four from V3 on, says that it is alpha.
     has_alpha = bits == 32 and size >= 56 and struct.unpack_from("<I", data, 66)[0] != 0
-    return Header("bmp", width, abs(height), has_alpha=has_alpha)
+    return Header("bmp", width, abs(height), has_alpha=has_alpha, space=_bmp_profile(data, size))
+
+
+def _bmp_profile(data: bytes, size: int) -> bytes | None:
+    """The ICC profile in a file with a V5 header."""
+    if size < 124 or data[70:74] != b"DEBM":
+        return None
+    start, length = struct.unpack_from("<II", data, 126)
+    return data[14 + start : 14 + start + min(length, MAX_PROFILE)] or None

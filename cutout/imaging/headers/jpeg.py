@@ -5,7 +5,13 @@ import struct
 from collections.abc import Iterator
 from itertools import islice
 
-from cutout.imaging.headers.common import Header, Malformed, bounded
+from cutout.imaging.headers.common import (
+    MAX_PROFILE,
+    ColorModel,
+    Header,
+    Malformed,
+    bounded,
+)
 from cutout.imaging.headers.exif import exif_orientation
 
 MAX_SCANS = (
@@ -14,23 +20,41 @@ MAX_SCANS = (
 FRAMES = frozenset(
     {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
 )  # SOF markers
+MODELS: dict[int, ColorModel] = {1: "gray", 4: "cmyk"}
+ICC = b"ICC_PROFILE\0"
 JPEG_MARKER = re.compile(
     rb"\xff([^\x00\x01\xd0-\xd8\xff])", re.DOTALL
 )  # of those that have a length, or the end
 
 
 def read_jpeg(data: bytes) -> Header:
-    orientation = 0
+    orientation, profile = 0, list[tuple[int, int, int]]()
     for marker, start, end in bounded(_jpeg_segments(data)):
         if marker == 0xE1 and not orientation and data.startswith(b"Exif\0\0", start):
             orientation = exif_orientation(data[start + 6 : end])
+        elif marker == 0xE2 and data.startswith(ICC, start):
+            profile.append((data[start + 12], start + 14, end))
         elif marker in FRAMES:
             height, width = struct.unpack_from(">HH", data, start + 1)
             interleaved = marker in (0xC0, 0xC1) and _first_scan_has(data[start + 5], data, end)
             if not interleaved and _has_too_many_scans(data, end):
                 raise Malformed(f"more than {MAX_SCANS} scans")
-            return Header("jpeg", width, height, orientation or 1)
+            return Header(
+                "jpeg",
+                width,
+                height,
+                orientation or 1,
+                model=MODELS.get(data[start + 5], "rgb"),
+                space=_profile(data, profile),
+            )
     raise Malformed("no frame header")
+
+
+def _profile(data: bytes, parts: list[tuple[int, int, int]]) -> bytes | None:
+    """Join the parts of an ICC profile, (number, start, end) each (ICC.1:2022, annex B.4)."""
+    if not parts or sum(end - start for _, start, end in parts) > MAX_PROFILE:
+        return None
+    return b"".join(data[start:end] for _, start, end in sorted(parts))
 
 
 def _jpeg_segments(data: bytes, position: int = 2) -> Iterator[tuple[int, int, int]]:

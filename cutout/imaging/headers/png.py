@@ -1,14 +1,19 @@
 """PNG headers (W3C PNG, 3rd edition)."""
 
 import struct
+import zlib
 
-from cutout.imaging.headers.common import Header, Truncated, bounded, chunks
+from cutout.imaging.colors.spaces import Calibration, Cicp, ColorSpace
+from cutout.imaging.headers.common import MAX_PROFILE, Header, Truncated, bounded, chunks
 from cutout.imaging.headers.exif import exif_orientation
+
+SPACES = (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM")
 
 
 def read_png(data: bytes) -> Header:
     width, height, depth, color = struct.unpack_from(">IIBB", data, 16)
     orientation, has_alpha, gray_key = 1, color in (4, 6), None
+    spaces = dict[bytes, tuple[int, int]]()
     for kind, start, end in bounded(chunks(data, 8, ">I4s", 4)):
         if end > len(
             data
@@ -18,6 +23,8 @@ def read_png(data: bytes) -> Header:
             break
         if kind == b"eXIf":
             orientation = exif_orientation(data[start:end])
+        elif kind in SPACES:
+            spaces.setdefault(kind, (start, end))
         elif kind == b"tRNS":
             has_alpha = True
             if color == 0:
@@ -25,7 +32,41 @@ def read_png(data: bytes) -> Header:
                 gray_key = (
                     key if depth == 16 else round(key * 255 / max(1, (1 << min(depth, 8)) - 1))
                 )
-    return Header("png", width, height, orientation, has_alpha, gray_key)
+    return Header(
+        "png",
+        width,
+        height,
+        orientation,
+        has_alpha,
+        gray_key,
+        model="gray" if color in (0, 4) else "rgb",
+        space=_space({kind: data[slice(*span)] for kind, span in spaces.items()}),
+    )
+
+
+def _space(chunk: dict[bytes, bytes]) -> ColorSpace | None:
+    """The colours by the chunks of a PNG, the first kind of SPACES before the others."""
+    if len(cicp := chunk.get(b"cICP", b"")) == 4 and cicp[2] == 0:
+        return Cicp(cicp[0], cicp[1])
+    if b"iCCP" in chunk:
+        return _profile(chunk[b"iCCP"])
+    if b"sRGB" in chunk or not (b"gAMA" in chunk or b"cHRM" in chunk):
+        return None
+    gamma, corners = chunk.get(b"gAMA", b""), chunk.get(b"cHRM", b"")
+    return Calibration(
+        struct.unpack(">I", gamma)[0] / 100_000 if len(gamma) == 4 else None,
+        tuple(v / 100_000 for v in struct.unpack(">8I", corners)) if len(corners) == 32 else None,
+    )
+
+
+def _profile(chunk: bytes) -> bytes | None:
+    """The ICC profile in an iCCP; None where it is broken, or longer than MAX_PROFILE."""
+    inflate = zlib.decompressobj()
+    try:
+        profile = inflate.decompress(chunk[chunk.index(b"\0") + 2 :], MAX_PROFILE)
+    except (ValueError, zlib.error):
+        return None
+    return profile if inflate.eof else None
 
 
 def without_texts(png: bytes) -> bytes:

@@ -1,12 +1,14 @@
 """TIFF headers (TIFF 6.0, BigTIFF)."""
 
-from cutout.imaging.headers.common import Header, Malformed
+from cutout.imaging.headers.common import MAX_PROFILE, ColorModel, Header, Malformed
 from cutout.imaging.headers.exif import ORIENTATION, is_big_tiff, tiff_entries
 
 FEW_TILE_PIXELS = (
     16 << 20
 )  # that the tiles may always have in all: those at the edges reach beyond the image
 WIDTH, HEIGHT, TILE_WIDTH, TILE_HEIGHT, EXTRA_SAMPLES = 256, 257, 322, 323, 338  # tags
+PHOTOMETRIC, ICC = 262, 34675
+MODELS: dict[int, ColorModel] = {0: "gray", 1: "gray", 5: "cmyk"}
 ASSOCIATED_ALPHA = 1  # what EXTRA_SAMPLES says of colours that are multiplied by it
 SIZES = frozenset({WIDTH, HEIGHT, TILE_WIDTH, TILE_HEIGHT})
 WHOLE_NUMBERS = {
@@ -16,7 +18,7 @@ WHOLE_NUMBERS = {
 
 
 def read_tiff(data: bytes) -> Header:
-    tags: dict[int, int] = {}
+    tags, profile = dict[int, int](), None
     for tag, kind, count, value in tiff_entries(data):
         # Of other types, and of repeated tags, libtiff may take another value than any rule here would.
         if tag in SIZES and (
@@ -24,6 +26,8 @@ def read_tiff(data: bytes) -> Header:
         ):
             raise Malformed("its size is given twice or in an unusual type")
         tags.setdefault(tag, value)
+        if tag == ICC and count <= MAX_PROFILE:
+            profile = data[value : value + count]
     width, height = tags[WIDTH], tags[HEIGHT]
     tile_width, tile_height = tags.get(TILE_WIDTH) or width, tags.get(TILE_HEIGHT) or height
     across, down = -(-width // max(1, tile_width)), -(-height // max(1, tile_height))
@@ -38,4 +42,6 @@ def read_tiff(data: bytes) -> Header:
         has_alpha=EXTRA_SAMPLES in tags,
         premultiplied=tags.get(EXTRA_SAMPLES) == ASSOCIATED_ALPHA,
         turned_by_decoder=True,
+        model=MODELS.get(tags.get(PHOTOMETRIC, 2), "rgb"),
+        space=profile or None,
     )

@@ -2,7 +2,7 @@
 
 import struct
 
-from cutout.imaging.headers.common import Header, Malformed, bounded, chunks
+from cutout.imaging.headers.common import MAX_PROFILE, Header, Malformed, bounded, chunks
 from cutout.imaging.headers.exif import exif_orientation
 
 
@@ -16,7 +16,15 @@ def read_webp(data: bytes) -> Header:
         orientation = next(
             (exif_orientation(data[begin:end]) for name, begin, end in parts if name == b"EXIF"), 1
         )
-        return Header("webp", width, height, orientation, has_alpha=bool(data[start] & 0x10))
+        profile = next((data[begin:end] for name, begin, end in parts if name == b"ICCP"), None)
+        return Header(
+            "webp",
+            width,
+            height,
+            orientation,
+            has_alpha=bool(data[start] & 0x10),
+            space=profile if len(profile or b"") <= MAX_PROFILE else None,
+        )
     if kind == b"VP8L":
         bits = struct.unpack_from("<I", data, start + 1)[0]
         return Header(

@@ -35,6 +35,7 @@ ALL: dict[str, Any] = {
     "margin": "10px 5%",
     "scale": 0.5,
     "position": "10% 90%",
+    "keep_profile": True,
 }
 
 

@@ -14,7 +14,8 @@ from PIL import Image as Pillow
 
 from cutout.errors import UndecodableImage
 from cutout.imaging.box import Size
-from cutout.imaging.decode import REDUCED, reduction
+from cutout.imaging.decode import reduction
+from cutout.imaging.decoders.opencv import REDUCED
 from cutout.imaging.headers import Header
 from tests.support.broken import chunk
 from tests.support.images import is_near, quarters, raster

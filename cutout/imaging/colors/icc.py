@@ -1,0 +1,86 @@
+"""What an ICC profile says of itself: its colour model, its curves and its matrix (ICC.1:2022)."""
+
+import struct
+
+import numpy as np
+
+from cutout.imaging.colors.matrix import Curve, MatrixProfile, Values
+
+MODELS = {b"RGB ": "rgb", b"GRAY": "gray", b"CMYK": "cmyk"}
+MAX_TAGS = 100
+TABLES = {b"A2B0", b"A2B1", b"D2B0", b"D2B1"}
+"""Tags that LittleCMS prefers to curves and matrix."""
+
+
+class Unreadable(ValueError):
+    """A profile that cannot be used; the text says why."""
+
+
+def color_model(profile: bytes) -> str:
+    """Tell what a profile is for: "rgb", "gray" or "cmyk". Raises Unreadable."""
+    if len(profile) < 128 or profile[36:40] != b"acsp":
+        raise Unreadable("no ICC profile")
+    model = MODELS.get(profile[16:20])
+    if model is None:
+        raise Unreadable(f"a profile for colours of kind {profile[16:20]!r}")
+    return model
+
+
+def matrix_profile(profile: bytes) -> MatrixProfile | None:
+    """Read a profile of three curves and a matrix; None where it is another kind, or broken."""
+    try:
+        tags = _tags(profile)
+        if tags.keys() & TABLES:
+            return None
+        colorants = [_xyz(tags[name]) for name in (b"rXYZ", b"gXYZ", b"bXYZ")]
+        red, green, blue = (_curve(tags[name]) for name in (b"rTRC", b"gTRC", b"bTRC"))
+    except (KeyError, ValueError, struct.error):
+        return None
+    return MatrixProfile((red, green, blue), np.array(colorants, np.float64).T)
+
+
+def _tags(profile: bytes) -> dict[bytes, bytes]:
+    count = struct.unpack_from(">I", profile, 128)[0]
+    tags = {}
+    for at in range(132, 132 + 12 * min(count, MAX_TAGS), 12):
+        name, start, length = struct.unpack_from(">4sII", profile, at)
+        tags[name] = profile[start : start + length]
+    return tags
+
+
+def _xyz(tag: bytes) -> tuple[float, ...]:
+    return tuple(value / 65536 for value in struct.unpack_from(">iii", tag, 8))
+
+
+def _curve(tag: bytes) -> Curve:
+    """Read one of type `curv` or `para`. Raises ValueError or struct.error."""
+    if tag[:4] == b"para":
+        kind = struct.unpack_from(">H", tag, 8)[0]
+        numbers = [value / 65536 for value in struct.unpack_from(f">{PARAMETERS[kind]}i", tag, 12)]
+        return _parametric(kind, numbers)
+    if tag[:4] != b"curv":
+        raise ValueError("a curve of an unknown type")
+    count = struct.unpack_from(">I", tag, 8)[0]
+    if count < 2:
+        gamma = struct.unpack_from(">H", tag, 12)[0] / 256 if count else 1.0
+        return lambda values: values**gamma
+    table = np.array(struct.unpack_from(f">{count}H", tag, 12), np.float64) / 65535
+    return lambda values: np.interp(values, np.linspace(0, 1, count), table)
+
+
+PARAMETERS = (1, 3, 4, 5, 7)
+
+
+def _parametric(kind: int, numbers: list[float]) -> Curve:
+    """One of the functions of table 68: a power above `d`, and a line below it."""
+    g, a, b, c, d, e, f = numbers + [0.0] * (7 - len(numbers))
+    if kind == 0:
+        a, d = 1.0, -1.0
+    elif kind in (1, 2):
+        d, e, f, c = (-b / a if a else 0.0), c, c, 0.0
+
+    def curve(values: Values) -> Values:
+        power = np.maximum(a * values + b, 0) ** g + e
+        return np.where(values >= d, power, c * values + f)
+
+    return curve

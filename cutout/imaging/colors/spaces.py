@@ -1,0 +1,89 @@
+"""Colours that a file describes by numbers instead of a profile: cICP, nclx, gAMA and cHRM."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from cutout.imaging.colors.matrix import SRGB, MatrixProfile, Values, srgb_curve, xyz_of
+
+D65 = SRGB[:2]
+PRIMARIES = {  # ITU-T H.273, table 2: white, red, green, blue
+    1: SRGB,
+    4: (0.310, 0.316, 0.67, 0.33, 0.21, 0.71, 0.14, 0.08),
+    5: (*D65, 0.64, 0.33, 0.29, 0.60, 0.15, 0.06),
+    6: (*D65, 0.630, 0.340, 0.310, 0.595, 0.155, 0.070),
+    7: (*D65, 0.630, 0.340, 0.310, 0.595, 0.155, 0.070),
+    8: (0.310, 0.316, 0.681, 0.319, 0.243, 0.692, 0.145, 0.049),
+    9: (*D65, 0.708, 0.292, 0.170, 0.797, 0.131, 0.046),
+    11: (0.314, 0.351, 0.680, 0.320, 0.265, 0.690, 0.150, 0.060),
+    12: (*D65, 0.680, 0.320, 0.265, 0.690, 0.150, 0.060),
+    22: (*D65, 0.630, 0.340, 0.295, 0.605, 0.155, 0.077),
+}
+PQ, HLG = 16, 18
+WHITE_NITS = 203
+"""Of a white page among HDR (ITU-R BT.2408); what is brighter comes out white."""
+SRGB_GAMMA = 1 / 2.2
+"""What writers of PNGs mean by it is sRGB's curve (W3C PNG, 11.3.2.5)."""
+
+
+@dataclass(frozen=True)
+class Cicp:
+    """Code points of ITU-T H.273, as PNG's cICP and the nclx of AVIF and HEIF have them."""
+
+    primaries: int
+    transfer: int
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """PNG's gAMA, as the exponent of encoding, and cHRM: x and y of white, red, green, blue."""
+
+    gamma: float | None
+    chromaticities: tuple[float, ...] | None
+
+
+ColorSpace = bytes | Cicp | Calibration
+"""An ICC profile, or what a file says in its stead."""
+
+
+def described(space: Cicp | Calibration) -> MatrixProfile:
+    """Make a profile of it. Raises ValueError where it describes no colours."""
+    if isinstance(space, Calibration):
+        given, curve = space.chromaticities or SRGB, _of_gamma(space.gamma)
+    else:
+        given, curve = PRIMARIES.get(space.primaries, SRGB), _of_transfer(space.transfer)
+    return MatrixProfile((curve, curve, curve), xyz_of(given))
+
+
+def _of_gamma(gamma: float | None) -> Callable[[Values], Values]:
+    if gamma is None or abs(gamma - SRGB_GAMMA) < 0.01:
+        return srgb_curve
+    if not 0.05 <= gamma <= 20:
+        raise ValueError(f"a gamma of {gamma}")
+    return partial(_power, exponent=1 / gamma)
+
+
+def _of_transfer(transfer: int) -> Callable[[Values], Values]:
+    """The curve of a code point; those of television, and unknown ones, are shown as sRGB."""
+    if transfer in (4, 5, 8):
+        return partial(_power, exponent={4: 2.2, 5: 2.8, 8: 1.0}[transfer])
+    return {PQ: _pq, HLG: _hlg}.get(transfer, srgb_curve)
+
+
+def _power(values: Values, exponent: float) -> Values:
+    return np.asarray(values**exponent, np.float64)
+
+
+def _pq(values: Values) -> Values:
+    """SMPTE ST 2084, of white at WHITE_NITS."""
+    root = values ** (1 / 78.84375)
+    above = np.maximum(root - 0.8359375, 0) / (18.8515625 - 18.6875 * root)
+    return np.asarray(above ** (1 / 0.1593017578125) * 10_000 / WHITE_NITS, np.float64)
+
+
+def _hlg(values: Values) -> Values:
+    """ITU-R BT.2100 of a display of 1,000 nits, of white at WHITE_NITS."""
+    low, high = values**2 / 3, (np.exp((values - 0.55991073) / 0.17883277) + 0.28466892) / 12
+    return np.asarray(np.where(values <= 0.5, low, high) ** 1.2 * 1000 / WHITE_NITS, np.float64)

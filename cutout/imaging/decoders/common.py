@@ -1,0 +1,22 @@
+"""What every decoder returns."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cutout.imaging.colors.matrix import Samples
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Pixels as stored, not yet upright: `image` (h, w, 3) RGB, `alpha` (h, w) uint8 or None.
+
+    `in_srgb`: the colours are sRGB already, whatever the header says.
+    """
+
+    image: Samples
+    alpha: Pixels | None
+    in_srgb: bool = False

@@ -1,0 +1,47 @@
+"""Decoding by Pillow: what OpenCV does not read, or not rightly.
+
+Its classes are called one by one, by the format that our own header says: `Image.open` would try
+others, and warn of sizes that are within our limits.
+"""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from PIL import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+
+from cutout.errors import UndecodableImage
+from cutout.imaging.colors import Conversion
+from cutout.imaging.decoders.common import Decoded
+from cutout.imaging.headers import Header
+
+
+def decode_cmyk(data: bytes, header: Header, factor: int, convert: Conversion) -> Decoded:
+    """Decode a JPEG or TIFF of CMYK, and convert it by its profile. Raises UndecodableImage."""
+    with decoding():
+        image = _opened(data, header, factor)
+        pixels = np.asarray(image, np.uint8) if image.mode == "CMYK" else None
+    if pixels is None:
+        raise UndecodableImage("CMYK with more than four channels is not read; save it as RGB")
+    return Decoded(convert(pixels), None, in_srgb=True)
+
+
+def _opened(data: bytes, header: Header, factor: int) -> ImageFile.ImageFile:
+    if header.format == "tiff":
+        return TiffImageFile(io.BytesIO(data))
+    image = JpegImageFile(io.BytesIO(data))
+    if factor > 1:
+        image.draft(None, (header.width // factor, header.height // factor))
+    return image
+
+
+@contextmanager
+def decoding() -> Iterator[None]:
+    """Turn whatever a broken file makes Pillow raise into UndecodableImage."""
+    try:
+        yield
+    except Exception as error:  # of every kind: struct.error, KeyError, SyntaxError, ...
+        raise UndecodableImage(f"the image cannot be decoded: {error}") from error
