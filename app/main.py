@@ -14,9 +14,7 @@ from cutout.errors import CutoutError
 from cutout.inference.load import load_bundles
 from cutout.inference.predictor import Predictor
 from cutout.inference.registry import Registry
-from cutout.system.cores import usable_cores
 from cutout.system.logs import omit_unused_fields, silence_decoders
-from cutout.system.memory import usable_memory
 from cutout.system.process import prepare_for_images
 
 from .admission.pace import Pace
@@ -36,18 +34,14 @@ from .fetch import UrlFetcher
 from .metrics import Metrics
 from .server import STARTUP_FAILURE
 from .settings import Settings
+from .sizing import Sizing
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
 Build = Callable[[Settings], Sequence[Predictor]]
 
-BURST = 32  # requests that may wait by default, as clients of a server without limits send
-FEW = 16  # the same if memory may not hold as many bodies
-BYTES_AT_REST = 220_000_000  # memory of a worker process; measured, as is what a pixel takes
-BYTES_PER_PIXEL = 16
 REFUSALS_PER_THREAD = 32  # per second: they take a twentieth of a thread's time
-PIXELS_PER_THREAD = 16_000_000  # as from cameras: such images never wait for one another
 
 log = logging.getLogger("cutout")
 
@@ -72,7 +66,8 @@ def create_app(
     """
     models = Registry(build(settings), settings.default_model)
     metrics = Metrics()
-    workers = Workers(threads(settings), queue(settings), Room(pixels(settings)))
+    sizing = Sizing.of(settings)
+    workers = Workers(sizing.threads, sizing.queue, Room(sizing.pixels))
     metrics.permits.set(workers.permits.total)
 
     @asynccontextmanager
@@ -147,31 +142,3 @@ def _fetcher(settings: Settings) -> UrlFetcher | None:
     if not settings.allow_urls:
         return None
     return UrlFetcher(settings.max_upload_bytes, settings.url_seconds, settings.url_redirects)
-
-
-def threads(settings: Settings, cores: int | None = None) -> int:
-    """Return how many images to process at the same time in this process.
-
-    By default such that cores = workers x threads x intra-op threads.
-    """
-    cores = usable_cores() if cores is None else cores
-    return settings.threads or max(1, cores // (settings.workers * settings.intra_op_threads))
-
-
-def pixels(settings: Settings, cores: int | None = None) -> int:
-    """Return how many pixels to process at the same time in this process."""
-    most = PIXELS_PER_THREAD * threads(settings, cores)
-    return settings.pixels_at_once or max(settings.max_pixels, most)
-
-
-def queue(settings: Settings, cores: int | None = None, memory: int | None = None) -> int:
-    """Return how many requests may wait in this process.
-
-    By default a burst, if memory holds the largest body of each.
-    """
-    if settings.queue is not None:
-        return settings.queue
-    memory = usable_memory() if memory is None else memory
-    images = BYTES_AT_REST + BYTES_PER_PIXEL * pixels(settings, cores)
-    bodies = (threads(settings, cores) + BURST) * settings.max_upload_bytes
-    return BURST if settings.workers * (images + bodies) <= memory else FEW

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from cutout.settings import EngineSettings, split, variable
@@ -23,6 +23,10 @@ GRACE_SECONDS = 5.0  # before a body or a reader has to keep up `min_bytes_per_s
 CLIENT_KEY = "CUTOUT_API_KEY"
 
 
+def _unless_auto(value: object) -> object:
+    return None if value == "auto" else value
+
+
 class Settings(EngineSettings):
     """Every setting has a default that is safe on a developer's machine.
 
@@ -36,8 +40,12 @@ class Settings(EngineSettings):
     max_upload_bytes: int = Field(
         32 * MIB, ge=1024, description="largest request body, bytes; then 413"
     )
-    workers: int = Field(
-        1, ge=1, le=64, description="worker processes; one that exits is restarted"
+    workers: Annotated[int | None, BeforeValidator(_unless_auto)] = Field(
+        None,
+        ge=1,
+        le=64,
+        description="worker processes; one that exits is restarted. If unset or `auto`, one for "
+        "every 4 cores, and 1 with a GPU",
     )
     threads: int | None = Field(
         None,

@@ -13,8 +13,8 @@ import threading
 import time
 from pathlib import Path
 
-from app.main import threads
 from app.settings import Settings
+from app.sizing import Sizing
 from benchmarks.load import Exchange
 from benchmarks.servers import peak_rss_mb
 from cutout.imaging import mask as masks
@@ -70,7 +70,7 @@ def main() -> None:
     prepare_for_images()  # as the server's
     registry = Registry(load_bundles(options.models))
     predictor, uploads = registry.for_masks(), [path.read_bytes() for path in options.images]
-    refine, count = options.refine == "true", threads(Settings())
+    refine, count = options.refine == "true", Sizing.of(Settings()).threads
     loop(predictor, uploads, refine, 0.0, count)
     cut_out(uploads[0], predictor, refine)
     cpu, started = time.process_time(), time.perf_counter()

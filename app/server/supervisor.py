@@ -16,6 +16,7 @@ from cutout.system.logs import log_config
 
 from .. import metrics
 from ..settings import Settings
+from ..sizing import Sizing
 from . import STARTUP_FAILURE
 from .connection import http_protocol
 from .sockets import listen
@@ -31,28 +32,29 @@ def serve(settings: Settings) -> None:
     Raises SystemExit(STARTUP_FAILURE), after one line that says why, if it cannot start.
     """
     listening = listen(settings.host, settings.port)
-    config = worker_config(settings)  # configures logging too
+    workers = Sizing.of(settings).workers
+    config = worker_config(settings, workers)  # configures logging too
     for variable, meant in settings.unknown(os.environ):
         fields = {"variable": variable} | ({} if meant is None else {"did_you_mean": meant})
         log.warning("unknown setting ignored", extra=fields)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     log.info("listening", extra={"url": f"http://{host}:{listening.getsockname()[1]}"})
     _check_metrics_directory(os.environ.get(metrics.MULTIPROCESS))
-    with metrics.shared(several=settings.metrics and settings.workers > 1):
+    with metrics.shared(several=settings.metrics and workers > 1):
         supervisor = Supervisor(config, sockets=[listening])
         supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
         raise SystemExit(STARTUP_FAILURE)
 
 
-def worker_config(settings: Settings) -> uvicorn.Config:
+def worker_config(settings: Settings, workers: int = 1) -> uvicorn.Config:
     """Configure a worker's uvicorn server, and the logging of this process."""
     return uvicorn.Config(
         APP,
         factory=True,
         http=http_protocol(settings),
         ws="none",
-        workers=settings.workers,
+        workers=workers,
         log_config=log_config(settings.log_level, settings.log_format),
         access_log=False,
         server_header=False,
