@@ -1,21 +1,59 @@
-"""From a cut-out to what was asked for: its size, its arrangement, its background."""
+"""From a cut-out to what was asked for: its size, its arrangement, what is under and behind it."""
 
+from dataclasses import dataclass
+
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cutout.errors import ClientError, ImageTooLarge
+from cutout.errors import ClientError, ImageTooLarge, InvalidOption
 from cutout.imaging.arrange import crop, place, subject_box
+from cutout.imaging.blur import blur_filled
 from cutout.imaging.box import Box, Size
-from cutout.imaging.compose import Cut, Cutout, limit_size, on_color, on_image
+from cutout.imaging.compose import Cut, Cutout, covering, on_color, on_image
 from cutout.imaging.decode import Raster, reduction
-from cutout.imaging.straight import resize_cutout
-from cutout.options import Channels, CutoutOptions, Format, Margins
+from cutout.imaging.dress import outlined, with_contact_shadow, with_soft_shadow
+from cutout.imaging.preprocess import Image, resize
+from cutout.imaging.straight import alpha_of, resize_cutout
+from cutout.options import Blur, Channels, Color, CutoutOptions, Format, Shadow
 from cutout.options.colors import WHITE
 from cutout.plan import Plan
 from cutout.sources import Source
 from cutout.system.clock import Clock
 
 Pixels = NDArray[np.uint8]
+SEEN = 25  # up to this alpha, 10 %, the background is what an image shows
+UNDER = {Shadow.soft: with_soft_shadow, Shadow.contact: with_contact_shadow}
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The part of a cut-out that is shown, None for all of it, and the size that it comes to."""
+
+    crop: Box | None
+    size: Size
+
+    @classmethod
+    def of(cls, pixels: Cutout, options: CutoutOptions, max_pixels: int) -> "Frame":
+        """Frame a cut-out (H, W, 4): a crop has room for margins, and for the outline beyond them.
+
+        Raises ImageTooLarge, or InvalidOption where the outline leaves nothing of `size`.
+        """
+        box = subject_box(pixels) if options.crop else None
+        if box is None:
+            return cls(None, Size(pixels.shape[1], pixels.shape[0]).limited(options.size))
+        box, size = _with_room(options.margin.around(box), options)
+        if box.width * box.height > max_pixels:
+            raise ImageTooLarge(
+                f"the crop with margin {options.margin} has {box.width} x {box.height} = "
+                f"{box.width * box.height} pixels; the limit is {max_pixels}: ask for a smaller "
+                "margin"
+            )
+        return cls(box, size)
+
+    def cropped(self, pixels: Cutout) -> Cutout:
+        """Cut out the part of a cut-out (H, W, 4), transparent where there is none of it."""
+        return pixels if self.crop is None else crop(pixels, self.crop)
 
 
 def compose(
@@ -26,74 +64,95 @@ def compose(
     background: Source[object] | None,
     clock: Clock,
 ) -> tuple[Pixels | Cut, Box | None]:
-    """Finish a cut-out: its size, its arrangement, its background.
+    """Finish a cut-out: its size, its arrangement, what is under it and behind it.
 
-    Returns the pixels, and the part of the upload that they show if it was cropped. Raises
-    ImageTooLarge where margins make more of it than `max_pixels`.
+    Returns the pixels, and the part of the upload that they show if it was cropped. Raises as
+    `Frame.of`.
     """
     if background is None and _is_finished(cut, plan.answer, options):
         return cut, None
     with clock.stage("postprocess"):
-        pixels, crop = _arranged(cut, plan.answer, options, max_pixels)
-    size = Size(pixels.shape[1], pixels.shape[0])
-    behind = None if background is None else _decode_behind(background, size, clock)
+        whole = resize_cutout(cut.whole(), *plan.answer)
+        frame = Frame.of(whole, options, max_pixels)
+        arranged = place(frame.cropped(whole), options.scale, _position(options))
+        pixels = _dressed(resize_cutout(arranged, *frame.size), options)
+        if options.channels is Channels.alpha and options.format is not Format.zip:
+            return alpha_of(pixels), _shown(frame, plan)
+        behind = _own_background(cut.image, whole, frame, options) if background is None else None
+    if background is not None:
+        behind = _given_background(background, frame.size, options, clock)
     with clock.stage("postprocess"):
-        shown = None if crop is None else crop.rescaled(plan.answer, plan.upload)
-        return _dressed(pixels, options, behind), shown
+        return _on(pixels, options, behind), _shown(frame, plan)
 
 
 def _is_finished(cut: Cut, answer: Size, options: CutoutOptions) -> bool:
     """Whether nothing remains to be done to a cut-out, so that it can be written band by band."""
-    dressed = options.background is not None or options.channels is not Channels.rgba
-    if cut.size != answer or options.is_arranged or dressed:
-        return False
-    return options.format in (Format.png, Format.auto)
+    changed = options.is_arranged or options.is_dressed or options.channels is not Channels.rgba
+    return cut.size == answer and not changed and options.format in (Format.png, Format.auto)
 
 
-def _arranged(
-    cut: Cut, answer: Size, options: CutoutOptions, max_pixels: int
-) -> tuple[Cutout, Box | None]:
-    """The cut-out at its size, cropped, its subject scaled and moved; and the box of the crop."""
-    pixels = resize_cutout(cut.whole(), *answer)
-    box = _crop_box(pixels, options.margin, max_pixels) if options.crop else None
-    if box is not None:
-        pixels = crop(pixels, box)
-    return limit_size(place(pixels, options.scale, _position(options)), options.size), box
+def _with_room(box: Box, options: CutoutOptions) -> tuple[Box, Size]:
+    """The box of a crop with room for the outline, and its size: the outline's width is final."""
+    room = 0 if options.outline is None else options.outline.width
+    longest = None if options.size is None else options.size - 2 * room
+    if longest is not None and longest < 1:
+        raise InvalidOption(
+            f"outline: {room} px at each side leave nothing of a size of {options.size} px"
+        )
+    inner = box.size.limited(longest)
+    grown = box.grown(*[round(room * box.width / inner.width)] * 4)
+    return grown, Size(inner.width + 2 * room, inner.height + 2 * room)
 
 
-def _decode_behind(background: Source[object], canvas: Size, clock: Clock) -> Raster:
-    """Decode the background image, no smaller than the canvas."""
+def _shown(frame: Frame, plan: Plan) -> Box | None:
+    return None if frame.crop is None else frame.crop.rescaled(plan.answer, plan.upload)
+
+
+def _dressed(pixels: Cutout, options: CutoutOptions) -> Cutout:
+    """The cut-out with its outline and its shadow."""
+    if options.outline is not None:
+        pixels = outlined(pixels, options.outline.width, options.outline.color.rgba)
+    return pixels if options.shadow is None else UNDER[options.shadow](pixels)
+
+
+def _own_background(
+    image: Image, cutout: Cutout, frame: Frame, options: CutoutOptions
+) -> Image | None:
+    """The blurred background (H, W, 3) of the image itself, where that is asked for."""
+    if not isinstance(options.background, Blur):
+        return None
+    seen = np.asarray(cv2.inRange(alpha_of(cutout), 0, SEEN), np.uint8)
+    colors = cv2.copyTo(resize(image, cutout.shape[1], cutout.shape[0]), seen)
+    ground = np.asarray(cv2.merge([*cv2.split(colors), seen]), np.uint8)
+    return blur_filled(resize_cutout(frame.cropped(ground), *frame.size), options.background.radius)
+
+
+def _given_background(
+    background: Source[object], canvas: Size, options: CutoutOptions, clock: Clock
+) -> Image:
+    """The background image at the size of the canvas, blurred where that is asked for."""
     try:
         with clock.stage("decode"):
-            return background.decode(reduction(background.header, canvas))
+            raster = background.decode(reduction(background.header, canvas))
     except ClientError as error:
         raise type(error)(f"background image: {error.detail}") from error
+    with clock.stage("postprocess"):
+        image = covering(_opaque(raster, options), *canvas)
+        if not isinstance(options.background, Blur):
+            return image
+        solid = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2RGBA), np.uint8)
+        return blur_filled(solid, options.background.radius)
 
 
-def _dressed(pixels: Cutout, options: CutoutOptions, behind: Raster | None) -> Pixels:
-    """The cut-out on the background that was asked for, or its alpha (H, W)."""
-    if options.channels is Channels.alpha and options.format is not Format.zip:
-        return np.ascontiguousarray(pixels[:, :, 3])
+def _on(pixels: Cutout, options: CutoutOptions, behind: Image | None) -> Pixels:
+    """The cut-out on the background that was asked for."""
     if behind is not None:
-        pixels = on_image(pixels, _opaque(behind, options))
-    elif options.background is not None:
+        return on_image(pixels, behind)
+    if isinstance(options.background, Color):
         pixels = on_color(pixels, options.background.rgba)
     if options.format is Format.jpeg and pixels.shape[2] == 4:
         return on_color(pixels, WHITE.rgba)
     return pixels
-
-
-def _crop_box(pixels: Cutout, margins: Margins, max_pixels: int) -> Box | None:
-    subject = subject_box(pixels)
-    if subject is None:
-        return None
-    box = margins.around(subject)
-    if box.width * box.height > max_pixels:
-        raise ImageTooLarge(
-            f"the crop with margin {margins} has {box.width} x {box.height} = "
-            f"{box.width * box.height} pixels; the limit is {max_pixels}: ask for a smaller margin"
-        )
-    return box
 
 
 def _position(options: CutoutOptions) -> tuple[float, float] | None:
@@ -107,5 +166,5 @@ def _opaque(behind: Raster, options: CutoutOptions) -> Pixels:
     """The background image, on the background colour where it is transparent itself."""
     if behind.alpha is None:
         return behind.image
-    color = (options.background or WHITE).opaque
-    return on_color(np.dstack([behind.image, behind.alpha]), color)
+    color = options.background if isinstance(options.background, Color) else WHITE
+    return on_color(np.dstack([behind.image, behind.alpha]), color.opaque)

@@ -1,5 +1,8 @@
 """From an image to its alpha: what the network sees, what the caller is sure of, the image's edges."""
 
+import cv2
+import numpy as np
+
 from cutout.errors import ClientError, InvalidOption
 from cutout.imaging.arrange import only_in
 from cutout.imaging.box import Box, Size
@@ -34,7 +37,7 @@ def read_trimap(mask: Source[object] | None, plan: Plan, clock: Clock) -> Trimap
         )
     try:
         with clock.stage("decode"):
-            return Trimap.of(mask_of(mask.decode()), plan.working or plan.answer)
+            return Trimap.of(mask_of(mask.decode(keep_profile=True)), plan.working or plan.answer)
     except ClientError as error:
         raise type(error)(f"mask: {error.detail}") from error
 
@@ -52,7 +55,21 @@ def make_alpha(
     What `trimap` says is sure has the last word, whatever the region or the threshold.
     """
     if trimap is not None and trimap.leaves_nothing_open:
-        return trimap.sure
+        alpha = trimap.sure
+    else:
+        alpha = _seen_alpha(image, plan, options, predictor, trimap, clock)
+    return np.asarray(cv2.bitwise_not(alpha), np.uint8) if options.invert else alpha
+
+
+def _seen_alpha(
+    image: Raster,
+    plan: Plan,
+    options: MaskOptions,
+    predictor: Predictor,
+    trimap: Trimap | None,
+    clock: Clock,
+) -> Matte:
+    """The alpha of the subject, as the network sees it."""
     box = plan.region or Box(0, 0, *image.size)
     pixels = image.image[box.rows, box.columns]
     coarse = coarse_alpha(predictor, pixels, clock)

@@ -9,23 +9,23 @@ has passed or whose client has disconnected. Runs in any thread; knows nothing o
 
 from cutout.errors import InvalidOption
 from cutout.finishing import compose
-from cutout.imaging.box import Box, Size
+from cutout.imaging.box import Size
 from cutout.imaging.compose import Cut, times
 from cutout.imaging.decode import Raster
-from cutout.imaging.encode import NOTHING_ATTACHED, Attached
+from cutout.imaging.encode import Attached
 from cutout.imaging.mask import to_size
 from cutout.imaging.preprocess import resize
-from cutout.inference.predictor import Predictor, coarse_alpha
+from cutout.inference.predictor import coarse_alpha
 from cutout.inference.registry import Registry
 from cutout.masking import make_alpha, read_trimap
 from cutout.options import CutoutOptions, Format, MaskOptions, PredictOptions
 from cutout.plan import Plan, ScorePlan
-from cutout.results import Pixels, Result, Score, Subject, T
+from cutout.results import Result, Score, Subject, T
 from cutout.sources import Source
 from cutout.system.clock import Clock
 
-KEPT_ON_BACKGROUND = (
-    "keep_profile and a background exclude each other: its colours are sRGB, those of the image "
+KEPT_BESIDE_SRGB = (
+    "keep_profile excludes a background and an outline: their colours are sRGB, those of the image "
     "would not be; leave one of them out"
 )
 
@@ -42,8 +42,8 @@ def cut_out(
 
     `given` is a mask of the caller's: its white is kept, its black dropped, the rest is open.
     """
-    if options.keep_profile and (background is not None or options.background is not None):
-        raise InvalidOption(KEPT_ON_BACKGROUND)
+    if options.keep_profile and (background is not None or options.adds_colors):
+        raise InvalidOption(KEPT_BESIDE_SRGB)
     predictor = models.for_masks(options.model)
     plan = Plan.of(source.header, options, predictor)
     trimap = read_trimap(given, plan, clock)
@@ -53,8 +53,11 @@ def cut_out(
         cut = Cut(image.shown, times(alpha, image.alpha))
         subject = Subject.of(cut.alpha, plan.upload)
     pixels, crop = compose(cut, plan, options, source.max_pixels, background, clock)
-    attached = Attached(image.profile)
-    return _write(source, pixels, options.format, plan, predictor, subject, clock, crop, attached)
+    with clock.stage("encode"):
+        attached = Attached(image.profile)
+        content = source.write(pixels, options.format, attached, options.quality)
+    size = Size(pixels.shape[1], pixels.shape[0])
+    return Result(content, size, plan.upload, subject, predictor.manifest, crop)
 
 
 def mask(
@@ -73,7 +76,9 @@ def mask(
     with clock.stage("postprocess"):
         subject = Subject.of(alpha, plan.upload)
         alpha = resize(alpha, *plan.answer)
-    return _write(source, alpha, Format.png, plan, predictor, subject, clock)
+    with clock.stage("encode"):
+        content = source.write(alpha, Format.png)
+    return Result(content, plan.answer, plan.upload, subject, predictor.manifest)
 
 
 def score(source: Source[object], options: PredictOptions, models: Registry, clock: Clock) -> Score:
@@ -100,20 +105,3 @@ def _decode(source: Source[object], plan: Plan, clock: Clock, keep_profile: bool
         image = source.decode(plan.factor, plan.working, keep_profile)
         clock.pixels = source.header.pixels
         return image
-
-
-def _write(
-    source: Source[T],
-    pixels: Pixels | Cut,
-    form: Format,
-    plan: Plan,
-    predictor: Predictor,
-    subject: Subject,
-    clock: Clock,
-    crop: Box | None = None,
-    attached: Attached = NOTHING_ATTACHED,
-) -> Result[T]:
-    with clock.stage("encode"):
-        content = source.write(pixels, form, attached)
-    size = Size(pixels.shape[1], pixels.shape[0])
-    return Result(content, size, plan.upload, subject, predictor.manifest, crop)

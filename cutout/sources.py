@@ -26,8 +26,8 @@ from cutout.options import Format
 Pixels = NDArray[np.uint8]
 T_co = TypeVar("T_co", covariant=True)
 
-WRITERS: dict[Format, tuple[str, Callable[[Any, Attached], bytes]]] = {
-    Format.png: ("image/png", encode_png),
+WRITERS: dict[Format, tuple[str, Callable[[Any, Attached, int | None], bytes]]] = {
+    Format.png: ("image/png", lambda pixels, attached, _: encode_png(pixels, attached)),
     Format.webp: ("image/webp", encode_webp),
     Format.jpeg: ("image/jpeg", encode_jpeg),
     Format.zip: ("application/zip", encode_zip),
@@ -55,9 +55,16 @@ class Source(Protocol[T_co]):
         ...
 
     def write(
-        self, pixels: Pixels | Cut, form: Format, attached: Attached = NOTHING_ATTACHED
+        self,
+        pixels: Pixels | Cut,
+        form: Format,
+        attached: Attached = NOTHING_ATTACHED,
+        quality: int | None = None,
     ) -> T_co:
-        """Make the answer of finished pixels: (H, W), (H, W, 3) or (H, W, 4) uint8."""
+        """Make the answer of finished pixels: (H, W), (H, W, 3) or (H, W, 4) uint8.
+
+        `quality`, 1 to 100, of lossy formats; their own default for None.
+        """
         ...
 
 
@@ -88,13 +95,17 @@ class Upload:
         return decode(self.data, self.header, factor, size, keep_profile)
 
     def write(
-        self, pixels: Pixels | Cut, form: Format, attached: Attached = NOTHING_ATTACHED
+        self,
+        pixels: Pixels | Cut,
+        form: Format,
+        attached: Attached = NOTHING_ATTACHED,
+        quality: int | None = None,
     ) -> File:
         if form is Format.auto:
             pixels, form = _simplest(pixels)
         media_type, encode = WRITERS[form]
         whole = pixels.whole() if isinstance(pixels, Cut) and form is not Format.png else pixels
-        return File(encode(whole, attached), media_type)
+        return File(encode(whole, attached, quality), media_type)
 
 
 @dataclass(frozen=True)
@@ -136,7 +147,11 @@ class ArraySource:
         return raster.resized(size or raster.size)
 
     def write(
-        self, pixels: Pixels | Cut, form: Format, attached: Attached = NOTHING_ATTACHED
+        self,
+        pixels: Pixels | Cut,
+        form: Format,
+        attached: Attached = NOTHING_ATTACHED,
+        quality: int | None = None,
     ) -> Pixels:
         whole = pixels.whole() if isinstance(pixels, Cut) else pixels
         if whole.ndim == 3 and whole.shape[2] == 3:

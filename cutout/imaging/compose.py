@@ -95,15 +95,19 @@ def on_color(pixels: Cutout, color: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def on_image(pixels: Cutout, background: Image) -> Image:
     """A cut-out on an image (h, w, 3), which is scaled to cover it and cut to the middle: (H, W, 3)."""
-    height, width = pixels.shape[:2]
+    covered = covering(background, pixels.shape[1], pixels.shape[0])
+    return _over(pixels, covered.copy() if np.shares_memory(covered, background) else covered)
+
+
+def covering(background: Image, width: int, height: int) -> Image:
+    """Scale an image (h, w, 3) to cover so many pixels, cut to the middle."""
     rows, columns = background.shape[:2]
     ratio = max(width / columns, height / rows)
     kept_columns = min(columns, max(1, round(width / ratio)))
     kept_rows = min(rows, max(1, round(height / ratio)))
     left, top = (columns - kept_columns) // 2, (rows - kept_rows) // 2
     middle = background[top : top + kept_rows, left : left + kept_columns]
-    covering = resize(middle, width, height)
-    return _over(pixels, covering.copy() if np.shares_memory(covering, background) else covering)
+    return resize(middle, width, height)
 
 
 def limit_size(pixels: NDArray[np.uint8], longest: int | None) -> NDArray[np.uint8]:

@@ -27,6 +27,7 @@ class Attached:
 
 
 NOTHING_ATTACHED = Attached()
+WEBP_QUALITY, JPEG_QUALITY = 85, 92
 PNG_COLOR = {1: 0, 3: 2, 4: 6}  # channels -> colour type
 UP = 2  # the PNG filter that subtracts the row above: one pass of numpy, and within 5 % of the best filter's size
 JPEG_PART = 65_519
@@ -82,21 +83,26 @@ def _chunk(kind: bytes, body: bytes) -> tuple[bytes, bytes, bytes, bytes]:
     return struct.pack(">I", len(body)), kind, body, struct.pack(">I", checksum)
 
 
-def encode_webp(pixels: Pixels, attached: Attached = NOTHING_ATTACHED, quality: int = 85) -> bytes:
+def encode_webp(
+    pixels: Pixels, attached: Attached = NOTHING_ATTACHED, quality: int | None = None
+) -> bytes:
     """Encode pixels (H, W, 3) RGB or (H, W, 4) RGBA, uint8, as a lossy WebP.
 
-    Raises InvalidOption beyond 16,383 pixels a side.
+    `quality` is from 1 to 100. Raises InvalidOption beyond 16,383 pixels a side.
     """
-    parameters = [cv2.IMWRITE_WEBP_QUALITY, quality]
+    parameters = [cv2.IMWRITE_WEBP_QUALITY, quality or WEBP_QUALITY]
     return _imencode(".webp", pixels, parameters, longest=16_383, attached=attached)
 
 
-def encode_jpeg(pixels: Pixels, attached: Attached = NOTHING_ATTACHED, quality: int = 92) -> bytes:
+def encode_jpeg(
+    pixels: Pixels, attached: Attached = NOTHING_ATTACHED, quality: int | None = None
+) -> bytes:
     """Encode pixels (H, W) grey or (H, W, 3) RGB, uint8, as a JPEG.
 
-    Raises InvalidOption beyond 65,500 pixels a side.
+    `quality` is from 1 to 100. Raises InvalidOption beyond 65,500 pixels a side.
     """
-    jpeg = _imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality], longest=65_500)
+    parameters = [cv2.IMWRITE_JPEG_QUALITY, quality or JPEG_QUALITY]
+    jpeg = _imencode(".jpg", pixels, parameters, longest=65_500)
     if attached == NOTHING_ATTACHED or pixels.ndim == 2:
         return jpeg
     end = 4 + struct.unpack_from(">H", jpeg, 4)[0]  # of JFIF's own segment, which comes first
@@ -136,15 +142,17 @@ def _imencode(
     return cv2.imencodeWithMetadata(extension, pixels, kinds, parts, parameters)[1].tobytes()
 
 
-def encode_zip(pixels: Pixels, attached: Attached = NOTHING_ATTACHED) -> bytes:
+def encode_zip(
+    pixels: Pixels, attached: Attached = NOTHING_ATTACHED, quality: int | None = None
+) -> bytes:
     """Encode a cut-out (H, W, 4) as a ZIP of exactly `color.jpg` and `alpha.png`.
 
-    One of (H, W, 3) is fully opaque.
+    One of (H, W, 3) is fully opaque. `quality` is the JPEG's.
     """
     color, alpha = split(pixels)
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:  # both are compressed already
-        archive.writestr(zipfile.ZipInfo("color.jpg"), encode_jpeg(color, attached))
+        archive.writestr(zipfile.ZipInfo("color.jpg"), encode_jpeg(color, attached, quality))
         archive.writestr(zipfile.ZipInfo("alpha.png"), encode_png(alpha))
     return file.getvalue()
 

@@ -3,15 +3,19 @@
 from cutout.options.colors import Color
 from cutout.options.fields import Channels, CutoutOptions, Format, MaskOptions, PredictOptions
 from cutout.options.lengths import Margins, Position, Region
+from cutout.options.looks import Blur, Outline, Shadow
 
 __all__ = [
+    "Blur",
     "Channels",
     "Color",
     "CutoutOptions",
     "Format",
     "Margins",
     "MaskOptions",
+    "Outline",
     "Position",
     "PredictOptions",
     "Region",
+    "Shadow",
 ]

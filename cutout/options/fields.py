@@ -19,8 +19,17 @@ from pydantic import (
 
 from cutout.errors import InvalidOption
 from cutout.imaging.box import Size
-from cutout.options.colors import COLOR, Color
+from cutout.options.colors import Color
 from cutout.options.lengths import MARGINS, POSITION, REGION, Margins, Position, Region
+from cutout.options.looks import (
+    BACKGROUND,
+    OUTLINE,
+    Blur,
+    Outline,
+    Shadow,
+    parse_background,
+    parse_shadow,
+)
 
 T = TypeVar("T")
 
@@ -71,7 +80,14 @@ MarginsField = Annotated[InstanceOf[Margins], _parsed_by(Margins.parse), AS_TEXT
 PositionField = Annotated[
     InstanceOf[Position], _parsed_by(Position.parse), AS_TEXT, _text(POSITION)
 ]
-ColorField = Annotated[InstanceOf[Color], _parsed_by(Color.parse), AS_TEXT, _text(COLOR)]
+BackgroundField = Annotated[
+    InstanceOf[Color] | InstanceOf[Blur],
+    _parsed_by(parse_background),
+    AS_TEXT,
+    _text(BACKGROUND),
+]
+OutlineField = Annotated[InstanceOf[Outline], _parsed_by(Outline.parse), AS_TEXT, _text(OUTLINE)]
+ShadowField = Annotated[Shadow | None, BeforeValidator(parse_shadow)]
 
 
 class _Options(BaseModel):
@@ -110,6 +126,10 @@ class MaskOptions(_Options):
         RegionField | None,
         Field(description="region of interest, x1 y1 x2 y2, each px or %: all else is background"),
     ] = None
+    invert: Annotated[
+        bool,
+        Field(description="keep the background instead: what is said of the subject is said of it"),
+    ] = False
 
     @property
     def needs_pixels(self) -> bool:
@@ -134,9 +154,27 @@ class CutoutOptions(MaskOptions):
     channels: Annotated[
         Channels, Field(description="alpha: the finished alpha alone, as a grey image")
     ] = Channels.rgba
+    quality: Annotated[
+        int | None,
+        Field(ge=1, le=100, description="of jpeg (92 when absent), webp (85), and the zip's jpeg"),
+    ] = None
     background: Annotated[
-        ColorField | None,
-        Field(description="colour to put behind: #rgb, #rrggbb, either with alpha, or a CSS name"),
+        BackgroundField | None,
+        Field(
+            description="colour to put behind: #rgb, #rrggbb, either with alpha, or a CSS name; or "
+            "blur:12, the image's own background blurred by 12 pixels, filled behind the subject"
+        ),
+    ] = None
+    shadow: Annotated[
+        ShadowField,
+        Field(
+            description="put a shadow under the subject: soft (or true), its own shape; contact, "
+            "where it touches the ground"
+        ),
+    ] = None
+    outline: Annotated[
+        OutlineField | None,
+        Field(description="draw a line around the subject, as on stickers: 8px #fff"),
     ] = None
     megapixels: Annotated[
         float | None,
@@ -188,6 +226,16 @@ class CutoutOptions(MaskOptions):
         """Size of the answer for an upload of that size, before a crop."""
         size = upload.fitting(self.megapixels)
         return size if self.crop else size.limited(self.size)
+
+    @property
+    def is_dressed(self) -> bool:
+        """Whether anything is put behind or under the cut-out."""
+        return not (self.background is None and self.shadow is None and self.outline is None)
+
+    @property
+    def adds_colors(self) -> bool:
+        """Whether the result has colours that are not the image's."""
+        return isinstance(self.background, Color) or self.outline is not None
 
     @property
     def is_arranged(self) -> bool:

@@ -5,6 +5,7 @@ from typing import Literal, TypedDict
 from cutout.options.colors import Color
 from cutout.options.fields import Channels, Format
 from cutout.options.lengths import Margins, Position, Region
+from cutout.options.looks import Blur, Outline, Shadow
 
 
 class MaskKeywords(TypedDict, total=False):
@@ -15,6 +16,7 @@ class MaskKeywords(TypedDict, total=False):
     threshold: float | None
     size: int | None
     roi: Region | str | None
+    invert: bool
 
 
 class CutoutKeywords(MaskKeywords, total=False):
@@ -22,7 +24,10 @@ class CutoutKeywords(MaskKeywords, total=False):
 
     format: Format | Literal["png", "webp", "jpeg", "jpg", "zip", "auto"]
     channels: Channels | Literal["rgba", "alpha"]
-    background: Color | str | None
+    quality: int | None
+    background: Color | Blur | str | None
+    shadow: Shadow | Literal["soft", "contact"] | bool | None
+    outline: Outline | str | None
     megapixels: float | None
     crop: bool
     margin: Margins | str

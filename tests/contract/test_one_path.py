@@ -51,6 +51,9 @@ def test_rembg(
         ),
         ({"size": "hd", "scale": "50%", "position": "10%"}, {"scale": "0.5", "position": "10%"}),
         ({"size": "hd", "channels": "alpha"}, {"channels": "alpha"}),
+        ({"size": "hd", "add_shadow": "1"}, {"shadow": "soft"}),
+        ({"size": "hd", "add_shadow": "1", "type": "car"}, {"shadow": "contact"}),
+        ({"size": "hd", "shadow_type": "3D"}, {"shadow": "contact"}),
     ],
 )
 def test_remove_bg(client: TestClient, fields: dict[str, str], options: dict[str, str]) -> None:

@@ -634,10 +634,11 @@ def test_a_value_that_a_field_does_not_take_is_refused_by_its_code(
         ("type", "car", True),
         ("type", "auto", False),
         ("type_level", "3", True),
-        ("add_shadow", "true", True),
         ("add_shadow", "false", False),
+        ("add_shadow", "perhaps", True),
         ("shadow_method", "legacy", True),
-        ("shadow_type", "drop", True),
+        ("shadow_type", "none", False),
+        ("shadow_type", "long", True),
         ("shadow_opacity", "50", True),
         ("semitransparency", "true", False),
         ("semitransparency", "false", True),
@@ -650,6 +651,13 @@ def test_what_has_no_effect_is_named(
     answer = remove(client, **{name: value})
     assert answer.headers.get("x-without-effect") == (name if named else None)
     assert np.array_equal(pixels(answer), pixels(remove(client)))
+
+
+@pytest.mark.parametrize("fields", [{"add_shadow": "true"}, {"shadow_type": "drop"}])
+def test_a_shadow_that_was_asked_for_is_there(client: TestClient, fields: dict[str, str]) -> None:
+    answer = remove(client, **fields)
+    assert "x-without-effect" not in answer.headers
+    assert pixels(answer)[:, :, 3].sum() > pixels(remove(client))[:, :, 3].sum()
 
 
 def test_unknown_fields_are_ignored(client: TestClient) -> None:

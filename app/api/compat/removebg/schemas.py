@@ -45,9 +45,17 @@ class RemoveBgJson(BaseModel):
     channels: Annotated[Literal["rgba", "alpha"], Field(description="alpha: the mask instead")] = (
         "rgba"
     )
-    add_shadow: Annotated[bool, Field(description="without effect")] = False
+    add_shadow: Annotated[
+        bool, Field(description="a soft shadow; of type=car one where it touches the ground")
+    ] = False
     shadow_method: Annotated[str, Field(description="without effect")] = "latest"
-    shadow_type: Annotated[str, Field(description="without effect")] = "none"
+    shadow_type: Annotated[
+        str,
+        Field(
+            description="auto, drop: a soft shadow; 3D, car: one where it touches the ground; "
+            "none: as add_shadow says"
+        ),
+    ] = "none"
     shadow_opacity: Annotated[str, Field(description="without effect")] = "100"
     semitransparency: Annotated[
         bool, Field(description="without effect: soft edges and glass stay soft")

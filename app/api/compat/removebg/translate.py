@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from cutout.errors import InvalidOption
-from cutout.options import Color, CutoutOptions, Format
+from cutout.options import Color, CutoutOptions, Format, Shadow
 
 from .fields import BACKGROUND_IMAGES, BACKGROUNDS, Fields, Refusal, background_image, text_of
 from .schemas import RemoveBgJson
@@ -34,6 +34,13 @@ FORMATS = {
     "jpg": Format.jpeg,
     "webp": Format.webp,
     "zip": Format.zip,
+}
+SHADOWS = {
+    "none": None,
+    "auto": Shadow.soft,
+    "drop": Shadow.soft,
+    "3d": Shadow.contact,
+    "car": Shadow.contact,
 }
 COARSE_TYPES = {
     "car_interior": "car",
@@ -89,6 +96,7 @@ def native_options(fields: Fields) -> Translated:
         "scale": _scale(texts.get("scale", "original")),
         "position": _position(texts),
         "background": _background(texts.get("bg_color")),
+        "shadow": _shadow(texts),
     }
     try:
         options = CutoutOptions.model_validate(native)
@@ -113,15 +121,15 @@ def _flag(texts: Mapping[str, str], name: str, default: str) -> bool | None:
 
 
 def _without_effect(texts: Mapping[str, str]) -> Iterator[str]:
-    """Yield the fields that were sent without effect: they ask for a shadow, or are unreadable."""
+    """Yield the fields that were sent without effect, unreadable ones included."""
     changes_nothing = {
         "type": texts.get("type", "auto") != "auto",
         "type_level": texts.get("type_level", "1") not in TYPE_LEVELS,
         "crop": _flag(texts, "crop", default="false") is None,
-        "add_shadow": _flag(texts, "add_shadow", default="false") is not False,
+        "add_shadow": _flag(texts, "add_shadow", default="false") is None,
         "semitransparency": _flag(texts, "semitransparency", default="true") is False,
         "shadow_method": "shadow_method" in texts,
-        "shadow_type": "shadow_type" in texts,
+        "shadow_type": texts.get("shadow_type", "none").lower() not in SHADOWS,
         "shadow_opacity": "shadow_opacity" in texts,
     }
     return (name for name, without in changes_nothing.items() if without)
@@ -164,12 +172,23 @@ def _position(texts: Mapping[str, str]) -> str | None:
     return None if position == "original" else position
 
 
+def _shadow(texts: Mapping[str, str]) -> Shadow | None:
+    """Return the shadow: that of `shadow_type`, else a soft one for `add_shadow`, of cars contact."""
+    shadow = SHADOWS.get(texts.get("shadow_type", "none").lower())
+    if shadow is None and _flag(texts, "add_shadow", default="false"):
+        return Shadow.contact if texts.get("type") == "car" else Shadow.soft
+    return shadow
+
+
 def _background(color: str | None) -> str | None:
-    """Return the background colour; None for one that is fully transparent."""
+    """Return the background colour; None for one that is fully transparent.
+
+    Empty for what is no colour, native or not: a blur is not remove.bg's.
+    """
     try:
         return None if color is None or Color.parse(color).alpha == 0 else color
     except InvalidOption:
-        return color
+        return ""
 
 
 def _is_opaque(fields: Fields) -> bool:

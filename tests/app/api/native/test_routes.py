@@ -360,3 +360,106 @@ def test_a_bad_mask_is_told_from_a_bad_image(
     answer = client.post(path, files={"file": encoded(disc(96, 64)), "mask": mask})
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert told in answer.json()["detail"]
+
+
+def on_green(width: int = 300, height: int = 200) -> bytes:
+    """A bright disc on dark green: the green channel is the alpha, so the green is faint."""
+    image = disc(width, height)
+    image[image[:, :, 0] == 0] = (60, 0, 90)
+    return encoded(image)
+
+
+def test_the_background_can_be_kept_instead(client: TestClient) -> None:
+    plain, inverted = (
+        client.post("/mask", files={"file": on_green()}, data=data)
+        for data in ({}, {"invert": "true"})
+    )
+    np.testing.assert_array_equal(decoded(inverted.content), 255 - decoded(plain.content))
+    cutout = client.post("/cutout", files={"file": on_green()}, data={"invert": "true"})
+    assert decoded(cutout.content)[5, 5].tolist() == [60, 0, 90, 255]
+    assert not decoded(cutout.content)[100, 150].any()
+    assert cutout.headers["x-bounding-box"] == "0,0,300,200"
+
+
+def test_the_background_can_be_blurred_and_nothing_of_the_subject_shows_in_it(
+    client: TestClient,
+) -> None:
+    data = {"background": "blur:12", "threshold": "0.5"}
+    answer = decoded(client.post("/cutout", files={"file": on_green()}, data=data).content)
+    assert answer.shape == (200, 300, 3)
+    assert answer[100, 150].tolist() == [255, 255, 255]
+    outside = np.hypot(*np.mgrid[-100:100, -150:150]) > 54
+    assert np.abs(answer[outside].astype(int) - (60, 0, 90)).max() <= 1
+    away = {**data, "scale": "0.25", "position": "0% 0%"}
+    moved = decoded(client.post("/cutout", files={"file": on_green()}, data=away).content)
+    assert np.abs(moved[100, 150].astype(int) - (60, 0, 90)).max() <= 1
+    cropped = {**data, "crop": "true", "margin": "200px"}
+    beyond = decoded(client.post("/cutout", files={"file": on_green()}, data=cropped).content)
+    assert np.abs(beyond[5, 5].astype(int) - (60, 0, 90)).max() <= 1
+
+
+def test_a_background_image_can_be_blurred(client: TestClient) -> None:
+    behind = np.zeros((200, 300, 3), np.uint8)
+    behind[:, 150:] = 200
+    files = {"file": on_green(), "background_image": encoded(behind)}
+    answer = decoded(client.post("/cutout", files=files, data={"background": "blur:9"}).content)
+    assert answer[10, 10].tolist() == [0, 0, 0]
+    assert 80 < answer[10, 150, 0] < 120
+    assert answer[10, 290].tolist() == [200, 200, 200]
+
+
+@pytest.mark.parametrize("shadow", ["true", "soft", "contact"])
+def test_a_shadow_lies_under_the_subject(client: TestClient, shadow: str) -> None:
+    files = {"file": on_green()}
+    plain = decoded(client.post("/cutout", files=files).content)
+    answer = decoded(client.post("/cutout", files=files, data={"shadow": shadow}).content)
+    assert answer[152, 150, 3] > plain[152, 150, 3] + 20
+    assert answer[100, 150].tolist() == [255, 255, 255, 255]
+    white = client.post("/cutout", files=files, data={"shadow": shadow, "background": "white"})
+    assert decoded(white.content)[152, 150].max() < 235
+    alpha = client.post("/cutout", files=files, data={"shadow": shadow, "channels": "alpha"})
+    np.testing.assert_array_equal(decoded(alpha.content), answer[:, :, 3])
+    none = client.post("/cutout", files=files, data={"shadow": "false"})
+    np.testing.assert_array_equal(decoded(none.content), plain)
+
+
+@pytest.mark.parametrize(("size", "shown"), [({}, 116), ({"size": "60"}, 60)])
+def test_a_sticker_s_outline_is_as_wide_as_asked_for_whatever_the_size(
+    client: TestClient, size: dict[str, str], shown: int
+) -> None:
+    files = {"file": encoded(disc(300, 200))}
+    data = {"outline": "8px #f00", "crop": "true", "threshold": "0.5", **size}
+    answer = client.post("/cutout", files=files, data=data)
+    pixels = decoded(answer.content)
+    assert abs(pixels.shape[0] - shown) <= 3
+    middle = pixels[len(pixels) // 2]
+    red = np.flatnonzero((middle[:, 0] > 200) & (middle[:, 1] < 50) & (middle[:, 3] > 200))
+    assert abs(int((red < len(middle) // 2).sum()) - 8) <= 1
+    assert red[0] <= 1
+    assert red[-1] >= len(middle) - 2
+    left, _, width, _ = map(int, answer.headers["x-crop-box"].split(","))
+    room = 8 * 100 / (shown - 16)  # what the outline takes of the upload
+    assert abs(left - (100 - room)) <= 2
+    assert abs(width - (100 + 2 * room)) <= 3
+
+
+def test_an_outline_that_leaves_nothing_is_refused(client: TestClient) -> None:
+    data = {"outline": "8px", "crop": "true", "size": "16"}
+    answer = client.post("/cutout", files={"file": encoded(disc(300, 200))}, data=data)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_option")
+    assert "8 px at each side leave nothing of a size of 16 px" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("form", ["jpeg", "webp", "zip"])
+def test_quality_is_that_of_lossy_files(client: TestClient, form: str) -> None:
+    noise = np.random.default_rng(1).integers(100, 256, (64, 96, 3), np.uint8)
+    sizes = [
+        len(
+            client.post(
+                "/cutout", files={"file": encoded(noise)}, data={"format": form, **quality}
+            ).content
+        )
+        for quality in ({"quality": "10"}, {}, {"quality": "100"})
+    ]
+    assert sizes == sorted(sizes)
+    assert sizes[0] < sizes[1] < sizes[2]

@@ -1,0 +1,124 @@
+"""Blur, far cheaper than pixel by pixel: on a grid of cells, spread again over the pixels.
+
+The arithmetic is explicit, as the page composes the same in the browser. Of an image W x H and a
+radius of R pixels (whole numbers, `//` rounds down):
+
+1. Cells are squares of `s = max(1, R // 4, ceil(max(W, H) / 1500))` pixels from the top left, those
+   of the last row and column too; pixels beyond the image are 0. A cell is the mean of its s * s
+   pixels, not rounded.
+2. Blurred three times by a box of `2 q + 1` x `2 q + 1` cells, `q = max(1, (R + s // 2) // s)`; beyond
+   the border, the cells at the border repeat. Three boxes are as good as a Gaussian whose standard
+   deviation is about R pixels.
+3. Rounded to 0 to 255, and spread over the pixels bilinearly between the centres of the cells; the
+   outermost half cells are even.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cutout.imaging.bands import BAND_BYTES
+from cutout.imaging.box import Size
+from cutout.imaging.compose import Cutout
+from cutout.imaging.preprocess import Image, Matte
+
+Maps = NDArray[np.float32]
+
+LONGEST = 1500  # cells: a blur hides what is finer
+FINENESS = 4  # cells to a radius
+BLURS = 3
+LEAST = np.float32(1 / 64)  # the share of a cell's own colours below which its surroundings count
+NEUTRAL = 128  # the colour of a background of which nothing is seen
+
+
+@dataclass(frozen=True)
+class BlurGrid:
+    """The cells of an image of that `size` for a blur of some radius: `side` and `reach` are s and q."""
+
+    size: Size
+    side: int
+    reach: int
+
+    @classmethod
+    def of(cls, size: Size, radius: int) -> "BlurGrid":
+        side = max(1, radius // FINENESS, -(-max(size) // LONGEST))
+        return cls(size, side, max(1, (radius + side // 2) // side))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, columns)"""
+        return -(-self.size.height // self.side), -(-self.size.width // self.side)
+
+    def means(self, pixels: NDArray[np.uint8]) -> Maps:
+        """Step 1 for (H, W) or (H, W, 4): of RGBA, the colours count by their alpha.
+
+        (rows, columns) from 0 to 255; or (rows, columns, 4), the means of colour * alpha / 255 and
+        of alpha.
+        """
+        means = np.empty((*self.shape, *pixels.shape[2:]), np.float32)
+        step = max(1, BAND_BYTES // (4 * self.side * pixels[:1].nbytes))
+        for first in range(0, len(means), step):
+            rows = pixels[first * self.side : (first + step) * self.side]
+            cells = means[first : first + step]
+            below = len(cells) * self.side - len(rows)
+            beside = means.shape[1] * self.side - rows.shape[1]
+            band = np.asarray(rows, np.float32)
+            if pixels.ndim == 3:
+                band[:, :, :3] *= band[:, :, 3:] * np.float32(1 / 255)
+            band = _floats(cv2.copyMakeBorder(band, 0, below, 0, beside, cv2.BORDER_CONSTANT))
+            cells[:] = cv2.resize(band, (means.shape[1], len(cells)), interpolation=cv2.INTER_AREA)
+        return means
+
+    def blurred(self, means: Maps) -> NDArray[np.uint8]:
+        """Steps 2 and 3: cells from 0 to 255 in, pixels (H, W[, C]) out."""
+        side = (2 * self.reach + 1, 2 * self.reach + 1)
+        for _ in range(BLURS):
+            means = np.asarray(cv2.blur(means, side, borderType=cv2.BORDER_REPLICATE), np.float32)
+        small = np.clip(np.rint(means), 0, 255).astype(np.uint8)
+        whole = (self.shape[1] * self.side, self.shape[0] * self.side)
+        spread = cv2.resize(small, whole, interpolation=cv2.INTER_LINEAR)
+        return np.asarray(spread[: self.size.height, : self.size.width], np.uint8)
+
+
+def blur(plane: Matte, radius: int) -> Matte:
+    """Blur a plane (H, W) uint8."""
+    grid = BlurGrid.of(Size(plane.shape[1], plane.shape[0]), radius)
+    return grid.blurred(grid.means(plane))
+
+
+def blur_filled(pixels: Cutout, radius: int) -> Image:
+    """Blur what is seen of a background (H, W, 4) RGBA, and fill what is not: (H, W, 3).
+
+    Where a cell shows little of it (step 1 with colours weighed by their alpha), the colours come
+    from around, so that nothing of the subject shines through: `filled`, then steps 2 and 3.
+    """
+    grid = BlurGrid.of(Size(pixels.shape[1], pixels.shape[0]), radius)
+    return grid.blurred(_filled(grid.means(pixels)))
+
+
+def _filled(means: Maps) -> Maps:
+    """Colours (rows, columns, 3) of cells (rows, columns, 4): colour * alpha and alpha, 0 to 255.
+
+    Cells are averaged 2 x 2, over and over, with 0 beyond the last ones, until one is left, whose
+    surroundings are 128. From there back to the finest, each cell becomes `(colour * alpha + e *
+    around) / (alpha + e)`, with alpha from 0 to 1, `e` 1/64, and `around` the coarser cells enlarged
+    twice, bilinearly.
+    """
+    rows, columns = means.shape[:2]
+    if max(rows, columns) == 1:
+        around = np.full((1, 1, 3), NEUTRAL, np.float32)
+    else:
+        even = cv2.copyMakeBorder(means, 0, rows % 2, 0, columns % 2, cv2.BORDER_CONSTANT)
+        half = (even.shape[1] // 2, even.shape[0] // 2)
+        coarser = _filled(_floats(cv2.resize(even, half, interpolation=cv2.INTER_AREA)))
+        whole = (2 * half[0], 2 * half[1])
+        around = _floats(cv2.resize(coarser, whole, interpolation=cv2.INTER_LINEAR))
+        around = around[:rows, :columns]
+    share = means[:, :, 3:] * np.float32(1 / 255)
+    return _floats((means[:, :, :3] + LEAST * around) / (share + LEAST))
+
+
+def _floats(array: object) -> Maps:
+    return np.asarray(array, np.float32)

@@ -1,0 +1,78 @@
+"""How a result is dressed, as callers write it: `blur:12`, `8px #fff`.
+
+Each value is parsed once, where it comes in, and prints as the text that it was parsed from.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from cutout.errors import InvalidOption
+from cutout.options.colors import COLOR, WHITE, Color
+
+_PIXELS = r"(?:500|[1-4][0-9]{2}|[1-9][0-9]?)(?:px)?"
+BLUR = rf"^blur:{_PIXELS}$"
+BACKGROUND = rf"{COLOR}|{BLUR}"
+OUTLINE = rf"^{_PIXELS}(?: {COLOR.removeprefix('^').removesuffix('$')})?$"
+
+
+class Shadow(StrEnum):
+    """What a shadow looks like: the subject's own shape, or only where it touches the ground."""
+
+    soft = "soft"
+    contact = "contact"
+
+
+@dataclass(frozen=True)
+class Blur:
+    """A blur of that radius in pixels, about the standard deviation of a Gaussian."""
+
+    radius: int
+    text: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Blur":
+        """Read `blur:12` or `blur:12px`, 1 to 500. Raises InvalidOption."""
+        if not re.fullmatch(BLUR, text):
+            raise InvalidOption(f"{text!r} is not a blur; write it as blur:12, 1 to 500 pixels")
+        return cls(_pixels(text.partition(":")[2]), text)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A line around the subject, `width` pixels wide."""
+
+    width: int
+    color: Color
+    text: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Outline":
+        """Read `8px #fff`, 1 to 500 pixels, white without a colour. Raises InvalidOption."""
+        width, _, color = text.partition(" ")
+        if not re.fullmatch(_PIXELS, width):
+            raise InvalidOption(
+                f"{text!r} is not an outline; write it as 8px #fff, 1 to 500 pixels"
+            )
+        return cls(_pixels(width), Color.parse(color.strip()) if color else WHITE, text)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def parse_background(text: str) -> Color | Blur:
+    """Read a colour, or `blur:12`. Raises InvalidOption."""
+    return Blur.parse(text) if text.startswith("blur:") else Color.parse(text)
+
+
+def parse_shadow(value: object) -> object:
+    """Read true as soft and false as none, as callers of either kind write them."""
+    text = str(value).lower()
+    return Shadow.soft if text == "true" else None if text in ("false", "none") else value
+
+
+def _pixels(text: str) -> int:
+    return int(text.removesuffix("px"))
