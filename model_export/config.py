@@ -170,7 +170,9 @@ class TrainingConfig(_Strict):
         "none",
         description="classifier: weights in the loss, of background and foreground; balanced: by 1 / frequency",
     )
-    dtype_policy: Literal["float32", "mixed_bfloat16"] = "float32"
+    dtype_policy: Literal["auto", "float32", "mixed_bfloat16"] = Field(
+        "auto", description="auto: bfloat16 where this processor computes faster in it"
+    )
     seed: int = 0
 
     @field_validator("epochs")

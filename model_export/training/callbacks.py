@@ -68,6 +68,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.judge, self.average, self.every, self.patience = judge, average, every, patience
         self.best, self.best_epoch = -math.inf, 0
         self.seconds, self.epochs_done = 0.0, 0
+        self.judging = 0.0  # seconds of a look at the validation split, where there was one
         self.start: list[Any] = []
         self.blend = 1.0
 
@@ -96,7 +97,9 @@ class Checkpoint(keras.callbacks.Callback):
     def judge_start(self, model: Any) -> None:
         """Score and keep what fine-tuning starts from, as epoch 0: a run never ends with less."""
         self.reference.set_weights(model.get_weights())
+        began = time.monotonic()
         scores = self.judge(self.served)
+        self.judging = time.monotonic() - began
         self.best = scores["score"]
         replace(self.out / MODEL, self.served.save)
         self._write_line(0, scores)

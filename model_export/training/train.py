@@ -25,7 +25,9 @@ from model_export.networks.architectures import (
     inference_model,
     take_weights,
 )
+from model_export.networks.precision import precision
 from model_export.training.callbacks import STATE, Checkpoint, WeightAverage
+from model_export.training.estimate import Estimate
 from model_export.training.keep import KeptImages
 from model_export.training.losses import DeeplySupervised
 from model_export.training.provenance import record_start
@@ -88,7 +90,8 @@ def train(
         if not resumed:
             checkpoint.judge_start(model)
     done = checkpoint.resume(model) if resumed else 0
-    callbacks = [*([average] if average else []), checkpoint, *watchers]
+    estimate = Estimate(sizes, batches.steps, checkpoint.judging, config.training.validate_every)
+    callbacks = [*([average] if average else []), checkpoint, estimate, *watchers]
     try:
         with signals_interrupt():
             _fit(model, batches, sizes, done, callbacks)
@@ -100,7 +103,7 @@ def train(
 
 def build_for_training(config: TrainConfig) -> Any:
     """The network with fresh weights under the config's dtype policy, of any input size if it takes any."""
-    with dtype_policy(config.training.dtype_policy):
+    with dtype_policy(precision(config.training.dtype_policy).policy):
         if isinstance(config.network, CnnConfig):
             return build_cnn(config.network, config.preprocess)
         network = build_encoder_decoder(config.network, config.preprocess, training=True)
@@ -182,6 +185,7 @@ def _tell(config: TrainConfig, pairs: Sequence[Pair]) -> None:
         f"{counts['test']} kept for the test"
     )
     print(f"{training.epochs} epochs{rate}")
+    print(precision(training.dtype_policy))
     taught = Counter(str(pair.taught.teacher) for pair in pairs if pair.taught)
     for teacher, count in taught.items():
         print(f"{count} of the masks to train on are soft labels by {teacher}")

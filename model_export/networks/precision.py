@@ -1,0 +1,84 @@
+"""bfloat16 or float32: which of the two trains faster on this processor."""
+
+import time
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+CPUINFO = Path("/proc/cpuinfo")
+FAST = frozenset({"avx512_bf16", "amx_bf16"})  # instructions that multiply in bfloat16
+FASTER = 0.9  # of float32's time at most, for bfloat16 to be taken where no flag speaks for it
+TRIES = 3
+
+
+class Precision(NamedTuple):
+    """What a network is trained in, a Keras dtype policy, and why, in words."""
+
+    policy: str
+    reason: str
+
+    def __str__(self) -> str:
+        name = self.policy.removeprefix("mixed_")
+        return f"computing in {name}: {self.reason}"
+
+
+@cache
+def precision(stated: str) -> Precision:
+    """Return what `training.dtype_policy` comes to here: itself, or for `auto` the faster one."""
+    if stated != "auto":
+        return Precision(stated, "as training.dtype_policy says")
+    return choose(processor_flags(), seconds_of_gradients)
+
+
+def choose(flags: set[str], seconds: Callable[[str], float]) -> Precision:
+    """Choose by a processor's flags, else by `seconds` of a convolution's gradients in a dtype.
+
+    Where TensorFlow computes in bfloat16 through oneDNN, all is well. Elsewhere only the forward
+    pass has a kernel of its own: the two gradients of a convolution fall back on generic code,
+    twelve to nineteen times slower than float32 (model_export/LOG.md).
+    """
+    if known := FAST & flags:
+        return Precision("mixed_bfloat16", f"the processor has {', '.join(sorted(known))}")
+    ratio = seconds("bfloat16") / seconds("float32")
+    times = f"the gradients of a convolution take {ratio:.2g} times as long in bfloat16 here"
+    return Precision("mixed_bfloat16" if ratio <= FASTER else "float32", times)
+
+
+def processor_flags(cpuinfo: Path = CPUINFO) -> set[str]:
+    """Return the flags that Linux lists for the first processor; none where it lists none."""
+    try:
+        lines = cpuinfo.read_text().splitlines()
+    except OSError:
+        return set()
+    flags = (line.partition(":")[2] for line in lines if line.startswith(("flags", "Features")))
+    return set(next(flags, "").split())
+
+
+def seconds_of_gradients(dtype: str) -> float:
+    """Return how long both gradients of a 3x3 convolution take, the best of some tries."""
+    import tensorflow as tf
+
+    values, kernel = (tf.cast(tf.ones(shape), dtype) for shape in ((2, 32, 32, 64), (3, 3, 64, 64)))
+
+    def gradients() -> Any:
+        stated: dict[str, Any] = {"strides": [1, 1, 1, 1], "padding": "SAME"}
+        return (
+            tf.raw_ops.Conv2DBackpropInput(
+                input_sizes=values.shape, filter=kernel, out_backprop=values, **stated
+            ),
+            tf.raw_ops.Conv2DBackpropFilter(
+                input=values, filter_sizes=kernel.shape, out_backprop=values, **stated
+            ),
+        )
+
+    compiled = tf.function(gradients)
+    compiled()
+    return min(_seconds(compiled) for _ in range(TRIES))
+
+
+def _seconds(work: Callable[[], Any]) -> float:
+    began = time.perf_counter()
+    for result in work():
+        result.numpy()
+    return time.perf_counter() - began
