@@ -1,6 +1,7 @@
 /** READ FIRST: what the page does. Images come in, are sent once and cut out, are dressed here, and taken away. */
 
 import { hasKey, models, post, Problem, useKey } from "./api.js";
+import { correct } from "./correcting.js";
 import { curlCommand } from "./curl.js";
 import { changesNothing, drafted, extensionOf, finished, keyOf } from "./dressing.js";
 import { Film } from "./film.js";
@@ -101,7 +102,7 @@ async function cutOut(image) {
   update(image, { status: "sending", sent: 0 });
   try {
     if (!image.file.size) throw new Problem("empty_file");
-    const answer = await post("cutout", [["file", image.file], ...options.cutFields()], {
+    const answer = await post("cutout", cutFields(image), {
       signal: calls.signal,
       onProgress: (sent) => update(image, sent < 1 ? { status: "sending", sent } : { status: "working" }),
       onWait: (seconds) => wait(image, seconds),
@@ -115,6 +116,12 @@ async function cutOut(image) {
   } catch (error) {
     if (!calls.signal.aborted) fail(image, error);
   }
+}
+
+/** What is sent: corrections go along, so that another model keeps them. */
+function cutFields(image) {
+  const mask = image.trimap ? [["mask", image.trimap]] : [];
+  return [["file", image.file], ...mask, ...options.cutFields()];
 }
 
 function wait(image, seconds) {
@@ -212,6 +219,28 @@ function isCurrent({ status, cut, result }) {
   return Boolean(cut && result && !result.draft && result.cut === cut.key && result.key === keyOf(options.recipe()));
 }
 
+// What the reader does: correcting a mask
+
+async function correctSelected() {
+  const image = selected;
+  $("correct").disabled = true;
+  try {
+    const corrected = await correct(image, $("editor"));
+    if (corrected && images.includes(image)) await takeCorrection(image, corrected);
+  } catch {
+    say(t("edit.failed"));
+  } finally {
+    $("correct").disabled = false;
+  }
+}
+
+async function takeCorrection(image, { blob, found, trimap }) {
+  image.trimap = trimap;
+  await image.accept(blob, { took: image.cut.took, found });
+  update(image);
+  await dress(image);
+}
+
 // What is seen
 
 function update(image, changes = {}) {
@@ -257,6 +286,8 @@ function showSelected() {
   $("note").hidden = !note;
   $("method").hidden = !classifier() || !cut;
   card.show(insight, methodTexts(insight));
+  $("correct").hidden = !(selected.status === "done" && selected.url && !parts);
+  $("trimap").hidden = !selected.trimap;
   $("curl").textContent = command(selected);
   if (parts && selected.status === "done") explain(selected);
 }
@@ -316,7 +347,8 @@ async function downloadAll() {
 
 function command(image) {
   const url = new URL("cutout", document.baseURI).href;
-  return curlCommand(url, [["file", image.file], ...options.fields()], output(image), hasKey());
+  const mask = image.trimap ? [["mask", image.trimap]] : [];
+  return curlCommand(url, [["file", image.file], ...mask, ...options.fields()], output(image), hasKey());
 }
 
 async function copyCommand() {
@@ -356,6 +388,8 @@ $("language").addEventListener("click", changeLanguage);
 $("download").addEventListener("click", download);
 $("download-all").addEventListener("click", downloadAll);
 $("copy").addEventListener("click", copyCommand);
+$("correct").addEventListener("click", correctSelected);
+$("save-trimap").addEventListener("click", () => save(selected.trimap, selected.trimap.name));
 $("clear").addEventListener("click", removeAll);
 $("example").addEventListener("click", takeExample);
 $("unlock").addEventListener("submit", unlock);

@@ -13,6 +13,26 @@ export function composed(cut, recipe, detail, { lane, urgent = false }) {
   return ask("compose", { cut, recipe, detail }, { lane, urgent });
 }
 
+/** The alpha of a cut-out, a byte a pixel. */
+export function alphaOf(cut) {
+  return ask("alpha", { cut }, { lane: `alpha ${cut.key}`, urgent: true });
+}
+
+/** The bytes of a grey PNG (a Blob). */
+export function bytesOf(blob) {
+  return ask("bytes", { blob }, { lane: "bytes", urgent: true });
+}
+
+/** A grey PNG (a Blob) of a byte a pixel. */
+export function greyOf(width, height, data) {
+  return ask("grey", { width, height, data }, { lane: "grey", urgent: true });
+}
+
+/** A cut-out with another alpha, as a PNG (a Blob); `file` is the original. */
+export function recutOf(cut, alpha, file) {
+  return ask("recut", { cut, alpha, file }, { lane: `recut ${cut.key}`, urgent: true });
+}
+
 /** Forget a cut-out. */
 export function dropped(key) {
   if (worker) ask("drop", { key }, { lane: `drop ${key}`, urgent: true });

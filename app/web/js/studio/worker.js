@@ -2,7 +2,9 @@
 
 import { compose } from "./compose.js";
 import { decode, encode } from "./encode.js";
-import { decodePng } from "./png.js";
+import { channel } from "./pixels.js";
+import { decodePng, encodePng } from "./png.js";
+import { recut } from "./recut.js";
 import { resizeCutout } from "./resize.js";
 
 const DRAFT = 1440; // pixels of the longer side, for what is only looked at
@@ -22,6 +24,27 @@ const CALLS = {
     const format = detail === "full" ? recipe.format : image.channels === 3 ? "jpeg" : "png";
     const blob = await encode(image, format);
     return { blob, width: image.width, height: image.height, region: enlarged(region, source.ratio) };
+  },
+
+  /** The alpha of a cut-out, a byte a pixel. */
+  async alpha({ cut }) {
+    const { full } = await opened(cut);
+    return new Uint8Array(channel(full, 3).data.buffer);
+  },
+
+  /** A grey PNG (a Blob) as bytes, and back. */
+  async bytes({ blob }) {
+    return new Uint8Array((await decodePng(blob)).data); // its own memory: not that of the filtered lines
+  },
+
+  async grey({ width, height, data }) {
+    return encodePng({ width, height, channels: 1, data });
+  },
+
+  /** A cut-out with another alpha, as a PNG (a Blob); `file` is the original. */
+  async recut({ cut, alpha, file }) {
+    const { full } = await opened(cut);
+    return encodePng(recut(full, alpha, await decode(file)));
   },
 
   drop({ key }) {
