@@ -48,9 +48,9 @@ class Remover:
     - a numpy array (H, W, 3) RGB or (H, W, 4) RGBA, uint8,
     - a PIL image,
 
-    and answers in kind: a file (PNG unless `format` says otherwise) as bytes for bytes and paths, an
-    array for an array, a PIL image for a PIL image. All raise `cutout.errors.ClientError`: its
-    subclasses say whether the image cannot be read or an option cannot be used.
+    and returns the same kind: for bytes and paths a file as bytes (PNG, unless `format` says
+    otherwise), for an array an array, for a PIL image a PIL image. All raise
+    `cutout.errors.ClientError`, whose subclasses tell an unreadable image from an invalid option.
     """
 
     def __init__(
@@ -186,7 +186,8 @@ class Remover:
         if _is_pil(image):
             return ArraySource.of(_from_pil(image), self._max_pixels)
         raise InvalidOption(
-            f"an image of type {type(image).__name__}; expected bytes, a path, a numpy array or a PIL image"
+            f"an image of type {type(image).__name__}; expected bytes, a path, a numpy array or a "
+            "PIL image"
         )
 
     def _mask_source(self, mask: AnyMask) -> Source[Any]:

@@ -1,39 +1,39 @@
-"""Every error of the domain. A route turns them into a status by one table (`app.api.problems`).
+"""Every error of the domain. One table turns them into HTTP statuses (`app.api.problems`).
 
 CutoutError
-├── ClientError                   the request can't be answered as it stands
-│   ├── Unauthorized              no key, or one that the operator did not give out
-│   ├── MalformedRequest          the form or the option can't be read
+├── ClientError                   the request cannot be processed as it is
+│   ├── Unauthorized              no API key, or an unknown one
+│   ├── MalformedRequest          the body or the form cannot be parsed
 │   ├── SlowUpload                the body did not arrive in time
 │   ├── UploadTooLarge            more bytes than the operator allows
 │   ├── ImageTooLarge             more pixels than the operator allows
-│   ├── UnsupportedFormat         not an image type this service reads
-│   ├── UndecodableImage          an image type it reads, but broken
-│   │   └── EmptyImage            its header announces no width or no height
-│   ├── UnknownModel              no bundle of that name is loaded
+│   ├── UnsupportedFormat         not a supported image format
+│   ├── UndecodableImage          a supported format, but corrupt or truncated
+│   │   └── EmptyImage            the header says a width or height of 0
+│   ├── UnknownModel              no loaded model has that name
 │   ├── InvalidUrl                not an http or https URL
-│   ├── DownloadFailed            a URL that can't or mustn't be fetched
-│   └── InvalidOption             an option out of its range
-│       ├── RegionOutOfBounds     a region of interest that reaches beyond the image
+│   ├── DownloadFailed            a URL that cannot or must not be fetched
+│   └── InvalidOption             an option with an invalid value
+│       ├── RegionOutOfBounds     a region of interest beyond the image's edge
 │       └── RegionEmpty           a region of interest without a pixel
-├── Overloaded                    no permit to be had; try again later
-├── RateLimited                   one caller asks too often
-├── TooSlow                       the deadline of the request has passed
-├── Abandoned                     the client has gone; nobody waits for the answer
-├── NoImages                      a folder without an image of a type that is read
-├── OutputRefused                 a file or folder that must not be written to
-├── Unreachable                   a server that does not answer, or not as this service does
+├── Overloaded                    all permits are taken; retry later
+├── RateLimited                   one client sends too many requests
+├── TooSlow                       the request took longer than its time limit
+├── Abandoned                     the client disconnected; nobody waits for the response
+├── NoImages                      a directory without a supported image
+├── OutputRefused                 a file or directory that must not be written to
+├── Unreachable                   a server that does not respond, or is not a cutout server
 ├── ServiceMissing                `cutout serve` where only the engine is installed
-├── ProviderMissing               an execution provider was asked for that onnxruntime does not have
-├── BundleError                   a bundle is missing, damaged or not what its manifest says
-└── DataError                     training images or masks are missing, damaged or don't fit
+├── ProviderMissing               onnxruntime does not have an execution provider
+├── BundleError                   a bundle is missing, corrupt or inconsistent with its manifest
+└── DataError                     training images or masks are missing, corrupt or inconsistent
 """
 
 from typing import ClassVar
 
 
 class CutoutError(Exception):
-    """The root. `code` is stable: clients may switch on it."""
+    """The root. `code` is stable: programs may switch on it; `detail` is for people."""
 
     code: ClassVar[str] = "error"
 
@@ -107,7 +107,7 @@ class Overloaded(CutoutError):
 
 
 class RateLimited(CutoutError):
-    """`seconds` is how long to wait."""
+    """`seconds` is how long to wait before the next request."""
 
     code = "rate_limited"
 

@@ -1,4 +1,4 @@
-"""From an image to its alpha: what the network sees, what the caller is sure of, the image's edges."""
+"""From an image to its alpha: by the network, the caller's trimap and the image's edges."""
 
 import cv2
 import numpy as np
@@ -18,22 +18,22 @@ from cutout.sources import Source
 from cutout.system.clock import Clock
 
 SPARE = 1.5
-"""Pixels by which a mask's proportions may be off: sizes are rounded in more than one way."""
+"""Pixels by which a mask's proportions may differ: sizes are rounded in more than one way."""
 
 
 def read_trimap(mask: Source[object] | None, plan: Plan, clock: Clock) -> Trimap | None:
     """Decode the caller's mask, at the size of the alpha to be made.
 
-    Raises InvalidOption where it has not the proportions of the upload, and UndecodableImage.
+    Raises InvalidOption if its proportions are not those of the upload, and UndecodableImage.
     """
     if mask is None:
         return None
     given = mask.header.upright
     if not _has_proportions(given, plan.upload):
         raise InvalidOption(
-            f"mask: {given.width} x {given.height} pixels are not the proportions of the image, "
-            f"which has {plan.upload.width} x {plan.upload.height} upright; send it as large as "
-            "the image, or scaled"
+            f"mask: {given.width} x {given.height} pixels have other proportions than the image, "
+            f"which has {plan.upload.width} x {plan.upload.height} upright; send the mask at "
+            "the size of the image, or scaled"
         )
     try:
         with clock.stage("decode"):
@@ -50,9 +50,9 @@ def make_alpha(
     trimap: Trimap | None,
     clock: Clock,
 ) -> Matte:
-    """Make the alpha (H, W) of an image: at its working size, or the answer's where it has none.
+    """Make the alpha (H, W) uint8 of an image: at its working size, or else the answer's.
 
-    What `trimap` says is sure has the last word, whatever the region or the threshold.
+    Where `trimap` is white or black, it overrides the network, the region and the threshold.
     """
     if trimap is not None and trimap.leaves_nothing_open:
         alpha = trimap.sure

@@ -19,8 +19,8 @@ class Plan:
 
     `upload` is the size of the upright image. `factor` is how far it is reduced while it is decoded
     (`reduction`). `working` is the size that it is worked on at, None for whatever comes out of the
-    decoder: then only the network looks at it. `region` is the part that the network sees, in pixels
-    of `working`, None for all of it. `answer` is the size of the answer before a crop.
+    decoder: then only the network looks at it. `region` is the part that the network sees, in
+    pixels of `working`, None for all of it. `answer` is the size of the answer before a crop.
     """
 
     upload: Size

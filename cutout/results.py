@@ -45,7 +45,7 @@ class Subject(BaseModel):
 
 @dataclass(frozen=True)
 class Score:
-    """How likely an image shows foreground, 0 to 1, and what a mask says of it if that was asked."""
+    """How likely an image shows foreground, 0 to 1; and what a mask says of it, if requested."""
 
     probability: float
     upload: Size

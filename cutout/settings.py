@@ -12,8 +12,7 @@ from cutout.explain import explain
 
 _HERE = Path(__file__).parent
 SHIPPED_MODELS = _HERE / "bundles" if (_HERE / "bundles").is_dir() else _HERE.parent / "models"
-"""The bundles that come with the package: inside of it where a wheel installed it, else beside it
-in a clone."""
+"""The bundles that come with the package: inside it in a wheel, beside it in a clone."""
 
 Provider = Literal["cpu", "cuda", "tensorrt", "openvino", "migraphx"]
 S = TypeVar("S", bound=BaseSettings)
@@ -24,7 +23,7 @@ def split(value: object) -> object:
     if not isinstance(value, str):
         return value
     entries = tuple(filter(None, map(str.strip, value.split(","))))
-    if value and not entries:  # a server that was to be closed must not start open
+    if value and not entries:  # a server meant to need keys must not start without
         raise ValueError("the list is empty; unset the variable instead")
     return entries
 
@@ -42,23 +41,23 @@ class EngineSettings(BaseSettings):
 
     models: Path = Field(
         default_factory=lambda: SHIPPED_MODELS,
-        description="directory of bundles, or one bundle; those shipped when unset",
+        description="directory of bundles, or one bundle; if unset, the shipped ones",
     )
     default_model: str | None = Field(
         None,
-        description="the model of `POST /cutout` and `/mask`; the first segmenter, by name, when unset",
+        description="model of `POST /cutout` and `/mask`; if unset, the first segmenter by name",
     )
     max_pixels: int = Field(
-        50_000_000, ge=64, le=1 << 28, description="largest image, pixels, read from its header"
+        50_000_000, ge=64, le=1 << 28, description="largest image, pixels, by its header; then 413"
     )
     intra_op_threads: int = Field(
-        1, ge=1, le=256, description="threads that onnxruntime uses for one image"
+        1, ge=1, le=256, description="threads of onnxruntime for one image"
     )
     providers: Annotated[tuple[Provider, ...], NoDecode] = Field(
         ("cpu",),
         min_length=1,
-        description="what runs the networks, separated by commas, first choice first: `cpu`, "
-        "`cuda`, `tensorrt`, `openvino`, `migraphx`; one that is not there stops the start",
+        description="onnxruntime's execution providers, separated by commas, preferred first: "
+        "`cpu`, `cuda`, `tensorrt`, `openvino`, `migraphx`; the server does not start without one",
     )
 
     @field_validator("providers", mode="before")
@@ -75,7 +74,7 @@ def variable(name: str) -> str:
 def read_settings(kind: type[S]) -> S:
     """Read settings from the environment.
 
-    Ends the process with status 2, and a line for each setting that cannot be read.
+    Exits with status 2, after a line for each invalid setting.
     """
     try:
         return kind()

@@ -78,7 +78,7 @@ class File:
 
 @dataclass(frozen=True)
 class Upload:
-    """An image file in memory, its header read and held against the limits. The answer is a File."""
+    """An image file in memory, its header read and within the limits. The result is a File."""
 
     data: bytes
     header: Header
@@ -128,7 +128,8 @@ class ArraySource:
             raise InvalidOption(f"an array of shape {array.shape} has no pixel")
         if max(height, width) > LONGEST_SIDE or height * width > max_pixels:
             raise ImageTooLarge(
-                f"an array of {width} x {height} pixels; the limits are {max_pixels} in all and {LONGEST_SIDE} a side"
+                f"an array of {width} x {height} pixels; the limits are {max_pixels} in all "
+                f"(max_pixels) and {LONGEST_SIDE} a side"
             )
         return cls(array, max_pixels)
 

@@ -1,4 +1,4 @@
-"""`/`, `/docs` and `/api`, the pages for people, and their assets; how they are protected in a browser.
+"""`/`, `/docs` and `/api`, the pages for people, their assets and their protection in a browser.
 
 Policies after Content Security Policy Level 3 (W3C): nothing from elsewhere, nothing inline, no
 plug-ins, no framing. `/docs` is Swagger UI served from here, so it works without the internet.
@@ -60,7 +60,7 @@ async def docs() -> FileResponse:
 
 @router.api_route("/api", methods=["GET", "HEAD"])
 async def rembg_docs(request: Request) -> Response:
-    """Serve the docs, or if they are closed the page, where rembg has its docs: probes ask for it."""
+    """Serve the docs, or the page if they are closed; rembg has its docs here, for probes."""
     return await docs() if services_of(request.app).settings.docs else await page(request)
 
 

@@ -1,1 +1,1 @@
-"""The command line: the server's own code on files and folders, or a client of a running server."""
+"""The command line: the engine on files and directories, or a client of a running server."""

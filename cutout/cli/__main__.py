@@ -1,4 +1,4 @@
-"""`cutout`, and `python -m cutout.cli`: the command. Ctrl-C is no crash even while it is being imported."""
+"""`cutout`, and `python -m cutout.cli`: the command. Ctrl-C ends it quietly even during imports."""
 
 import sys
 

@@ -1,8 +1,8 @@
-"""A folder of images, in parallel, to a folder of cut-outs and a manifest. What is done is not done again.
+"""Cut out a directory of images, in parallel, to a directory of cut-outs and a manifest; resumable.
 
-The folder of cut-outs belongs to one job: `batch.json` says which. On this machine it is locked while a process works
-on it. An image is done when its output is there whole and its record in the manifest; whatever kills the process, the
-next run of the same command goes on from there.
+The output directory belongs to one job, which `batch.json` in it describes. A local one is locked
+while a process works on it. An image is done when its output is complete and its record in the
+manifest; if the process is killed, the next run of the same command continues from there.
 """
 
 import errno
@@ -40,7 +40,7 @@ FULL = frozenset({errno.EDQUOT, errno.ENOSPC, errno.EROFS})
 
 @dataclass(frozen=True)
 class Job:
-    """What to make of which images. Two runs with equal descriptions may share a folder of cut-outs."""
+    """What to make of which images. Runs of the same description may share a directory."""
 
     source: Folder
     options: CutoutOptions
@@ -62,17 +62,16 @@ class Job:
 def output_folder(
     folder: Folder, description: Mapping[str, object], force: bool
 ) -> Iterator[Journal]:
-    """The folder of a job, made where it isn't there, locked, with its journal; `force` starts the job anew.
+    """Create and lock the output directory of a job; yields its journal.
 
-    Raises OutputRefused where another process works there, or what is there is another job's or nobody's.
+    `force` starts the job again. Raises OutputRefused if another process works there, or if it has
+    files of another job or of no job.
     """
     if not force and _job_of(folder) is None and _files(folder):
-        raise OutputRefused(f"{folder.address} is not empty; --force writes there all the same")
+        raise OutputRefused(f"{folder.address} is not empty; choose another OUT, or use --force")
     with folder.locked():
         before = _job_of(folder)
-        if (
-            force
-        ):  # first, as a process may be killed in between: no old records under the new job's name
+        if force:  # first, so that a kill in between leaves no old records under the new job's name
             folder.log(JOURNAL).rewrite("")
         if force or before is None:
             folder.write(JOB, (json.dumps(description, indent=2) + "\n").encode())
@@ -83,7 +82,7 @@ def output_folder(
 
 
 def find_images(paths: Iterable[str]) -> list[str]:
-    """Those of `paths` that are images, by the ends of their names; no cut-outs of another batch, below."""
+    """Return the paths with the suffix of an image, except outputs of another batch."""
     paths = list(paths)
     made = _folders_of_batches(paths)
     return sorted(
@@ -94,7 +93,7 @@ def find_images(paths: Iterable[str]) -> list[str]:
 
 
 def passed_over(paths: Iterable[str], images: Iterable[str]) -> Counter[str]:
-    """How many of which kind there are in `paths` that `find_images` did not find."""
+    """Count the paths that `find_images` did not return, by suffix."""
     others = sorted(set(paths).difference(images))
     made = _folders_of_batches(others)
     return Counter(
@@ -106,9 +105,11 @@ def passed_over(paths: Iterable[str], images: Iterable[str]) -> Counter[str]:
 
 
 def output_stems(paths: Iterable[str]) -> dict[str, str]:
-    """Each image's output, without its suffix: `a/cat` for `a/cat.jpg`, but `a/cat.jpg` where there's an `a/cat.png`
-    too, be it an image or a folder, so that no two images have one output. Raises OutputRefused where that does not
-    help."""
+    """Return the output of each image, without its suffix, such that no two images have the same.
+
+    It is `a/cat` for `a/cat.jpg`, but `a/cat.jpg` if there is an `a/cat.png` too, an image or a
+    directory. Raises OutputRefused if two would still be the same.
+    """
     paths = list(paths)
     count = Counter(_without_suffix(path) for path in paths)
     folders = {str(parent) for path in paths for parent in PurePosixPath(path).parents}
@@ -123,14 +124,14 @@ def output_stems(paths: Iterable[str]) -> dict[str, str]:
     }
     if len(set(stems.values())) != len(stems):
         twice = next(stem for stem, times in Counter(stems.values()).items() if times > 1)
-        raise OutputRefused(f"two images would both become {twice}: rename one of them")
+        raise OutputRefused(f"two images would have the same output {twice}; rename one of them")
     return stems
 
 
 def to_do(
     journal: Journal, images: Mapping[str, File], folder: Folder, paths: Iterable[str]
 ) -> list[str]:
-    """Those of `paths` whose output in `folder` is missing, failed, or older than an image that has changed since."""
+    """Return the paths whose output is missing, has failed, or is older than its image."""
     outputs = _files(folder)
     return [
         path for path in paths if not _is_done(journal.records.get(path), images[path], outputs)
@@ -146,9 +147,10 @@ def run(
     paths: list[str],
     jobs: int,
 ) -> Generator[Record]:
-    """Work through `paths`, `jobs` at a time; each record is in the journal when it comes out.
+    """Process `paths`, `jobs` at a time; yields each record once it is in the journal.
 
-    Raises Unreachable when the server is gone, OSError when the disk is full: then nothing more is begun.
+    Raises Unreachable if the server does not respond, and OSError if the disk is full; then no
+    further image is started.
     """
     remaining, pending = iter(paths), set[Future[Record]]()
     pool = ThreadPoolExecutor(jobs, thread_name_prefix="batch")
@@ -170,9 +172,9 @@ def run(
 
 
 def process(engine: Engine, job: Job, folder: Folder, path: str, stem: str) -> Record:
-    """One image: read, scored, cut out, written. Its failure is its record.
+    """Read, score, cut out and write one image. If that fails, the record has the error.
 
-    Raises Unreachable, and OSError where there is room for no other cut-out either.
+    Raises Unreachable, and OSError if the disk is full or read-only.
     """
     record = Record(path)
     try:
@@ -192,9 +194,7 @@ def process(engine: Engine, job: Job, folder: Folder, path: str, stem: str) -> R
         if error.errno in FULL:
             raise
         return _failed(record, f"file: {explain_os_error(error)}")
-    except (
-        Exception
-    ) as error:  # an image that nobody thought of must not end the work on all the others
+    except Exception as error:  # an unexpected image must not stop the work on all the others
         return _failed(record, f"internal_error: {type(error).__name__}: {error}")
     return Record(
         path,
@@ -228,7 +228,7 @@ def _files(folder: Folder) -> dict[str, File]:
 
 
 def _job_of(folder: Folder) -> str | None:
-    """The text of its `batch.json`."""
+    """Return the text of its `batch.json`; None if there is none."""
     try:
         return folder.read(JOB).decode(errors="replace")
     except FileNotFoundError:
@@ -236,7 +236,7 @@ def _job_of(folder: Folder) -> str | None:
 
 
 def _folders_of_batches(paths: Iterable[str]) -> tuple[str, ...]:
-    """Those below, as the beginnings of paths: where there is what a batch says of itself."""
+    """Return the directories with the files of a batch, as prefixes of paths."""
     said = {JOB: set[str](), JOURNAL: set[str]()}
     for path in paths:
         folder, _, name = path.rpartition("/")
@@ -254,8 +254,11 @@ def _check_same(folder: Folder, before: str, description: Mapping[str, object]) 
         job = json.loads(before)
         differing = [name for name in description if job.get(name) != description[name]]
     except (ValueError, AttributeError):
-        raise OutputRefused(f"{folder.address}/{JOB} can't be read; --force starts anew") from None
+        raise OutputRefused(
+            f"{folder.address}/{JOB} is not valid JSON; use --force to start again"
+        ) from None
     if differing:
         raise OutputRefused(
-            f"{folder.address} holds another job, with other {', '.join(differing)}; take another folder, or --force"
+            f"{folder.address} belongs to a batch with another {', '.join(differing)}; choose "
+            "another OUT, or use --force to start again"
         )

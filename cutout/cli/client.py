@@ -42,7 +42,7 @@ class ServerEngine:
         Raises InvalidUrl, and InvalidOption for a key that no header can hold.
         """
         if key and not key.isprintable():
-            raise InvalidOption("the key has characters that a header cannot have")
+            raise InvalidOption("the API key has characters that are not allowed in a header")
         scheme, host, port, self._path = _address(url)
         pool = urllib3.HTTPSConnectionPool if scheme == "https" else urllib3.HTTPConnectionPool
         self._pool = pool(host, port, maxsize=CONNECTIONS, timeout=TIMEOUT_SECONDS, retries=False)
@@ -126,7 +126,7 @@ class ServerEngine:
             if response.status not in BUSY or self._stopped.wait(_seconds(response, attempt)):
                 break
         else:
-            raise Overloaded(f"{self._url} was overloaded {TRIES} times in a row")
+            raise Overloaded(f"{self._url} was overloaded; gave up after {TRIES} tries")
         raise _problem(response, self._url)
 
     def _send(
@@ -173,7 +173,7 @@ def _reason(error: HTTPError) -> str:
         if isinstance(cause, ssl.SSLError):
             return "the server does not speak TLS; use http://"
         if isinstance(cause, TimedOut) and not isinstance(cause, NewConnectionError):
-            return f"nothing for {TIMEOUT_SECONDS} s"
+            return f"timeout after {TIMEOUT_SECONDS} s"
         if isinstance(cause, http.client.RemoteDisconnected):
             return "the server closed the connection"
         if isinstance(cause, http.client.BadStatusLine):
@@ -207,7 +207,9 @@ def _problem(response: urllib3.BaseHTTPResponse, url: str) -> CutoutError:
             detail += "; on the command line: --api-key, or CUTOUT_API_KEY"
         return RateLimited(detail, 1) if issubclass(kind, RateLimited) else kind(detail)
     except (ValueError, KeyError, TypeError):
-        return Unreachable(f"{url} answered {response.status}, and not as a cutout server does")
+        return Unreachable(
+            f"{url} is not a cutout server: it responded with status {response.status}"
+        )
 
 
 def _by_code(root: type[CutoutError]) -> dict[str, type[CutoutError]]:

@@ -1,8 +1,8 @@
-"""The same batch on a Ray cluster: Ray Data hands the images to a pool of actors, each with the models loaded once.
+"""A batch on a Ray cluster: Ray Data passes the images to a pool of actors with loaded models.
 
-Ray schedules, restarts and tries again; what is done is written down here, by the one process that holds the journal.
-Work that is done twice, because its actor died before it could say so, writes the same bytes to the same place. IN and
-OUT are buckets, or folders that every machine of the cluster has under the same path.
+Ray schedules, restarts and retries; this process alone writes the journal. Work that is done twice,
+because an actor exited before it could report, writes the same bytes to the same file. IN and OUT
+are buckets, or directories that every machine of the cluster has under the same path.
 """
 
 import json
@@ -19,7 +19,7 @@ from cutout.settings import EngineSettings
 
 IMAGES_A_TASK = 16
 TRIES = 3
-"""of an image by itself, after two with others: it may be what kills the processes that read it"""
+"""Tries of an image alone, after two with others: it may be what crashes the workers."""
 
 
 def run(
@@ -31,11 +31,14 @@ def run(
     paths: list[str],
     jobs: int | None,
 ) -> Generator[Record]:
-    """As `batch.run`, by at most `jobs` actors of one core each, or as many as the cluster has cores. RAY_ADDRESS says
-    which cluster; without it, one is started here. An image that no actor outlives ends as a failure.
+    """Process `paths` on a Ray cluster; yields each record once it is in the journal.
 
-    Raises InvalidOption without Ray, which the extra `ray` has, Unreachable without a cluster, and Ray's own errors
-    where actors can't even start.
+    Uses at most `jobs` actors of one core each, by default as many as the cluster has cores. The
+    cluster is that of RAY_ADDRESS; without it, one is started here. An image that crashes every
+    actor ends as a failure.
+
+    Raises InvalidOption if Ray (the extra `ray`) is not installed, Unreachable if there is no
+    cluster, and Ray's own errors if actors cannot start.
     """
     if not paths:
         return
@@ -48,7 +51,7 @@ def run(
             yield record
         if not work:
             return
-    died = f"worker_died: so did each of the {TRIES} that had this image alone"
+    died = f"worker_died: each of {TRIES} workers exited while processing this image alone"
     for path in work:
         journal.add(record := Record(path, error=died))
         yield record
@@ -61,13 +64,11 @@ def _connect() -> None:
         raise InvalidOption("--engine ray needs Ray: pip install '.[ray]'") from None
     try:
         ray.init(ignore_reinit_error=True, log_to_driver=False, include_dashboard=False)
-    except Exception as error:  # Ray has no class of its own for a cluster that can't be had
-        raise Unreachable(f"no Ray cluster: {error}") from None
+    except Exception as error:  # Ray has no exception class for an unreachable cluster
+        raise Unreachable(f"cannot connect to a Ray cluster: {error}") from None
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
-    context.max_errored_blocks = (
-        -1
-    )  # a task that is lost is seen by its images, which have no record
+    context.max_errored_blocks = -1  # images of a lost task have no record, and are tried again
 
 
 def _records(
@@ -79,7 +80,7 @@ def _records(
     tries: int,
     jobs: int | None,
 ) -> Generator[Record]:
-    """Of those `items` whose task, of `together` of them, an actor lived to end in as many `tries`."""
+    """Yield the records of items whose task, of `together` items, succeeded within `tries`."""
     import ray
 
     done = ray.data.from_items(
@@ -91,7 +92,7 @@ def _records(
         compute=ray.data.ActorPoolStrategy(
             min_size=1,
             max_size=jobs or int(ray.cluster_resources()["CPU"]),
-            # what waits behind an image that kills an actor would be blamed with it
+            # Otherwise images queued behind one that crashes the actor would fail with it.
             max_tasks_in_flight_per_actor=1 if together == 1 else None,
         ),
         num_cpus=1,
@@ -103,10 +104,12 @@ def _records(
 
 
 class _Actor:
-    """Text in and out, since Arrow takes no names that are not UTF-8 and makes floats of integers that may be None."""
+    """Takes and returns JSON: Arrow refuses names that are not UTF-8, and integers of None."""
 
     def __init__(self, settings: EngineSettings, job: Job, folder: Folder) -> None:
-        self._engine, self._job, self._folder = LocalEngine(settings), job, folder
+        self._engine = LocalEngine(settings)
+        self._job = job
+        self._folder = folder
 
     def __call__(self, batch: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
         work = (json.loads(item) for item in batch["item"])
@@ -115,5 +118,5 @@ class _Actor:
     def _process(self, path: str, stem: str) -> Record:
         try:
             return process(self._engine, self._job, self._folder, path, stem)
-        except OSError as error:  # this machine's disk is full; others may have room
+        except OSError as error:  # this machine's disk is full; others may have space
             return Record(path, error=f"file: {explain_os_error(error)}")

@@ -1,4 +1,4 @@
-"""What does the work: the models in this process, or a server elsewhere. Both answer alike."""
+"""What processes images: the models in this process, or a server. Both have the same methods."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,23 +41,23 @@ class Engine(Protocol):
     def models(self) -> "Sequence[Manifest]": ...
 
     def mask_model(self, name: str | None = None) -> "Manifest":
-        """The model that `cut_out` uses when asked for `name`."""
+        """Return the manifest of the model that `cut_out` uses for `name`. Raises UnknownModel."""
         ...
 
     def stop(self) -> None:
-        """End every wait: what cannot be done at once fails."""
+        """End every wait; requests that wait then fail."""
         ...
 
     def close(self) -> None:
-        """Free what it holds. Called last, when no other thread uses it any more."""
+        """Release its resources. To be called last, when no other thread uses it."""
         ...
 
 
 class LocalEngine:
-    """The models of the settings, in this process. Raises BundleError where one cannot be loaded.
+    """The models of the settings, in this process. Raises BundleError if one cannot be loaded.
 
-    What it needs is imported with the first one: the command line's help, and a server's clients,
-    do without.
+    Its imports are in its methods: the command line's help, and clients of a server, do not need
+    them.
     """
 
     def __init__(self, settings: EngineSettings) -> None:

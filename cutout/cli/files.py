@@ -43,11 +43,11 @@ NOT_WRITTEN = frozenset(
         ".tiff",
     }
 )
-"""Ends of names that promise another type."""
+"""Suffixes of formats that are not written."""
 
 
 def read(path: Path) -> bytes:
-    """A file, or standard input for `-`. Raises OSError."""
+    """Read a file, or standard input for `-`. Raises OSError."""
     if path != STANDARD:
         return path.read_bytes()
     if sys.stdin is None:
@@ -56,7 +56,7 @@ def read(path: Path) -> bytes:
 
 
 def read_image(path: Path) -> bytes:
-    """An image that goes along with others, tried here, so that no other is blamed for it.
+    """Read an image that accompanies others, and decode it once, so that an error names it.
 
     Raises ClientError.
     """
@@ -70,7 +70,7 @@ def read_image(path: Path) -> bytes:
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """What is wrong with an image is said with its name."""
+    """Prefix errors about an image with its name."""
     try:
         yield
     except (ImageTooLarge, UndecodableImage, UnsupportedFormat) as error:
@@ -79,44 +79,50 @@ def naming(path: Path) -> Iterator[None]:
 
 
 def format_of(output: Path, asked: Format | None) -> Format:
-    """The format that was asked for, else that of the name. Raises InvalidOption where they are not the same."""
+    """Return the format: as asked, else by the file name. Raises InvalidOption if they differ."""
     suffix = output.suffix.lower()
     named = FORMATS.get(suffix)
     if output == STANDARD or _is_special(output):
         return asked or Format.png
     if asked is None and named is None:
         raise InvalidOption(
-            f"{output}: the name ends in none of {', '.join(FORMATS)}; say --format"
+            f"{output}: unknown suffix; use one of {', '.join(FORMATS)}, or set --format"
         )
     if asked is None or asked is named or (named is None and suffix not in NOT_WRITTEN):
         return asked or named or Format.png
     if asked is Format.auto:
         raise InvalidOption(
-            f"{output}: --format auto makes a PNG or a JPEG; give a name without {suffix}, or another --format"
+            f"{output}: --format auto writes a PNG or a JPEG; use a name without {suffix}, or "
+            "another --format"
         )
     better = output.with_suffix(".jpg" if asked is Format.jpeg else f".{asked}")
     raise InvalidOption(
-        f"{output}: the name ends in {suffix}, but --format is {asked}; call it {better}"
+        f"{output}: the suffix is {suffix}, but --format is {asked}; write to {better} instead"
     )
 
 
 def check_output(path: Path, force: bool) -> None:
-    """Before any work. Raises OutputRefused where nothing can or must be written, or a terminal would get bytes."""
+    """Check, before any work, that `path` may be written. Raises OutputRefused."""
     if path == STANDARD:
         if sys.stdout is None:
             raise OutputRefused("standard output is closed")
         if sys.stdout.isatty():
-            raise OutputRefused("an image is no text for a terminal; send it to a file or a pipe")
+            raise OutputRefused(
+                "refusing to write binary data to a terminal; redirect it to a file or a pipe"
+            )
     elif path.is_dir():
-        raise OutputRefused(f"{path} is a folder; give the name of a file in it")
+        raise OutputRefused(f"{path} is a directory; add a file name")
     elif not path.parent.is_dir():
-        raise OutputRefused(f"no such folder: {path.parent}")
+        raise OutputRefused(f"no such directory: {path.parent}")
     elif path.exists() and not force and not _is_special(path):
-        raise OutputRefused(f"{path} is there already; --force overwrites it")
+        raise OutputRefused(f"{path} exists; use --force to overwrite it")
 
 
 def write(path: Path, data: bytes) -> None:
-    """To a file, whole or not at all, a device or a named pipe, or standard output for `-`. Raises OSError."""
+    """Write a file atomically, or to a device, a named pipe, or standard output for `-`.
+
+    Raises OSError.
+    """
     if path == STANDARD:
         try:
             sys.stdout.buffer.write(data)
@@ -132,12 +138,12 @@ def write(path: Path, data: bytes) -> None:
 
 
 def _target(link: Path) -> Path:
-    """Return the path that a link leads to, which need not exist. Raises OSError for one that leads back to itself."""
+    """Return the target of a symbolic link, which need not exist. Raises OSError for a loop."""
     with suppress(FileNotFoundError):
         link.stat()  # fails for a loop; `resolve` does so before Python 3.13 only
     return link.resolve()
 
 
 def _is_special(path: Path) -> bool:
-    """A device, a named pipe: what is written into, and must not be replaced."""
+    """Whether it is a device or a named pipe, which must not be replaced."""
     return path.exists() and not path.is_file() and not path.is_dir()

@@ -1,8 +1,9 @@
-"""Where a batch reads and writes: a folder of this machine, or one of a bucket. Both keep the same promises.
+"""Where a batch reads and writes: a local directory, or one in a bucket, with the same guarantees.
 
-A file is there whole or not at all, and a path below a folder has slashes. Buckets are what pyarrow's file systems
-open: `s3://`, `gs://`, `abfs://`, `hdfs://`, and with fsspec `fsspec+NAME://`. Who may read and write them is settled
-where their own tools look for it, in the environment or in files below the home directory, never in an address.
+Files are written atomically, and relative paths have slashes. Buckets are opened by pyarrow:
+`s3://`, `gs://`, `abfs://`, `hdfs://`, and with fsspec `fsspec+NAME://`. Credentials come from
+where their own tools keep them, the environment or files in the home directory, never from an
+address.
 """
 
 import errno
@@ -28,39 +29,42 @@ if TYPE_CHECKING:
 
 LOCK = ".lock"
 PART_SECONDS = 5.0
-"""Of work on a bucket are done again, to the same outputs, when the process is killed."""
+"""Up to so many seconds of work on a bucket are repeated if the process is killed."""
 
 
 @dataclass(frozen=True)
 class File:
-    """What a listing tells of a file."""
+    """A file in a listing."""
 
     size: int
     mtime_ns: int
 
 
 class Log(Protocol):
-    """A text file that grows by lines; what it holds is there for the next process, even if this one is killed."""
+    """A text file that grows by lines, which survive if this process is killed."""
 
     def lines(self) -> Iterator[str]: ...
 
     def append(self, line: str) -> None: ...
 
     def rewrite(self, text: str) -> None:
-        """Put `text` in place of all lines."""
+        """Replace all lines by `text`."""
         ...
 
 
 class Folder(Protocol):
-    """Thread-safe, and can be pickled. Every method raises OSError, with the file's address."""
+    """A directory. Thread-safe, picklable; every method raises OSError with the file's address."""
 
     @property
     def address(self) -> str:
-        """Absolute, without secrets: two folders of one address are the same."""
+        """Absolute, without secrets; the same for the same directory."""
         ...
 
     def files(self, leave_out: "Folder | None" = None) -> dict[str, File]:
-        """All below it by path, but nothing hidden and nothing in `leave_out`. FileNotFoundError where it isn't."""
+        """List all files by relative path, except hidden ones and those in `leave_out`.
+
+        Raises FileNotFoundError if the directory does not exist.
+        """
         ...
 
     def read(self, path: str) -> bytes: ...
@@ -68,14 +72,14 @@ class Folder(Protocol):
     def write(self, path: str, data: bytes) -> None: ...
 
     def locked(self) -> AbstractContextManager[None]:
-        """Made where it isn't there, and kept from others who lock it. Raises OutputRefused where one does already."""
+        """Create it if needed, and lock it. Raises OutputRefused if another process has."""
         ...
 
     def log(self, path: str) -> Log: ...
 
 
 def open_folder(address: str) -> Folder:
-    """A path, a `file://` address, or one of a bucket. Raises InvalidOption for what can't be an address."""
+    """Open a path, a `file://` address or that of a bucket. Raises InvalidOption."""
     if "://" not in address:
         return LocalFolder(Path(address).resolve())
     parts = urlsplit(address)
@@ -83,14 +87,14 @@ def open_folder(address: str) -> Folder:
         return LocalFolder(Path(unquote(parts.path)).resolve())
     if parts.password:
         raise InvalidOption(
-            f"{Bucket(address).address}: no passwords in addresses, which others can see"
+            f"{Bucket(address).address}: remove the password from the address; others can see it"
         )
     return Bucket.opened(address)
 
 
 @dataclass(frozen=True)
 class LocalFolder:
-    """A folder of this machine. `path` is absolute, without links."""
+    """A local directory. `path` is absolute, without symbolic links."""
 
     path: Path
 
@@ -99,9 +103,12 @@ class LocalFolder:
         return str(self.path)
 
     def files(self, leave_out: Folder | None = None) -> dict[str, File]:
-        """Also links to files, but no links to folders. A folder that can't be looked into is an error, not empty."""
+        """List files and links to files; links to directories are not followed.
+
+        Raises OSError for a directory that cannot be read.
+        """
         if not self.path.is_dir():
-            raise FileNotFoundError(errno.ENOENT, "no such folder", self.address)
+            raise FileNotFoundError(errno.ENOENT, "no such directory", self.address)
         found: dict[str, File] = {}
         for folder, folders, names in os.walk(self.path, onerror=_fail):
             here = Path(folder)
@@ -130,7 +137,9 @@ class LocalFolder:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise OutputRefused(f"another batch is writing to {self.address}") from None
+                raise OutputRefused(
+                    f"another batch is writing to {self.address}; wait, or choose another OUT"
+                ) from None
             yield
 
     def log(self, path: str) -> "LocalLog":
@@ -139,12 +148,14 @@ class LocalFolder:
 
 class LocalLog:
     def __init__(self, folder: LocalFolder, name: str) -> None:
-        self._folder, self._name, self._path = folder, name, folder.path / name
+        self._folder = folder
+        self._name = name
+        self._path = folder.path / name
         self._file: IO[str] | None = None
 
     def lines(self) -> Iterator[str]:
         if self._path.exists():
-            # a byte that is none of ours spoils its line alone
+            # A corrupt byte invalidates its line only.
             with self._path.open(encoding="ascii", errors="replace") as file:
                 yield from file
 
@@ -163,13 +174,13 @@ class LocalLog:
 
 @dataclass(frozen=True)
 class Bucket:
-    """A folder of a bucket, opened anew in each process."""
+    """A directory in a bucket, opened again in each process."""
 
     given: str
 
     @classmethod
     def opened(cls, address: str) -> "Bucket":
-        """Raises InvalidOption where nothing that is installed can open it."""
+        """Open it. Raises InvalidOption if no installed library can."""
         bucket = cls(address)
         try:
             _, base = bucket._opened
@@ -179,7 +190,9 @@ class Bucket:
         except (ValueError, OSError) as error:
             raise InvalidOption(f"{bucket.address}: {error}") from None
         if not base:
-            raise InvalidOption(f"{address} names no bucket, or no folder in it")
+            raise InvalidOption(
+                f"{address}: the name of the bucket, or of a directory in it, is missing"
+            )
         return bucket
 
     @property
@@ -188,7 +201,7 @@ class Bucket:
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")
 
     def files(self, leave_out: Folder | None = None) -> dict[str, File]:
-        """Raises FileNotFoundError where no file's address begins with its own: buckets know no empty folders."""
+        """List all files. Raises FileNotFoundError if there is none: then it does not exist."""
         from pyarrow import fs
 
         system, base = self._opened
@@ -197,7 +210,7 @@ class Bucket:
                 fs.FileSelector(base, recursive=True, allow_not_found=True)
             )
         if not found:
-            raise FileNotFoundError(errno.ENOENT, "no such folder", self.address)
+            raise FileNotFoundError(errno.ENOENT, "no such directory", self.address)
         skipped = "" if leave_out is None else leave_out.address + "/"
         files = {}
         for info in found:
@@ -221,7 +234,7 @@ class Bucket:
         return data
 
     def write(self, path: str, data: bytes) -> None:
-        """With the type that its name tells, which is what the store says when it serves the file."""
+        """Write a file; its Content-Type, by its suffix, is what the bucket serves it with."""
         system, base = self._opened
         kind = {"Content-Type": mimetypes.guess_type(path)[0] or "application/octet-stream"}
         with (
@@ -231,11 +244,11 @@ class Bucket:
             stream.write(data)
 
     def delete(self, path: str) -> None:
-        """Also what is not there."""
+        """Delete a file, if it exists."""
         self._delete(path, self._opened[0].delete_file)
 
     def delete_if_empty(self, path: str) -> None:
-        """A folder below: in S3, Arrow leaves an object in place of one whose last file it deleted."""
+        """Delete the object that Arrow leaves in S3 for a directory without files."""
         from pyarrow import fs
 
         system, base = self._opened
@@ -245,14 +258,14 @@ class Bucket:
             self._delete(path, system.delete_dir)
 
     def locked(self) -> AbstractContextManager[None]:
-        """Locks nothing: of two processes at work both write the same files, and their logs are apart."""
+        """Lock nothing: two processes would write the same files, and separate logs."""
         return nullcontext()
 
     def log(self, path: str) -> "BucketLog":
         return BucketLog(self, path)
 
     def found(self) -> dict[str, File]:
-        """As `files`, and none where there's no such folder."""
+        """List all files; none if the directory does not exist."""
         try:
             return self.files()
         except FileNotFoundError:
@@ -273,7 +286,7 @@ class Bucket:
         return system, base.rstrip("/")
 
     def _arrows(self) -> str:
-        """One request for each object that S3 is given, in place of three for one in parts."""
+        """Return the address for Arrow: S3 objects are written in one request instead of three."""
         parts = urlsplit(self.given)
         if parts.scheme != "s3" or "allow_delayed_open=" in parts.query:
             return self.given
@@ -290,7 +303,7 @@ class Bucket:
 
     @contextmanager
     def _explained(self, path: str) -> Iterator[None]:
-        """Arrow's errors have neither number nor address."""
+        """Add number and address to Arrow's errors."""
         try:
             yield
         except OSError as error:
@@ -301,13 +314,16 @@ class Bucket:
 
 
 class BucketLog:
-    """Objects can't grow: lines become objects of their own every few seconds, and one when the log is rewritten.
+    """A log in a bucket, whose objects cannot grow.
 
-    Parts have names of their own, so that two processes lose nothing of each other's.
+    Lines are written to a new object every few seconds, and to one when the log is rewritten. The
+    names of the parts are unique, so that two processes do not overwrite each other's.
     """
 
     def __init__(self, bucket: Bucket, name: str, part_seconds: float = PART_SECONDS) -> None:
-        self._bucket, self._name, self._part_seconds = bucket, name, part_seconds
+        self._bucket = bucket
+        self._name = name
+        self._part_seconds = part_seconds
         self._folder = f"{name}.d"
         self._waiting: list[str] = []
         self._written = time.monotonic()
@@ -315,7 +331,7 @@ class BucketLog:
 
     def lines(self) -> Iterator[str]:
         self._parts = self._find_parts()
-        # parts before the whole: one that another process has just put into the whole is found there
+        # Parts first: one that another process has just merged is then found in the whole.
         later = [self._read(part) for part in self._parts]
         yield from self._read(self._name)
         for lines in later:
@@ -327,7 +343,8 @@ class BucketLog:
             part = f"{self._folder}/{time.time_ns()}-{uuid.uuid4().hex}.jsonl"
             self._bucket.write(part, "".join(self._waiting).encode())
             self._parts.append(part)
-            self._waiting, self._written = [], time.monotonic()
+            self._waiting = []
+            self._written = time.monotonic()
 
     def rewrite(self, text: str) -> None:
         self._bucket.write(self._name, text.encode())
@@ -335,7 +352,8 @@ class BucketLog:
             self._bucket.delete(part)
         if self._parts:
             self._bucket.delete_if_empty(self._folder)
-        self._waiting, self._parts = [], []
+        self._waiting = []
+        self._parts = []
 
     def _find_parts(self) -> list[str]:
         return sorted(f"{self._folder}/{name}" for name in self._bucket.below(self._folder).found())
@@ -352,8 +370,10 @@ def _fail(error: OSError) -> None:
 
 
 def _file(path: Path) -> File | None:
-    """A file that can't be looked at is found all the same, and fails when it is read. None for what is none: a pipe
-    could be waited for in vain."""
+    """Return a file; None for what is not one, such as a pipe, which might never end.
+
+    A file without permission is returned too; reading it fails, with a record.
+    """
     try:
         found = path.stat()
     except OSError:

@@ -40,7 +40,7 @@ REFUSALS = (InvalidOption, InvalidUrl, NoImages, OutputRefused, UnknownModel)
 SHOWN_FAILURES = 10
 SHOWN_KINDS = 6
 UNWRAPPED = 1000
-"""Columns where no terminal has fewer: a line for each model, for `grep` and its like."""
+"""Columns if standard output is not a terminal, so that each model is one line, for `grep`."""
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -64,7 +64,8 @@ Key = Annotated[
 Background = Annotated[
     Path | None,
     typer.Option(
-        help="an image to put behind, scaled to cover; --background, or white, where it is transparent"
+        help="an image to put behind, scaled to cover; where it is transparent, --background or "
+        "white"
     ),
 ]
 GivenMask = Annotated[
@@ -80,7 +81,7 @@ Force = Annotated[bool, typer.Option("--force", help="overwrite what is there")]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command's entry; ends the process. Errors of the domain are one line and a status."""
+    """Run the command and exit; an error is one line and an exit status."""
     try:
         cli(arguments, prog_name="cutout")
     except CutoutError as error:
@@ -92,14 +93,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def say(line: str) -> None:
-    """One line on standard error. Names of files may hold anything, also what terminals obey: that is escaped."""
+    """Print a line on standard error, escaped: file names may contain control sequences."""
     escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
     notes.print("".join(escaped), markup=False)
 
 
 @cli.callback(invoke_without_command=True)
 def root(
-    version: Annotated[bool, typer.Option("--version", help="print the version and leave")] = False,
+    version: Annotated[bool, typer.Option("--version", help="print the version and exit")] = False,
 ) -> None:
     """Background removal that you train, own and serve yourself."""
     if version:
@@ -124,7 +125,7 @@ def remove(
     server: Server = None,
     api_key: Key = None,
 ) -> None:
-    """Remove the background of one image; of many: `cutout batch`."""
+    """Remove the background of one image. For many, use `cutout batch`."""
     files.check_output(output, force)
     asked = options.format if "format" in options.model_fields_set else None
     options = options.model_copy(update={"format": files.format_of(output, asked)})
@@ -140,7 +141,7 @@ def remove(
 def predict(
     options: PredictOptions, image: ImageFile, server: Server = None, api_key: Key = None
 ) -> None:
-    """Tell whether an image shows foreground; the JSON of POST /predict on standard output."""
+    """Print how likely an image shows foreground, as the JSON of POST /predict."""
     upload = files.read(image)
     with _engine(server, api_key) as engine, files.naming(image):
         answer = engine.predict(upload, options)
@@ -153,11 +154,13 @@ def batch(
     options: CutoutOptions,
     source: Annotated[
         str,
-        typer.Argument(metavar="IN", help="folder of images, or the address of one in a bucket"),
+        typer.Argument(metavar="IN", help="directory of images, or its address in a bucket"),
     ],
     target: Annotated[
         str,
-        typer.Argument(metavar="OUT", help="folder of cut-outs and manifest, here or in a bucket"),
+        typer.Argument(
+            metavar="OUT", help="directory for cut-outs and manifest, or its address in a bucket"
+        ),
     ],
     background_image: Background = None,
     jobs: Annotated[
@@ -166,7 +169,7 @@ def batch(
             *("--jobs", "-j"),
             parser=whole_number(1, 256),
             metavar="INTEGER",
-            help="images at a time; the cores when absent",
+            help="images processed at the same time; by default the number of cores",
         ),
     ] = None,
     parquet: Annotated[
@@ -187,21 +190,21 @@ def batch(
             "--engine",
             parser=one_of("local", "ray"),
             metavar="local|ray",
-            help="work in this process, or on the Ray cluster of RAY_ADDRESS (extra `ray`)",
+            help="process images here, or on the Ray cluster of RAY_ADDRESS (extra `ray`)",
         ),
     ] = "local",
     force: Annotated[
-        bool, typer.Option("--force", help="start anew, overwriting what is in OUT")
+        bool, typer.Option("--force", help="start again, overwriting files in OUT")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="no progress, no summary")] = False,
     server: Server = None,
     api_key: Key = None,
 ) -> None:
-    """Remove the backgrounds of a folder of images, recursively; run again, it goes on where it stopped.
+    """Remove the backgrounds of a directory of images, recursively. Run it again to resume.
 
-    Ends with 0 when every image is done, 1 when some failed (they are tried again next time), 2 when nothing was
-    begun (no image was found, or OUT is another job's), 130 when interrupted. With --watch, Ctrl-C is
-    the usual end: then 0 or 1.
+    Exit status: 0 if every image is done, 1 if some failed (the next run retries them), 2 if
+    nothing was started (no image found, or OUT belongs to another batch), 130 if interrupted. With
+    --watch, Ctrl-C is the usual end: then 0 or 1.
     """
     _refuse_files(source, target)
     images, out = folders.open_folder(source), folders.open_folder(target)
@@ -237,7 +240,7 @@ def batch(
             journal.write_parquet()
         failures = _summarize(journal, paths, tried, time.monotonic() - began, others, quiet)
     if interrupted and not watch:
-        say("interrupted; the same command goes on from here")
+        say("interrupted; run the same command to resume")
         raise typer.Exit(INTERRUPTED)
     raise typer.Exit(FAILED if failures else 0)
 
@@ -248,7 +251,7 @@ def models(
     api_key: Key = None,
     as_json: Annotated[bool, typer.Option("--json", help="the whole manifests")] = False,
 ) -> None:
-    """List the models: those that are loaded here, or a server's."""
+    """List the models that are installed here, or those of a server."""
     with _engine(server, api_key) as engine:
         manifests, default = engine.models(), engine.mask_model().name
     if as_json:
@@ -309,7 +312,7 @@ def _work(
     paths: list[str],
     jobs: int | None,
 ) -> Generator[Record]:
-    """The records of `paths` as they are done: here, or on a Ray cluster as large as it is."""
+    """Yield the records of `paths` as they are done, here or on a Ray cluster."""
     if name == "ray":
         return cluster.run(read_settings(EngineSettings), job, target, journal, stems, paths, jobs)
     return batches.run(engine, job, target, journal, stems, paths, jobs or usable_cores())
@@ -321,15 +324,17 @@ def _files_in(
     try:
         return source.files(leave_out=target)
     except FileNotFoundError:
-        raise InvalidOption(f"no such folder: {given}") from None
+        raise InvalidOption(f"no such directory: {given}") from None
 
 
 def _refuse_files(source: str, target: str) -> None:
     for given in (source, target):
         if not given:
-            raise InvalidOption("the name of a folder is empty; the current one is .")
+            raise InvalidOption("the name of a directory is empty; for the current one, use .")
         if Path(given).is_file():
-            raise InvalidOption(f"{given} is a file, not a folder; for one image: cutout remove")
+            raise InvalidOption(
+                f"{given} is a file, not a directory; for one image, use cutout remove"
+            )
 
 
 def _refuse_batch(
@@ -340,19 +345,19 @@ def _refuse_batch(
     server: str | None,
     engine: str,
 ) -> None:
-    """Say no before any work is done."""
+    """Refuse invalid combinations before any work is done."""
     if target.address == source.address:
-        raise OutputRefused("IN and OUT are the same folder")
+        raise OutputRefused("IN and OUT are the same directory; choose another OUT")
     if source.address.startswith(target.address.rstrip("/") + "/"):
         raise OutputRefused(
-            "IN lies in OUT: a cut-out could take the place of an image; take another OUT"
+            "IN is inside OUT: a cut-out could overwrite an image; choose another OUT"
         )
     if parquet:
         _require_pyarrow()
     if server and engine == "ray":
-        raise InvalidOption("--engine ray and --server exclude each other")
+        raise InvalidOption("--engine ray and --server cannot be combined")
     if watch and engine == "ray":
-        raise InvalidOption("--engine ray and --watch exclude each other")
+        raise InvalidOption("--engine ray and --watch cannot be combined")
     if engine == "ray" and importlib.util.find_spec("ray") is None:
         raise InvalidOption("--engine ray needs Ray: pip install '.[ray]'")
 
@@ -364,7 +369,7 @@ def _require_pyarrow() -> None:
 
 @contextmanager
 def _progress(total: int | None, quiet: bool) -> Iterator[Callable[[Record], None]]:
-    """A bar on standard error where that is a terminal; yields what to call with each record."""
+    """Show a progress bar if standard error is a terminal; yields the function for each record."""
     columns = (
         BarColumn(),
         MofNCompleteColumn(),
@@ -386,11 +391,11 @@ def _progress(total: int | None, quiet: bool) -> Iterator[Callable[[Record], Non
 
 
 def _passed_over(others: Counter[str]) -> str:
-    """What of the folder is no image, by the ends of the names."""
+    """Say which files of the directory are not images, by suffix."""
     shown = others.most_common(SHOWN_KINDS)
     rest = others.total() - sum(count for _, count in shown)
     kinds = [f"{count} {kind}" for kind, count in shown] + ([f"{rest} others"] if rest else [])
-    return f"passed over: {', '.join(kinds)}"
+    return f"skipped: {', '.join(kinds)}"
 
 
 def _summarize(
@@ -401,7 +406,7 @@ def _summarize(
     others: Counter[str],
     quiet: bool,
 ) -> int:
-    """Say how it went, on standard error. Returns how many images have failed."""
+    """Print a summary on standard error. Returns how many images have failed."""
     records = [journal.records[path] for path in paths if path in journal.records]
     failures = [record for record in records if record.error is not None]
     if not quiet:
@@ -411,7 +416,8 @@ def _summarize(
             say(f"... and {len(failures) - SHOWN_FAILURES} more")
         rate = f", {tried} in {seconds:.1f} s" if tried else ""
         say(
-            f"{len(records) - len(failures)} of {len(paths)} done, {len(failures)} failed{rate}: {journal.address}"
+            f"{len(records) - len(failures)} of {len(paths)} done, {len(failures)} failed{rate}: "
+            f"{journal.address}"
         )
         if others:
             say(_passed_over(others))

@@ -1,4 +1,4 @@
-"""The manifest of a batch: one record an image. Every engine writes these fields, under these names."""
+"""The manifest of a batch: one record per image, with the same fields for every engine."""
 
 import json
 from collections.abc import Iterable
@@ -12,35 +12,37 @@ PARQUET = "manifest.parquet"
 
 @dataclass(frozen=True)
 class Record:
-    """What became of one image. `output` and what follows from the image are None where there is an `error`."""
+    """The result of one image. If there is an `error`, `output` and the figures are None."""
 
     path: str
-    """below the folder of images, with slashes"""
+    """Relative to the directory of images, with slashes."""
     sha256: str | None = None
-    """of the image's file"""
+    """Of the image's file."""
     bytes: int | None = None
     width: int | None = None
     height: int | None = None
-    """of the upright image"""
+    """Of the upright image."""
     probability: float | None = None
-    """of foreground, as `POST /predict` gives it"""
+    """Of foreground, as in `POST /predict`."""
     coverage: float | None = None
-    """share of the image that is foreground"""
+    """Fraction of the image that is foreground."""
     output: str | None = None
-    """below the folder of cut-outs"""
+    """Relative to the directory of cut-outs."""
     output_sha256: str | None = None
     error: str | None = None
-    """`code: detail`, with the codes of the HTTP API"""
+    """`code: detail`, with the codes of the HTTP API."""
 
 
 class Journal:
-    """`manifest.jsonl` while a batch runs: a line for each image as it is done; the last line of a path counts."""
+    """`manifest.jsonl`: a line for each image when it is done; the last line of a path counts."""
 
     def __init__(self, folder: Folder) -> None:
-        """Reads what is there; a line that was cut off, as by a killed process, counts as not written."""
+        """Read what is there; truncated lines, as a killed process leaves them, are ignored."""
         self.address = f"{folder.address}/{JOURNAL}"
-        self._folder, self._log = folder, folder.log(JOURNAL)
-        self.records, self._makers = dict[str, Record](), dict[str, str]()
+        self._folder = folder
+        self._log = folder.log(JOURNAL)
+        self.records: dict[str, Record] = {}
+        self._makers: dict[str, str] = {}  # output -> path of its image
         for record in _read(self._log.lines()):
             self._take(record)
         self._compact = False
@@ -52,7 +54,7 @@ class Journal:
         self._log.append(_line(record))
 
     def _take(self, record: Record) -> None:
-        """Where another image's cut-out was of the same name, it is no longer there."""
+        """Keep a record; forget that of another image whose output this one has replaced."""
         if record.output is not None:
             other = self.records.get(self._makers.get(record.output, record.path))
             if other is not None and other.output == record.output:
@@ -61,7 +63,7 @@ class Journal:
         self.records[record.path] = record
 
     def forget_failures_outside(self, paths: Iterable[str]) -> None:
-        """What failed and is there no longer is no failure. What was done stays on record."""
+        """Forget failures of images that are no longer there. Successes are kept."""
         there = set(paths)
         self.records = {
             path: item for path, item in self.records.items() if item.error is None or path in there
@@ -71,12 +73,12 @@ class Journal:
         self.compact()
 
     def compact(self) -> None:
-        """One line an image, in the order of the paths."""
+        """Rewrite the log: one line per image, sorted by path."""
         self._log.rewrite("".join(_line(self.records[path]) for path in sorted(self.records)))
         self._compact = True
 
     def write_parquet(self) -> None:
-        """`manifest.parquet` beside it. Raises ImportError without pyarrow, which the extra `batch` has."""
+        """Write `manifest.parquet`. Raises ImportError without pyarrow (extra `batch`)."""
         import pyarrow as pa
         from pyarrow import parquet
 
@@ -100,13 +102,11 @@ def _read(lines: Iterable[str]) -> Iterable[Record]:
 
 
 def _line(record: Record) -> str:
-    return (
-        json.dumps(asdict(record)) + "\n"
-    )  # ASCII: also names of files that are no UTF-8 come back as they were
+    return json.dumps(asdict(record)) + "\n"  # ASCII, so that names that are not UTF-8 survive
 
 
 def _printable(row: dict[str, object]) -> dict[str, object]:
-    """Parquet's text is UTF-8, names of files need not be."""
+    """Escape what is not UTF-8, as text in Parquet has to be and file names need not."""
     return {
         name: value.encode("utf-8", "backslashreplace").decode()
         if isinstance(value, str)

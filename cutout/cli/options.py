@@ -1,4 +1,7 @@
-"""Command line options made from the models behind the HTTP API and the settings: one name, limit and text."""
+"""Make command line options from the models of the HTTP API and the settings.
+
+So an option has the same name, limits and description everywhere.
+"""
 
 import functools
 import inspect
@@ -19,11 +22,11 @@ from cutout.settings import variable
 Command = Callable[..., None]
 Options = TypeVar("Options", bound=BaseModel)
 METAVARS = {bool: "true|false", int: "INTEGER", float: "NUMBER", Path: "PATH"}
-SECRET = {"api_keys"}  # a command line can be read by everybody on the machine
+SECRET = {"api_keys"}  # every user of the machine can read a command line
 
 
 def takes(model: type[BaseModel]) -> Callable[[Command], Command]:
-    """The command gets every field of `model` as an option, and what was chosen, checked, as `options`."""
+    """Give a command every field of `model` as an option; it gets their values as `options`."""
 
     def decorate(command: Command) -> Command:
         fields = [_parameter(name, field) for name, field in model.model_fields.items()]
@@ -40,9 +43,10 @@ def takes(model: type[BaseModel]) -> Callable[[Command], Command]:
 
 
 def takes_settings(settings: type[BaseSettings], command: Command) -> Command:
-    """Give a command every setting that is no secret as an option; what is chosen goes into the environment.
+    """Give a command every setting that is not secret as an option, passed on by the environment.
 
-    Ends with 2 and the option's name where one can't be read; what the environment alone says is not looked at.
+    Exits with 2 and the option's name for an invalid one; variables that were set before are not
+    checked here.
     """
     names = [name for name in settings.model_fields if name not in SECRET]
 
@@ -59,7 +63,7 @@ def takes_settings(settings: type[BaseSettings], command: Command) -> Command:
 
 
 def checked(model: type[Options], chosen: dict[str, Any]) -> Options:
-    """Raises typer.BadParameter, which ends the command with 2 and the option's name."""
+    """Make a model of options. Raises typer.BadParameter: exit status 2, with the option's name."""
     try:
         return model(**chosen)
     except ValidationError as error:
@@ -83,22 +87,22 @@ def _bad_option(model: type[BaseModel], item: ErrorDetails) -> typer.BadParamete
 
 
 def one_of(*words: str) -> Callable[[str], str]:
-    """A reader of an option's text. It raises typer.BadParameter."""
+    """Make a parser of one of these words. It raises typer.BadParameter."""
 
     def read(text: str) -> str:
         if text not in words:
-            raise typer.BadParameter(f"{text!r} is none of {', '.join(words)}")
+            raise typer.BadParameter(f"{text!r} is not one of {', '.join(words)}")
         return text
 
     return read
 
 
 def whole_number(least: int, most: int) -> Callable[[str], int]:
-    """A reader of an option's text. It raises typer.BadParameter."""
+    """Make a parser of a whole number in a range. It raises typer.BadParameter."""
 
     def read(text: str) -> int:
         if not text.isdecimal() or not least <= int(text) <= most:
-            raise typer.BadParameter(f"{text!r} is no whole number from {least} to {most}")
+            raise typer.BadParameter(f"{text!r} is not a whole number from {least} to {most}")
         return int(text)
 
     return read
@@ -118,7 +122,10 @@ def _with_parameters(
 
 
 def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
-    """An option that is None unless given, so that the default stays the model's; flags apart, text that it reads."""
+    """Make an option that is None unless given, so that the model's default applies.
+
+    Except for flags, it is text, which the model parses.
+    """
     value = field.get_default(call_default_factory=True)
     default = False if value is None else _shown(value)
     if field.annotation is bool:
@@ -142,7 +149,7 @@ def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
 
 
 def _setting(name: str, field: FieldInfo) -> inspect.Parameter:
-    """As text: `Settings` reads it, exactly as it reads the environment."""
+    """Make an option that is text, which `Settings` parses as it parses the environment."""
     unset = field.default_factory is not None or field.default in (None, ())
     default = False if unset else _shown(field.default)
     option = typer.Option(
@@ -153,7 +160,7 @@ def _setting(name: str, field: FieldInfo) -> inspect.Parameter:
 
 
 def _metavar(field: FieldInfo) -> str:
-    """`a|b` for what can be counted, else the kind of value."""
+    """Return `a|b` if the values can be enumerated, else the kind of value."""
     words = choices(field.annotation)
     several = "" if get_origin(field.annotation) is not tuple else "[,...]"
     kinds = get_args(field.annotation) or (field.annotation,)

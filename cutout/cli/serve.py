@@ -15,10 +15,10 @@ ENGINE = Path(cutout.__file__).parent
 
 
 def find_service() -> str:
-    """The name of the package of the service.
+    """Return the name of the service's package.
 
     A wheel installs it as `cutout.server`; in a clone it is `app`, beside the engine. Another
-    package named `app` is never taken for it. Raises ServiceMissing.
+    package named `app` is not used. Raises ServiceMissing.
     """
     if find_spec("cutout.server") is not None:
         return "cutout.server"
@@ -36,8 +36,8 @@ def command() -> typer.Typer:
     def run() -> None:
         """Run the server. Every option is also read from the environment.
 
-        Ends with 0 when told to stop, 2 for an option that cannot be read, 3 for an address, a
-        model or a provider that is not available.
+        Exit status: 0 if stopped by a signal, 2 for an invalid option, 3 for an address, a model
+        or a provider that is not available.
         """
         import_module(f"{service}.__main__").main()
 

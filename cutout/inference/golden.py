@@ -1,4 +1,4 @@
-"""A bundle checks itself: its golden sample in, and out must come what the manifest says."""
+"""A bundle's self-test: its golden sample must give the result in its manifest."""
 
 import cv2
 import numpy as np
@@ -13,7 +13,11 @@ MAX_PIXELS = 1_000_000
 
 
 def golden_answer(predictor: Predictor, image: Image) -> list[float]:
-    """What a manifest records: the probability of a classifier, or a segmenter's alpha averaged over an 8x8 grid."""
+    """Compute the values that a manifest records for its golden sample.
+
+    A classifier's probability (1 value), or a segmenter's alpha in [0, 1] averaged over an 8x8 grid
+    (64 values, row by row).
+    """
     if predictor.manifest.task == "classify":
         return [predictor.probability(image)]
     prepared = predictor.prepare(image)
@@ -23,18 +27,23 @@ def golden_answer(predictor: Predictor, image: Image) -> list[float]:
 
 
 def check_golden(predictor: Predictor) -> None:
-    """Raises BundleError where the answer to the golden sample is further off than its tolerance, or is no number."""
-    name, golden = predictor.manifest.name, predictor.manifest.golden
+    """Raises BundleError if the golden sample's result is NaN, or out of its tolerance."""
+    name = predictor.manifest.name
+    golden = predictor.manifest.golden
     try:
         png = golden.png()
         image = decode(png, read_header(png, MAX_PIXELS)).image
     except (ClientError, ValueError) as error:
-        raise BundleError(f"{name}: its golden sample cannot be read: {error}") from error
+        raise BundleError(f"{name}: cannot read the golden sample: {error}") from error
     answer = golden_answer(predictor, image)
     if len(answer) != len(golden.expected):
-        raise BundleError(f"{name}: {len(answer)} golden values, expected {len(golden.expected)}")
-    difference = float(np.max(np.abs(np.subtract(answer, golden.expected))))
-    if not difference <= golden.tolerance:  # so that NaN is no pass
         raise BundleError(
-            f"{name}: the golden sample is off by {difference:.4g}, allowed {golden.tolerance:.4g}"
+            f"{name}: the golden sample gives {len(answer)} values; the manifest has "
+            f"{len(golden.expected)}"
+        )
+    difference = float(np.max(np.abs(np.subtract(answer, golden.expected))))
+    if not difference <= golden.tolerance:  # true for NaN, too
+        raise BundleError(
+            f"{name}: the golden sample differs by {difference:.4g}; the tolerance is "
+            f"{golden.tolerance:.4g}"
         )

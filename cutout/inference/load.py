@@ -1,4 +1,4 @@
-"""Bundles from the disk, loaded, checked and warm."""
+"""Load bundles from the disk, check them and warm them up."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,14 +14,16 @@ def load_bundles(
 ) -> list[Predictor]:
     """Load every bundle of a directory, or the one bundle that it is.
 
-    Each answers its golden sample once, which checks it and warms it up. Raises BundleError or
+    Each runs its golden sample once, which checks it and warms it up. Raises BundleError or
     ProviderMissing.
     """
     from cutout.inference.onnx_predictor import load_predictor  # onnxruntime takes 0.1 s to import
 
     bundles = find_bundles(models)
     if not bundles:
-        raise BundleError(f"{models}: no bundle found; expected {models}/<name>/manifest.json")
+        raise BundleError(
+            f"no bundle found in {models}; expected {models}/<name>/manifest.json (CUTOUT_MODELS)"
+        )
     predictors = [load_predictor(bundle, intra_op_threads, providers) for bundle in bundles]
     for predictor in predictors:
         check_golden(predictor)

@@ -1,4 +1,4 @@
-"""What a bundle says of itself: `manifest.json`, beside `model.onnx`. Written by the exporter, read by the server."""
+"""`manifest.json`, which describes a bundle: written by the exporter, read by the server."""
 
 import base64
 import hashlib
@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cutout.errors import BundleError
-from cutout.explain import explain_all
+from cutout.explain import explain_all, reason
 from cutout.imaging.preprocess import PreprocessSpec
 
 MANIFEST = "manifest.json"
@@ -20,23 +20,31 @@ class _Strict(BaseModel):
 
 
 class PartsSpec(_Strict):
-    """How a classifier is moved over an image: square parts, their side a share of the image's shorter side."""
+    """How a classifier is moved over an image.
+
+    `sizes` are the sides of square parts, as fractions of the image's shorter side.
+    """
 
     sizes: tuple[float, ...] = Field(min_length=1)
-    stride: float = Field(gt=0, le=1, description="step between parts, share of a part's side")
+    stride: float = Field(
+        gt=0, le=1, description="step between parts, as a fraction of a part's side"
+    )
 
 
 class OutputSpec(_Strict):
-    """Which output the alpha is read from, and where in it: (1, S, S, C), (1, C, S, S), (1, S, S) or (S, S)."""
+    """Which output the alpha is read from, and where in it.
+
+    Its shape is (1, S, S, C), (1, C, S, S), (1, S, S) or (S, S).
+    """
 
     name: str
     layout: Literal["NHWC", "NCHW"] = Field(
-        "NHWC", description="where the channels of an output of four axes are"
+        "NHWC", description="order of the axes, if there are four"
     )
     channel: int = Field(0, ge=0, description="the channel that holds the foreground")
     activation: Literal["none", "sigmoid", "minmax"] = Field(
         "none",
-        description="what turns the output into an alpha in [0, 1]; none where the network does it itself",
+        description="maps the output to an alpha in [0, 1]; none if the network does so itself",
     )
 
 
@@ -65,7 +73,7 @@ class DataSet(_Strict):
 
 
 class TrainingRecord(_Strict):
-    """All that repeating the training takes."""
+    """All that is needed to repeat the training."""
 
     sets: tuple[DataSet, ...]
     fingerprint: str = Field(description="sha256 over the names and contents of all training files")
@@ -78,7 +86,7 @@ class TrainingRecord(_Strict):
 
 
 class Parity(_Strict):
-    """The same inputs through Keras and through onnxruntime, before quantisation."""
+    """How far onnxruntime differs from Keras on the same inputs, before quantisation."""
 
     samples: int
     max_difference: float
@@ -86,13 +94,14 @@ class Parity(_Strict):
 
 
 class Golden(_Strict):
-    """A small image and the answer to expect: the server checks itself with it before it says it is ready."""
+    """A small image and its expected result, which the server checks before it is ready."""
 
     model_config = ConfigDict(allow_inf_nan=False)
 
     image: str = Field(description="a PNG, base64")
     expected: tuple[float, ...] = Field(
-        description="classifier: the probability; segmenter: the alpha averaged over an 8x8 grid, row by row"
+        description="classifier: the probability; segmenter: the alpha averaged over an 8x8 grid, "
+        "row by row"
     )
     tolerance: float = Field(gt=0)
 
@@ -126,30 +135,36 @@ class Manifest(_Strict):
     @model_validator(mode="after")
     def _classifiers_have_parts(self) -> "Manifest":
         if (self.task == "classify") != (self.parts is not None):
-            raise ValueError("`parts` belongs to classifiers, and they need it")
+            raise ValueError("`parts` is required for classifiers, and not allowed for others")
         return self
 
 
 def read_manifest(bundle: Path) -> Manifest:
-    """Read and check a bundle: the manifest's form, and the sha256 of the model file. Raises BundleError."""
+    """Read a bundle's manifest, and check it and the sha256 of the model file.
+
+    Raises BundleError.
+    """
     try:
         manifest = Manifest.model_validate_json((bundle / MANIFEST).read_bytes())
     except OSError as error:
-        raise BundleError(f"{bundle}: no readable {MANIFEST}") from error
+        raise BundleError(f"cannot read {bundle / MANIFEST}: {reason(error)}") from error
     except ValidationError as error:
         raise BundleError(f"{bundle / MANIFEST}: {explain_all(error)}") from error
     model = bundle / manifest.model.file
     if not model.is_file():
-        raise BundleError(f"{model}: missing")
+        raise BundleError(f"{model} is missing")
     with model.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if digest != manifest.model.sha256:
-        raise BundleError(f"{model}: sha256 is {digest}, the manifest says {manifest.model.sha256}")
+        raise BundleError(
+            f"{model} is corrupt, or of another version than its manifest: its sha256 is {digest}, "
+            f"the manifest says {manifest.model.sha256}"
+        )
     return manifest
 
 
-def find_bundles(folder: Path) -> list[Path]:
-    """Every bundle in a folder, sorted by name; the folder itself where it is one."""
-    if (folder / MANIFEST).is_file():
-        return [folder]
-    return sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))
+def find_bundles(directory: Path) -> list[Path]:
+    """Find every bundle in a directory, sorted by name; the directory itself if it is a bundle."""
+    if (directory / MANIFEST).is_file():
+        return [directory]
+    return sorted(path.parent for path in directory.glob(f"*/{MANIFEST}"))

@@ -1,4 +1,4 @@
-"""Bundles run by onnxruntime. The only module of the server that imports it."""
+"""Predictors that run bundles with onnxruntime; no other module of the engine imports it."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,8 +24,8 @@ from cutout.imaging.preprocess import (
 from cutout.inference.manifest import Manifest, OutputSpec, PartsSpec, read_manifest
 from cutout.inference.predictor import Predictor, Prepared
 
-BATCH = 16  # one fixed batch size: onnxruntime's arena grows with every new shape and never shrinks
-MAP_SIDE = 96  # pixels of the shorter side of the map of parts
+BATCH = 16  # fixed: the memory of onnxruntime grows with every new shape, and never shrinks
+MAP_SIDE = 96  # pixels: shorter side of the alpha made from the scores of parts
 INPUT_TYPES: dict[str, type[np.floating[Any]]] = {
     "tensor(float)": np.float32,
     "tensor(float16)": np.float16,
@@ -44,8 +44,11 @@ PROVIDERS = {
 def load_predictor(
     bundle: Path, intra_op_threads: int = 1, providers: Sequence[str] = ("cpu",)
 ) -> Predictor:
-    """The predictor of a bundle, its manifest and sha256 checked. `providers`, of PROVIDERS, run the network, the first
-    whatever it can. Raises BundleError, or ProviderMissing."""
+    """Load a bundle, its manifest and sha256 checked.
+
+    `providers` are keys of PROVIDERS; each operator of the network runs on the first that has it.
+    Raises BundleError or ProviderMissing.
+    """
     manifest = read_manifest(bundle)
     session = _Session(bundle / manifest.model.file, manifest, intra_op_threads, providers)
     if manifest.parts is not None:
@@ -70,15 +73,17 @@ class _Session:
         try:
             self._session = onnxruntime.InferenceSession(path, options, providers=wanted)
         except Exception as error:  # onnxruntime's own exceptions share no base class
-            raise BundleError(f"{path}: onnxruntime can't load it: {error}") from error
-        # A provider whose libraries are missing is left out with no more than a warning.
+            raise BundleError(f"onnxruntime cannot load {path}: {error}") from error
+        # onnxruntime skips a provider whose libraries are missing, with just a warning.
         if missing := [
             name for name in providers if PROVIDERS[name] not in self._session.get_providers()
         ]:
             raise ProviderMissing(
-                f"CUTOUT_PROVIDERS={','.join(providers)}: {missing[0]} is there but does not start"
+                f"CUTOUT_PROVIDERS={','.join(providers)}: {missing[0]} is installed, but does not "
+                "start; are its driver and libraries installed?"
             )
-        self._input, self._output = manifest.model.input, manifest.output.name
+        self._input = manifest.model.input
+        self._output = manifest.output.name
         self._activation = manifest.output.activation
         self._check_names(path)
         self._dtype = self._input_type(path)
@@ -87,9 +92,8 @@ class _Session:
         feed = {self._input: tensor.astype(self._dtype, copy=False)}
         output = np.asarray(self._session.run([self._output], feed)[0], np.float32)
         if self._activation == "sigmoid":
-            return np.asarray(
-                0.5 + 0.5 * np.tanh(0.5 * output), np.float32
-            )  # 1 / (1 + exp(-x)) would overflow
+            # 1 / (1 + exp(-x)), which would overflow.
+            return np.asarray(0.5 + 0.5 * np.tanh(0.5 * output), np.float32)
         if self._activation == "minmax":
             low, high = output.min(), output.max()
             return np.asarray((output - low) / max(float(high - low), 1e-6), np.float32)
@@ -100,28 +104,31 @@ class _Session:
         outputs = [node.name for node in self._session.get_outputs()]
         if inputs != [self._input] or self._output not in outputs:
             raise BundleError(
-                f"{path}: inputs {inputs} and outputs {outputs} are not what the manifest says"
+                f"{path} has inputs {inputs} and outputs {outputs}; the manifest says "
+                f"{self._input!r} and {self._output!r}"
             )
 
     def _input_type(self, path: Path) -> type[np.floating[Any]]:
         stated = self._session.get_inputs()[0].type
         if stated not in INPUT_TYPES:
             raise BundleError(
-                f"{path}: the input is a {stated}; only {', '.join(INPUT_TYPES)} can be fed"
+                f"{path}: the input is of type {stated}; supported: {', '.join(INPUT_TYPES)}"
             )
         return INPUT_TYPES[stated]
 
 
 def _checked(providers: Sequence[str]) -> list[str]:
-    """onnxruntime's names. Raises ProviderMissing where it was built without one."""
+    """Return onnxruntime's names. Raises ProviderMissing if it was built without one."""
     available = onnxruntime.get_available_providers()
     if missing := [name for name in providers if PROVIDERS[name] not in available]:
         there = ",".join(name for name, full in PROVIDERS.items() if full in available)
         raise ProviderMissing(
-            f"CUTOUT_PROVIDERS={','.join(providers)}: no {missing[0]} in this onnxruntime, only {there}"
+            f"CUTOUT_PROVIDERS={','.join(providers)}: this onnxruntime has no {missing[0]}, only "
+            f"{there}"
         )
     if {"cuda", "tensorrt"} & set(providers):
-        onnxruntime.preload_dlls()  # the libraries that pip installed; the loader would look for the system's alone
+        # The loader would find the system's libraries, but not those that pip installed.
+        onnxruntime.preload_dlls()
     return [PROVIDERS[name] for name in providers]
 
 
@@ -129,7 +136,8 @@ class MaskPredictor:
     """A network that classifies every pixel: one image, one run, one alpha."""
 
     def __init__(self, manifest: Manifest, session: _Session) -> None:
-        self.manifest, self._session = manifest, session
+        self.manifest = manifest
+        self._session = session
 
     def prepare(self, image: Image) -> Prepared:
         canvas, box = fit(image, self.manifest.preprocess)
@@ -152,7 +160,7 @@ class MaskPredictor:
         return _placed_size(size, self.manifest)
 
     def probability(self, image: Image, alpha: Alpha | None = None) -> float:
-        """The mean alpha of the surest hundredth of the image: near 0 only where nothing stands out."""
+        """Return the mean of the highest 1 % of the alpha: near 0 only if nothing is foreground."""
         if alpha is None:
             prepared = self.prepare(image)
             alpha = self.assemble(prepared, self.predict(prepared))
@@ -164,7 +172,10 @@ class MaskPredictor:
 
 
 def foreground_plane(output: Tensor, spec: OutputSpec) -> Tensor:
-    """The (h, w) of an output that holds the foreground. Raises BundleError for a shape without one."""
+    """Return the (h, w) plane of an output that holds the foreground.
+
+    Raises BundleError for a shape without one.
+    """
     if output.ndim == 4:
         output = output if spec.layout == "NCHW" else output.transpose(0, 3, 1, 2)
         if spec.channel < output.shape[1]:
@@ -172,15 +183,18 @@ def foreground_plane(output: Tensor, spec: OutputSpec) -> Tensor:
     elif output.ndim in (2, 3) and output.size == output.shape[-1] * output.shape[-2]:
         return output.reshape(output.shape[-2:])
     raise BundleError(
-        f"output {spec.name!r} of shape {output.shape} has no channel {spec.channel} ({spec.layout})"
+        f"output {spec.name!r} of shape {output.shape} has no channel {spec.channel} "
+        f"({spec.layout})"
     )
 
 
 class PartsPredictor:
-    """A network that says for a small square whether it shows foreground, moved over the image at several scales."""
+    """A network that scores a small square, moved over the image at several scales."""
 
     def __init__(self, manifest: Manifest, session: _Session, parts: PartsSpec) -> None:
-        self.manifest, self._session, self._parts = manifest, session, parts
+        self.manifest = manifest
+        self._session = session
+        self._parts = parts
 
     def prepare(self, image: Image) -> Prepared:
         reduced = reduce_for_parts(image, self._parts.sizes, self.manifest.preprocess)
@@ -201,7 +215,7 @@ class PartsPredictor:
         return np.concatenate(batches)[: len(tensor)]
 
     def assemble(self, prepared: Prepared, output: Tensor) -> Alpha:
-        """Each point of the map is the mean over scales of the parts that cover it, nearer centres counting more."""
+        """Average the parts that cover each point, over all scales, weighted to their centres."""
         scores = output.reshape(len(prepared.boxes))
         width, height = prepared.size
         ratio = MAP_SIDE / min(width, height)
@@ -219,7 +233,7 @@ class PartsPredictor:
         return size_for_parts(*size, self._parts.sizes, self.manifest.preprocess)
 
     def probability(self, image: Image, alpha: Alpha | None = None) -> float:
-        """The classifier's answer to the image as a whole, fitted as its preprocessing says; `alpha` is no help."""
+        """Return the classifier's probability for the image as a whole; `alpha` is not used."""
         spec = self.manifest.preprocess
         return float(self._session.run(normalize(fit(image, spec)[0], spec)).reshape(-1)[0])
 
@@ -228,12 +242,12 @@ class PartsPredictor:
 
 
 def _placed_size(size: Size, manifest: Manifest) -> Size:
-    """The size that an image has on the network's canvas, what `fit` cuts off included."""
+    """Return the size of an image on the network's canvas, with what `fit` crops."""
     return canvas_box(size, manifest.preprocess).size
 
 
 def _boxes(width: int, height: int, parts: PartsSpec) -> Iterator[Box]:
-    """Squares of every size, in steps, the last row and column flush with the image's edge."""
+    """Yield squares of every size, in steps, the last row and column at the image's edge."""
     for share in parts.sizes:
         side = max(1, round(share * min(width, height)))
         for top in _starts(height, side, parts.stride):
@@ -247,7 +261,7 @@ def _starts(length: int, side: int, stride: float) -> list[int]:
 
 
 def _spread(total: Alpha, weight: Alpha, box: Box, score: float, ratio: float) -> None:
-    """Add a part's score over the map's cells it covers, with a Hann window as weight."""
+    """Add a part's score to the cells it covers, weighted by a Hann window, in place."""
     top, bottom = round(box.top * ratio), max(round(box.top * ratio) + 1, round(box.bottom * ratio))
     left, right = (
         round(box.left * ratio),

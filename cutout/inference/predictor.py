@@ -1,4 +1,4 @@
-"""What a model must be able to do for the server. Both networks, and the tests' stand-ins, satisfy it."""
+"""What the engine needs of a model: the protocol of both networks, and of the tests' stand-ins."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -27,41 +27,42 @@ class Prepared:
 
 
 class Predictor(Protocol):
-    """`prepare` -> `predict` -> `assemble`: three steps, so that each can be timed by itself. All are thread-safe."""
+    """`prepare` -> `predict` -> `assemble`: three steps, so that each can be timed. Thread-safe."""
 
     @property
     def manifest(self) -> Manifest: ...
 
     def prepare(self, image: Image) -> Prepared:
-        """The tensor of an image (H, W, 3) uint8 RGB."""
+        """Make the tensor of an image (H, W, 3) uint8 RGB."""
         ...
 
     def predict(self, prepared: Prepared) -> Tensor:
-        """The network's answer to `prepared.tensor`, float32 in [0, 1], of the network's own shape."""
+        """Run the network on `prepared.tensor`: float32 in [0, 1], of its own shape."""
         ...
 
     def assemble(self, prepared: Prepared, output: Tensor) -> Alpha:
-        """The alpha (h, w) float32 in [0, 1] of the whole image, at the network's own resolution."""
+        """Make the alpha (h, w) float32 in [0, 1] of the image, at the network's resolution."""
         ...
 
     def mask_size(self, size: Size) -> Size:
-        """The size to which `prepare` brings an image of that size: more pixels add nothing."""
+        """Return the size to which `prepare` resizes an image: more pixels add nothing."""
         ...
 
     def probability(self, image: Image, alpha: Alpha | None = None) -> float:
-        """How likely the image as a whole shows foreground, in [0, 1].
+        """Compute how likely the image as a whole shows foreground, in [0, 1].
 
-        `alpha`: what `assemble` made of the same image, where that is known already; a segmenter need not run again.
+        `alpha` is the result of `assemble` for the same image, if it is known; with it, a segmenter
+        does not run again.
         """
         ...
 
     def score_size(self, size: Size) -> Size:
-        """The size to which `probability` brings an image of that size."""
+        """Return the size to which `probability` resizes an image."""
         ...
 
 
 def coarse_alpha(predictor: Predictor, image: Image, clock: Clock) -> Alpha:
-    """The alpha (h, w) float32 of an image (H, W, 3), at the network's own resolution.
+    """Compute the alpha (h, w) float32 of an image (H, W, 3), at the network's resolution.
 
     A segmenter's is without false pieces; a classifier's map has no pieces to speak of.
     """

@@ -10,17 +10,19 @@ class Registry:
     """Loaded, checked and warm predictors by name. Immutable, and never empty."""
 
     def __init__(self, predictors: Sequence[Predictor], default: str | None = None) -> None:
-        """Serve exactly these; `default` makes masks where no model is named.
+        """Keep these predictors; `default` names the one for masks if a call names none.
 
-        Raises BundleError for none at all, two of one name, or a default that is not among them.
+        Raises BundleError for no predictor, two of one name, or an unknown default.
         """
         by_name = {predictor.manifest.name: predictor for predictor in predictors}
         if not by_name:
-            raise BundleError("no model: at least one bundle is needed")
+            raise BundleError("no model; at least one bundle is required")
         if len(by_name) != len(predictors):
             raise BundleError(f"two bundles have the same name; found: {', '.join(by_name)}")
         if default is not None and default not in by_name:
-            raise BundleError(f"the default model {default!r} is not among: {', '.join(by_name)}")
+            raise BundleError(
+                f"no model {default!r} (CUTOUT_DEFAULT_MODEL); loaded: {', '.join(by_name)}"
+            )
         self._predictors = by_name
         self._masks = default or _first("segment", by_name)
         self._scores = _first("classify", by_name)
@@ -30,17 +32,17 @@ class Registry:
         return list(self._predictors)
 
     def get(self, name: str) -> Predictor:
-        """The predictor of that name. Raises UnknownModel."""
+        """Return the predictor of that name. Raises UnknownModel."""
         if name not in self._predictors:
             raise UnknownModel(f"no model {name!r}; loaded: {', '.join(self._predictors)}")
         return self._predictors[name]
 
     def for_masks(self, name: str | None = None) -> Predictor:
-        """The one that makes masks: by name, else the default, else a segmenter, else any."""
+        """Return the predictor for masks: by name, else the default, else a segmenter, else any."""
         return self.get(name or self._masks)
 
     def for_scores(self, name: str | None = None) -> Predictor:
-        """The one that gives a probability: by name, else a classifier, else any."""
+        """Return the predictor for probabilities: by name, else a classifier, else any."""
         return self.get(name or self._scores)
 
     def all(self) -> list[Predictor]:
@@ -48,6 +50,6 @@ class Registry:
 
 
 def _first(task: str, predictors: dict[str, Predictor]) -> str:
-    """The name of the first predictor for that task; of any, where there is none."""
+    """Return the name of the first predictor for a task; of any, if there is none."""
     fitting = (name for name, each in predictors.items() if each.manifest.task == task)
     return next(fitting, next(iter(predictors)))

@@ -1,4 +1,4 @@
-"""How many cores this process may really use: the scheduler's mask, and the quotas of its groups."""
+"""How many cores this process may use, by the scheduler's mask and the quotas of its cgroups."""
 
 import math
 import os
@@ -9,14 +9,17 @@ from cutout.system.cgroups import CGROUPS, OWN, groups, read
 
 
 def usable_cores(cgroups: Path = CGROUPS, own: Path = OWN) -> int:
-    """Whole cores, at least 1. A quota of 1.5 cores counts as 1: a thread more would only be throttled."""
+    """Return the number of whole cores, at least 1.
+
+    A quota of 1.5 cores counts as 1: a second thread would be throttled.
+    """
     cores = len(os.sched_getaffinity(0))
     quotas = [quota for folder in groups("cpu", cgroups, own) for quota in _quota(folder)]
     return max(1, min([cores, *map(math.floor, quotas)]))
 
 
 def _quota(group: Path) -> Iterator[float]:
-    """A group's CPU quota in cores, from cgroup v2 (`cpu.max`) or v1; nothing where it has no limit."""
+    """Yield the CPU quota of a cgroup in cores, from v2 (`cpu.max`) or v1; nothing if unlimited."""
     quota, period = (*read(group / "cpu.max").split(), "", "")[:2]
     if not quota:
         quota, period = read(group / "cpu.cfs_quota_us"), read(group / "cpu.cfs_period_us")

@@ -1,19 +1,20 @@
-"""Files that are there whole or not at all."""
+"""Write files atomically."""
 
 import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
 
-ENDING = len(".weights.h5")  # the longest that a writer goes by
+ENDING = len(".weights.h5")  # the longest suffix that a writer looks at
 
 
 def replace(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` make a file beside `path`, then move it there: whoever looks sees the old file or the whole new one.
+    """Call `write` with a temporary path, then rename the file to `path`, atomically.
 
-    The file in between is hidden, a process's own, since another may be writing its own of the same name, and ends as
-    `path` does, since some writers go by that; its name is short, since that of `path` may be as long as names can be.
-    Raises what `write` raises, and OSError, which names `path`.
+    The temporary file is beside `path`, and hidden. Its name has the process id, as another process
+    may write the same file; the suffix of `path`, as some writers look at it; and a digest instead
+    of the name, which may be as long as names can be. Raises what `write` raises, and OSError,
+    which names `path`.
     """
     digest = hashlib.blake2b(os.fsencode(path.name), digest_size=8).hexdigest()
     part = path.with_name(f".{os.getpid()}-{digest}{path.name[-ENDING:]}")

@@ -8,8 +8,11 @@ from contextlib import contextmanager
 
 @contextmanager
 def signals_interrupt() -> Iterator[None]:
-    """SIGINT and SIGTERM raise KeyboardInterrupt, once, also where a shell started us deaf to the first: the work gets
-    to stop in good order, and a second signal does what it did before. Without effect outside the main thread."""
+    """Raise KeyboardInterrupt on the first SIGINT or SIGTERM, so that the work can stop in order.
+
+    A second signal has its previous effect. SIGINT is handled even if a shell started this process
+    with it ignored. Without effect outside the main thread.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return

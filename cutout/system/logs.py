@@ -13,7 +13,7 @@ KNOWN = frozenset({*RESERVED_ATTRS, "color_message"})  # the second is uvicorn's
 
 
 class TextFormatter(logging.Formatter):
-    """Writes a line for people: time, level, logger, event, and each field as key=value."""
+    """Writes lines for people: time, level, logger, event, and each field as key=value."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         fields = (
@@ -65,9 +65,9 @@ def omit_unused_fields() -> None:
 
 
 def silence_decoders() -> None:
-    """Keep the messages of libpng and libjpeg, which they write to file descriptor 2, out of the log.
+    """Keep messages of libpng and libjpeg, which they write to file descriptor 2, out of the log.
 
-    That is one line for each bad chunk, and an upload can have a million. A crash is still reported,
+    That is one line per bad chunk, and an upload can have a million. A crash is still reported,
     with the stack of each thread.
     """
     sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""How a process that works on images is set up, once, before its threads start."""
+"""Set up a process that works on images."""
 
 import ctypes
 import os
@@ -6,18 +6,20 @@ import os
 import cv2
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
-LARGE = 8 << 20  # bytes; larger arrays are the kernel's again as soon as they are freed
-KEPT = 32 << 20  # bytes that a thread may keep of what it has freed
+LARGE = 8 << 20  # bytes; larger arrays are returned to the kernel when they are freed
+KEPT = 32 << 20  # bytes of freed memory that a thread may keep
 
 
 def prepare_for_images() -> None:
-    """An image has one thread: OpenCV's own pool would fight the others for the cores. And memory is kept from one
-    image to the next: by itself glibc gives it back after each and has it cleared again for the next, which at
-    1 megapixel is a tenth of all the work (`benchmarks/stages.md`). Large images' memory is not kept."""
+    """Set the threads of OpenCV and the thresholds of malloc; to be called before threads start.
+
+    Each image has one thread: OpenCV's own pool would compete with the others for the cores. Memory
+    is kept from one image to the next: glibc would return it after each, and get it cleared by the
+    kernel for the next, which for 1 megapixel is a tenth of all work (benchmarks/stages.md). The
+    memory of large images is not kept. malloc is left alone if the environment configures it.
+    """
     cv2.setNumThreads(1)
-    if (
-        not {"MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"} & os.environ.keys()
-    ):  # the operator knows better
+    if not {"MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"} & os.environ.keys():
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none
         if mallopt is not None:
             mallopt(M_MMAP_THRESHOLD, LARGE)

@@ -16,9 +16,9 @@ Upload = Annotated[
 GivenMask = Annotated[
     UploadFile | None,
     Field(
-        description="what you know of the mask: its white is kept, its black dropped, to the pixel, "
-        "grey is for the network to decide; as large as the image or scaled. Of a transparent "
-        "image, the transparency counts"
+        description="a trimap, what is known of the mask: white is kept, black removed, exactly; "
+        "the network decides where it is grey. Scaled to the image's size. If it has transparency, "
+        "that is used instead of its grey values"
     ),
 ]
 

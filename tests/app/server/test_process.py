@@ -154,11 +154,12 @@ def test_what_can_t_be_served_stops_the_start_with_one_clear_line(tmp_path: Path
     assert "Traceback" not in broken.log.read_text()
     elsewhere = Service(write_bundles(tmp_path / "models"), providers="openvino,cpu")
     assert elsewhere.process.wait(PATIENCE) == 3
-    assert "no openvino in this onnxruntime, only cpu" in elsewhere.log.read_text()
+    assert "this onnxruntime has no openvino, only cpu" in elsewhere.log.read_text()
     unknown = Service(tmp_path / "models", default_model="nobody")
     assert unknown.process.wait(PATIENCE) == 3
     assert (
-        "the default model 'nobody' is not among: classifier, segmenter" in unknown.log.read_text()
+        "no model 'nobody' (CUTOUT_DEFAULT_MODEL); loaded: classifier, segmenter"
+        in unknown.log.read_text()
     )
     assert "Traceback" not in unknown.log.read_text()
     unreadable = Service(tmp_path / "nothing", queue="many")

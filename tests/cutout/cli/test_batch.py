@@ -48,7 +48,7 @@ def test_a_folder_becomes_cut_outs_and_a_manifest(
     assert done.code == 1
     assert "deep/broken.jpg: undecodable_image" in done.err
     assert "4 of 5 done, 1 failed" in done.err
-    assert "\npassed over: 2 .heic, 1 without a suffix, 1 .txt\n" in done.err
+    assert "\nskipped: 2 .heic, 1 without a suffix, 1 .txt\n" in done.err
     made = outputs(out)
     assert made.keys() == {"a.png", "deep/b.jpg.png", "deep/b.PNG.png", "deep/er/ü b.png"}
     records = {record["path"]: record for record in manifest(out)}
@@ -126,13 +126,13 @@ def test_a_folder_without_images_is_no_success(cutout: Cutout, tmp_path: Path) -
     done = cutout("batch", source, out)
     assert (done.code, done.err) == (
         2,
-        f"cutout: no_images: no image in {source}; passed over: 1 .heic\n",
+        f"cutout: no_images: no image in {source}; skipped: 1 .heic\n",
     )
     assert not out.exists()
-    assert "is a file, not a folder" in cutout("batch", source / "a.heic", out).err
-    assert "is a file, not a folder" in cutout("batch", source, source / "a.heic").err
+    assert "is a file, not a directory" in cutout("batch", source / "a.heic", out).err
+    assert "is a file, not a directory" in cutout("batch", source, source / "a.heic").err
     assert cutout("batch", tmp_path / "none", out).err.endswith(
-        f"no such folder: {tmp_path / 'none'}\n"
+        f"no such directory: {tmp_path / 'none'}\n"
     )
 
 
@@ -141,7 +141,7 @@ def test_an_empty_name_is_not_the_current_folder(
 ) -> None:
     for arguments in (("", tmp_path / "out"), (images, "")):
         done = cutout("batch", *arguments)
-        assert (done.code, "the name of a folder is empty" in done.err) == (2, True)
+        assert (done.code, "the name of a directory is empty" in done.err) == (2, True)
 
 
 def test_a_name_is_shown_without_what_a_terminal_obeys(cutout: Cutout, tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ def test_the_cut_outs_of_one_batch_are_no_images_for_the_next(
     done = cutout("batch", source, tmp_path / "two")
     assert done.code == 0
     assert outputs(tmp_path / "two").keys() == {"a.png"}
-    assert "passed over: 3 files of another batch" in done.err
+    assert "skipped: 3 files of another batch" in done.err
     assert cutout("batch", source / "one", tmp_path / "three").code == 0
 
 

@@ -41,7 +41,7 @@ def test_the_type_is_that_of_the_name(cutout: Cutout, image: Path, tmp_path: Pat
     for name, start in starts.items():
         assert cutout("remove", image, tmp_path / name).code == 0
         assert (tmp_path / name).read_bytes().startswith(start)
-    assert "say --format" in cutout("remove", image, tmp_path / "a").err
+    assert "set --format" in cutout("remove", image, tmp_path / "a").err
 
 
 @pytest.mark.parametrize(
@@ -55,31 +55,31 @@ def test_the_type_is_that_of_the_name(cutout: Cutout, image: Path, tmp_path: Pat
             "a.jpg",
             "--format png",
             None,
-            "a.jpg: the name ends in .jpg, but --format is png; call it {folder}/a.png\n",
+            "a.jpg: the suffix is .jpg, but --format is png; write to {folder}/a.png instead\n",
         ),
         (
             "a.PNG",
             "--format jpeg",
             None,
-            "a.PNG: the name ends in .png, but --format is jpeg; call it {folder}/a.jpg\n",
+            "a.PNG: the suffix is .png, but --format is jpeg; write to {folder}/a.jpg instead\n",
         ),
         (
             "a.gif",
             "--format png",
             None,
-            "a.gif: the name ends in .gif, but --format is png; call it {folder}/a.png\n",
+            "a.gif: the suffix is .gif, but --format is png; write to {folder}/a.png instead\n",
         ),
         (
             "a.png",
             "--format auto",
             None,
-            "a.png: --format auto makes a PNG or a JPEG; give a name without .png, ",
+            "a.png: --format auto writes a PNG or a JPEG; use a name without .png, ",
         ),
         (
             "a.gif",
             "",
             None,
-            "a.gif: the name ends in none of .png, .webp, .jpg, .jpeg, .jfif, .zip; say --format\n",
+            "a.gif: unknown suffix; use one of .png, .webp, .jpg, .jpeg, .jfif, .zip, or set --format\n",
         ),
     ],
 )
@@ -195,9 +195,9 @@ def test_paths_are_named_as_they_were_given(
         ("folder", "out.png"): (1, "folder is a directory"),
         ("disc.png", "folder"): (
             2,
-            "output_refused: folder is a folder; give the name of a file in it",
+            "output_refused: folder is a directory; add a file name",
         ),
-        ("disc.png", "none/out.png"): (2, "output_refused: no such folder: none"),
+        ("disc.png", "none/out.png"): (2, "output_refused: no such directory: none"),
         ("empty.png", "out.png"): (1, "unsupported_format: empty.png: the file is empty"),
         ("-", "out.png"): (1, "unsupported_format: standard input: the file is empty"),
         ("disc.png", "out.png", "--background-image", "none.png"): (1, "no such file: none.png"),
