@@ -47,6 +47,9 @@ _HOME = {
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(1 << 28))
 os.environ.setdefault("OPENCV_LOG_LEVEL", "FATAL")
 
+# libtiff lets a JPEG inside a TIFF have 100 scans, which `cutout.imaging.headers.jpeg` cannot see.
+os.environ.setdefault("LIBTIFF_JPEG_MAX_ALLOWED_SCAN_NUMBER", "20")
+
 # onnxruntime's official builds report processes and models to their maker, and leave an identifier
 # in the cache directory.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

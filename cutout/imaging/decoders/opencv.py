@@ -11,7 +11,8 @@ from cutout.errors import UndecodableImage
 from cutout.imaging.bands import bands
 from cutout.imaging.decoders.common import Decoded, Pixels
 from cutout.imaging.headers import Header
-from cutout.imaging.headers.png import without_texts
+from cutout.imaging.headers.common import Malformed
+from cutout.imaging.headers.png_pixels import with_bounded_pixels
 
 Stored = NDArray[np.integer[Any] | np.floating[Any]]
 
@@ -61,9 +62,15 @@ def _stored(data: bytes, header: Header, factor: int, deep: bool) -> Stored:
         pixels = _decode_jpeg(data, header, factor)
         if pixels is not None:
             return pixels
-    return _imdecode(
-        without_texts(data) if header.format == "png" else data, _flags(header, factor, deep)
-    )
+    file = _bounded_png(data) if header.format == "png" else data
+    return _imdecode(file, _flags(header, factor, deep))
+
+
+def _bounded_png(data: bytes) -> bytearray:
+    try:
+        return with_bounded_pixels(data)
+    except Malformed as error:
+        raise UndecodableImage(f"the PNG is corrupt: {error}") from error
 
 
 def _flags(header: Header, factor: int, deep: bool) -> int:
@@ -91,7 +98,7 @@ def _decode_jpeg(data: bytes, header: Header, factor: int) -> Pixels | None:
         return None
 
 
-def _imdecode(data: bytes, flags: int) -> Stored:
+def _imdecode(data: bytes | bytearray, flags: int) -> Stored:
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except (cv2.error, MemoryError) as error:

@@ -62,11 +62,11 @@ class Header:
         return Size(self.width, self.height)
 
 
-def bounded(parts: Iterator[T]) -> Iterator[T]:
-    """Yield the parts. Raises Malformed beyond MAX_PARTS: decoders would read, and warn of, each."""
+def bounded(parts: Iterator[T], most: int = MAX_PARTS) -> Iterator[T]:
+    """Yield the parts. Raises Malformed beyond `most`: decoders would read, and warn of, each."""
     for number, part in enumerate(parts):
-        if number == MAX_PARTS:
-            raise Malformed(f"more than {MAX_PARTS} parts")
+        if number == most:
+            raise Malformed(f"more than {most} parts")
         yield part
 
 

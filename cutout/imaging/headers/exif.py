@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from cutout.imaging.headers.common import Malformed, bounded
 
 ORIENTATION = 274
+MAX_TAGS = 4096
+"""Tags of one directory; cameras write some 50."""
 
 
 def exif_orientation(block: bytes) -> int:
@@ -38,7 +40,7 @@ def tiff_entries(data: bytes) -> Iterator[tuple[int, int, int, int]]:
     offset = struct.unpack_from(order + word, data, 8 if is_big else 4)[0]
     entries = struct.unpack_from(order + ("Q" if is_big else "H"), data, offset)[0]
     first, step = (offset + 8, 20) if is_big else (offset + 2, 12)
-    for entry in bounded(iter(range(first, first + step * entries, step))):
+    for entry in bounded(iter(range(first, first + step * entries, step)), MAX_TAGS):
         tag, kind, count = struct.unpack_from(order + head, data, entry)
         code = {1: "B", 3: "H", 4: "I"}.get(kind, word)
         yield tag, kind, count, struct.unpack_from(order + code, data, entry + inline)[0]

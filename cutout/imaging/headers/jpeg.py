@@ -14,9 +14,10 @@ from cutout.imaging.headers.common import (
 )
 from cutout.imaging.headers.exif import exif_orientation
 
-MAX_SCANS = (
-    200  # a progressive file has about 10; each costs a pass over the image, however few its bytes
-)
+FEW_SCANS = 20  # that a file of any size may have; a progressive one has about 10
+MAX_SCANS = 200
+MAX_SCANNED_PIXELS = 1 << 30
+"""Pixels times scans: each scan is a pass over the image, 2 ns a pixel, however few its bytes."""
 FRAMES = frozenset(
     {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
 )  # SOF markers
@@ -37,8 +38,8 @@ def read_jpeg(data: bytes) -> Header:
         elif marker in FRAMES:
             height, width = struct.unpack_from(">HH", data, start + 1)
             interleaved = marker in (0xC0, 0xC1) and _first_scan_has(data[start + 5], data, end)
-            if not interleaved and _has_too_many_scans(data, end):
-                raise Malformed(f"more than {MAX_SCANS} scans")
+            if not interleaved:
+                _check_scans(data, end, width * height)
             return Header(
                 "jpeg",
                 width,
@@ -74,10 +75,16 @@ def _first_scan_has(components: int, data: bytes, position: int) -> bool:
     return first is not None and data[first] == components
 
 
-def _has_too_many_scans(data: bytes, position: int) -> bool:
-    if (
-        data.count(b"\xff\xda", position) <= MAX_SCANS
-    ):  # a fast upper bound, which nearly every file passes
-        return False
+def most_scans(pixels: int) -> int:
+    """How many scans an image of so many pixels may have."""
+    return max(FEW_SCANS, min(MAX_SCANS, MAX_SCANNED_PIXELS // max(1, pixels)))
+
+
+def _check_scans(data: bytes, position: int, pixels: int) -> None:
+    """Raise Malformed if there are too many scans from `position` on."""
+    most = most_scans(pixels)
+    if data.count(b"\xff\xda", position) <= most:  # an upper bound, which nearly every file passes
+        return
     scans = (marker for marker, _, _ in bounded(_jpeg_segments(data, position)) if marker == 0xDA)
-    return sum(1 for _ in islice(scans, MAX_SCANS + 1)) > MAX_SCANS
+    if sum(1 for _ in islice(scans, most + 1)) > most:
+        raise Malformed(f"more than {most} scans, the limit for its size")

@@ -12,7 +12,7 @@ SPACES = (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM")
 
 def read_png(data: bytes) -> Header:
     width, height, depth, color = struct.unpack_from(">IIBB", data, 16)
-    orientation, has_alpha, gray_key = 1, color in (4, 6), None
+    orientation, has_alpha, gray_key = 0, color in (4, 6), None
     spaces = dict[bytes, tuple[int, int]]()
     for kind, start, end in bounded(chunks(data, 8, ">I4s", 4)):
         if end > len(
@@ -21,7 +21,7 @@ def read_png(data: bytes) -> Header:
             raise Truncated("a chunk ends beyond the file")
         if kind == b"IEND":
             break
-        if kind == b"eXIf":
+        if kind == b"eXIf" and not orientation:  # one is all that PNG allows
             orientation = exif_orientation(data[start:end])
         elif kind in SPACES:
             spaces.setdefault(kind, (start, end))
@@ -36,7 +36,7 @@ def read_png(data: bytes) -> Header:
         "png",
         width,
         height,
-        orientation,
+        orientation or 1,
         has_alpha,
         gray_key,
         model="gray" if color in (0, 4) else "rgb",
@@ -67,15 +67,3 @@ def _profile(chunk: bytes) -> bytes | None:
     except (ValueError, zlib.error):
         return None
     return profile if inflate.eof else None
-
-
-def without_texts(png: bytes) -> bytes:
-    """A PNG that `sniff` took, less its zTXt and iTXt: libpng would unpack all of them, up to 8 MB from each 8 kB."""
-    kept, position = [], 0
-    for kind, start, end in chunks(png, 8, ">I4s", 4):
-        if kind == b"IEND":
-            break
-        if kind in (b"zTXt", b"iTXt"):
-            kept.append(png[position : start - 8])
-            position = end + 4
-    return b"".join([*kept, png[position:]]) if kept else png

@@ -2,6 +2,8 @@
 
 import io
 import struct
+import zlib
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -17,7 +19,8 @@ from cutout.imaging.box import Size
 from cutout.imaging.decode import reduction
 from cutout.imaging.decoders.opencv import REDUCED
 from cutout.imaging.headers import Header
-from tests.support.broken import chunk
+from cutout.imaging.headers.png_pixels import ADAM7, bytes_of_rows, with_bounded_pixels
+from tests.support.broken import PNG_SIGNATURE, chunk
 from tests.support.images import is_near, quarters, raster
 
 HEIGHT, WIDTH = quarters().shape[:2]
@@ -233,6 +236,52 @@ def test_the_texts_of_a_png_are_not_unpacked(
         image = raster(png[:place] + 50 * text + png[place:], ANY).image
         np.testing.assert_array_equal(image, quarters())
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "1"])
+def test_a_png_is_inflated_as_far_as_its_last_row(mode: str) -> None:
+    png = file(quarters(), "PNG", mode)
+    pixels, rest = with_data(png, lambda rows: zlib.compress(rows + bytes(10_000_000)))
+    assert len(with_bounded_pixels(pixels)) < 2 * len(rest) + 10_000
+    np.testing.assert_array_equal(raster(pixels, ANY).image, raster(png, ANY).image)
+
+
+def with_data(png: bytes, pack: Callable[[bytes], bytes]) -> tuple[bytes, bytes]:
+    """A PNG with its rows packed anew, and the rows."""
+    start = png.index(b"IDAT")
+    size = int.from_bytes(png[start - 4 : start], "big")
+    rows = zlib.decompress(png[start + 4 : start + 4 + size])
+    return png[: start - 4] + chunk(b"IDAT", pack(rows)) + chunk(b"IEND", b""), rows
+
+
+def test_sixteen_bits_that_go_on_behind_the_last_row_are_refused() -> None:
+    stored = quarters(4).astype(np.uint16) * 257
+    png = cv2.imencode(".png", stored)[1].tobytes()
+    data, _ = with_data(png, lambda rows: zlib.compress(rows))
+    np.testing.assert_array_equal(raster(data, ANY).alpha, quarters(4)[..., 3])
+    data, _ = with_data(png, lambda rows: zlib.compress(rows + b"\0"))
+    with pytest.raises(UndecodableImage, match="more pixels than its header says"):
+        raster(data, ANY)
+
+
+@pytest.mark.parametrize("width", range(1, 10))
+def test_the_rows_of_an_interlaced_png_are_counted_pass_by_pass(width: int) -> None:
+    png = interlaced(np.full((5, width), 77, np.uint8))
+    np.testing.assert_array_equal(raster(png, ANY).image, np.full((5, width, 3), 77))
+    assert bytes_of_rows(png) == len(with_data(png, lambda rows: rows)[1])
+
+
+def interlaced(gray: NDArray[np.uint8]) -> bytes:
+    """A grey image as a PNG in seven passes (Adam7), which neither Pillow nor OpenCV writes."""
+    passes = (gray[top::down, left::across] for left, top, across, down in ADAM7)
+    rows = b"".join(b"\0" + row.tobytes() for part in passes if part.size for row in part)
+    head = struct.pack(">IIBBBBB", gray.shape[1], gray.shape[0], 8, 0, 0, 0, 1)
+    return (
+        PNG_SIGNATURE
+        + chunk(b"IHDR", head)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
 
 
 def test_ten_bits_of_avif_with_alpha_are_scaled() -> None:

@@ -16,7 +16,8 @@ from cutout.errors import ClientError, ImageTooLarge, UndecodableImage, Unsuppor
 from cutout.imaging.headers import sniff
 from cutout.imaging.headers.avif import MAX_FRAMES
 from cutout.imaging.headers.common import MAX_PARTS
-from cutout.imaging.headers.jpeg import MAX_SCANS
+from cutout.imaging.headers.exif import MAX_TAGS
+from cutout.imaging.headers.jpeg import MAX_SCANS, most_scans
 from tests.support.images import raster
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
@@ -106,6 +107,22 @@ def test_more_chunks_than_any_image_has_are_refused() -> None:
         sniff(png[:33] + MAX_PARTS * empty + png[33:])
 
 
+def test_of_all_exif_chunks_of_a_png_the_first_is_read() -> None:
+    png = FILES["PNG"]
+    block = b"II*\0\x08\0\0\0" + struct.pack("<H", 4000) + bytes(12 * 4000)
+    body = struct.pack(">I4s", len(block), b"eXIf") + block + bytes(4)
+    many, one = (steps(png[:33] + count * body + png[33:]) for count in (31, 1))
+    assert many - one < 30 * 20
+
+
+def test_a_directory_of_more_tags_than_any_camera_writes_is_not_read_to_its_end() -> None:
+    entries = [(tag, 4, 1, 40) for tag in range(1000, 1000 + MAX_TAGS)]
+    size = [(256, 4, 1, 40), (257, 4, 1, 30)]
+    assert sniff(tiff(*size, *entries[2:])).width == 40
+    with pytest.raises(UndecodableImage):
+        sniff(tiff(*size, *entries))
+
+
 @pytest.mark.parametrize("fill", [b"\xff", b"\xff\xd0", b"\xff\0", b"\0"])
 def test_the_fill_of_a_jpeg_takes_no_step_a_byte(fill: bytes) -> None:
     head, tables, rest = FILES["JPEG"].partition(b"\xff\xdb")
@@ -140,6 +157,24 @@ def test_a_progressive_jpeg_of_endless_scans_is_refused() -> None:
     assert raster(data, 10**6).upload.width == 256
     with pytest.raises(UndecodableImage):
         raster(data[:second] + data[first:second] * MAX_SCANS + data[second:], 10**6)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "scans"),
+    [(64 * 64, 200), (12_000_000, 89), (49_000_000, 21), (1 << 28, 20)],
+)
+def test_the_larger_a_jpeg_the_fewer_scans_it_may_have(pixels: int, scans: int) -> None:
+    assert most_scans(pixels) == scans
+
+
+def test_a_large_jpeg_of_many_scans_is_refused_by_its_header() -> None:
+    data = file("JPEG", 256, 256, "L", progressive=True)
+    size = data.index(b"\xff\xc2") + 5
+    first, second = [at for at in range(len(data)) if data[at : at + 2] == b"\xff\xda"][1:3]
+    large = data[:size] + struct.pack(">HH", 7000, 7000) + data[size + 4 : second]
+    assert sniff(large + 10 * data[first:second] + data[second:]).pixels == 49_000_000
+    with pytest.raises(UndecodableImage, match="more than 21 scans"):
+        sniff(large + 22 * data[first:second] + data[second:])
 
 
 def test_a_sequential_jpeg_of_endless_empty_scans_is_refused() -> None:
