@@ -7,8 +7,8 @@ import subprocess
 import pytest
 import yaml
 
-from app.main import queue
 from app.settings import Settings
+from app.sizing import Sizing
 from tests.support.paths import ROOT
 
 COMPOSE = ROOT / "deploy" / "compose"
@@ -49,7 +49,8 @@ def test_the_proxy_sends_no_more_than_a_replica_admits() -> None:
     (gibibytes,) = re.findall(r"CUTOUT_MEMORY:-(\d+)g", replica)
     (pixels,) = re.findall(r"CUTOUT_MAX_PIXELS:-(\d+)", replica)
     settings = Settings(max_pixels=int(pixels))
-    assert int(most) == int(cores) + queue(settings, int(cores), int(gibibytes) * 2**30)
+    sizing = Sizing.of(settings, int(cores), int(gibibytes) * 2**30)
+    assert int(most) == int(cores) + sizing.queue
 
 
 def test_only_requests_that_reached_no_replica_are_sent_again() -> None:

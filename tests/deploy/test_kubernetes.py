@@ -7,8 +7,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from app.main import threads
 from app.settings import Settings
+from app.sizing import Sizing
 from tests.support.rendered import (
     COMPONENTS,
     KUBERNETES,
@@ -101,7 +101,8 @@ def test_the_cores_are_whole_and_no_thread_is_left_without_one(
     cores = int(resources["limits"]["cpu"])
     assert resources["requests"]["cpu"] == resources["limits"]["cpu"]
     ours = settings_of(manifests, monkeypatch)
-    assert ours.workers * threads(ours, cores) * ours.intra_op_threads == cores
+    sizing = Sizing.of(ours, cores)
+    assert sizing.workers * sizing.threads * ours.intra_op_threads == cores
 
 
 def test_the_memory_holds_the_worst_that_is_admitted(
@@ -110,9 +111,10 @@ def test_the_memory_holds_the_worst_that_is_admitted(
     resources = container_of(manifests)["resources"]
     assert resources["requests"]["memory"] == resources["limits"]["memory"]
     ours, cores = settings_of(manifests, monkeypatch), int(resources["limits"]["cpu"])
-    assert ours.queue is not None
-    bodies = (cores + ours.workers * ours.queue) * ours.max_upload_bytes
-    worst = ours.workers * BYTES_AT_REST + cores * ours.max_pixels * BYTES_PER_PIXEL + bodies
+    workers, queue = Sizing.of(ours, cores).workers, ours.queue
+    assert queue is not None
+    bodies = (cores + workers * queue) * ours.max_upload_bytes
+    worst = workers * BYTES_AT_REST + cores * ours.max_pixels * BYTES_PER_PIXEL + bodies
     assert worst <= size(resources["limits"]["memory"])
 
 
