@@ -27,6 +27,19 @@ SMALL = {
     ],
 }
 
+GRID = """
+[training]
+optimizer = ["adam", "sgd"]
+[network]
+kernel_size = { low = 5, high = 7, step = 2 }
+"""
+RANGES = """
+[training]
+learning_rate = { low = 1e-4, high = 1e-2, log = true }
+[network]
+dropout = { low = 0.0, high = 0.5 }
+"""
+
 
 def run(*arguments: object) -> str:
     """Standard output of a command that must succeed."""
@@ -47,3 +60,10 @@ def history(out: Path) -> list[dict[str, float]]:
         {key: value for key, value in json.loads(line).items() if key != "seconds"}
         for line in lines
     ]
+
+
+def write_space(folder: Path, text: str) -> Path:
+    """A file of what to search."""
+    path = folder / "space.toml"
+    path.write_text(text)
+    return path

@@ -31,8 +31,8 @@ def test_both_precisions_stand_side_by_side_with_what_was_taken(
     exported = Exported(tried[int(taken == "8 bits")], tried)
     assert as_text(exported, Path("my bundles/mugs")).splitlines() == [
         "test split, 12 images     MB  max F    MAE",
-        "float32                  1.500  0.900  0.050",
-        f"8 bits                   1.500  {quantized}  0.050",
+        "float32                1.500  0.900  0.050",
+        f"8 bits                 1.500  {quantized}  0.050",
         why,
         f"bundle: my bundles/mugs ({manifest.name} {manifest.version}, {taken})",
         "serve it: CUTOUT_MODELS='my bundles/mugs' make serve",

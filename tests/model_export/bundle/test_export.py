@@ -11,12 +11,12 @@ import pytest
 
 from cutout.errors import BundleError, DataError
 from cutout.inference.golden import check_golden
-from cutout.inference.manifest import Manifest, read_manifest
+from cutout.inference.manifest import read_manifest
 from cutout.inference.onnx_predictor import load_predictor
 from cutout.inference.predictor import Predictor
 from model_export.bundle.card import CARD, card
 from tests.support.pairs import draw_pair
-from tests.support.training import SMALL, history, run, settings
+from tests.support.training import SMALL, run, settings
 
 # TensorFlow and tf2onnx warn about themselves; there is nothing to mend here.
 pytestmark = [
@@ -204,65 +204,8 @@ def test_disagreement_with_keras_is_refused(trained: Path, tmp_path: Path) -> No
         parity(network, tmp_path / "model.onnx", x)
 
 
-def test_a_resumed_run_goes_on_as_if_it_had_not_stopped(images: Path, tmp_path: Path) -> None:
-    common = [
-        "--data",
-        images,
-        *settings(*SMALL["classifier"], "training.warmup_epochs=0", "network.dropout=0.0"),
-    ]
-    common.append("--no-report")
-    run(
-        "train",
-        "classifier",
-        "--out",
-        tmp_path / "straight",
-        *common,
-        *settings("training.epochs=2"),
-    )
-    run("train", "classifier", "--out", tmp_path / "halted", *common)
-    run(
-        "train",
-        "classifier",
-        "--out",
-        tmp_path / "halted",
-        "--resume",
-        *common,
-        *settings("training.epochs=2"),
-    )
-    for straight, resumed in zip(
-        history(tmp_path / "straight"), history(tmp_path / "halted"), strict=True
-    ):
-        assert resumed == pytest.approx(straight, abs=2e-3)
-
-
-def test_a_run_is_not_overwritten(trained: Path, images: Path) -> None:
-    with pytest.raises(DataError, match="a run is there already; --resume"):
-        run("train", trained.name, "--data", images, "--out", trained)
-
-
-def test_unknown_config_keys_are_refused(images: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="lerning_rate"):
-        run(
-            "train",
-            "classifier",
-            "--data",
-            images,
-            "--out",
-            tmp_path,
-            "--set",
-            "training.lerning_rate=1",
-        )
-
-
-def test_without_a_manifest_there_is_no_bundle(trained: Path, tmp_path: Path) -> None:
-    assert Manifest.model_fields["golden"].is_required()
+def test_a_saved_network_alone_does_not_say_what_it_is(trained: Path, tmp_path: Path) -> None:
+    options = ["--data", tmp_path, "--out", tmp_path / "out", "--keras", trained / "model.keras"]
     with pytest.raises(DataError, match="give either --run"):
-        run(
-            "export",
-            "--data",
-            tmp_path,
-            "--out",
-            tmp_path / "out",
-            "--keras",
-            trained / "model.keras",
-        )
+        run("export", *options)
+    assert not (tmp_path / "out").exists()

@@ -4,109 +4,31 @@ import json
 import signal
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 from typing import Any
 
 import optuna
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from optuna.trial import TrialState
 from typer.testing import CliRunner
 
 from cutout.errors import DataError
 from model_export.__main__ import cli
-from model_export.config import CnnConfig, TrainConfig, load_config, override
+from model_export.config import CnnConfig, TrainConfig, load_config
 from model_export.training.run_folder import HISTORY
 from model_export.tuning import study as studies
 from model_export.tuning.report import importances
-from model_export.tuning.space import overrides, read_space
+from model_export.tuning.space import read_space
 from model_export.tuning.study import Sampler, Tuning
 from model_export.tuning.trial import Training, to_toml
+from tests.support.training import GRID, RANGES, write_space
 
-GRID = """
-[training]
-optimizer = ["adam", "sgd"]
-[network]
-kernel_size = { low = 5, high = 7, step = 2 }
-"""
-RANGES = """
-[training]
-learning_rate = { low = 1e-4, high = 1e-2, log = true }
-[network]
-dropout = { low = 0.0, high = 0.5 }
-"""
 SMALL = (
     "training.epochs=1",
     "training.batch_size=16",
     "training.decay_epochs=0",
     "data.parts_per_image=4",
 )
-
-
-def written(folder: Path, text: str) -> Path:
-    path = folder / "space.toml"
-    path.write_text(text)
-    return path
-
-
-def test_a_grid_is_every_combination(tmp_path: Path) -> None:
-    grid = read_space(written(tmp_path, GRID)).grid()
-    assert {(values["training.optimizer"], values["network.kernel_size"]) for values in grid} == {
-        ("adam", 5),
-        ("adam", 7),
-        ("sgd", 5),
-        ("sgd", 7),
-    }
-    with pytest.raises(DataError, match="learning_rate: a grid needs"):
-        read_space(written(tmp_path, RANGES)).grid()
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "nothing to search"),
-        ("[training]\nepochs = 3", "training.epochs: expected a list"),
-        ("[training]\nepochs = []", "needs values"),
-        ("[training]\nepochs = [1, 1]", "each once"),
-        ("[training]\nepochs = { low = 3, high = 1 }", r"training\.epochs: .*low.*high"),
-        ("[training]\nepochs = { low = 1, high = 3, steps = 1 }", "unknown: steps"),
-        ("[training]\nepochs = {", "not a readable TOML file"),
-    ],
-)
-def test_what_is_no_space_is_refused_with_the_entrys_name(
-    text: str, message: str, tmp_path: Path
-) -> None:
-    with pytest.raises(DataError, match=message):
-        read_space(written(tmp_path, text))
-
-
-values = st.one_of(
-    st.booleans(),
-    st.integers(1, 99),
-    st.sampled_from(["adam", "x y"]),
-    st.lists(st.integers(), max_size=3),
-)
-
-
-@given(value=values)
-def test_a_choice_of_any_kind_reaches_the_config_as_it_was_written(value: Any) -> None:
-    text = "x = [" + json.dumps(value) + "]"
-    (distribution,) = [
-        optuna.distributions.CategoricalDistribution([label]) for label in labels(text)
-    ]
-    (setting,) = overrides({"x": distribution.choices[0]})
-    table: dict[str, Any] = {}
-    override(table, setting)
-    assert table["x"] == value
-    assert type(table["x"]) is type(value)
-
-
-def labels(text: str) -> list[str]:
-    return [
-        value if isinstance(value, str) else json.dumps(value) for value in tomllib.loads(text)["x"]
-    ]
 
 
 def test_a_config_written_as_toml_reads_back(tmp_path: Path) -> None:
@@ -161,7 +83,7 @@ def search(
     return Tuning(
         "classifier",
         SMALL,
-        read_space(written(folder, text)),
+        read_space(write_space(folder, text)),
         folder / "data",
         sampler,
         trials,
@@ -239,7 +161,7 @@ def test_an_entry_that_the_config_does_not_know_is_refused_before_anything_runs(
 
 def test_a_real_training_is_stopped_and_taken_up_again(images: Path, tmp_path: Path) -> None:
     """SIGTERM leaves no process behind; the next call runs the same values to the end."""
-    out, space = tmp_path / "study", written(tmp_path, "[network]\nkernel_size = [5]")
+    out, space = tmp_path / "study", write_space(tmp_path, "[network]\nkernel_size = [5]")
     fixed = [part for entry in SMALL for part in ("--set", entry)]
     arguments = [
         "tune",

@@ -1,7 +1,6 @@
 """Going on with a trained network: its weights, what it has seen, what it keeps, and when a run ends."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -13,7 +12,6 @@ import pytest
 
 from cutout.errors import DataError
 from cutout.inference.manifest import read_manifest
-from cutout.system.interrupts import signals_interrupt
 from model_export.config import load_config, read_run_config
 from model_export.training.callbacks import Checkpoint
 from model_export.training.start import find_origin
@@ -171,14 +169,6 @@ def test_a_run_that_no_longer_improves_ends(images: Path, tmp_path: Path) -> Non
     run("train", "classifier-defaults", "--data", images, "--out", tmp_path, *still, "--no-report")
     assert [entry["epoch"] for entry in history(tmp_path)] == [1, 2, 3]
     assert json.loads((tmp_path / "state.json").read_text())["best_epoch"] == 1
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_interrupts_once(number: signal.Signals) -> None:
-    before = signal.getsignal(number)
-    with pytest.raises(KeyboardInterrupt), signals_interrupt():
-        os.kill(os.getpid(), number)
-    assert signal.getsignal(number) == before
 
 
 def test_a_stopped_run_keeps_its_best_and_goes_on(images: Path, tmp_path: Path) -> None:
