@@ -25,7 +25,7 @@ WORKDIR /srv/cutout
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /srv/cutout/app app
 COPY --from=build /srv/cutout/cutout cutout
-COPY LICENSE ./
+COPY LICENSE NOTICE ./
 COPY models models
 USER 10001:10001
 EXPOSE 8000

@@ -43,7 +43,7 @@ class Remover:
 
     Thread-safe. Every method takes an image as
 
-    - `bytes`: a JPEG, PNG, WebP, GIF (first frame), BMP, TIFF or AVIF file in memory,
+    - `bytes`: a JPEG, PNG, WebP, GIF (first frame), BMP, TIFF, AVIF or HEIC file in memory,
     - a path (`str` or `os.PathLike`) to such a file,
     - a numpy array (H, W, 3) RGB or (H, W, 4) RGBA, uint8,
     - a PIL image,

@@ -75,7 +75,10 @@ EXAMPLES = {
             "one, or raise CUTOUT_MAX_PIXELS"
         ),
     ),
-    415: (errors.UnsupportedFormat.code, "not a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF image"),
+    415: (
+        errors.UnsupportedFormat.code,
+        "not a JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC image",
+    ),
     422: (
         errors.UndecodableImage.code,
         "the image is corrupt, truncated or an unsupported variant of its format",

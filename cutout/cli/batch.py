@@ -26,7 +26,20 @@ from cutout.options import CutoutOptions, PredictOptions
 
 JOB = "batch.json"
 IMAGES = frozenset(
-    {".avif", ".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+    {
+        ".avif",
+        ".bmp",
+        ".gif",
+        ".heic",
+        ".heif",
+        ".jfif",
+        ".jpeg",
+        ".jpg",
+        ".png",
+        ".tif",
+        ".tiff",
+        ".webp",
+    }
 )
 SUFFIXES = {
     "image/jpeg": ".jpg",

@@ -15,7 +15,7 @@ from cutout.errors import ImageTooLarge, UndecodableImage
 from cutout.imaging.bands import bands
 from cutout.imaging.box import Size
 from cutout.imaging.colors import Conversion, conversion, profile_to_keep, to_8_bits
-from cutout.imaging.decoders import opencv, pillow
+from cutout.imaging.decoders import heif, opencv, pillow
 from cutout.imaging.decoders.common import Decoded
 from cutout.imaging.headers import Header, sniff
 from cutout.imaging.preprocess import resize
@@ -138,6 +138,10 @@ def _decoded(
     data: bytes, header: Header, factor: int, convert: Conversion | None, kept: bytes | None
 ) -> Decoded:
     """The pixels as stored; what would lose by 8 bits is converted from 16."""
+    if header.format == "heic":
+        return heif.decode(data, header)
+    if header.format == "avif":
+        return pillow.decode(data)
     if convert is None:
         return opencv.decode(data, header, factor, deep=False)
     if header.model == "cmyk":

@@ -143,6 +143,7 @@ def test_it_holds_types_the_page_and_every_licence(names: set[str]) -> None:
     }
     assert licences == {
         "LICENSE",
+        "NOTICE",
         "app/web/vendor/swagger-ui/LICENSE",
         "app/web/vendor/swagger-ui/NOTICE",
     }

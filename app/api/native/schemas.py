@@ -9,7 +9,7 @@ from cutout.options import CutoutOptions, MaskOptions, PredictOptions
 
 Upload = Annotated[
     UploadFile,
-    Field(description="an image: JPEG, PNG, WebP, GIF (first frame), BMP, TIFF or AVIF"),
+    Field(description="an image: JPEG, PNG, WebP, GIF (first frame), BMP, TIFF, AVIF or HEIC"),
 ]
 
 

@@ -21,9 +21,7 @@ PRIMARIES = {  # ITU-T H.273, table 2: white, red, green, blue
     12: (*D65, 0.680, 0.320, 0.265, 0.690, 0.150, 0.060),
     22: (*D65, 0.630, 0.340, 0.295, 0.605, 0.155, 0.077),
 }
-PQ, HLG = 16, 18
-WHITE_NITS = 203
-"""Of a white page among HDR (ITU-R BT.2408); what is brighter comes out white."""
+HDR = {16: "PQ", 18: "HLG"}
 SRGB_GAMMA = 1 / 2.2
 """What writers of PNGs mean by it is sRGB's curve (W3C PNG, 11.3.2.5)."""
 
@@ -69,21 +67,10 @@ def _of_transfer(transfer: int) -> Callable[[Values], Values]:
     """The curve of a code point; those of television, and unknown ones, are shown as sRGB."""
     if transfer in (4, 5, 8):
         return partial(_power, exponent={4: 2.2, 5: 2.8, 8: 1.0}[transfer])
-    return {PQ: _pq, HLG: _hlg}.get(transfer, srgb_curve)
+    if transfer in HDR:
+        raise ValueError(f"HDR ({HDR[transfer]}) is shown as stored")
+    return srgb_curve
 
 
 def _power(values: Values, exponent: float) -> Values:
     return np.asarray(values**exponent, np.float64)
-
-
-def _pq(values: Values) -> Values:
-    """SMPTE ST 2084, of white at WHITE_NITS."""
-    root = values ** (1 / 78.84375)
-    above = np.maximum(root - 0.8359375, 0) / (18.8515625 - 18.6875 * root)
-    return np.asarray(above ** (1 / 0.1593017578125) * 10_000 / WHITE_NITS, np.float64)
-
-
-def _hlg(values: Values) -> Values:
-    """ITU-R BT.2100 of a display of 1,000 nits, of white at WHITE_NITS."""
-    low, high = values**2 / 3, (np.exp((values - 0.55991073) / 0.17883277) + 0.28466892) / 12
-    return np.asarray(np.where(values <= 0.5, low, high) ** 1.2 * 1000 / WHITE_NITS, np.float64)

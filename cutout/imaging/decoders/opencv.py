@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from cutout.errors import UndecodableImage
 from cutout.imaging.bands import bands
 from cutout.imaging.decoders.common import Decoded, Pixels
+from cutout.imaging.decoders.pixels import split, unpremultiply
 from cutout.imaging.headers import Header
 from cutout.imaging.headers.common import Malformed
 from cutout.imaging.headers.png_pixels import with_bounded_pixels
@@ -29,13 +30,13 @@ def decode(data: bytes, header: Header, factor: int, deep: bool) -> Decoded:
     stored = _stored(data, header, factor, deep)
     if deep and stored.dtype == np.uint16 and stored.ndim == 3 and not header.premultiplied:
         return _deep(np.asarray(stored, np.uint16), header)
-    pixels = _to_8_bits(stored, header.sample_max)
+    pixels = _to_8_bits(stored)
     if pixels.ndim == 3 and pixels.shape[2] == 4:
-        image, alpha = _split(pixels)
+        image, alpha = split(pixels, "bgra")
         if header.premultiplied or (
             header.format == "tiff" and stored.dtype == np.uint8
         ):  # those libtiff multiplies
-            _unpremultiply(image, alpha)
+            unpremultiply(image, alpha)
         return Decoded(image, alpha)
     if pixels.ndim == 3:
         return Decoded(_swap_red_and_blue(pixels) if header.has_alpha else pixels, None)
@@ -54,7 +55,7 @@ def _deep(stored: NDArray[np.uint16], header: Header) -> Decoded:
         image = cv2.cvtColor(stored, cv2.COLOR_BGR2RGB) if swap else stored
         return Decoded(np.asarray(image, np.uint16), None)
     image = np.asarray(cv2.cvtColor(stored, cv2.COLOR_BGRA2RGB), np.uint16)
-    return Decoded(image, _to_8_bits(np.ascontiguousarray(stored[:, :, 3]), header.sample_max))
+    return Decoded(image, _to_8_bits(np.ascontiguousarray(stored[:, :, 3])))
 
 
 def _stored(data: bytes, header: Header, factor: int, deep: bool) -> Stored:
@@ -110,18 +111,12 @@ def _imdecode(data: bytes | bytearray, flags: int) -> Stored:
     return pixels
 
 
-def _to_8_bits(pixels: Stored, sample_max: int) -> Pixels:
+def _to_8_bits(pixels: Stored) -> Pixels:
     if pixels.dtype == np.uint8:
         return np.asarray(pixels, np.uint8)
     if pixels.dtype == np.uint16:
-        return np.asarray(cv2.convertScaleAbs(pixels, alpha=255 / sample_max), np.uint8)
+        return np.asarray(cv2.convertScaleAbs(pixels, alpha=255 / 65535), np.uint8)
     raise UndecodableImage("the image has samples of neither 8 nor 16 bits")
-
-
-def _split(bgra: Pixels) -> tuple[Pixels, Pixels]:
-    image, alpha = np.empty((*bgra.shape[:2], 3), np.uint8), np.empty(bgra.shape[:2], np.uint8)
-    cv2.mixChannels([bgra], [image, alpha], [2, 0, 1, 1, 0, 2, 3, 3])
-    return image, alpha
 
 
 def _swap_red_and_blue(image: Pixels) -> Pixels:
@@ -129,10 +124,3 @@ def _swap_red_and_blue(image: Pixels) -> Pixels:
     for rows in bands(image):
         cv2.cvtColor(image[rows], cv2.COLOR_BGR2RGB, dst=image[rows])
     return image
-
-
-def _unpremultiply(image: Pixels, alpha: Pixels) -> None:
-    """Colours as they were before they were multiplied by alpha, in place."""
-    for rows in bands(image):
-        planes = [cv2.divide(plane, alpha[rows], scale=255) for plane in cv2.split(image[rows])]
-        image[rows] = cv2.merge(planes)

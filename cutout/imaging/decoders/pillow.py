@@ -10,12 +10,14 @@ from contextlib import contextmanager
 
 import numpy as np
 from PIL import ImageFile
+from PIL.AvifImagePlugin import AvifImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from cutout.errors import UndecodableImage
 from cutout.imaging.colors import Conversion
 from cutout.imaging.decoders.common import Decoded
+from cutout.imaging.decoders.pixels import split
 from cutout.imaging.headers import Header
 
 
@@ -36,6 +38,14 @@ def _opened(data: bytes, header: Header, factor: int) -> ImageFile.ImageFile:
     if factor > 1:
         image.draft(None, (header.width // factor, header.height // factor))
     return image
+
+
+def decode(data: bytes) -> Decoded:
+    """Decode the first frame of an AVIF. Raises UndecodableImage."""
+    with decoding():
+        image = AvifImageFile(io.BytesIO(data))
+        pixels = np.array(image if image.mode == "RGBA" else image.convert("RGB"), np.uint8)
+    return Decoded(pixels, None) if pixels.shape[2] == 3 else Decoded(*split(pixels))
 
 
 @contextmanager

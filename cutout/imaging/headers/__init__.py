@@ -12,6 +12,7 @@ from cutout.errors import EmptyImage, UndecodableImage, UnsupportedFormat
 from cutout.imaging.headers.avif import is_avif, read_avif
 from cutout.imaging.headers.common import FileFormat, Header, Malformed, Truncated
 from cutout.imaging.headers.gif_bmp import read_bmp, read_gif
+from cutout.imaging.headers.heif import is_heif, read_heif
 from cutout.imaging.headers.jpeg import read_jpeg
 from cutout.imaging.headers.png import read_png
 from cutout.imaging.headers.tiff import read_tiff
@@ -35,6 +36,7 @@ _READERS: tuple[tuple[str, Callable[[bytes], bool], Callable[[bytes], Header]], 
     ("GIF", _starts_with(b"GIF87a", b"GIF89a"), read_gif),
     ("TIFF", _starts_with(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), read_tiff),
     ("AVIF", is_avif, read_avif),
+    ("HEIC", is_heif, read_heif),
     ("BMP", _starts_with(b"BM"), read_bmp),
 )
 
@@ -52,7 +54,7 @@ def sniff(data: bytes) -> Header:
             if header.width <= 0 or header.height <= 0:
                 raise EmptyImage("the image has no width or no height")
             return header
-    raise UnsupportedFormat("not a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF image")
+    raise UnsupportedFormat("not a JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC image")
 
 
 def _read(name: str, read: Callable[[bytes], Header], data: bytes) -> Header:

@@ -32,6 +32,12 @@ def is_avif(data: bytes) -> bool:
 
 
 def read_avif(data: bytes) -> Header:
+    """Read the header of the primary image, or where there are only tracks, of the first frame."""
+    kinds = {kind for kind, _, _ in bounded(_boxes(data, 0, len(data)))}
+    if b"meta" not in kinds and b"moov" in kinds:
+        size = _track_size(data)
+        _check_tracks(data, size)
+        return Header("avif", *size)
     meta = _box(data, b"meta", 0, len(data))
     inside = (meta[0] + 4, meta[1])
     properties = _box(data, b"iprp", *inside)
@@ -47,8 +53,6 @@ def read_avif(data: bytes) -> Header:
     has_alpha = any(
         kind == b"auxC" and b":alpha" in data[start:end] for kind, start, end in container
     )
-    depth = next((data[start + 2] >> 5 & 3 for kind, start, _ in own if kind == b"av1C"), 0)
-    sample_max = {2: 1023, 3: 4095}.get(depth, 255)
     if width and height:
         spans = {
             n: struct.unpack_from(">II", data, at + 4)
@@ -68,7 +72,6 @@ def read_avif(data: bytes) -> Header:
         height,
         ROTATION_THEN_MIRROR[turns][mirror],
         has_alpha,
-        sample_max=sample_max,
         space=_space(data, own) or _space(data, container),
     )
 
@@ -237,6 +240,22 @@ def _payloads(data: bytes, meta: tuple[int, int]) -> Iterator[tuple[int, Extents
         yield item, tuple(extents)
 
 
+def _track_size(data: bytes) -> tuple[int, int]:
+    """The size of the first track of images. Raises Malformed where there is none."""
+    for kind, *track in _few_boxes(data, *_box(data, b"moov", 0, len(data))):
+        if kind == b"trak":
+            width, height = _side(data, _only(data, b"tkhd", *track)[0])
+            if width and height:
+                return width, height
+    raise Malformed("no track of images")
+
+
+def _side(data: bytes, head: int) -> tuple[int, int]:
+    """Width and height that the header of a track says (tkhd), in whole pixels."""
+    width, height = struct.unpack_from(">II", data, head + (88 if data[head] else 76))
+    return width >> 16, height >> 16
+
+
 def _check_tracks(data: bytes, size: tuple[int, int]) -> None:
     """Raises Malformed where a track, or the first frame of one, is larger than the image."""
     frames = _Frames(data)
@@ -246,9 +265,8 @@ def _check_tracks(data: bytes, size: tuple[int, int]) -> None:
             table = _only(data, b"stbl", *_only(data, b"minf", *_only(data, b"mdia", *track)))
             description = _only(data, b"stsd", *table)
             if b"av01" in data[slice(*description)]:
-                side = struct.unpack_from(">II", data, head + (88 if data[head] else 76))
                 sizes = (
-                    (side[0] >> 16, side[1] >> 16),
+                    _side(data, head),
                     frames.largest((_first_sample(data, table),)),
                 )
                 if any(width > size[0] or height > size[1] for width, height in sizes):

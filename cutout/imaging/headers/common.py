@@ -10,7 +10,7 @@ from cutout.imaging.colors.spaces import ColorSpace
 
 T = TypeVar("T")
 ColorModel = Literal["gray", "rgb", "cmyk"]
-FileFormat = Literal["jpeg", "png", "webp", "gif", "bmp", "tiff", "avif"]
+FileFormat = Literal["jpeg", "png", "webp", "gif", "bmp", "tiff", "avif", "heic"]
 
 MAX_PROFILE = 4 << 20
 """Bytes of an ICC profile; those of presses have up to 2 MB. A longer one is ignored."""
@@ -33,8 +33,8 @@ class Header:
     Width and height are those stored; `orientation` is EXIF's, 1 to 8, and still to be applied,
     except where the decoder does (`turned_by_decoder`). `has_alpha`: the file may carry
     transparency. `gray_key`: the grey that a PNG declares transparent, in 16 bits where it has
-    them, else in 8. `sample_max`: the largest value of samples that take 16 bits. `premultiplied`:
-    the colours of a TIFF are stored multiplied by its alpha. `model`: how the pixels are stored;
+    them, else in 8. `premultiplied`: the
+    colours are stored multiplied by the alpha. `model`: how the pixels are stored;
     `space`: which colours they are, None for sRGB.
     """
 
@@ -44,7 +44,6 @@ class Header:
     orientation: int = 1
     has_alpha: bool = False
     gray_key: int | None = None
-    sample_max: int = 65535
     premultiplied: bool = False
     turned_by_decoder: bool = False
     model: ColorModel = "rgb"

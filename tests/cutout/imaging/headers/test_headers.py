@@ -45,7 +45,7 @@ def test_size_is_read_from_the_header(form: str, width: int, height: int) -> Non
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"hello", b"%PDF-1.7", b"RIFF\0\0\0\0WAVE", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"]
+    "data", [b"", b"hello", b"%PDF-1.7", b"RIFF\0\0\0\0WAVE", b"\0\0\0\x18ftypisom\0\0\0\0mp41iso2"]
 )
 def test_other_types_are_not_supported(data: bytes) -> None:
     with pytest.raises(UnsupportedFormat):

@@ -1,0 +1,24 @@
+"""What decoders do to arrays of pixels."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cutout.imaging.bands import bands
+
+Pixels = NDArray[np.uint8]
+
+
+def split(pixels: Pixels, order: str = "rgba") -> tuple[Pixels, Pixels]:
+    """Take RGBA, or "bgra", (h, w, 4) apart: RGB (h, w, 3) and alpha (h, w)."""
+    image, alpha = np.empty((*pixels.shape[:2], 3), np.uint8), np.empty(pixels.shape[:2], np.uint8)
+    red, blue = (2, 0) if order == "bgra" else (0, 2)
+    cv2.mixChannels([pixels], [image, alpha], [red, 0, 1, 1, blue, 2, 3, 3])
+    return image, alpha
+
+
+def unpremultiply(image: Pixels, alpha: Pixels) -> None:
+    """Colours as they were before they were multiplied by alpha, in place."""
+    for rows in bands(image):
+        planes = [cv2.divide(plane, alpha[rows], scale=255) for plane in cv2.split(image[rows])]
+        image[rows] = cv2.merge(planes)

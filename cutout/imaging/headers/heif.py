@@ -1,0 +1,49 @@
+"""HEIC and HEIF headers (ISO/IEC 23008-12), as libheif reads them.
+
+libheif refuses by itself to decode frames that are larger than the header says.
+"""
+
+import pi_heif
+
+from cutout.imaging.colors.spaces import Cicp, ColorSpace
+from cutout.imaging.headers.common import MAX_PROFILE, Header, Malformed
+
+BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"heif")
+
+
+def is_heif(data: bytes) -> bool:
+    """Whether a file's brands say that it holds HEVC; an AVIF, which has some too, is asked first."""
+    if data[4:8] != b"ftyp":
+        return False
+    brands = data[8 : min(len(data), int.from_bytes(data[:4], "big"), 256)]
+    return any(brands[at : at + 4] in BRANDS for at in range(0, len(brands), 4))
+
+
+def read_heif(data: bytes) -> Header:
+    """Read the header of the primary image; size and orientation are those of the upright one."""
+    try:
+        file = pi_heif.open_heif(data)
+        image = file[file.primary_index]
+    except Exception as error:  # pi_heif raises whatever a broken file makes it meet
+        raise Malformed(str(error).strip()) from error
+    width, height = image.size
+    return Header(
+        "heic",
+        width,
+        height,
+        has_alpha=image.has_alpha,
+        premultiplied=image.premultiplied_alpha,
+        turned_by_decoder=True,
+        model="gray" if image.mode.startswith("L") else "rgb",
+        space=_space(image),
+    )
+
+
+def _space(image: pi_heif.HeifImage) -> ColorSpace | None:
+    profile = image.info.get("icc_profile")
+    if profile:
+        return profile if len(profile) <= MAX_PROFILE else b""
+    numbers = image.info.get("nclx_profile")
+    if not numbers:
+        return None
+    return Cicp(int(numbers["color_primaries"]), int(numbers["transfer_characteristics"]))

@@ -1,0 +1,101 @@
+"""HEIC and AVIF: what phones and Adobe's programs write, and nothing larger than it says."""
+
+import io
+import struct
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+from PIL import ImageCms
+
+from cutout.errors import ImageTooLarge, UndecodableImage, UnsupportedFormat
+from cutout.imaging.headers import sniff
+from tests.support.images import is_near, quarters, raster
+from tests.support.paths import ROOT
+from tests.support.profiles import rgb_profile
+
+ANY = 10**8
+DATA = ROOT / "tests" / "data" / "heic"
+MIDDLE = (slice(16, None, 32), slice(24, None, 48))  # of each quarter
+SHOWN = quarters()[8::16, 12::24]
+
+
+def heic(name: str) -> bytes:
+    return (DATA / f"{name}.heic").read_bytes()
+
+
+def test_a_heic_is_read() -> None:
+    header = sniff(heic("quarters"))
+    assert (header.format, header.upright) == ("heic", (96, 64))
+    image = raster(heic("quarters"), ANY)
+    assert image.alpha is None
+    assert is_near(image.image[MIDDLE], SHOWN, 4)
+
+
+def test_the_alpha_of_a_heic_is_kept() -> None:
+    image = raster(heic("alpha"), ANY)
+    assert image.alpha is not None
+    assert is_near(image.alpha[MIDDLE], quarters(4)[8::16, 12::24, 3], 2)
+    assert is_near(image.image[MIDDLE], SHOWN, 4)
+
+
+def test_a_heic_is_turned_once() -> None:
+    image = raster(heic("turned"), ANY)
+    assert image.upload == (64, 96)
+    assert is_near(image.image[24::48, 16::32], np.rot90(SHOWN, -1), 25)  # from a JPEG
+
+
+@pytest.mark.parametrize("name", ["p3", "nclx-p3"])
+def test_the_colors_of_a_heic_are_converted(name: str) -> None:
+    stored = Pillow.fromarray(SHOWN)
+    shown = ImageCms.profileToProfile(
+        stored,
+        ImageCms.ImageCmsProfile(io.BytesIO(rgb_profile())),
+        ImageCms.createProfile("sRGB"),
+        ImageCms.Intent.RELATIVE_COLORIMETRIC,
+    )
+    assert is_near(raster(heic(name), ANY).image[MIDDLE], np.asarray(shown), 4)
+
+
+def test_a_heic_with_too_many_pixels_is_refused_by_its_header() -> None:
+    data = heic("quarters")
+    with pytest.raises(ImageTooLarge, match="96 x 64"):
+        raster(data[: data.index(b"mdat") + 100], max_pixels=96 * 64 - 1)
+
+
+def test_a_heic_whose_frame_is_larger_than_it_says_is_refused() -> None:
+    data, lie = heic("quarters"), struct.pack(">II", 8, 8)
+    at = data.index(b"ispe") + 8
+    with pytest.raises(UndecodableImage, match="limit"):
+        raster(data[:at] + lie + data[at + 8 :], ANY)
+
+
+@pytest.mark.parametrize("length", [40, 200, 590])
+def test_a_truncated_heic_is_refused(length: int) -> None:
+    with pytest.raises((UndecodableImage, UnsupportedFormat)):
+        raster(heic("quarters")[:length], ANY)
+
+
+def avif(pixels: NDArray[np.uint8], **options: object) -> bytes:
+    data = io.BytesIO()
+    Pillow.fromarray(pixels).save(data, "AVIF", quality=100, **options)
+    return data.getvalue()
+
+
+def test_greys_of_a_limited_range_are_stretched() -> None:
+    ramp = np.repeat(np.arange(0, 256, 4, dtype=np.uint8)[np.newaxis], 32, axis=0)
+    data = avif(ramp, range="limited", subsampling="4:0:0")
+    assert is_near(raster(data, ANY).image[:, :, 0], ramp, 3)
+
+
+def test_an_avif_of_tracks_alone_is_read() -> None:
+    """As video encoders write them: nothing but moov says what is in it."""
+    frames = [Pillow.fromarray(np.full((24, 40, 3), value, np.uint8)) for value in (90, 200)]
+    data = io.BytesIO()
+    frames[0].save(data, "AVIF", quality=100, save_all=True, append_images=frames[1:])
+    moving = data.getvalue().replace(b"avifavismsf1iso8mif1", b"msf1avismsf1iso8msf1")
+    at = moving.index(b"meta")
+    tracks = raster(moving[:at] + b"free" + moving[at + 4 :], ANY)
+    assert tracks.upload == (40, 24)
+    assert is_near(tracks.image, np.full((24, 40, 3), 90, np.uint8), 3)
