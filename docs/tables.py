@@ -17,7 +17,7 @@ from app.api.intake.forms import MAX_NAME, MAX_PARTS, MAX_TEXT_BYTES
 from app.api.native.schemas import CutoutForm, MaskForm, PredictForm
 from app.fetch import MAX_URL
 from app.metrics import Metrics
-from app.server.limits import MAX_HEADER_BYTES, MAX_PIPELINED
+from app.server.limits import MAX_HEADER_BYTES, MAX_HEADERS, MAX_PIPELINED
 from app.settings import Settings
 from cutout.explain import choices
 from cutout.imaging.decode import LONGEST_SIDE
@@ -55,6 +55,7 @@ LIMITS = (
 )
 FIXED = {
     "bytes of a request's headers; then 400": MAX_HEADER_BYTES,
+    "headers of a request; then 400": MAX_HEADERS,
     "requests sent ahead on one connection; then 400": MAX_PIPELINED,
     "fields and files of a form, each; then 400": MAX_PARTS,
     "characters of a form's field's name; then 400": MAX_NAME,

@@ -10,6 +10,8 @@ such a request after its headers, and would parse its body as the next request.
 
 import logging
 import math
+import socket
+import struct
 import uuid
 from asyncio import BaseTransport, Transport
 from functools import partial
@@ -23,6 +25,7 @@ from ..api.problems import Problem, ProblemResponse
 from ..settings import Settings
 from .limits import MAX_PIPELINED, Limits
 from .request_headers import (
+    PIECE,
     Refused,
     RequestHeaders,
     UnknownVersion,
@@ -35,6 +38,7 @@ from .timer import Timer
 from .transport import OneWrite
 
 LAST_READ_SECONDS = 0.005
+RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, and no time to linger
 
 log = logging.getLogger("cutout.connection")
 
@@ -65,7 +69,9 @@ class Connection(HttpToolsProtocol):
     # Connections: how many there may be, and how long they may be idle.
 
     def connection_made(self, transport: BaseTransport) -> None:
-        one_write = OneWrite(cast(Transport, transport), self._reader.closing_unsent)
+        one_write = OneWrite(
+            cast(Transport, transport), self._reader.closing_unsent, self._is_receiving
+        )
         super().connection_made(cast(Transport, one_write))
         self._request.restart()
         if len(self.connections) > self._limits.connections:
@@ -108,22 +114,30 @@ class Connection(HttpToolsProtocol):
             self.timeout_keep_alive_task = None
 
     def _cut_off(self) -> None:
+        """End the connection at once, and with it what the kernel holds to be sent."""
+        if (connected := self.transport.get_extra_info("socket")) is not None:
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         self.transport.abort()
+
+    def _is_receiving(self) -> bool:
+        return not self._body_complete
 
     # Requests: from bytes to headers to body.
 
     def data_received(self, data: bytes) -> None:
         self._stop_idling()
-        if self._refusal is not None:
-            return
         try:
-            self._parse(data)
+            for start in range(0, len(data), PIECE):
+                if self._refusal is not None or self.transport.is_closing():
+                    return
+                self._receive(data[start : start + PIECE])
         except (httptools.HttpParserError, Refused) as error:
             self._refuse(self._refusal_for(error))
-            return
+
+    def _receive(self, data: bytes) -> None:
+        self._parse(data)
         if self._request.awaited:
-            if self._request.overflow(len(data)):
-                self._cut_off()
+            self._request.received(len(data))
         elif self._body_complete and self._answering is None:
             # The data belongs to no request: an empty line, or the rest of a body whose response
             # was early. It has stopped the timer for idle connections, so another has to run.
@@ -167,7 +181,7 @@ class Connection(HttpToolsProtocol):
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._request.parsed(len(name) + len(value))
+        self._request.parsed_header(name, value)
         # A trailer is not a header (RFC 9110, 6.5.1): it could name another address or key.
         if not self._headers_complete:
             super().on_header(name, value)

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 from ..settings import CHUNK, GRACE_SECONDS, Settings
 
-MAX_HEADER_BYTES = 64 * 1024  # request line and headers of one request
+MAX_HEADER_BYTES = 64 * 1024  # of the path and the headers of one request
+LINGER_SECONDS = 2.0  # in which what a client is still sending is read, once it has its answer
+MAX_HEADERS = 200  # of one request; each takes 130 bytes of memory, be it empty
 MAX_PIPELINED = 16  # requests received ahead of the one being answered
 
 

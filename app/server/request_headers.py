@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterable
 
 from cutout.errors import MalformedRequest
 
-from .limits import MAX_HEADER_BYTES
+from .limits import MAX_HEADER_BYTES, MAX_HEADERS
 from .timer import Timer
 
 VERSIONS = ("1.0", "1.1")
-MAX_UNFINISHED_BYTES = 512 * 1024  # uvloop reads up to 256 KiB at a time
+PIECE = 32 * 1024  # bytes parsed at a time; uvloop reads up to 256 KiB at once
+MAX_UNFINISHED_BYTES = MAX_HEADER_BYTES + PIECE  # the first piece may begin with something else
+SEPARATORS = len(": \r\n")
 
 Header = tuple[bytes, bytes]
 
@@ -23,6 +25,13 @@ class Refused(Exception):
 
     status = 400
     code = MalformedRequest.code
+
+
+class TooLarge(Refused):
+    """Request headers of too many bytes."""
+
+    def __init__(self) -> None:
+        super().__init__(f"the request headers have more than {MAX_HEADER_BYTES} bytes")
 
 
 class UnknownVersion(Refused):
@@ -47,6 +56,7 @@ class RequestHeaders:
         self._timer = Timer(loop, on_timeout)
         self._parsed_bytes = 0
         self._received_bytes = 0
+        self._number = 0
 
     @property
     def awaited(self) -> bool:
@@ -65,22 +75,31 @@ class RequestHeaders:
         """Note that the parser has found the start of a request."""
         self._parsed_bytes = 0
         self._received_bytes = 0
+        self._number = 0
         if not self._timer.running:
             self.restart()
 
     def parsed(self, size: int) -> None:
-        """Count bytes of the path or of a header. Raises Refused beyond MAX_HEADER_BYTES."""
+        """Count bytes of the path. Raises Refused beyond MAX_HEADER_BYTES."""
         self._parsed_bytes += size
         if self._parsed_bytes > MAX_HEADER_BYTES:
-            raise Refused(f"the request headers have more than {MAX_HEADER_BYTES} bytes")
+            raise TooLarge
 
-    def overflow(self, size: int) -> bool:
-        """Count received bytes that did not complete the headers; whether they are too many.
+    def parsed_header(self, name: bytes, value: bytes) -> None:
+        """Count a header. Raises Refused beyond MAX_HEADERS or MAX_HEADER_BYTES."""
+        self._number += 1
+        if self._number > MAX_HEADERS:
+            raise Refused(f"the request has more than {MAX_HEADERS} headers")
+        self.parsed(len(name) + len(value) + SEPARATORS)
+
+    def received(self, size: int) -> None:
+        """Count bytes that did not complete the headers. Raises Refused if they are too many.
 
         The parser keeps an unfinished header to itself, so `parsed` cannot see it grow.
         """
         self._received_bytes += size
-        return self._received_bytes > MAX_UNFINISHED_BYTES
+        if self._received_bytes > MAX_UNFINISHED_BYTES:
+            raise TooLarge
 
 
 def check_version(version: str) -> None:

@@ -1,29 +1,43 @@
-"""One write per response instead of two."""
+"""One write per response instead of two, and an end that the client can read."""
 
-from asyncio import Transport
+from asyncio import Transport, get_running_loop
 from collections.abc import Callable
+
+from .limits import LINGER_SECONDS
 
 
 class OneWrite:
     """A transport that keeps a response's headers until its body follows, and writes them together.
 
-    uvicorn writes them apart: two system calls, two packets, and a client woken twice.
+    uvicorn writes them apart: two system calls, two packets, and a client woken twice. It also
+    closes while a client is still sending: what then comes makes the kernel reset the connection,
+    and the client may lose the response. So the end is announced first, and for LINGER_SECONDS
+    what comes is read (RFC 9112, 9.6).
     """
 
-    def __init__(self, transport: Transport, on_closing_unsent: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        on_closing_unsent: Callable[[], None],
+        is_receiving: Callable[[], bool],
+    ) -> None:
         self._transport = transport
         self._on_closing_unsent = on_closing_unsent
+        self._is_receiving = is_receiving
+        self._lingers = False
         self._headers = b""
-        self.is_closing = transport.is_closing
         self.get_extra_info = transport.get_extra_info
         self.pause_reading = transport.pause_reading
         self.resume_reading = transport.resume_reading
         self.abort = transport.abort
         self.set_protocol = transport.set_protocol
 
+    def is_closing(self) -> bool:
+        return self._lingers or self._transport.is_closing()
+
     def write(self, data: bytes | memoryview) -> None:
         """Write, or keep the data if it is the headers of a final response."""
-        if self._transport.is_closing():  # `writelines` would raise there, where `write` does not
+        if self.is_closing():  # `writelines` would raise there, where `write` does not
             self._headers = b""
         elif self._headers:
             headers = self._headers
@@ -41,8 +55,16 @@ class OneWrite:
 
     def close(self) -> None:
         """Close once everything is sent. Calls `on_closing_unsent` if that takes time."""
+        if self._lingers:
+            return
         self.flush()
-        self._transport.close()
+        if self._is_receiving() and not self._transport.is_closing():
+            self._lingers = True
+            self._transport.write_eof()
+            self._transport.resume_reading()
+            get_running_loop().call_later(LINGER_SECONDS, self._transport.close)
+        else:
+            self._transport.close()
         if self._transport.get_write_buffer_size():
             self._on_closing_unsent()
 

@@ -9,8 +9,10 @@ import select
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 
 import numpy as np
 import pytest
@@ -18,7 +20,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from app.api.intake.body import seconds_allowed
-from app.server.limits import MAX_HEADER_BYTES, MAX_PIPELINED
+from app.server.limits import MAX_HEADER_BYTES, MAX_HEADERS, MAX_PIPELINED
 from app.server.request_headers import MAX_UNFINISHED_BYTES
 from app.server.transport import OneWrite
 from app.settings import CHUNK, GRACE_SECONDS, Settings
@@ -124,15 +126,15 @@ def test_a_second_head_on_the_same_connection_is_timed_too(port: int) -> None:
 
 
 def head_of(size: int, path: int = 7, fields: int = 0) -> bytes:
-    """A request whose path, names and values are `size` bytes in all: of the path, of many fields, the rest of one."""
+    """A request of `size` bytes, without its first line's other words: of its path, many fields, the rest of one."""
     start = b"GET /livez?%s HTTP/1.1\r\nHost: x\r\n" % (b"a" * (path - 7))
-    rest = size - path - 5 - 2 * fields - 1
+    rest = size - path - 9 - 6 * fields - 5
     return start + b"X: y\r\n" * fields + b"Y: " + b"y" * rest + b"\r\n\r\n"
 
 
 @pytest.mark.parametrize(
     "large",
-    [{}, {"path": MAX_HEADER_BYTES - 10}, {"fields": MAX_HEADER_BYTES // 2 - 50}],
+    [{}, {"path": MAX_HEADER_BYTES - 20}, {"fields": MAX_HEADERS - 2}],
     ids=["header", "path", "headers"],
 )
 def test_heads_have_a_size(port: int, large: dict[str, int]) -> None:
@@ -198,7 +200,7 @@ def test_a_connection_that_ends_with_something_unsent_has_its_time() -> None:
             transport, _ = await asyncio.get_running_loop().create_connection(
                 asyncio.Protocol, sock=ours
             )
-            own = OneWrite(transport, lambda: said.append("unsent"))
+            own = OneWrite(transport, lambda: said.append("unsent"), lambda: False)
             own.write(b"a" * 1_000_000)
             own.close()
             own.abort()
@@ -209,9 +211,27 @@ def test_a_connection_that_ends_with_something_unsent_has_its_time() -> None:
 
 def test_an_endless_header_is_not_kept(port: int) -> None:
     with closing(connected(port)) as greedy:
-        greedy.sendall(b"GET / HTTP/1.1\r\nX-Long: ")
-        # what the kernel's buffers hold included
-        assert cut_off_while_sending(greedy, 65536) < 64 * MAX_UNFINISHED_BYTES
+        greedy.sendall(b"GET / HTTP/1.1\r\nX-Long: " + b"a" * MAX_UNFINISHED_BYTES)
+        answer = until_closed(greedy)
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b"more than 65536 bytes" in answer
+
+
+def test_headers_have_a_number(port: int) -> None:
+    with closing(connected(port)) as greedy:
+        greedy.sendall(b"GET /livez HTTP/1.1\r\n" + b"X:\r\n" * (MAX_HEADERS + 2))
+        assert b"more than 200 headers" in until_closed(greedy)
+
+
+def test_who_is_refused_while_sending_can_read_why(port: int) -> None:
+    """The end is announced and what comes is read: no reset overtakes the answer."""
+    with closing(connected(port)) as sender:
+        sender.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\nContent-Length: 9\r\n\r\n")
+        answer = b""
+        while part := sender.recv(65536):
+            answer += part
+            sender.sendall(b"more")
+    assert answer.startswith(b"HTTP/1.1 400")
 
 
 def test_a_slow_body_gets_408_and_its_connection_is_closed(strict_port: int) -> None:
@@ -323,6 +343,8 @@ def test_a_reader_that_does_not_read_holds_its_place_and_is_cut_off() -> None:
         assert lazy.recv(9) == b"HTTP/1.1 "
         assert app.state.services.workers.permits.taken == 1
         eventually(lambda: app.state.services.workers.permits.taken == 0)
+        with pytest.raises(ConnectionResetError):  # nothing is left in the kernel to be sent
+            deque(iter(partial(lazy.recv, 65536), b""), maxlen=0)
 
 
 @pytest.mark.slow
