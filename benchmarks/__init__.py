@@ -1,1 +1,4 @@
-"""What measures speed, and the figures last measured (`results/`). Nothing here is a test: timings never are."""
+"""What measures speed, and the figures last measured (`results/`).
+
+Nothing here is a test: timings never are.
+"""

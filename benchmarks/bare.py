@@ -1,4 +1,5 @@
-"""The pipeline without a server: this project's own functions in one process, as many threads as the server has.
+"""The pipeline without a server: this project's own functions in one process, as many threads as
+the server has.
 
     python -m benchmarks.bare --models models --refine true --seconds 5 IMAGE.jpg ...
 
@@ -41,7 +42,8 @@ def cut_out(data: bytes, predictor: Predictor, refine: bool) -> bytes:
 def loop(
     predictor: Predictor, uploads: list[bytes], refine: bool, seconds: float, count: int
 ) -> list[Exchange]:
-    """Cut out images in `count` threads for so many seconds, each thread beginning with another image."""
+    """Cut out images in `count` threads for so many seconds, each thread beginning with another
+    image."""
     done: list[Exchange] = []
     begun = time.perf_counter()
 

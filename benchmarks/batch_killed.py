@@ -1,10 +1,12 @@
-"""`cutout batch` on Ray with an actor and then the driver killed, gone on with, and compared with the local engine.
+"""`cutout batch` on Ray with an actor and then the driver killed, gone on with, and compared with
+the local engine.
 
-    python -m benchmarks.batch_killed IMAGES WORK         (needs the extra `ray`; WORK must be empty or not there)
+    python -m benchmarks.batch_killed IMAGES WORK    (extra `ray`; WORK must be empty or missing)
 
-Some five times what the images take on one machine. The local engine writes WORK/local. On Ray, a quarter of the way
-an actor is killed (SIGKILL), half-way the driver; the same command then does the rest, to WORK/ray. To expect: `equal`
-true: the same outputs and the same manifest, to the byte, one record for each image. Ends with 1 where it isn't.
+Some five times what the images take on one machine. The local engine writes WORK/local. On Ray, a
+quarter of the way an actor is killed (SIGKILL), half-way the driver; the same command then does the
+rest, to WORK/ray. To expect: `equal` true: the same outputs and the same manifest, to the byte, one
+record for each image. Ends with 1 where it isn't.
 """
 
 import argparse

@@ -1,6 +1,8 @@
-"""`python -m benchmarks.before_after`: the README's image, made by the shipped bundles. About three seconds.
+"""`python -m benchmarks.before_after`: the README's image, made by the shipped bundles. About three
+seconds.
 
-Each photograph of tests/data/photographs beside its cut-out on a checkerboard, in docs/images/before-after.jpg.
+Each photograph of tests/data/photographs beside its cut-out on a checkerboard, in
+docs/images/before-after.jpg.
 """
 
 from pathlib import Path

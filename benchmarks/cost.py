@@ -1,4 +1,5 @@
-"""What an image costs the whole server: CPU of all its processes, bytes in and out. The base of docs/scaling.md.
+"""What an image costs the whole server: CPU of all its processes, bytes in and out. The base of
+docs/scaling.md.
 
     python -m benchmarks.cost
 

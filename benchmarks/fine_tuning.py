@@ -1,10 +1,10 @@
-"""What fine-tuning gives and costs: IoU on the new kind and on the general sets, against images trained on.
+"""What fine-tuning gives and costs: IoU on the new and the general sets, by images trained on.
 
-    .venv/bin/python -m benchmarks.fine_tuning --start models/segmenter --new DIR --general GENERAL \
-        --run 50=runs/a --run 200=runs/b --run 50=runs/c:kept
+    .venv/bin/python -m benchmarks.fine_tuning --start models/segmenter --new DIR \
+        --general GENERAL --run 50=runs/a --run 200=runs/b --run 50=runs/c:kept
 
-Networks in Keras at their canvas, on the test split of both folders (of the general one every second image). Draws
-docs/images/fine-tuning.png and prints the table of docs/training.md.
+Networks in Keras at their canvas, on the test split of both folders (of the general one every
+second image). Draws docs/images/fine-tuning.png and prints the table of docs/training.md.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,5 @@
-"""The float32 form of a bundle that ships quantised, at any canvas, made from the `.keras` beside it."""
+"""The float32 form of a bundle that ships quantised, at any canvas, made from the `.keras` beside
+it."""
 
 import hashlib
 from pathlib import Path
@@ -12,11 +13,11 @@ from cutout.inference.onnx_predictor import load_predictor
 
 
 def float32_bundle(shipped: Path, folder: Path, size: int, *, unet: bool = False) -> Path:
-    """A bundle in `folder` with the same weights in float32, for a canvas of `size` x `size`: convolutions fit any; or
-    with the plain U-Net instead of them.
+    """A bundle in `folder` with the same weights in float32, for a canvas of `size` x `size`:
+    convolutions fit any; or with the plain U-Net instead of them.
 
-    The network is asked once, about the image alone, also where the shipped form asks it about the mirror image too:
-    that is what other servers run it as.
+    The network is asked once, about the image alone, also where the shipped form asks it about the
+    mirror image too: that is what other servers run it as.
     """
     manifest = read_manifest(shipped)
     spec = manifest.preprocess.model_copy(update={"size": size})

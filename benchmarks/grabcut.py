@@ -1,7 +1,9 @@
-"""`python -m benchmarks.grabcut --data DIR`: GrabCut on the same images and measures as `model_export evaluate`.
+"""`python -m benchmarks.grabcut --data DIR`: GrabCut on the same images and measures as
+`model_export evaluate`.
 
-The classical method that needs no training (Rother et al., SIGGRAPH 2004): OpenCV's, five iterations, started from a
-rectangle 5 % inside the image. About 0.2 s an image of 320 pixels; prints one JSON object.
+The classical method that needs no training (Rother et al., SIGGRAPH 2004): OpenCV's, five
+iterations, started from a rectangle 5 % inside the image. About 0.2 s an image of 320 pixels;
+prints one JSON object.
 """
 
 import json

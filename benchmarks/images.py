@@ -1,4 +1,7 @@
-"""Photographs to measure with: made in code, or from a folder of the caller's. The same recipe gives the same bytes."""
+"""Photographs to measure with: made in code, or from a folder of the caller's.
+
+The same recipe gives the same bytes.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,11 +16,13 @@ QUALITY = 90
 SIZES = {"1 MP": (1152, 864), "12 MP": (4000, 3000)}
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 OCTAVE = 0.72  # contrast of an octave, of that of the one above it
-GRAIN = 4.0  # standard deviation of the noise of a camera, without which an enlarged image is too easy to pack
+# standard deviation of the noise of a camera, without which an enlarged image is too easy to pack
+GRAIN = 4.0
 
 
 def photographs(width: int, height: int, count: int, folder: Path | None = None) -> list[bytes]:
-    """JPEGs of that size, quality 90: of a folder's first images, or a textured subject before a softer scene."""
+    """JPEGs of that size, quality 90: of a folder's first images, or a textured subject before a
+    softer scene."""
     if folder is None:
         images = [synthetic(width, height, seed) for seed in range(count)]
     else:
@@ -26,7 +31,8 @@ def photographs(width: int, height: int, count: int, folder: Path | None = None)
 
 
 def synthetic(width: int, height: int, seed: int) -> Image:
-    """(H, W, 3) uint8 BGR: 1/f noise lit from one side, a blob of another colour and finer texture in front."""
+    """(H, W, 3) uint8 BGR: 1/f noise lit from one side, a blob of another colour and finer texture
+    in front."""
     rng = np.random.default_rng(seed)
     shape, half = _blob(rng, width, height)[:, :, np.newaxis], max(width, height) // 2
     scene = rng.uniform(60, 190, 3) + _texture(rng, width, height, half, contrast=70, finest=4)
@@ -35,7 +41,8 @@ def synthetic(width: int, height: int, seed: int) -> Image:
 
 
 def grown(path: Path, width: int, height: int) -> Image:
-    """A photograph enlarged and cropped to that size, with the fine texture that enlarging can't give it, and grain."""
+    """A photograph enlarged and cropped to that size, with the fine texture that enlarging can't
+    give it, and grain."""
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:
         raise SystemExit(f"{path}: not an image")
@@ -69,7 +76,8 @@ def _texture(
     contrast: float,
     finest: int = 1,
 ) -> NDArray[np.float32]:
-    """(H, W, 3): noise whose amplitude grows with its wavelength, as in natural images (1/f, Field 1987).
+    """(H, W, 3): noise whose amplitude grows with its wavelength, as in natural images (1/f, Field
+    1987).
 
     Made from coarse to fine, each octave enlarging the ones before it; wavelengths in pixels.
     """

@@ -2,10 +2,11 @@
 
     python -m benchmarks.isolation          # about a minute on a quiet machine
 
-Side by side in one run, each round all four: the cut-out in a thread, as the server makes it; the same in another
-process, the upload and the answer through pipes; the decoding alone in a thread; and in another process, the pixels
-through shared memory and copied out of it. Prints medians in milliseconds, and what a whole request would take with
-either kind of isolation as a ratio to the thread.
+Side by side in one run, each round all four: the cut-out in a thread, as the server makes it; the
+same in another process, the upload and the answer through pipes; the decoding alone in a thread;
+and in another process, the pixels through shared memory and copied out of it. Prints medians in
+milliseconds, and what a whole request would take with either kind of isolation as a ratio to the
+thread.
 """
 
 import argparse
@@ -36,7 +37,8 @@ def main() -> None:
     pixels = SharedMemory(create=True, size=MAX_PIXELS * 3)
     try:
         print(
-            "| image | in a thread | in a process | ratio | decoding in a thread | in a process | ratio |"
+            "| image | in a thread | in a process | ratio "
+            "| decoding in a thread | in a process | ratio |"
         )
         print("|---|---|---|---|---|---|---|")
         for name, size in SIZES.items():

@@ -3,7 +3,8 @@
     docker compose -f deploy/compose/docker-compose.yml up --build --wait --scale cutout=3
     python -m benchmarks.kill_replica --port 8000 -- docker kill cutout-scaled-cutout-2
 
-About 20 s. To expect: no more requests without a 200 than the replica held, all sent before it was killed.
+About 20 s. To expect: no more requests without a 200 than the replica held, all sent before it was
+killed.
 """
 
 import argparse

@@ -1,7 +1,9 @@
-"""A load generator that costs little beside the server it shares the cores with, and stops by itself.
+"""A load generator that costs little beside the server it shares the cores with, and stops by
+itself.
 
-Request bytes are made once, answers are received into one reused buffer, and the loop is uvloop's. Every measurement
-reports the CPU time that the generator itself took, so that a bottleneck in it would show. Loopback only.
+Request bytes are made once, answers are received into one reused buffer, and the loop is uvloop's.
+Every measurement reports the CPU time that the generator itself took, so that a bottleneck in it
+would show. Loopback only.
 """
 
 import asyncio
@@ -23,7 +25,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Exchange:
-    """One request and its answer. `status` is 0 where the connection broke. Moments are `time.perf_counter()`'s."""
+    """One request and its answer.
+
+    `status` is 0 where the connection broke. Moments are `time.perf_counter()`'s.
+    """
 
     started: float
     ended: float
@@ -169,8 +174,8 @@ async def closed_loop(
 ) -> Load:
     """`clients` callers, each sending its next request when its last is answered.
 
-    Ends after `seconds` or `count` requests, but not before `least` requests are under way. The requests of a client
-    begin at another place of the list than its neighbour's.
+    Ends after `seconds` or `count` requests, but not before `least` requests are under way. The
+    requests of a client begin at another place of the list than its neighbour's.
     """
     exchanges: list[Exchange] = []
     begun, cpu = time.perf_counter(), time.process_time()
@@ -196,7 +201,10 @@ async def closed_loop(
 
 
 def throughput(exchanges: Iterable[Exchange], started: float, ended: float) -> float:
-    """Successful requests per second in a window. One that reaches over its edge counts by the part inside."""
+    """Successful requests per second in a window.
+
+    One that reaches over its edge counts by the part inside.
+    """
     total = 0.0
     for exchange in exchanges:
         inside = min(exchange.ended, ended) - max(exchange.started, started)
@@ -235,7 +243,8 @@ def upload(path: str, file: bytes, **fields: str) -> bytes:
     )
     body = b"".join(parts)
     head = (
-        f"POST {path} HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: multipart/form-data; boundary={BOUNDARY.decode()}\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: {HOST}\r\n"
+        f"Content-Type: multipart/form-data; boundary={BOUNDARY.decode()}\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body

@@ -2,9 +2,10 @@
 
     python -m benchmarks.network        # about 20 seconds
 
-The U-Net is float32 at 320x320 with two 3x3 convolutions a level down and one up (1.1 million parameters, 3.1 billion
-multiplications at 256x256), of random weights: only its time matters. Runs alternate, so that whatever else the
-machine does touches all alike. Expected: at most 40/59 of the U-Net's time. Writes benchmarks/results/network.json.
+The U-Net is float32 at 320x320 with two 3x3 convolutions a level down and one up (1.1 million
+parameters, 3.1 billion multiplications at 256x256), of random weights: only its time matters. Runs
+alternate, so that whatever else the machine does touches all alike. Expected: at most 40/59 of the
+U-Net's time. Writes benchmarks/results/network.json.
 """
 
 import argparse

@@ -1,4 +1,5 @@
-"""rembg's server (PyPI, MIT licence) in an environment of its own, with the network that this project's server has."""
+"""rembg's server (PyPI, MIT licence) in an environment of its own, with the network that this
+project's server has."""
 
 import json
 import os
@@ -38,7 +39,8 @@ def environment() -> Path:
 
 
 def write_network(bundle: Path, home: Path) -> None:
-    """A bundle's network as `u2net_custom` wants it: (1, 3, 320, 320) in, (1, 1, 320, 320) out, the rest untouched."""
+    """A bundle's network as `u2net_custom` wants it: (1, 3, 320, 320) in, (1, 1, 320, 320) out, the
+    rest untouched."""
     manifest = read_manifest(bundle)
     spec = manifest.preprocess
     if (spec.size, spec.color, spec.layout) != (SIZE, "rgb", "NHWC"):
@@ -71,7 +73,8 @@ def request(image: bytes, home: Path) -> bytes:
 
 @contextmanager
 def rembg_server(home: Path, first: bytes) -> Iterator[Server]:
-    """`rembg s --no-ui`, ready once it has answered a request: it loads the network with its first."""
+    """`rembg s --no-ui`, ready once it has answered a request: it loads the network with its
+    first."""
     command = [
         str(environment().parent / "rembg"),
         "s",

@@ -1,10 +1,12 @@
-"""What the service costs over a bare FastAPI route, where the work itself is smallest: `POST /predict`.
+"""What the service costs over a bare FastAPI route, where the work itself is smallest: `POST
+/predict`.
 
     python -m benchmarks.predict        # about 1 minute
 
-A 7 kB JPEG, the shipped classifier. Two bare routes do the same decode, resize and run with nothing around them: one
-in AnyIO's threads (`def`), one on the event loop (`async def`); both under the same uvicorn settings, one process.
-Expected: at least 0.75 of the faster one. Writes benchmarks/results/predict.json.
+A 7 kB JPEG, the shipped classifier. Two bare routes do the same decode, resize and run with nothing
+around them: one in AnyIO's threads (`def`), one on the event loop (`async def`); both under the
+same uvicorn settings, one process. Expected: at least 0.75 of the faster one. Writes
+benchmarks/results/predict.json.
 """
 
 import argparse

@@ -1,18 +1,20 @@
 """How fast the server is, beside its own pipeline without a server and beside rembg's server.
 
-    python -m benchmarks.serve                          # about 12 minutes, the machine otherwise idle
-    python -m benchmarks.serve --images DIR           # photographs of yours instead of ones made in code
+    python -m benchmarks.serve                   # about 12 minutes, on an idle machine
+    python -m benchmarks.serve --images DIR      # your own photographs instead of generated ones
     python -m benchmarks.serve --seconds 3 --rounds 1   # a quick look
-    python -m benchmarks.serve --unet --out DIR         # the same network: a plain U-Net of 1.1 million parameters
+    python -m benchmarks.serve --unet --out DIR  # a plain U-Net of 1.1 million parameters in both
 
-Everything runs on one machine in the same minutes: the contenders take turns within each round. Two modes:
+Everything runs on one machine in the same minutes: the contenders take turns within each round.
+Two modes:
 
-- same network: the float32 network at 320 x 320 in all three; no refinement of edges, no alpha matting.
+- same network: the float32 network at 320 x 320 in all three; no refined edges, no alpha matting.
 - as shipped: the bundle as it is in `models/`, edges refined; beside rembg as above.
 
-Expected on two cores: throughput at saturation at least 0.92 of the bare pipeline; with the same network at least
-5 times rembg's at 1 MP and 10 times at 12 MP, as shipped at least 9 and 10 times. Writes benchmarks/results/serve.json,
-.md and .svg. Needs the export environment (`make export-env`) and uv; the first run installs rembg into build/.
+Expected on two cores: throughput at saturation at least 0.92 of the bare pipeline; with the same
+network at least 5 times rembg's at 1 MP and 10 times at 12 MP, as shipped at least 9 and 10 times.
+Writes benchmarks/results/serve.json, .md and .svg. Needs the export environment (`make export-env`)
+and uv; the first run installs rembg into build/.
 """
 
 import argparse
@@ -107,7 +109,8 @@ class Contender:
 
 @dataclass(frozen=True)
 class Bundles:
-    """The segmenter as shipped, and as float32 at the canvas that rembg feeds; each in a folder of bundles."""
+    """The segmenter as shipped, and as float32 at the canvas that rembg feeds; each in a folder of
+    bundles."""
 
     shipped: Path
     float32: Path
@@ -186,7 +189,8 @@ def measure_size(
 def _start(
     stack: ExitStack, bundles: Bundles, home: Path | None, photos: Sequence[bytes]
 ) -> tuple[list[Contender], dict[str, float], list[float]]:
-    """Every server, started, warm and its first answer looked at; medians of their starts; what the masks cover."""
+    """Every server, started, warm and its first answer looked at; medians of their starts; what the
+    masks cover."""
     contenders, starts, coverage = [], {}, []
     for mode, (models, refine) in bundles.modes.items():
         requests = [upload("/cutout", photo, refine=refine) for photo in photos]
@@ -205,7 +209,8 @@ def _start(
 
 
 def _median_start(stack: ExitStack, serve: Callable[[], Any]) -> tuple[Server, float]:
-    """The server of the last of several starts, still running, and the median time until it was ready."""
+    """The server of the last of several starts, still running, and the median time until it was
+    ready."""
     times = []
     for _ in range(STARTS - 1):
         with serve() as server:

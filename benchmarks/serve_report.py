@@ -18,7 +18,8 @@ def write_report(report: dict[str, Any], folder: Path) -> None:
 
 
 def ratios(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """Mode -> saturated throughput (the best over all client counts) against the bare pipeline's and rembg's."""
+    """Mode -> saturated throughput (the best over all client counts) against the bare pipeline's
+    and rembg's."""
     found: dict[str, dict[str, float]] = {}
     for mode in MODES:
         ours, bare = best(rows, f"cutout, {mode}"), best(rows, f"bare pipeline, {mode}")
@@ -42,13 +43,16 @@ def markdown(report: dict[str, Any]) -> str:
     machine, network = report["machine"], report["network"]
     lines = [
         (
-            f"`{report['command']}`, {report['when']}: {machine['cores']} cores of {machine['cpu']}, Python "
-            f"{machine['python']}; network {network['name']} at {network['size']} x {network['size']}, shipped as "
+            f"`{report['command']}`, {report['when']}: {machine['cores']} cores of "
+            f"{machine['cpu']}, Python "
+            f"{machine['python']}; network {network['name']} at {network['size']} x "
+            f"{network['size']}, shipped as "
             f"{network['shipped']}; images: {report['images']}."
         ),
         "",
         (
-            f"Same network: {report['same_network']} in float32 in all three, no refinement. As shipped: the bundle as "
+            f"Same network: {report['same_network']} in float32 in all three, no refinement. "
+            f"As shipped: the bundle as "
             "it is, edges refined; rembg as above. Saturated throughput:"
         ),
         "",
@@ -66,11 +70,17 @@ def markdown(report: dict[str, Any]) -> str:
         )
         lines += [
             "",
-            f"{size} ({round(sum(result['bytes']) / len(result['bytes']) / 1000)} kB JPEG); ready: {starts}.",
+            (
+                f"{size} ({round(sum(result['bytes']) / len(result['bytes']) / 1000)} kB JPEG); "
+                f"ready: {starts}."
+            ),
         ]
         lines += [
             "",
-            "| | clients | images/s | p50 ms | p95 ms | p99 ms | CPU ms each | generator | peak MB |",
+            (
+                "| | clients | images/s | p50 ms | p95 ms | p99 ms | CPU ms each "
+                "| generator | peak MB |"
+            ),
         ]
         lines += ["|---|---|---|---|---|---|---|---|---|"]
         lines += [_line(row) for row in result["rows"]]
@@ -81,13 +91,17 @@ def _line(row: dict[str, Any]) -> str:
     times = " | ".join(f"{row.get(f'p{share}_ms', 0):.0f}" for share in (50, 95, 99))
     who = row["clients"] if not row["contender"].startswith("bare") else f"{row['clients']} threads"
     return (
-        f"| {row['contender']} | {who} | {row['per_second']:.2f} | {times} | {row['cpu_ms_per_request']:.0f} | "
+        f"| {row['contender']} | {who} | {row['per_second']:.2f} | {times} "
+        f"| {row['cpu_ms_per_request']:.0f} | "
         f"{row['generator_cpu_ms_per_request']:.1f} | {row['peak_rss_mb']} |"
     )
 
 
 def plot(report: dict[str, Any], path: Path) -> None:
-    """Above: images per second by contender. Below: the median latency by clients, with p95 as a whisker."""
+    """Above: images per second by contender.
+
+    Below: the median latency by clients, with p95 as a whisker.
+    """
     import matplotlib as mpl
 
     mpl.use("svg")

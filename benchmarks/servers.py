@@ -1,4 +1,5 @@
-"""Servers started as a newcomer starts them, on a free loopback port; what they take, read from /proc."""
+"""Servers started as a newcomer starts them, on a free loopback port; what they take, read from
+/proc."""
 
 import os
 import socket
@@ -73,7 +74,8 @@ def serving(
 
 @contextmanager
 def cutout_server(models: Path, **settings: str) -> Iterator[Server]:
-    """This project's server: `python -m app`, defaults but for the models, the port and `settings` (CUTOUT_…)."""
+    """This project's server: `python -m app`, defaults but for the models, the port and `settings`
+    (CUTOUT_…)."""
     environment = {f"CUTOUT_{name.upper()}": value for name, value in settings.items()}
     environment |= {"CUTOUT_PORT": "{port}", "CUTOUT_HOST": HOST, "CUTOUT_MODELS": str(models)}
     with serving(
@@ -101,7 +103,8 @@ def descendants(pid: int) -> list[int]:
 
 
 def peak_rss_mb(pid: int) -> float:
-    """The most resident memory that a process ever had, MB; `getrusage` would count its parent's before exec."""
+    """The most resident memory that a process ever had, MB; `getrusage` would count its parent's
+    before exec."""
     return _status_kb(pid, "VmHWM") * 1024 / 1e6
 
 

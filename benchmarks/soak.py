@@ -1,15 +1,15 @@
 """What the server does when it is asked for more than it can do, fed rubbish, kept waiting, or hit.
 
-    python -m benchmarks.soak                                            # a short look, about 5 minutes
-    python -m benchmarks.soak --minutes 20 --out benchmarks/soak.md      # the acceptance soak
+    python -m benchmarks.soak                                         # a short look: 5 minutes
+    python -m benchmarks.soak --minutes 20 --out benchmarks/soak.md   # the acceptance soak
 
-Phases, each bounded: memory after 100 and after 1,000 images of 1 MP; then `--minutes` of mixed sizes with 5 %
-rubbish, a third of them each at saturation (as many callers as places), with a crowd (ten times as many callers, who
-ask again at once when they are refused) and with arrivals at ten times the saturated rate, in turn, as a machine is not
-equally fast for minutes; a worker killed with -9 under load; senders that dribble and readers that don't read. Resident
-memory is taken every second. Loopback only. Prints a JSON summary with a verdict for each promise; `--out` gets it as a
-table.
-Expected: every verdict true (413, 415 and 422 are the answers to rubbish).
+Phases, each bounded: memory after 100 and after 1,000 images of 1 MP; then `--minutes` of mixed
+sizes with 5 % rubbish, a third of them each at saturation (as many callers as places), with a crowd
+(ten times as many callers, who ask again at once when they are refused) and with arrivals at ten
+times the saturated rate, in turn, as a machine is not equally fast for minutes; a worker killed
+with -9 under load; senders that dribble and readers that don't read. Resident memory is taken every
+second. Loopback only. Prints a JSON summary with a verdict for each promise; `--out` gets it as a
+table. Expected: every verdict true (413, 415 and 422 are the answers to rubbish).
 """
 
 import argparse
@@ -98,7 +98,8 @@ def main() -> None:
 def in_turn(
     server: Server, food: Diet, mixed: Sequence[bytes], places: int, seconds: float
 ) -> dict[str, Any]:
-    """Saturation, crowd and overload, so many seconds each, ROUNDS times; what the last two left of the first."""
+    """Saturation, crowd and overload, so many seconds each, ROUNDS times; what the last two left of
+    the first."""
     rounds: dict[str, list[dict[str, Any]]] = {"saturation": [], "crowd": [], "overload": []}
     for _ in range(ROUNDS):
         full = saturation(server, mixed, places, seconds)
@@ -222,7 +223,8 @@ def _twentieths(samples: Sequence[float]) -> list[float]:
 
 
 def _is_flat(highest: Sequence[float]) -> bool:
-    """Whether the last quarter needs no more than a tenth more than the second: the first is for getting there."""
+    """Whether the last quarter needs no more than a tenth more than the second: the first is for
+    getting there."""
     quarter = max(1, len(highest) // 4)
     return max(highest[-quarter:]) <= 1.1 * max(highest[quarter : 2 * quarter] or highest)
 
@@ -272,7 +274,8 @@ def table(report: dict[str, Any], minutes: float) -> str:
     ]
     taken_on = ", ".join(f"{name} {value}" for name, value in report["machine"].items())
     lines = [f"| {name} | {value} |" for name, value in rows]
-    head = f"# Soak\n\n`python -m benchmarks.soak --minutes {minutes:g}` on {taken_on}\n\n| | |\n|---|---|\n"
+    command = f"`python -m benchmarks.soak --minutes {minutes:g}`"
+    head = f"# Soak\n\n{command} on {taken_on}\n\n| | |\n|---|---|\n"
     return head + "\n".join(lines) + "\n"
 
 
@@ -330,7 +333,8 @@ async def _arrivals(
 
 
 def killed_worker(server: Server, request: bytes, clients: int) -> dict[str, Any]:
-    """Kill a worker with -9 in the middle of a load: what that costs, and how long until images come again."""
+    """Kill a worker with -9 in the middle of a load: what that costs, and how long until images
+    come again."""
     moments: list[float] = []
 
     def kill() -> None:
@@ -356,7 +360,8 @@ def killed_worker(server: Server, request: bytes, clients: int) -> dict[str, Any
 
 
 async def slow_senders(port: int, request: bytes) -> dict[str, Any]:
-    """Connections that send a byte of a header, or of a body, now and then; meanwhile others want answers."""
+    """Connections that send a byte of a header, or of a body, now and then; meanwhile others want
+    answers."""
     head_end = request.index(b"\r\n\r\n") + 4
     senders = [await asyncio.open_connection(HOST, port) for _ in range(SLOW_SENDERS)]
     for number, (_, writer) in enumerate(senders):
@@ -401,7 +406,8 @@ async def _ended(reader: asyncio.StreamReader) -> bool:
 
 
 def slow_readers(server: Server, request: bytes) -> dict[str, Any]:
-    """Connections that ask for images and don't read the answers: what the server holds for them, MB."""
+    """Connections that ask for images and don't read the answers: what the server holds for them,
+    MB."""
 
     async def hold() -> float:
         before = server.rss_mb
@@ -420,7 +426,8 @@ def slow_readers(server: Server, request: bytes) -> dict[str, Any]:
 
 
 def diet() -> tuple[Diet, bytes]:
-    """Good requests, small ones more often, and rubbish: cut off, bit-flipped, no image, a header that lies."""
+    """Good requests, small ones more often, and rubbish: cut off, bit-flipped, no image, a header
+    that lies."""
     files = {name: jpeg(synthetic(*size, seed=3)) for name, size in SIDES.items()}
     good = {name: upload("/cutout", file) for name, file in files.items()}
     middle = files["1 MP"]

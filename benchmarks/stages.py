@@ -1,10 +1,13 @@
-"""The stages on pixels, one by one, and whole jobs that need few of them: time on one core, at 1 and 12 megapixels.
+"""The stages on pixels, one by one, and whole jobs that need few of them: time on one core, at 1
+and 12 megapixels.
 
     python -m benchmarks.stages            about a minute; prints a table in Markdown
-    expect at 12 MP, CPU ms on one core of a shared server: decode 65, resize 15, refine 25, cutout 50, PNG 80
+    expect at 12 MP, CPU ms on one core of a shared server: decode 65, resize 15, refine 25, cutout
+    50, PNG 80
 
-`as before` is the plain way each stage was done at first, measured in the same run. Times are CPU time of the thread
-(the median of several rounds), so that other work on the machine disturbs them little.
+`as before` is the plain way each stage was done at first, measured in the same run. Times are CPU
+time of the thread (the median of several rounds), so that other work on the machine disturbs them
+little.
 """
 
 import argparse
@@ -39,7 +42,8 @@ Stage = tuple[str, Callable[[], object], Callable[[], object] | None]
 def photograph(
     width: int, height: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
-    """An image with detail at every scale and a hairy subject over a third of it; its alpha; a network's 320 x 320."""
+    """An image with detail at every scale and a hairy subject over a third of it; its alpha; a
+    network's 320 x 320."""
     rng = np.random.default_rng(11)
     truth = np.zeros((height, width), np.uint8)
     middle, unit = (width // 2, height // 2), height / 100
@@ -102,7 +106,10 @@ def stages(width: int, height: int) -> list[Stage]:
 
 
 def requests(width: int, height: int, models: Path) -> list[Stage]:
-    """Whole jobs for which fewer pixels than the upload's are enough. As before: every one of them decoded."""
+    """Whole jobs for which fewer pixels than the upload's are enough.
+
+    As before: every one of them decoded.
+    """
     models_ = Registry(load_bundles(models))
     jpeg = encode_jpeg(photograph(width, height)[0], quality=90)
 
@@ -185,7 +192,8 @@ def _guided_filter(coarse: NDArray[np.float32], image: NDArray[np.uint8]) -> obj
 
 
 def _blur_fusion(image: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> object:
-    """Forte's estimate at full size, as published (two rounds, 90 and 6 pixels), and RGBA from it."""
+    """Forte's estimate at full size, as published (two rounds, 90 and 6 pixels), and RGBA
+    from it."""
     scaled = image.astype(np.float32) / 255
     share = (alpha.astype(np.float32) / 255)[..., np.newaxis]
     foreground = background = scaled

@@ -1,7 +1,8 @@
-"""A plain U-Net of 1.1 million parameters, as ONNX: a network as heavy as many that people serve, to measure beside.
+"""A plain U-Net of 1.1 million parameters, as ONNX: a network as heavy as many that people serve,
+to measure beside.
 
-float32 at 320 x 320, two 3x3 convolutions a level down and one up, 3.1 billion multiplications at 256 x 256, of random
-weights: only its time matters.
+float32 at 320 x 320, two 3x3 convolutions a level down and one up, 3.1 billion multiplications at
+256 x 256, of random weights: only its time matters.
 """
 
 from pathlib import Path
@@ -20,8 +21,9 @@ UNET_SIDE = 320
 
 
 def write_unet(manifest: Manifest, path: Path) -> None:
-    """The U-Net with the input and output of a bundle, its answer drowned in that of an ellipse: whatever comes after
-    the network has a subject of usual size with a soft edge to work on."""
+    """The U-Net with the input and output of a bundle, its answer drowned in that of an ellipse:
+    whatever comes after the network has a subject of usual size with a soft edge to work on.
+    """
     network = plain_unet()
     graph = network.graph
     oval = np.zeros((UNET_SIDE, UNET_SIDE), np.float32)

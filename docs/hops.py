@@ -1,4 +1,5 @@
-"""`python -m docs.hops`: the images of docs/how-it-works.md, one for each hop, made by the shipped segmenter."""
+"""`python -m docs.hops`: the images of docs/how-it-works.md, one for each hop, made by the shipped
+segmenter."""
 
 from pathlib import Path
 

@@ -1,6 +1,8 @@
-"""`python -m docs.tables`: write the tables of settings and options anew, from the code that defines them.
+"""`python -m docs.tables`: write the tables of settings and options anew, from the code that
+defines them.
 
-They stand in README.md and docs/ between `<!-- table: NAME -->` and `<!-- /table -->`. A test holds them in step.
+They stand in README.md and docs/ between `<!-- table: NAME -->` and `<!-- /table -->`. A test holds
+them in step.
 """
 
 import os
@@ -111,7 +113,10 @@ TABLES: dict[str, Callable[[], str]] = {
 
 
 def filled(text: str) -> str:
-    """The text with each table between its marks as the code has it now. Raises KeyError for an unknown table."""
+    """The text with each table between its marks as the code has it now.
+
+    Raises KeyError for an unknown table.
+    """
     return PATTERN.sub(lambda match: match[1] + TABLES[match[2]]() + match[4], text)
 
 

@@ -1,4 +1,5 @@
-"""What all tests share: how properties are tried, which tests `make test-fast` leaves out, and a whole app to call."""
+"""What all tests share: how properties are tried, which tests `make test-fast` leaves out, and a
+whole app to call."""
 
 import os
 from collections.abc import Iterator
@@ -28,7 +29,8 @@ def marker_of(path: Path) -> str | None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Whether a directory is passed over: `-m "not training"` is to import no TensorFlow, and to work without it."""
+    """Whether a directory is passed over: `-m "not training"` is to import no TensorFlow, and to
+    work without it."""
     marker = marker_of(collection_path)
     return True if marker and f"not {marker}" in config.getoption("markexpr") else None
 

@@ -6,7 +6,8 @@ radius of R pixels (whole numbers, `//` rounds down):
 1. Cells are squares of `s = max(1, R // 4, ceil(max(W, H) / 1500))` pixels from the top left, those
    of the last row and column too; pixels beyond the image are 0. A cell is the mean of its s * s
    pixels, not rounded.
-2. Blurred three times by a box of `2 q + 1` x `2 q + 1` cells, `q = max(1, (R + s // 2) // s)`; beyond
+2. Blurred three times by a box of `2 q + 1` x `2 q + 1` cells, `q = max(1, (R + s // 2) // s)`;
+beyond
    the border, the cells at the border repeat. Three boxes are as good as a Gaussian whose standard
    deviation is about R pixels.
 3. Rounded to 0 to 255, and spread over the pixels bilinearly between the centres of the cells; the
@@ -35,7 +36,7 @@ NEUTRAL = 128  # the colour of a background of which nothing is seen
 
 @dataclass(frozen=True)
 class BlurGrid:
-    """The cells of an image of that `size` for a blur of some radius: `side` and `reach` are s and q."""
+    """The cells of an image for a blur of some radius; `side` is s and `reach` q above."""
 
     size: Size
     side: int
@@ -103,8 +104,8 @@ def _filled(means: Maps) -> Maps:
 
     Cells are averaged 2 x 2, over and over, with 0 beyond the last ones, until one is left, whose
     surroundings are 128. From there back to the finest, each cell becomes `(colour * alpha + e *
-    around) / (alpha + e)`, with alpha from 0 to 1, `e` 1/64, and `around` the coarser cells enlarged
-    twice, bilinearly.
+    around) / (alpha + e)`, with alpha from 0 to 1, `e` 1/64, and `around` the coarser cells
+    enlarged twice, bilinearly.
     """
     rows, columns = means.shape[:2]
     if max(rows, columns) == 1:

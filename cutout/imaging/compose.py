@@ -83,7 +83,10 @@ def _cut(image: Image, alpha: Matte, pixels: Cutout) -> None:
 
 
 def on_color(pixels: Cutout, color: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A cut-out on a colour (4,) uint8 RGBA: (H, W, 3), or (H, W, 4) where the colour isn't opaque."""
+    """Put a cut-out on a colour (4,) uint8 RGBA.
+
+    Returns (H, W, 3), or (H, W, 4) if the colour is not opaque.
+    """
     if color[3] < 255:
         return _on_translucent(pixels, color)
     composite = np.empty((*pixels.shape[:2], 3), np.uint8)
@@ -94,7 +97,7 @@ def on_color(pixels: Cutout, color: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def on_image(pixels: Cutout, background: Image) -> Image:
-    """A cut-out on an image (h, w, 3), which is scaled to cover it and cut to the middle: (H, W, 3)."""
+    """Put a cut-out on an image (h, w, 3), scaled to cover it and centred: (H, W, 3)."""
     covered = covering(background, pixels.shape[1], pixels.shape[0])
     return _over(pixels, covered.copy() if np.shares_memory(covered, background) else covered)
 
@@ -119,7 +122,7 @@ def limit_size(pixels: NDArray[np.uint8], longest: int | None) -> NDArray[np.uin
 
 
 def _over(pixels: Cutout, background: Image) -> Image:
-    """The cut-out over an opaque background (H, W, 3), in place: solid pixels are copied, only the others mixed."""
+    """Put the cut-out over an opaque background (H, W, 3), in place; solid pixels are copied."""
     alpha = alpha_of(pixels)
     for rows in bands(pixels):
         solid = cv2.inRange(alpha[rows], 255, 255)

@@ -76,7 +76,8 @@ def read_header(data: bytes, max_pixels: int) -> Header:
     header = sniff(data)
     if max(header.width, header.height) > LONGEST_SIDE:
         raise ImageTooLarge(
-            f"the image has {header.width} x {header.height} pixels; the limit is {LONGEST_SIDE} a side"
+            f"the image has {header.width} x {header.height} pixels; the limit is {LONGEST_SIDE} a "
+            "side: send a smaller one"
         )
     if header.pixels > max_pixels:
         raise ImageTooLarge(

@@ -24,7 +24,7 @@ ROWS = 512  # of an outline worked out at a time
 
 
 def outlined(pixels: Cutout, width: int, color: NDArray[np.uint8]) -> Cutout:
-    """Put an outline `width` pixels wide, of a colour (4,) RGBA, under a cut-out (H, W, 4), in place.
+    """Put an outline of `width` pixels and a colour (4,) RGBA under a cut-out (H, W, 4), in place.
 
     Its alpha is `round(255 * clip(width + 0.5 - d, 0, 1))`, `d` being the distance in pixels, from
     centre to centre, to the nearest pixel of an alpha of 128 or more; 0 where there is none. So it
@@ -63,8 +63,8 @@ def with_contact_shadow(pixels: Cutout) -> Cutout:
 
     With the box and `u` of `with_soft_shadow`: the largest alpha in the lowest `max(1, height //
     20)` rows of the box, column by column, fills the rows from `u // 2` above the box's lower edge
-    to `u // 2` below it, `2 (u // 2) + 1` rows in all, of which those beyond the image are left out.
-    Blurred with radius `u`, it becomes `round(0.6 * blurred)`.
+    to `u // 2` below it, `2 (u // 2) + 1` rows in all, of which those beyond the image are left
+    out. Blurred with radius `u`, it becomes `round(0.6 * blurred)`.
     """
     alpha = alpha_of(pixels)
     box = _solid(alpha)

@@ -29,11 +29,14 @@ class Attached:
 NOTHING_ATTACHED = Attached()
 WEBP_QUALITY, JPEG_QUALITY = 85, 92
 PNG_COLOR = {1: 0, 3: 2, 4: 6}  # channels -> colour type
-UP = 2  # the PNG filter that subtracts the row above: one pass of numpy, and within 5 % of the best filter's size
+# the PNG filter that subtracts the row above: one pass of numpy, and within 5 % of the best
+# filter's size
+UP = 2
 JPEG_PART = 65_519
 """Bytes of an ICC profile in one segment of a JPEG (ICC.1:2022, annex B.4)."""
 RIM = 15
-"""Side of the square, in pixels, over which colours reach out of the subject: about a JPEG block to every side."""
+"""Side of the square, in pixels, over which colours reach out of the subject: about a JPEG block to
+every side."""
 
 
 def encode_png(pixels: Pixels | Cut, attached: Attached = NOTHING_ATTACHED) -> bytes:
@@ -62,7 +65,7 @@ def _png_chunks(attached: Attached) -> Iterator[bytes]:
 
 
 def _filtered_rows(pieces: Iterable[Pixels], row_bytes: int) -> Iterator[memoryview]:
-    """The bytes that PNG compresses: each row less the one above it, with the filter's number in front."""
+    """Yield the bytes that PNG compresses: the filter's number, and each row less the one above."""
     buffer = np.empty((0, 1 + row_bytes), np.uint8)
     above = np.zeros(row_bytes, np.uint8)
     for piece in pieces:
@@ -130,7 +133,8 @@ def _imencode(
 ) -> bytes:
     if max(pixels.shape[:2]) > longest:
         raise InvalidOption(
-            f"{extension[1:]} holds at most {longest} pixels a side; ask for a smaller size or for png"
+            f"{extension[1:]} holds at most {longest} pixels a side, and the result has "
+            f"{max(pixels.shape[:2])}; ask for a smaller size, or for format png"
         )
     if pixels.ndim == 3:
         code = cv2.COLOR_RGBA2BGRA if pixels.shape[2] == 4 else cv2.COLOR_RGB2BGR
@@ -158,8 +162,10 @@ def encode_zip(
 
 
 def split(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Colour (H, W, 3) and alpha (H, W). The subject's colours go on a little beyond its edge, so that JPEG doesn't
-    mix the black of what is empty into it."""
+    """Split pixels into colour (H, W, 3) and alpha (H, W).
+
+    The subject's colours are extended beyond its edge, so that JPEG does not mix black into it.
+    """
     if pixels.shape[2] == 3:
         return pixels, np.full(pixels.shape[:2], 255, np.uint8)
     alpha = np.ascontiguousarray(pixels[:, :, 3])

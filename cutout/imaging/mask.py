@@ -42,17 +42,18 @@ def restore(canvas: Alpha, box: Box) -> Alpha:
 
 
 def to_size(coarse: Alpha, width: int, height: int) -> Matte:
-    """The alpha (height, width) uint8 by plain resizing of `coarse` (h, w) float32 in [0, 1], bilinear if enlarged."""
+    """Resize an alpha `coarse` (h, w) float32 in [0, 1] to (height, width) uint8."""
     small = np.asarray(cv2.convertScaleAbs(coarse, alpha=255), np.uint8)
     return resize(small, width, height)
 
 
 def refine(coarse: Alpha, image: Image) -> Matte:
-    """The alpha (H, W) uint8 at the size of `image` (H, W, 3) uint8 RGB, its edges following the image's.
+    """Enlarge an alpha to (H, W) uint8, its edges following those of `image` (H, W, 3) uint8 RGB.
 
-    `coarse` (h, w) float32 in [0, 1] may have other proportions; it covers the whole image. A guided filter
-    (`cutout.imaging.matting.guided`) is fitted on cells about as large as the pixels of `coarse` and evaluated at
-    every pixel near an edge. Elsewhere the answer is 0 or 255; an even alpha between the two stays what it is.
+    `coarse` (h, w) float32 in [0, 1] may have other proportions; it covers the whole image. A
+    guided filter (`cutout.imaging.matting.guided`) is fitted on cells about as large as the pixels
+    of `coarse` and evaluated at every pixel near an edge. Elsewhere the result is 0 or 255; an even
+    alpha between the two stays as it is.
     """
     height, width = image.shape[:2]
     grid = Grid.like(width, height, max(coarse.shape))
@@ -75,7 +76,7 @@ def refine(coarse: Alpha, image: Image) -> Matte:
 
 
 def _uncertain(alpha: Alpha) -> NDArray[np.bool_]:
-    """Cells that are neither surely background nor surely foreground together with all their neighbours."""
+    """Find the cells (rows, columns) that are not clearly background or foreground all around."""
     around = np.ones((3, 3), np.uint8)
     lowest, highest = cv2.erode(alpha, around), cv2.dilate(alpha, around)
     return np.asarray((highest > CERTAIN) & (lowest < 1 - CERTAIN), np.bool_)

@@ -1,7 +1,7 @@
-"""From an image to the tensor a network reads. Training, export and serving all call these functions.
+"""From an image to the network's input. Training, export and serving all call these functions.
 
-`fit` and `normalize` take every constant from a `PreprocessSpec`, which travels in the bundle's manifest.
-Training puts its randomness between the two: `fit -> augment -> normalize`.
+`fit` and `normalize` take every constant from a `PreprocessSpec`, which travels in the bundle's
+manifest. Training puts its randomness between the two: `fit -> augment -> normalize`.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,8 @@ Matte = NDArray[np.uint8]
 """An alpha (H, W) uint8, 0 is background and 255 foreground."""
 
 LONGEST_FOR_PARTS = 4  # times the shorter side
-HALVED_FROM = 1024  # pixels of the longer side; smaller images, training's among them, are resized in one exact pass
+# Pixels of the longer side; smaller images, as in training, are resized in one exact pass.
+HALVED_FROM = 1024
 SPARE = (
     1.5  # times what is wanted; from there on one pass by area hides that there were halves before
 )
@@ -31,9 +32,10 @@ SPARE = (
 class PreprocessSpec(BaseModel):
     """How an image becomes a tensor, to the last constant.
 
-    `fit`: `stretch` fills the square and changes the proportions; `pad` keeps them and fills up with `pad_value`;
-    `crop` keeps them and cuts the longer side to the middle. `scale`: `unit` divides by 255, `max` by the image's
-    own maximum, `minmax` maps its minimum to 0 and its maximum to 1. Then `(value - mean) / std`, channel by channel.
+    `fit`: `stretch` fills the square and changes the proportions; `pad` keeps them and fills up
+    with `pad_value`; `crop` keeps them and cuts the longer side to the middle. `scale`: `unit`
+    divides by 255, `max` by the image's own maximum, `minmax` maps its minimum to 0 and its maximum
+    to 1. Then `(value - mean) / std`, channel by channel.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -70,9 +72,9 @@ class PreprocessSpec(BaseModel):
 def resize(array: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
     """Resize to exactly width x height: by area when shrinking (no moiré), bilinear when enlarging.
 
-    An image that shrinks a lot is first halved, which OpenCV does ten times as fast, while it is longer than
-    HALVED_FROM and that leaves SPARE times what is wanted. The difference from one exact pass is about a quarter of a
-    level of 255 on average.
+    An image that shrinks a lot is first halved, which OpenCV does ten times as fast, while it is
+    longer than HALVED_FROM and that leaves SPARE times what is wanted. The difference from one
+    exact pass is about a quarter of a level of 255 on average.
     """
     if array.shape[:2] == (height, width):
         return array
@@ -105,18 +107,19 @@ def _halve(array: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint
 def reduce_for_parts(
     array: NDArray[np.uint8], sizes: Sequence[float], spec: PreprocessSpec
 ) -> NDArray[np.uint8]:
-    """An image or mask at which the smallest part is just as large as the network's input; smaller ones as they are.
+    """Shrink an image or mask until its smallest part is as large as the network's input.
 
-    `sizes` are the parts' sides, shares of the shorter side. More pixels would cost time and be averaged away by `fit`.
+    `sizes` are the parts' sides, as fractions of the shorter side. Smaller images stay as they are.
+    More pixels would cost time, and `fit` would average them.
     """
     return resize(array, *size_for_parts(array.shape[1], array.shape[0], sizes, spec))
 
 
 def size_for_parts(width: int, height: int, sizes: Sequence[float], spec: PreprocessSpec) -> Size:
-    """The size to which `reduce_for_parts` brings an image of that size.
+    """Return the size to which `reduce_for_parts` resizes an image.
 
-    One that is longer than LONGEST_FOR_PARTS times its other side is squeezed: else its parts, and with them time and
-    memory, would have no bound.
+    One with an extreme aspect ratio is squeezed to LONGEST_FOR_PARTS: otherwise the number of
+    parts, and with it time and memory, would have no limit.
     """
     longest = LONGEST_FOR_PARTS * min(width, height)
     ratio = min(1.0, spec.size / (min(sizes) * min(height, width)))
@@ -126,7 +129,7 @@ def size_for_parts(width: int, height: int, sizes: Sequence[float], spec: Prepro
 
 
 def canvas_box(size: Size, spec: PreprocessSpec) -> Box:
-    """Where on the canvas of `spec` an image of that size sits: `restore` undoes it.
+    """Compute where on the canvas of `spec` an image of that size is put; `restore` undoes it.
 
     With `fit="crop"` the box reaches beyond the canvas.
     """
@@ -157,7 +160,7 @@ def fit(image: Image, spec: PreprocessSpec) -> tuple[Canvas, Box]:
 
 
 def normalize(canvas: Canvas, spec: PreprocessSpec) -> Tensor:
-    """Map a canvas (S, S, C) uint8 to a tensor (1, S, S, C) float32, or (1, C, S, S) where the spec says NCHW.
+    """Map a canvas (S, S, C) uint8 to a tensor (1, S, S, C) float32, or (1, C, S, S) for NCHW.
 
     With `scale="minmax"` the values lie in [0, 1]; a constant canvas gives zeros, never NaN.
     """
@@ -181,17 +184,17 @@ def normalize(canvas: Canvas, spec: PreprocessSpec) -> Tensor:
 
 
 def _along(lines: NDArray[np.float32], values: Sequence[float]) -> NDArray[np.float32]:
-    """A value a channel, repeated along a line of pixels: numpy is twenty times as slow three numbers at a time."""
+    """Repeat a value per channel along a line; numpy would broadcast 3 values 20 times slower."""
     return np.tile(np.asarray(values, np.float32), lines.shape[1] // len(values))
 
 
 def preprocess(image: Image, spec: PreprocessSpec) -> Tensor:
-    """`normalize` after `fit`: an image (H, W, 3) uint8 RGB as the tensor (1, S, S, C) float32 of `spec`."""
+    """Apply `fit` and `normalize`: from (H, W, 3) uint8 RGB to (1, S, S, C) float32."""
     return normalize(fit(image, spec)[0], spec)
 
 
 def _middle(image: Image, box: Box, side: int) -> Image:
-    """The part of the image that `fit="crop"` keeps, cut before it is resized: most of the work saved."""
+    """Crop the image to what `fit="crop"` keeps, before it is resized, which saves most work."""
     height, width = image.shape[:2]
     kept_width = max(1, round(width * min(box.width, side) / box.width))
     kept_height = max(1, round(height * min(box.height, side) / box.height))

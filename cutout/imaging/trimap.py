@@ -65,7 +65,7 @@ class Trimap:
 
 
 def mask_of(raster: Raster) -> Matte:
-    """The mask (h, w) uint8 that an image stands for: its transparency, or else its grey as stored."""
+    """Make the mask (h, w) uint8 of an image: its transparency, or else its grey values."""
     if raster.alpha is not None:
         return raster.alpha
     return np.asarray(cv2.cvtColor(raster.shown, cv2.COLOR_RGB2GRAY), np.uint8)

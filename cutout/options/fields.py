@@ -202,7 +202,8 @@ class CutoutOptions(MaskOptions):
         Field(
             ge=0.1,
             le=1,
-            description="the subject's size, share of the canvas; it is centred unless `position` is set",
+            description="the subject's size, as a fraction of the canvas; centred unless "
+            "`position` is set",
         ),
     ] = None
     position: Annotated[

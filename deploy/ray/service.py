@@ -1,7 +1,8 @@
-"""The same FastAPI app as a Ray Serve deployment: `serve run deploy/ray/serve.yaml`, from the repository's root.
+"""The same FastAPI app as a Ray Serve deployment: `serve run deploy/ray/serve.yaml`, from the
+repository's root.
 
-Nothing of the service is written anew here: Ray starts the app in each replica, counts the requests it has under way,
-and adds, replaces and removes replicas.
+Nothing of the service is written anew here: Ray starts the app in each replica, counts the requests
+it has under way, and adds, replaces and removes replicas.
 """
 
 import cv2
@@ -15,7 +16,10 @@ from app.settings import Settings
 
 
 def build() -> FastAPI:
-    """The app of one replica. It works on as many images at once as Ray gave it whole cores, and on one at least."""
+    """The app of one replica.
+
+    It works on as many images at once as Ray gave it whole cores, and on one at least.
+    """
     cv2.setNumThreads(
         1
     )  # an image has one thread; OpenCV's own pool would fight the others for the cores
@@ -28,7 +32,10 @@ def build() -> FastAPI:
 
 
 class WholeBytes:
-    """ASGI middleware. Answers are views of their encoder's memory: uvicorn sends views as they are, Ray pickles."""
+    """ASGI middleware.
+
+    Answers are views of their encoder's memory: uvicorn sends views as they are, Ray pickles.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

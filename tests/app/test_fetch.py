@@ -1,4 +1,5 @@
-"""Fetching what a stranger names: from public hosts, within limits, and never from anywhere else."""
+"""Fetching what a stranger names: from public hosts, within limits, and never from anywhere
+else."""
 
 import asyncio
 import ipaddress

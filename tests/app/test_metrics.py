@@ -1,4 +1,5 @@
-"""What `/metrics` tells: requests by the route's whole path as the schema has it, never by what a client chose."""
+"""What `/metrics` tells: requests by the route's whole path as the schema has it, never by what a
+client chose."""
 
 import re
 

@@ -7,12 +7,14 @@ from pathlib import Path
 
 from tests.support.paths import ROOT
 
-# The import of a predictor as the server does it, then any session: telemetry starts with the first.
+# The import of a predictor as the server does it, then any session: telemetry starts with the
+# first.
 RUN = """
 import cutout.inference.onnx_predictor, onnx, onnxruntime
 from onnx import TensorProto, helper
 value = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy"]
-graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "identity", value[:1], value[1:])
+node = helper.make_node("Identity", ["x"], ["y"])
+graph = helper.make_graph([node], "identity", value[:1], value[1:])
 model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
 onnxruntime.InferenceSession(model.SerializeToString())
 """

@@ -1,4 +1,5 @@
-"""What every file of the repository promises: it works from any clone, on any machine, with any package index."""
+"""What every file of the repository promises: it works from any clone, on any machine, with any
+package index."""
 
 import re
 import subprocess
@@ -11,7 +12,8 @@ from tests.support.paths import ROOT
 
 REQUIREMENTS = sorted((ROOT / "requirements").glob("*.txt"))
 
-# The hosts that pinning tools and lock files like to write down, and the options that name an index.
+# The hosts that pinning tools and lock files like to write down, and the options that name an
+# index.
 INDEX = re.compile(
     r"https?://[\w.-]*(?:pypi|pythonhosted|npmjs|registry|mirror|artifact|nexus|crates)[\w.-]*"
     r"|--(?:extra-)?index-url[= ]|--trusted-host[= ]|--find-links[= ]",

@@ -1,4 +1,5 @@
-"""What the page composes itself: one upload an image, and the pixels that the server would have sent."""
+"""What the page composes itself: one upload an image, and the pixels that the server would have
+sent."""
 
 from pathlib import Path
 
@@ -19,7 +20,8 @@ UPLOADS = """return performance.getEntriesByType("resource")
 
 @pytest.fixture
 def photograph(tmp_path: Path) -> Path:
-    """A cat before the dark: with a predictor for which bright is foreground, soft nearly everywhere."""
+    """A cat before the dark: with a predictor for which bright is foreground, soft nearly
+    everywhere."""
     image = decoded(CAT.read_bytes())
     height, width = image.shape[:2]
     down, across = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]

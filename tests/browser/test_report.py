@@ -1,4 +1,5 @@
-"""A report as a reader has it before them: on a wide screen and a phone, light and dark, on paper."""
+"""A report as a reader has it before them: on a wide screen and a phone, light and dark, on
+paper."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,5 @@
-"""The app as clients of the two other servers call it, with a predictor for which bright is foreground."""
+"""The app as clients of the two other servers call it, with a predictor for which bright is
+foreground."""
 
 from collections.abc import Iterator
 

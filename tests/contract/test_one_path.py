@@ -1,4 +1,5 @@
-"""Both layers translate and nothing else: what they answer is what the native route answers, to the pixel."""
+"""Both layers translate and nothing else: what they answer is what the native route answers, to the
+pixel."""
 
 from typing import Any
 

@@ -68,7 +68,8 @@ def near(found: tuple[int, ...], wanted: tuple[int, ...], tolerance: int = 24) -
     return bool(np.abs(np.subtract(found, wanted)).max() <= tolerance)
 
 
-# -- the source ------------------------------------------------------------------------------------------------------
+# -- the source
+# --------------------------------------------------------------------------------------
 
 B64 = base64.b64encode(SCENE).decode()
 
@@ -241,7 +242,8 @@ def test_percent_signs_cost_no_more_than_their_bytes(client: TestClient, name: s
     assert peak < 8 * len(body)
 
 
-# -- the answer ------------------------------------------------------------------------------------------------------
+# -- the answer
+# --------------------------------------------------------------------------------------
 
 
 def test_the_answer_has_the_headers_that_clients_read(client: TestClient) -> None:
@@ -417,7 +419,8 @@ def test_x_type_repeats_what_was_asked_for(
     assert remove(client, **fields).headers.get("x-type") == x_type
 
 
-# -- where the subject is, and goes ----------------------------------------------------------------------------------
+# -- where the subject is, and goes
+# ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -523,7 +526,8 @@ def test_channels_alpha_gives_the_mask(client: TestClient, form: str) -> None:
     assert pixels(remove(client, channels="rgba")).shape[2] == 4
 
 
-# -- the background --------------------------------------------------------------------------------------------------
+# -- the background
+# --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -585,7 +589,8 @@ def test_a_background_that_is_no_image_is_refused(client: TestClient) -> None:
     )
 
 
-# -- what is refused, ignored, or without effect ---------------------------------------------------------------------
+# -- what is refused, ignored, or without effect
+# ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -682,7 +687,8 @@ def test_native_routes_keep_their_own_shape_of_error(client: TestClient) -> None
     assert client.post("/cutout").headers["content-type"] == "application/problem+json"
 
 
-# -- keys and the account --------------------------------------------------------------------------------------------
+# -- keys and the account
+# --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -720,7 +726,8 @@ def test_the_account_has_exactly_the_keys_that_clients_unpack(client: TestClient
     assert attributes["api"]["sizes"] == "all"
 
 
-# -- URLs ------------------------------------------------------------------------------------------------------------
+# -- URLs
+# --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("body", ["json", "data"])

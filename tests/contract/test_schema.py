@@ -1,4 +1,5 @@
-"""Calls made up from `/openapi.json` by schemathesis: every answer is one that the schema promises, and never a 500."""
+"""Calls made up from `/openapi.json` by schemathesis: every answer is one that the schema promises,
+and never a 500."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -34,7 +35,8 @@ def address() -> Iterator[str]:
 @schema.parametrize()
 @settings(max_examples=20, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_answers_are_as_the_schema_says(case: schemathesis.Case[Any], address: str) -> None:
-    # A schema can't tell a good image from a broken one, nor that options exclude each other: refusals are right.
+    # A schema can't tell a good image from a broken one, nor that options exclude each other:
+    # refusals are right.
     # All fields of a form are text, where 1 is a true as good as any: so are acceptances.
     case.call_and_validate(
         base_url=address, excluded_checks=[positive_data_acceptance, negative_data_rejection]

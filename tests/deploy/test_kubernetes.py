@@ -23,7 +23,8 @@ VERSION = "1.37"
 OPERATOR = "monitoring.coreos.com/v1"
 MEMORY = {"Mi": 2**20, "Gi": 2**30}
 
-# Measured: a worker at rest, and the most that one image takes while it is worked on (a WebP answer).
+# Measured: a worker at rest, and the most that one image takes while it is worked on (a WebP
+# answer).
 BYTES_AT_REST = 220e6
 BYTES_PER_PIXEL = 28
 

@@ -117,7 +117,8 @@ def work(service: Service) -> bool:
 
 
 def shows(address: str, query: str) -> bool:
-    """Whether a panel's query has a value now, as Grafana would ask it with all jobs chosen and a zoom of 30 s."""
+    """Whether a panel's query has a value now, as Grafana would ask it with all jobs chosen and a
+    zoom of 30 s."""
     asked = query.replace("$job", ".+").replace("$__rate_interval", "30s")
     with urllib.request.urlopen(
         f"{address}/api/v1/query?{urllib.parse.urlencode({'query': asked})}"

@@ -1,4 +1,5 @@
-"""The wheel brings one import package, and works beside other packages named as our directories are."""
+"""The wheel brings one import package, and works beside other packages named as our directories
+are."""
 
 import os
 import re
@@ -23,7 +24,8 @@ TESTED = re.compile(r"<!-- tested -->\n```sh\n(.*?)```", re.DOTALL)
 
 
 def build(kind: str, source: Path, out: Path) -> Path:
-    """A distribution of the tree at `source`, `wheel` or `sdist`, made without any package index."""
+    """A distribution of the tree at `source`, `wheel` or `sdist`, made without any package
+    index."""
     command = [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", str(out)]
     subprocess.run(command, cwd=source, check=True, capture_output=True)
     (built,) = out.iterdir()
@@ -42,7 +44,8 @@ def names(wheel: Path) -> set[str]:
 
 
 class Environment:
-    """A virtual environment with our dependencies, somebody else's package `app`, and then the wheel."""
+    """A virtual environment with our dependencies, somebody else's package `app`, and then the
+    wheel."""
 
     def __init__(self, folder: Path, wheel: Path) -> None:
         venv.create(folder, symlinks=True)

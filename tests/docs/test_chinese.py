@@ -15,7 +15,8 @@ def prose(text: str) -> str:
 
 
 def literals(text: str) -> Counter[str]:
-    """What no language changes: code, links but the one to the other README, and figures of at least two digits."""
+    """What no language changes: code, links but the one to the other README, and figures of at
+    least two digits."""
     text = re.sub(r"\[\w+\]\(README[\w.-]*\)", "", prose(text))
     code, targets = re.findall(r"`[^`]+`", text), re.findall(r"\]\(([^)]+)\)", text)
     figures = re.findall(

@@ -1,4 +1,5 @@
-"""The documents say what the code does: tables in step, links that lead somewhere, commands that exist."""
+"""The documents say what the code does: tables in step, links that lead somewhere, commands that
+exist."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,5 @@
-"""docs/clients.md: each piece of code runs as it stands, where its language is installed; generated clients compile."""
+"""docs/clients.md: each piece of code runs as it stands, where its language is installed; generated
+clients compile."""
 
 import json
 import os
@@ -56,7 +57,8 @@ def run(*command: object, cwd: Path, **environment: str) -> str:
 
 
 def need(program: str) -> str:
-    """The program's path; skips the test where it is not installed, or is a Node without `openAsBlob`."""
+    """The program's path; skips the test where it is not installed, or is a Node without
+    `openAsBlob`."""
     path = shutil.which(program)
     if path is None:
         pytest.skip(f"{program} is not installed")

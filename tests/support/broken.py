@@ -1,7 +1,8 @@
-"""Good images of every kind that is read, and what becomes of them when they are damaged or when they lie.
+"""Good images of every kind that is read, and what becomes of them when they are damaged or when
+they lie.
 
-All are made in code from one small drawing, the same ones each time. `tests.support.fuzz` mutates the good
-ones at random.
+All are made in code from one small drawing, the same ones each time. `tests.support.fuzz` mutates
+the good ones at random.
 """
 
 import io
@@ -23,7 +24,8 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def good() -> dict[str, bytes]:
-    """An image of every format, colour model and way of packing that is read, each WIDTH x HEIGHT."""
+    """An image of every format, colour model and way of packing that is read, each WIDTH x
+    HEIGHT."""
     return {**_jpegs(), **_pngs(), **_webps(), **_gifs(), **_bmps(), **_tiffs(), **_avifs()}
 
 
@@ -39,7 +41,8 @@ def unsupported() -> dict[str, bytes]:
         "one byte": b"\xff",
         "text": b"Not an image, " * 100,
         "html": b"<!doctype html><img src=x onerror=alert(1)>",
-        "svg": b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>',
+        "svg": b'<?xml version="1.0"?>'
+        b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>',
         "svg that fetches": b'<svg xmlns="http://www.w3.org/2000/svg"><image href="http://127.0.0.1/"/></svg>',
         "zip": b"PK\x03\x04" + bytes(100),
         "gzip": b"\x1f\x8b\x08" + bytes(100),
@@ -57,7 +60,8 @@ def unsupported() -> dict[str, bytes]:
 
 
 def cut_off(whole: bytes) -> Iterator[bytes]:
-    """A file that ends early: at each of its first bytes, then at places all over it, then just before its end."""
+    """A file that ends early: at each of its first bytes, then at places all over it, then just
+    before its end."""
     places = {
         *range(0, 40, 3),
         *(len(whole) * share // 16 for share in range(1, 16)),
@@ -225,7 +229,8 @@ SIZED = tuple(LARGEST)
 
 
 def sized(form: str, width: int, height: int) -> bytes:
-    """An image of that format whose header announces that size, or what of it fits into the header's fields."""
+    """An image of that format whose header announces that size, or what of it fits into the
+    header's fields."""
     return _SIZERS[form](min(width, LARGEST[form][0]), min(height, LARGEST[form][1]))
 
 

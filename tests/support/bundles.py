@@ -1,4 +1,7 @@
-"""Real bundles of one node: the mean of the pixels. Small enough to reckon by hand, real enough for onnxruntime."""
+"""Real bundles of one node: the mean of the pixels.
+
+Small enough to reckon by hand, real enough for onnxruntime.
+"""
 
 import base64
 import hashlib
@@ -16,7 +19,8 @@ SIDE = 32
 
 
 def write_bundles(folder: Path) -> Path:
-    """`classifier` (the mean of a part) and `segmenter` (the brightness of each pixel) in `folder`."""
+    """`classifier` (the mean of a part) and `segmenter` (the brightness of each pixel) in
+    `folder`."""
     write_bundle(folder / "classifier", "classify")
     write_bundle(folder / "segmenter", "segment")
     return folder

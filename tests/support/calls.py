@@ -18,7 +18,8 @@ SETTINGS = Settings(
 
 @contextlib.asynccontextmanager
 async def fetching(fetcher: UrlFetcher | None) -> AsyncIterator[httpx2.AsyncClient]:
-    """A client of an app that gets images by URL through `fetcher`, in the same event loop as the tests' servers."""
+    """A client of an app that gets images by URL through `fetcher`, in the same event loop as the
+    tests' servers."""
     app = create_app(SETTINGS, bright_predictors, fetcher)
     transport = httpx2.ASGITransport(app)
     async with (

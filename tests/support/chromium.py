@@ -70,7 +70,8 @@ class Page:
         return self.driver.execute_script(body, *arguments)
 
     def module(self, body: str, *arguments: Any) -> Any:
-        """The answer of `body`, an async function's, that may import the page's modules from `js`."""
+        """The answer of `body`, an async function's, that may import the page's modules from
+        `js`."""
         return self.driver.execute_async_script(
             "const [...given] = arguments; const done = given.pop();"
             "const js = (name) => import(new URL(`assets/js/${name}.js`, document.baseURI));"
@@ -109,7 +110,8 @@ class Page:
         """Name and content of the one file that was saved, once it is all there."""
         path = self.until(
             lambda: next(
-                # .crdownload and .org…: on the way; empty: a name that is kept free for one of those
+                # .crdownload and .org…: on the way; empty: a name that is kept free for one of
+                # those
                 (it for it in self.downloads.glob("[!.]*[!d]") if it.stat().st_size),
                 None,
             )

@@ -1,12 +1,13 @@
-"""Mutated images through the decoder and the whole job, in a process of their own: does anything but our errors come?
+"""Mutated images through the decoder and the whole job, in a process of their own: does anything
+but our errors come?
 
     make fuzz                                      a minute
     make fuzz ARGS="--seconds 3600 --seed 7"       an hour of other ones
     python -m tests.support.fuzz --replay build/fuzz/crash-1-1234   one file again, in this process
 
-A case is told by its seed and number. What kills the process (a crash in a decoder, more than CASE_SECONDS of CPU),
-takes more than CASE_MB of memory or raises something else than a ClientError is saved in build/fuzz, and the run ends
-with 1.
+A case is told by its seed and number. What kills the process (a crash in a decoder, more than
+CASE_SECONDS of CPU), takes more than CASE_MB of memory or raises something else than a ClientError
+is saved in build/fuzz, and the run ends with 1.
 """
 
 import argparse
@@ -136,7 +137,10 @@ def main() -> None:
 
 
 def campaign(options: argparse.Namespace) -> dict[str, object]:
-    """Run cases in children, a new one after each death, until time or cases are up. Counts and findings."""
+    """Run cases in children, a new one after each death, until time or cases are up.
+
+    Counts and findings.
+    """
     options.out.mkdir(parents=True, exist_ok=True)
     counts: collections.Counter[str] = collections.Counter()
     findings: list[str] = []
@@ -225,7 +229,8 @@ def _outcome(target: Attack, data: bytes, number: int) -> str:
 
 
 def _start_of_peak() -> int:
-    """Let the kernel forget the most memory that this process ever had; what it has now, kB (proc(5), clear_refs)."""
+    """Let the kernel forget the most memory that this process ever had; what it has now, kB
+    (proc(5), clear_refs)."""
     Path("/proc/self/clear_refs").write_text("5")
     return _memory("VmRSS")
 

@@ -10,7 +10,8 @@ from cutout.sources import Upload
 
 
 def disc(width: int = 96, height: int = 64) -> NDArray[np.uint8]:
-    """A bright disc on black, (H, W, 3) uint8 RGB, its radius a quarter of the height, in the middle."""
+    """A bright disc on black, (H, W, 3) uint8 RGB, its radius a quarter of the height, in the
+    middle."""
     image = np.zeros((height, width, 3), np.uint8)
     cv2.circle(image, (width // 2, height // 2), height // 4, (255, 255, 255), -1)
     return image
@@ -26,7 +27,8 @@ def encoded(image: NDArray[np.uint8], suffix: str = ".png") -> bytes:
 
 
 def alike(one: bytes, other: bytes) -> bool:
-    """The same file, or PNGs of the same pixels: now and then isal codes the same bytes in another way."""
+    """The same file, or PNGs of the same pixels: now and then isal codes the same bytes in another
+    way."""
     return one == other or (
         one[:4] == other[:4] == b"\x89PNG" and np.array_equal(decoded(one), decoded(other))
     )
@@ -47,7 +49,8 @@ def raster(data: bytes, max_pixels: int = 10**8, least: tuple[int, int] | None =
 
 
 def quarters(channels: int = 3) -> NDArray[np.uint8]:
-    """Red, blue / green, white, (32, 48, channels) uint8; of a fourth channel, the left half is 170, the right 255."""
+    """Red, blue / green, white, (32, 48, channels) uint8; of a fourth channel, the left half is
+    170, the right 255."""
     pixels = np.full((32, 48, channels), 255, np.uint8)
     pixels[:16, :24, :3] = 255, 0, 0
     pixels[:16, 24:, :3] = 0, 0, 255

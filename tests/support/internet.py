@@ -1,6 +1,8 @@
-"""An internet of our own on the loopback interface: HTTP servers that send what they are told, and a resolver.
+"""An internet of our own on the loopback interface: HTTP servers that send what they are told, and
+a resolver.
 
-Where a test says so, 127.0.0.1 plays a public address; every other address of this machine stands for a private one.
+Where a test says so, 127.0.0.1 plays a public address; every other address of this machine stands
+for a private one.
 """
 
 import asyncio
@@ -50,7 +52,8 @@ async def serving(
     address: str = PUBLIC,
     tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Server]:
-    """A server that sends these bytes to whoever connects, or by the path, or lets `answer` write what it likes."""
+    """A server that sends these bytes to whoever connects, or by the path, or lets `answer` write
+    what it likes."""
     server, conversations = Server(), set[asyncio.Task[None]]()
 
     def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -78,7 +81,10 @@ async def serving(
 
 
 class Names:
-    """A resolver with answers of our own. Several lists for a name are given out one after the other."""
+    """A resolver with answers of our own.
+
+    Several lists for a name are given out one after the other.
+    """
 
     def __init__(self, **answers: list[list[str]]) -> None:
         self.answers, self.asked = (

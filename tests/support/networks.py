@@ -1,4 +1,5 @@
-"""Small ONNX files with the signatures of well-known networks: what comes out is the image's brightness."""
+"""Small ONNX files with the signatures of well-known networks: what comes out is the image's
+brightness."""
 
 from pathlib import Path
 
@@ -24,7 +25,8 @@ def write_network(
 ) -> Path:
     """The mean over the channels after undoing (value - mean) / std; as logits 12 * (mean - 0.5).
 
-    `outputs` are darker by a tenth each; with `planes`, plane n of n + 1 holds the answer and the others zero.
+    `outputs` are darker by a tenth each; with `planes`, plane n of n + 1 holds the answer and the
+    others zero.
     """
     channel = 1 if shape[1] in (1, 3) else 3
     element = np.float16 if kind == TensorProto.FLOAT16 else np.float32

@@ -27,7 +27,10 @@ Manifest = dict[str, Any]
 
 @cache
 def rendered(folder: Path) -> list[Manifest]:
-    """Every object of a kustomization. Skips the test where neither kubectl nor kustomize is installed."""
+    """Every object of a kustomization.
+
+    Skips the test where neither kubectl nor kustomize is installed.
+    """
     if kubectl := shutil.which("kubectl"):
         command = [kubectl, "kustomize"]
     elif kustomize := shutil.which("kustomize"):

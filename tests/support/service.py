@@ -80,7 +80,8 @@ class Service:
 
 
 class InstalledService(Service):
-    """A command of an installed distribution that serves, run in a directory, with every other setting's default."""
+    """A command of an installed distribution that serves, run in a directory, with every other
+    setting's default."""
 
     def __init__(self, command: list[str], directory: Path) -> None:
         self._start(command, directory, directory / "log", {})

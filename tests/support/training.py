@@ -19,7 +19,10 @@ SMALL = {
         "network.widths=[8, 8, 8, 8, 8, 8]",
         "network.blocks=[0, 1, 0, 0, 0, 0]",
         "network.decoder=[8, 8, 8, 8, 8]",
-        "training.sizes=[{from_epoch=0, size=64, batch_size=4}, {from_epoch=1, size=128, batch_size=4}]",
+        (
+            "training.sizes=[{from_epoch=0, size=64, batch_size=4}, "
+            "{from_epoch=1, size=128, batch_size=4}]"
+        ),
         "training.epochs=2",
         "training.decay_epochs=0",
         "training.samples_per_epoch=8",

@@ -55,7 +55,7 @@ class MatrixProfile:
         return self._table(TOP + 1)
 
     def _table(self, length: int) -> NDArray[np.uint16]:
-        """The curves (1, length, 3), light as 16 bits; (1, length), a third faster, if they agree."""
+        """The curves (1, length, 3) to light in 16 bits; (1, length), which is faster, if equal."""
         values = np.linspace(0, 1, length)
         light = np.stack([np.clip(curve(values), 0, 1) for curve in self.curves], axis=-1)
         table = np.rint(TOP * light).astype(np.uint16)[np.newaxis]

@@ -1,6 +1,7 @@
 """How large the frames of an AV1 stream are, before any of them is decoded.
 
-Source: AV1 Bitstream & Decoding Process Specification, sections 5.3 (OBU headers) and 5.5 (sequence headers).
+Source: AV1 Bitstream & Decoding Process Specification, sections 5.3 (OBU headers) and 5.5 (sequence
+headers).
 """
 
 import re
@@ -57,7 +58,10 @@ class _Bits:
 
 
 def frame_size(header: bytes) -> tuple[int, int]:
-    """(width, height) that no frame after this sequence header goes beyond. Raises ValueError where it is cut off."""
+    """Return the (width, height) that no frame after this sequence header exceeds.
+
+    Raises ValueError if it is truncated.
+    """
     bits = _Bits(header[:LONGEST_HEADER])
     bits.take(4)  # profile, still image
     if bits.take(1):  # reduced still image header

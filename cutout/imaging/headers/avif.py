@@ -16,7 +16,8 @@ MAX_TRACK_BOXES = 100  # on one level
 FEW_PIXELS = (
     1 << 22
 )  # that frames may always have in all: the cells of a grid can reach far beyond it
-ROTATION_THEN_MIRROR = (  # quarter turns anticlockwise, then none, top to bottom, left to right -> EXIF
+# quarter turns anticlockwise, then none, top to bottom, left to right -> EXIF
+ROTATION_THEN_MIRROR = (
     (1, 4, 2),
     (8, 5, 7),
     (3, 2, 4),
@@ -143,7 +144,7 @@ Extents = tuple[tuple[int, int], ...]  # start and end of the parts of a payload
 
 
 class _Frames:
-    """The largest width and height of the frames of payloads, each read once: items may share one."""
+    """The largest width and height of the frames of payloads; each is read once, if shared too."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -179,7 +180,7 @@ def _check_items(
     size: tuple[int, int],
     said: dict[int, tuple[int, int] | None],
 ) -> None:
-    """Raises Malformed where a frame is larger than its item is said to be, or all are far larger than the image."""
+    """Raises Malformed if a frame is larger than its item, or all are far larger than the image."""
     frames, pixels, coded = _Frames(data), 0, _coded_items(data, _box(data, b"iinf", *meta))
     for item, extents in bounded(_payloads(data, meta)):
         if item in coded:

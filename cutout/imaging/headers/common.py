@@ -72,7 +72,10 @@ def bounded(parts: Iterator[T], most: int = MAX_PARTS) -> Iterator[T]:
 def chunks(
     data: bytes, position: int, layout: str, trailer: int
 ) -> Iterator[tuple[bytes, int, int]]:
-    """(kind, start, end) of the chunks of a PNG (length, kind, body, checksum) or a RIFF file (kind, length, body)."""
+    """Yield (kind, start, end) of the chunks of a PNG or a RIFF file.
+
+    Those of a PNG are length, kind, body and checksum, those of a RIFF file kind, length and body.
+    """
     while position + 8 <= len(data):
         first, second = struct.unpack_from(layout, data, position)
         kind, length = (second, first) if isinstance(first, int) else (first, second)

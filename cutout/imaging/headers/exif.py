@@ -11,7 +11,7 @@ MAX_TAGS = 4096
 
 
 def exif_orientation(block: bytes) -> int:
-    """EXIF orientation 1 to 8; 1 where the block is broken: a wrong turn is better than no image."""
+    """Read the EXIF orientation, 1 to 8; 1 if the block is corrupt."""
     try:
         entries = tiff_entries(block.removeprefix(b"Exif\0\0"))
         orientation = next(
@@ -30,7 +30,8 @@ def is_big_tiff(data: bytes) -> bool:
 def tiff_entries(data: bytes) -> Iterator[tuple[int, int, int, int]]:
     """(tag, type, count, first value) of the first directory, which is the one that OpenCV reads.
 
-    The value is what stands in the entry itself: no more than a place in the file where the values do not fit in.
+    The value is what stands in the entry itself: no more than a place in the file where the values
+    do not fit in.
     """
     order = {b"II": "<", b"MM": ">"}.get(data[:2])
     if order is None:

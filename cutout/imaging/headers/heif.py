@@ -12,7 +12,8 @@ BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"
 
 
 def is_heif(data: bytes) -> bool:
-    """Whether a file's brands say that it holds HEVC; an AVIF, which has some too, is asked first."""
+    """Whether a file's brands say that it holds HEVC; an AVIF, which has some too, is asked
+    first."""
     if data[4:8] != b"ftyp":
         return False
     brands = data[8 : min(len(data), int.from_bytes(data[:4], "big"), 256)]

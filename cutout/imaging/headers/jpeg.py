@@ -59,7 +59,10 @@ def _profile(data: bytes, parts: list[tuple[int, int, int]]) -> bytes | None:
 
 
 def _jpeg_segments(data: bytes, position: int = 2) -> Iterator[tuple[int, int, int]]:
-    """(marker, start and end of what follows its length), up to the end of the image. Skips what is no marker."""
+    """Yield (marker, start, end) of each segment's content, up to the end of the image.
+
+    Bytes that are not a marker are skipped.
+    """
     while (found := JPEG_MARKER.search(data, position)) and found[1] != b"\xd9":
         start = found.end()
         position = start + struct.unpack_from(">H", data, start)[0]

@@ -20,7 +20,8 @@ WHOLE_NUMBERS = {
 def read_tiff(data: bytes) -> Header:
     tags, profile = dict[int, int](), None
     for tag, kind, count, value in tiff_entries(data):
-        # Of other types, and of repeated tags, libtiff may take another value than any rule here would.
+        # Of other types, and of repeated tags, libtiff may take another value than any rule here
+        # would.
         if tag in SIZES and (
             tag in tags or kind not in WHOLE_NUMBERS[is_big_tiff(data)] or count != 1
         ):

@@ -1,8 +1,8 @@
-"""An image seen as square cells: small maps worked out once, spread over full-size pixels only where they are wanted.
+"""An image as a grid of square cells: small maps, enlarged to pixels only where they are needed.
 
-What must be known at 12 megapixels (an alpha that follows an edge, the colour behind a hair) varies slowly enough to be
-worked out on a grid of cells; only its combination with the image needs every pixel, and only near edges. So no array
-of floats is ever as large as the image.
+What is computed for 12 megapixels (an alpha that follows an edge, the colour behind a hair) varies
+slowly enough to be computed per cell; only its combination with the image needs every pixel, and
+only near edges. So no array of floats is ever as large as the image (docs/decisions).
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ class Window(NamedTuple):
 
 @dataclass(frozen=True)
 class Grid:
-    """Cells of `side` x `side` pixels over an image; those of the last row and column may reach beyond it."""
+    """Cells of `side` x `side` pixels; the last row and column may extend beyond the image."""
 
     side: int
     width: int
@@ -38,7 +38,10 @@ class Grid:
 
     @classmethod
     def like(cls, width: int, height: int, cells: int) -> "Grid":
-        """The grid with about so many cells along the image's longer side; no cell is longer than the shorter one."""
+        """Make a grid with about `cells` cells along the longer side of an image.
+
+        No cell is longer than the shorter side.
+        """
         return cls(max(1, min(round(max(width, height) / cells), width, height)), width, height)
 
     @property
@@ -47,7 +50,7 @@ class Grid:
         return -(-self.height // self.side), -(-self.width // self.side)
 
     def resample(self, coarse: Maps) -> Maps:
-        """A map (h, w) of the whole image, at the centres of the cells."""
+        """Sample a map (h, w) of the whole image at the centres of the cells: (rows, columns)."""
         rows, columns = self.shape
         across, down = coarse.shape[1] / self.width, coarse.shape[0] / self.height
         start = (self.side - 1) / 2
@@ -65,11 +68,14 @@ class Grid:
         )
 
     def means(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The mean colour of each cell, (rows, columns[, C]) uint8. Of large cells every second row is read."""
+        """Compute the mean of each cell: (rows, columns[, C]) uint8.
+
+        Of large cells, only every second row is read.
+        """
         return self._reduce(image, step=2 if self.side >= 8 and self.side % 2 == 0 else 1)
 
     def any(self, mask: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        """The cells (rows, columns) that hold a pixel of 255, of a mask of 0 and 255."""
+        """Find the cells (rows, columns) with a pixel of 255 in a mask of 0 and 255."""
         lines = self._any_below(mask)
         if self.side > 16:
             return np.bitwise_or.reduceat(lines, np.arange(0, self.width, self.side), axis=1) > 0
@@ -85,7 +91,7 @@ class Grid:
         return cells
 
     def _any_below(self, mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Each row of cells as one line of pixels, (rows, width)."""
+        """Combine each row of cells to one line of pixels: (rows, width)."""
         full = self.height // self.side
         lines = np.empty((self.shape[0], self.width), np.uint8)
         whole = mask[: full * self.side].reshape(full, self.side, self.width)
@@ -95,7 +101,7 @@ class Grid:
         return lines
 
     def _reduce(self, image: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
-        """Means of the cells that lie inside the image; the last row and column repeat their neighbours else."""
+        """Compute the means; cells that extend beyond the image repeat their neighbours."""
         full_rows, full_columns = self.height // self.side, self.width // self.side
         if not full_rows or not full_columns:
             return np.asarray(
@@ -111,7 +117,7 @@ class Grid:
         return np.asarray(means, np.uint8)
 
     def around(self, wanted: NDArray[np.bool_], reach: int) -> tuple[slice, slice]:
-        """The rows and columns of cells within so many cells of the wanted ones, of which there must be some."""
+        """Return the rows and columns of cells within `reach` cells of the wanted ones."""
         rows, columns = np.flatnonzero(wanted.any(axis=1)), np.flatnonzero(wanted.any(axis=0))
         return (
             slice(max(0, int(rows[0]) - reach), min(self.shape[0], int(rows[-1]) + 1 + reach)),
@@ -123,7 +129,7 @@ class Grid:
     def part(
         self, pixels: NDArray[np.uint8], rows: slice, columns: slice
     ) -> tuple["Grid", NDArray[np.uint8]]:
-        """The pixels (a view) under some rows and columns of cells, and the grid over them."""
+        """Return the grid of some rows and columns of cells, and a view of the pixels under it."""
         view = pixels[
             rows.start * self.side : rows.stop * self.side,
             columns.start * self.side : columns.stop * self.side,
@@ -132,28 +138,28 @@ class Grid:
 
     @property
     def _gap(self) -> int:
-        """Cells that make BLOCK pixels."""
+        """The number of cells that make BLOCK pixels."""
         return max(1, BLOCK // self.side)
 
     def placed(self, maps: Maps, rows: slice, columns: slice) -> Maps:
-        """Maps of some rows and columns of cells as maps of all of them, 0 elsewhere."""
+        """Extend maps of some rows and columns to all cells, with 0 elsewhere."""
         whole = np.zeros((*self.shape, *maps.shape[2:]), np.float32)
         whole[rows, columns] = maps
         return whole
 
     def bands(self) -> Iterator[slice]:
-        """Rows of cells, from the top, that the blocks of `windows` are as high as."""
+        """Yield rows of cells, from the top, of the height of the blocks of `windows`."""
         depth = max(self._gap, AREA // self.width // self.side)
         return (
             slice(top, min(top + depth, self.shape[0])) for top in range(0, self.shape[0], depth)
         )
 
     def windows(self, wanted: NDArray[np.bool_]) -> Iterator[Window]:
-        """Blocks that together cover every wanted cell (rows, columns)."""
+        """Yield blocks that together cover every wanted cell (rows, columns)."""
         return (window for band in self.bands() for window in self.windows_in(band, wanted))
 
     def windows_in(self, band: slice, wanted: NDArray[np.bool_]) -> Iterator[Window]:
-        """Those in one of `bands`."""
+        """Yield the blocks of `windows` that are in one of `bands`."""
         longest = max(4 * self._gap, AREA // self.height // self.side)
         for left, right in _runs(np.any(wanted[band], axis=0), self._gap, longest):
             yield Window(
@@ -164,11 +170,11 @@ class Grid:
             )
 
     def pixel_rows(self, band: slice) -> slice:
-        """The rows of pixels under rows of cells."""
+        """Return the rows of pixels under rows of cells."""
         return slice(band.start * self.side, min(self.height, band.stop * self.side))
 
     def spread(self, maps: Maps, window: Window) -> Maps:
-        """Maps (rows, columns, C) at the pixels of a window, bilinear between the centres of the cells."""
+        """Enlarge maps (rows, columns, C) to the pixels of a window, bilinearly."""
         top, bottom = window.cell_rows.start, window.cell_rows.stop
         left, right = window.cell_columns.start, window.cell_columns.stop
         rows, columns = maps.shape[:2]
@@ -185,7 +191,7 @@ class Grid:
 
 
 def _runs(wanted: NDArray[np.bool_], gap: int, longest: int) -> Iterator[tuple[int, int]]:
-    """(first, last + 1) of the stretches of wanted columns, over gaps up to that width, none longer than `longest`."""
+    """Yield (first, last + 1) of runs of wanted columns, at most `longest`, across small gaps."""
     places = np.flatnonzero(wanted)
     if len(places) == 0:
         return

@@ -1,9 +1,10 @@
 """The subject's own colours at its edges, where the image shows a mixture with the background.
 
-Forte, Pitié, "Approximate Fast Foreground Colour Estimation" (ICIP 2021): blur the image weighted by alpha and by
-1 - alpha, which gives the colours F and B around each pixel, then move F so that the mixture is the pixel's own:
-F + alpha (I - alpha F - (1 - alpha) B). Twice, from wide to narrow. Here the blurs are made on a grid of cells, and
-only the last step at full size, and there only where 0 < alpha < 255.
+Forte, Pitié, "Approximate Fast Foreground Colour Estimation" (ICIP 2021): blur the image weighted
+by alpha and by 1 - alpha, which gives the colours F and B around each pixel, then move F so that
+the mixture is the pixel's own: F + alpha (I - alpha F - (1 - alpha) B). Twice, from wide to narrow.
+Here the blurs are made on a grid of cells, and only the last step at full size, and there only
+where 0 < alpha < 255.
 """
 
 import cv2
@@ -19,7 +20,10 @@ LEAST = np.float32(1e-3)  # a share of foreground too small to tell a colour by
 
 
 class EdgeColors:
-    """The subject's own colours where the alpha (H, W) uint8 of an image (H, W, 3) uint8 RGB is 0 < alpha < 255."""
+    """The subject's own colours where 0 < alpha < 255.
+
+    `image` is (H, W, 3) uint8 RGB, `alpha` (H, W) uint8.
+    """
 
     def __init__(self, image: Image, alpha: NDArray[np.uint8]) -> None:
         self._image, self._alpha = image, alpha
@@ -34,7 +38,10 @@ class EdgeColors:
             )
 
     def replace(self, pixels: NDArray[np.uint8], band: slice) -> None:
-        """Give the edge pixels of a cut-out these colours, in place. `pixels` are those under one of `grid.bands`."""
+        """Give the edge pixels of a cut-out these colours, in place.
+
+        `pixels` are those under one of `grid.bands`.
+        """
         for window in self.grid.windows_in(band, self._edges):
             matte = self._alpha[window.rows, window.columns]
             colors = _unmix(
@@ -50,13 +57,13 @@ def is_partial(alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def shares(alpha: NDArray[np.uint8]) -> Maps:
-    """An alpha (h, w) uint8 as (h, w, 3) float32 in [0, 1], to weigh colours by."""
+    """Convert an alpha (h, w) uint8 to weights of colours: (h, w, 3) float32 in [0, 1]."""
     plane = np.asarray(alpha, np.float32) * np.float32(1 / 255)
     return np.asarray(cv2.merge([plane, plane, plane]), np.float32)
 
 
 def _colors(colors: Image, alpha: NDArray[np.uint8]) -> tuple[Maps, Maps]:
-    """Background B and difference F - B, (rows, columns, 3) float32 from 0 to 255, around each cell."""
+    """Compute background B and difference F - B around each cell: (rows, columns, 3) float32."""
     image = np.asarray(colors, np.float32)
     share = shares(alpha)
     foreground = around_foreground = background = image
@@ -71,7 +78,7 @@ def _colors(colors: Image, alpha: NDArray[np.uint8]) -> tuple[Maps, Maps]:
 
 
 def _mean(colors: Maps, weight: Maps, radius: int, fallback: Maps) -> Maps:
-    """The weighted mean of the colours around each cell; `fallback` where there is next to no weight."""
+    """Compute the weighted mean of colours around each cell; `fallback` if weights are near 0."""
     side = (2 * radius + 1, 2 * radius + 1)
     total = cv2.blur(colors * weight, side) + LEAST * fallback
     return np.asarray(total / (cv2.blur(weight, side) + LEAST), np.float32)
@@ -85,7 +92,10 @@ def _unmix(
     matte: NDArray[np.uint8],
     window: Window,
 ) -> Image:
-    """F + alpha (I - alpha F - (1 - alpha) B) at every pixel of a window, with F = B + D: three operations fewer."""
+    """Compute F + alpha (I - alpha F - (1 - alpha) B) at every pixel of a window.
+
+    With F = B + D, that is three operations fewer.
+    """
     behind, change = grid.spread(background, window), grid.spread(difference, window)
     share = shares(matte)
     rest = np.asarray(

@@ -1,10 +1,12 @@
 """The guided filter on a grid of cells: alpha as a local linear function of colour.
 
-He, Sun, Tang, "Guided Image Filtering" (TPAMI 2013); He, Sun, "Fast Guided Filter" (arXiv 1505.00996): around each cell
-alpha = a . colour + b fits best; a and b are worked out small and used large. Three things are added. The fit is made
-twice, as the first answer is already sharper than the network's. Where colours explain the alpha badly, what they leave
-unexplained goes back into b, so that the answer falls back on the network's alpha instead of on its local mean.
-And the answer is steepened, as a fit to a blurred alpha is always too flat, but only where the alpha varies at all.
+He, Sun, Tang, "Guided Image Filtering" (TPAMI 2013); He, Sun, "Fast Guided Filter" (arXiv
+1505.00996): around each cell alpha = a . colour + b fits best; a and b are worked out small and
+used large. Three things are added. The fit is made twice, as the first answer is already sharper
+than the network's. Where colours explain the alpha badly, what they leave unexplained goes back
+into b, so that the answer falls back on the network's alpha instead of on its local mean. And the
+answer is steepened, as a fit to a blurred alpha is always too flat, but only where the alpha varies
+at all.
 """
 
 from collections.abc import Sequence
@@ -17,7 +19,7 @@ from cutout.imaging.matting.cells import Maps
 from cutout.imaging.preprocess import Alpha, Image
 
 Plane = NDArray[np.float32]
-"""One number a cell, (rows, columns) float32. Planes are far faster to filter than their interleaved channels."""
+"""One number per cell, (rows, columns) float32; faster to filter than interleaved channels."""
 
 RADIUS = 4  # cells; the network's edge is blurred and displaced by about two
 EPSILON = np.float32(1e-4)  # variance of colour (of 1) below which it explains nothing
@@ -28,9 +30,10 @@ HALF, UNIT = np.float32(0.5), np.float32(1 / 255)
 
 
 def linear_model(alpha: Alpha, colors: Image) -> tuple[Maps, Plane]:
-    """Slope (rows, columns, 3) and offset (rows, columns): slope . RGB (0 to 255) + offset is the alpha in [0, 1].
+    """Fit slope (rows, columns, 3) and offset (rows, columns) of alpha = slope . RGB + offset.
 
-    `alpha` (rows, columns) float32 in [0, 1] and `colors` (rows, columns, 3) uint8 are those of the cells.
+    RGB is 0 to 255. `alpha` (rows, columns) float32 in [0, 1] and `colors` (rows, columns, 3) uint8
+    are those of the cells.
     """
     guide = _Guide([np.asarray(plane * UNIT, np.float32) for plane in cv2.split(colors)])
     first = guide.fit(alpha, alpha)
@@ -57,7 +60,7 @@ class _Guide:
         )
 
     def fit(self, alpha: Plane, prior: Plane) -> list[Plane]:
-        """Slope (3 planes) and offset of the best linear model of `alpha`; what it misses is made up for by `prior`."""
+        """Fit slope (3 planes) and offset of `alpha`; fall back on `prior` where it fits badly."""
         alpha_mean = _mean(alpha)
         variance = _mean(alpha * alpha) - alpha_mean * alpha_mean
         covariance = [
@@ -81,9 +84,9 @@ class _Guide:
 
 
 def _inverse(covariance: list[Plane]) -> list[Plane]:
-    """The inverse of each cell's symmetric 3 x 3 matrix, both as the planes of PAIRS.
+    """Invert each cell's symmetric 3 x 3 matrix; both are given as the planes of PAIRS.
 
-    In double precision: where all is grey the three colours are one, and the determinant drowns in rounding.
+    In double precision: where all is grey, the determinant is smaller than float32's rounding.
     """
     rr, rg, rb, gg, gb, bb = (np.asarray(plane, np.float64) for plane in covariance)
     adjugate = [

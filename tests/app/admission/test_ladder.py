@@ -1,4 +1,5 @@
-"""The rungs of the ladder that need neither threads nor a server, and the docstring that draws it."""
+"""The rungs of the ladder that need neither threads nor a server, and the docstring that
+draws it."""
 
 import re
 from ipaddress import IPv4Address, IPv6Address

@@ -17,7 +17,8 @@ from tests.support.service import PATIENCE
 
 
 class WaitingClock(Clock):
-    """Tells when a job that is prepared has looked for room and found none: then it looks at its clock."""
+    """Tells when a job that is prepared has looked for room and found none: then it looks at its
+    clock."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -155,7 +156,8 @@ PATIENCE = 0.2
 
 async def give_up(workers: Workers, finish: threading.Event) -> None:
     started = threading.Event()
-    given_up = asyncio.ensure_future(workers.run(lambda: Job(1, lambda clock: (started.set(), finish.wait())), Clock()))
+    job = Job(1, lambda clock: (started.set(), finish.wait()))
+    given_up = asyncio.ensure_future(workers.run(lambda: job, Clock()))
     await asyncio.to_thread(started.wait)
     given_up.cancel()
     with contextlib.suppress(asyncio.CancelledError):

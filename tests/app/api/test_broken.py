@@ -1,4 +1,5 @@
-"""Whatever an image file is like, the answer is an image or a clear refusal, and the next caller is served."""
+"""Whatever an image file is like, the answer is an image or a clear refusal, and the next caller is
+served."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,5 @@
-"""The OpenAPI schema is what clients are generated from: every call, answer and error has a name and a type."""
+"""The OpenAPI schema is what clients are generated from: every call, answer and error has a name
+and a type."""
 
 import json
 from collections.abc import Iterator

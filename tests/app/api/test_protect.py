@@ -1,4 +1,5 @@
-"""Headers on every answer, names, origins and rates: what an operator can close, and what stays open."""
+"""Headers on every answer, names, origins and rates: what an operator can close, and what stays
+open."""
 
 import contextlib
 import io

@@ -1,4 +1,5 @@
-"""Senders and readers who take their time, over real sockets: cut off, and nobody else is the worse for it."""
+"""Senders and readers who take their time, over real sockets: cut off, and nobody else is the worse
+for it."""
 
 import asyncio
 import http.client
@@ -60,7 +61,8 @@ def multipart(body: bytes, announced: int | None = None) -> bytes:
     )
     length = len(form) if announced is None else announced
     return (
-        b"POST /cutout HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+        b"POST /cutout HTTP/1.1\r\nHost: localhost\r\n"
+        b"Content-Type: multipart/form-data; boundary=b\r\n"
         b"Content-Length: %d\r\n\r\n" % length
     ) + form
 
@@ -77,7 +79,10 @@ def until_closed(connection: socket.socket) -> bytes:
 
 
 def cut_off_while_sending(connection: socket.socket, size: int) -> int:
-    """Send pieces of that size until the server closes; how many bytes it took. Fails after PATIENCE seconds."""
+    """Send pieces of that size until the server closes; how many bytes it took.
+
+    Fails after PATIENCE seconds.
+    """
     deadline, sent = time.monotonic() + PATIENCE, 0
     try:
         while time.monotonic() < deadline:
@@ -126,7 +131,8 @@ def test_a_second_head_on_the_same_connection_is_timed_too(port: int) -> None:
 
 
 def head_of(size: int, path: int = 7, fields: int = 0) -> bytes:
-    """A request of `size` bytes, without its first line's other words: of its path, many fields, the rest of one."""
+    """A request of `size` bytes, without its first line's other words: of its path, many fields,
+    the rest of one."""
     start = b"GET /livez?%s HTTP/1.1\r\nHost: x\r\n" % (b"a" * (path - 7))
     rest = size - path - 9 - 6 * fields - 5
     return start + b"X: y\r\n" * fields + b"Y: " + b"y" * rest + b"\r\n\r\n"
@@ -287,7 +293,8 @@ def test_whoever_has_idled_longest_makes_room(port: int) -> None:
 
 @pytest.mark.slow
 def test_a_request_that_came_in_time_is_answered_however_late_it_is_read() -> None:
-    """The server is busy with what others sent while a connection's time runs out, whose next request has come."""
+    """The server is busy with what others sent while a connection's time runs out, whose next
+    request has come."""
     stalled, seconds = threading.Event(), 1
 
     def stall(record: logging.LogRecord) -> bool:
@@ -403,8 +410,8 @@ def test_an_answer_of_a_head_alone_is_sent_and_the_next_one_too(port: int) -> No
 @pytest.mark.parametrize("cut", [0, 5, 150, 170, 190, 400])
 def test_a_wish_for_another_protocol_is_passed_over(port: int, protocol: bytes, cut: int) -> None:
     wish = (
-        b"Connection: keep-alive, Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAEAAEAA\r\nUpgrade: %s\r\n\r\n"
-        % protocol
+        b"Connection: keep-alive, Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAEAAEAA\r\n"
+        b"Upgrade: %s\r\n\r\n" % protocol
     )
     request = multipart(encoded(disc(40, 30))).replace(
         b"\r\n\r\n", b"\r\n" + wish, 1

@@ -1,4 +1,7 @@
-"""Buckets are folders: the same outputs, the same manifest, the same going on. Against a real S3 server."""
+"""Buckets are folders: the same outputs, the same manifest, the same going on.
+
+Against a real S3 server.
+"""
 
 import json
 import os

@@ -24,13 +24,17 @@ from cutout.options import CutoutOptions
 from tests.support.images import disc, encoded
 from tests.support.live import live
 
-BUSY = b'{"title": "Too Many Requests", "status": 429, "code": "overloaded", "detail": "all 2 places are taken"}'
+BUSY = (
+    b'{"title": "Too Many Requests", "status": 429, "code": "overloaded", '
+    b'"detail": "all 2 permits are taken"}'
+)
 EMPTY = b'{"models": [], "default_for_masks": "segmenter", "default_for_predict": "classifier"}'
 
 
 @contextmanager
 def answering(*answers: tuple[int, bytes], retry_after: int = 0) -> Iterator[str]:
-    """A server that gives these answers, one after the other, closes each connection, and then repeats the last."""
+    """A server that gives these answers, one after the other, closes each connection, and then
+    repeats the last."""
     left = list(answers)
 
     class Handler(BaseHTTPRequestHandler):
@@ -185,7 +189,10 @@ def test_a_server_below_a_path_or_at_an_address_of_ipv6_is_asked() -> None:
 
 def test_a_redirect_is_not_followed() -> None:
     """It could lead a key elsewhere."""
-    elsewhere = b"HTTP/1.1 307 Temporary Redirect\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n"
+    elsewhere = (
+        b"HTTP/1.1 307 Temporary Redirect\r\nLocation: http://127.0.0.1:9/\r\n"
+        b"Content-Length: 0\r\n\r\n"
+    )
     with raw(elsewhere) as address, pytest.raises(Unreachable, match="status 307"):
         models(f"http://{address}")
 

@@ -1,4 +1,5 @@
-"""One definition: what the HTTP API takes, the command line takes, under the same names and limits."""
+"""One definition: what the HTTP API takes, the command line takes, under the same names and
+limits."""
 
 import os
 import socket

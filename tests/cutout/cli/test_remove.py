@@ -1,4 +1,5 @@
-"""One image: the same bytes as from the HTTP API; files are whole, and never overwritten unasked."""
+"""One image: the same bytes as from the HTTP API; files are whole, and never overwritten
+unasked."""
 
 import json
 import os
@@ -79,7 +80,10 @@ def test_the_type_is_that_of_the_name(cutout: Cutout, image: Path, tmp_path: Pat
             "a.gif",
             "",
             None,
-            "a.gif: unknown suffix; use one of .png, .webp, .jpg, .jpeg, .jfif, .zip, or set --format\n",
+            (
+                "a.gif: unknown suffix; use one of .png, .webp, .jpg, .jpeg, .jfif, .zip, "
+                "or set --format\n"
+            ),
         ),
     ],
 )

@@ -28,7 +28,8 @@ ANY = 10**8
 
 
 def turned(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """What a viewer shows of pixels stored with an EXIF orientation (the standard's own words for 1 to 8)."""
+    """What a viewer shows of pixels stored with an EXIF orientation (the standard's own words for 1
+    to 8)."""
     views = {
         1: pixels,
         2: pixels[:, ::-1],
@@ -120,7 +121,8 @@ def test_transparency_is_kept(form: str, mode: str) -> None:
 
 
 def tiff(pixels: NDArray[Any], extra: int) -> bytes:
-    """Uncompressed; the last channel is, by its tag, alpha: 1 where colours are multiplied by it, else 2."""
+    """Uncompressed; the last channel is, by its tag, alpha: 1 where colours are multiplied by it,
+    else 2."""
     (height, width, channels), bits = pixels.shape, 8 * pixels.itemsize
     body = pixels.astype(pixels.dtype.newbyteorder("<")).tobytes() + struct.pack(
         f"<{channels}H", *[bits] * channels

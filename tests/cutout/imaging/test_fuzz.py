@@ -1,4 +1,5 @@
-"""A short run of the fuzzer, and that it would notice: crashes, hangs and errors that are not ours."""
+"""A short run of the fuzzer, and that it would notice: crashes, hangs and errors that are not
+ours."""
 
 import json
 import os

@@ -13,7 +13,8 @@ from cutout.imaging.preprocess import PreprocessSpec, canvas_box
 
 
 def scene(side: int = 600) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
-    """An image of a textured blob with hairs on a textured ground, its true alpha, and what a network might say."""
+    """An image of a textured blob with hairs on a textured ground, its true alpha, and what a
+    network might say."""
     rng = np.random.default_rng(7)
     truth = np.zeros((side, side), np.uint8)
     middle = side // 2
@@ -54,7 +55,8 @@ def test_refined_edges_are_far_nearer_the_truth_than_bilinear_ones() -> None:
 
 
 def test_grey_images_are_no_trap_for_the_rounding() -> None:
-    """Where red, green and blue are one, the fit's matrix is singular but for its regularisation."""
+    """Where red, green and blue are one, the fit's matrix is singular but for its
+    regularisation."""
     truth = np.zeros((320, 320), np.uint8)
     cv2.circle(truth, (160, 160), 90, 255, -1)
     image = np.repeat((220 - 200 * (truth[..., np.newaxis] > 0)).astype(np.uint8), 3, axis=2)

@@ -35,7 +35,10 @@ def test_a_text_line_stays_one_line_whatever_a_client_names() -> None:
 @pytest.mark.parametrize("terminal", [True, False])
 def test_a_terminal_gets_text_and_whatever_else_json(terminal: bool) -> None:
     leader, follower = os.openpty()
-    code = "from cutout.system.logs import log_config; print(log_config('info', 'auto')['formatters']['default']['()'])"
+    code = (
+        "from cutout.system.logs import log_config; "
+        "print(log_config('info', 'auto')['formatters']['default']['()'])"
+    )
     stderr = follower if terminal else subprocess.DEVNULL
     printed = subprocess.run(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=stderr, check=True

@@ -173,7 +173,7 @@ def _position(texts: Mapping[str, str]) -> str | None:
 
 
 def _shadow(texts: Mapping[str, str]) -> Shadow | None:
-    """Return the shadow: that of `shadow_type`, else a soft one for `add_shadow`, of cars contact."""
+    """Return the shadow: by `shadow_type`, or for `add_shadow` a soft one (cars: contact)."""
     shadow = SHADOWS.get(texts.get("shadow_type", "none").lower())
     if shadow is None and _flag(texts, "add_shadow", default="false"):
         return Shadow.contact if texts.get("type") == "car" else Shadow.soft

@@ -274,7 +274,8 @@ def avif_box(kind: bytes, body: bytes, version: int | None = None) -> bytes:
 def avif_grid(
     columns: int, rows: int, cell: tuple[int, int], said: tuple[int, int], size: tuple[int, int]
 ) -> bytes:
-    """Item 1 is a grid of that size; the others are its cells, which share one frame and are said to be of a size."""
+    """Item 1 is a grid of that size; the others are its cells, which share one frame and are said
+    to be of a size."""
     single, cells = file("AVIF", *cell), range(2, 2 + columns * rows)
     frame = single[single.index(b"mdat") + 4 :]
     grid = struct.pack(">BBBBHH", 0, 0, rows - 1, columns - 1, *size)
@@ -299,16 +300,26 @@ def avif_grid(
             avif_box(
                 b"iloc",
                 b"\x44\0" + struct.pack(">H", len(entries))
-                + b"".join(struct.pack(">HHHHII", item, 1, 0, 1, start, size) for item, start, size in entries),
+                + b"".join(
+                    struct.pack(">HHHHII", item, 1, 0, 1, start, size)
+                    for item, start, size in entries
+                ),
                 1,
             ),
             avif_box(
                 b"iinf",
                 struct.pack(">H", len(kinds))
-                + b"".join(avif_box(b"infe", struct.pack(">HH4sx", item, 0, kind), 2) for item, kind in kinds),
+                + b"".join(
+                    avif_box(b"infe", struct.pack(">HH4sx", item, 0, kind), 2)
+                    for item, kind in kinds
+                ),
                 0,
             ),
-            avif_box(b"iref", avif_box(b"dimg", struct.pack(f">HH{len(cells)}H", 1, len(cells), *cells)), 0),
+            avif_box(
+                b"iref",
+                avif_box(b"dimg", struct.pack(f">HH{len(cells)}H", 1, len(cells), *cells)),
+                0,
+            ),
             avif_box(
                 b"iprp",
                 avif_box(b"ipco", properties)
