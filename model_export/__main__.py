@@ -61,7 +61,8 @@ def train(
     keep: Annotated[
         Path | None,
         typer.Option(
-            help="with --from: a folder of general images to train on too, so as not to forget"
+            help="with --from: a folder of general images to train on too, so as not to forget; "
+            "without masks the network labels them itself; DIR/unlabelled when absent"
         ),
     ] = None,
     no_report: Annotated[
@@ -77,6 +78,7 @@ def train(
     origin = find_origin(start) if start else None
     loaded = load_config(config, overrides, origin.config if origin else None)
     import_tensorflow()
+    from model_export.labelling.own_labels import images_to_keep
     from model_export.report.live import LiveReport
     from model_export.report.training import next_step, scores
     from model_export.report.write import write_run_report
@@ -84,6 +86,8 @@ def train(
 
     keras_file = origin.keras_file if origin else None
     folder = out or Path("runs") / loaded.name
+    if start:
+        keep = images_to_keep(keep, start, data, folder)
     run(loaded, data, folder, resume, keras_file, keep, [] if no_report else [LiveReport(folder)])
     print(scores(folder))
     if not no_report:

@@ -11,7 +11,8 @@ A data folder is one set, or holds sets side by side; each set is in any of thes
     x.png               (its own alpha)               cut-outs: RGBA, in the folder itself or its images/
     (elsewhere)         labels.json, masks/x.png      soft labels by a teacher: what `label` writes
 
-Beside the sets, `cutouts/` and `backgrounds/` are not sets but what training pastes.
+Beside the sets, `cutouts/` and `backgrounds/` are not sets but what training pastes, and `unlabelled/` holds
+photographs without masks, by which fine-tuning keeps what the network knew.
 """
 
 import json
@@ -38,7 +39,8 @@ MaskForm = Literal["gray", "trimap", "labels", "alpha", "polygons", "soft"]
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 MASK_SUFFIXES = IMAGE_SUFFIXES | {".gif"}
 SIDE_BY_SIDE = (("images", "masks"), ("image", "mask"), ("im", "gt"), ("imgs", "gt"))
-PASTED = frozenset({"cutouts", "backgrounds"})
+UNLABELLED = "unlabelled"
+NO_SETS = frozenset({"cutouts", "backgrounds", UNLABELLED})
 EXPECTED = "expected {root}/<set>/images/x.jpg with <set>/masks/x.png, or another layout of docs/training.md"
 
 
@@ -161,7 +163,7 @@ def _sets_below(root: Path) -> dict[Path, Found]:
     own = _read(root)
     if own is not None and any(pair.image_path.parent != root for pair in own.pairs):
         return {root: own}
-    folders = sorted(path for path in root.iterdir() if path.is_dir() and path.name not in PASTED)
+    folders = sorted(path for path in root.iterdir() if path.is_dir() and path.name not in NO_SETS)
     below = {folder: found for folder in folders if (found := _read(folder)) is not None}
     if own is None:
         return below

@@ -1,6 +1,7 @@
 """What a training run tells when it has ended."""
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 
 from model_export.report.history import read_history
@@ -10,7 +11,7 @@ from model_export.training.run_folder import MODEL
 COLUMNS = {
     "mean_iou": "IoU",
     "mean_mae": "MAE",
-    "kept_mean_iou": "IoU of --keep",
+    "kept_mean_iou": "IoU kept",
     "val_balanced_accuracy": "balanced accuracy",
     "val_auc": "AUC",
     "score": "score",
@@ -30,7 +31,20 @@ def scores(run: Path) -> str:
     lines = [table("validation split", COLUMNS, [*begun, *after])]
     if begun and (best is None or best["score"] <= seen[0]["score"]):
         lines.append("no epoch scored better than what it began with, which was kept")
+    elif begun and best:
+        lines.append(_forgotten(seen[0], best))
     return "\n".join(lines)
+
+
+def _forgotten(before: Mapping[str, float], after: Mapping[str, float]) -> str:
+    """What learning the new cost on general images, or that nobody knows."""
+    if "kept_mean_iou" not in before:
+        return (
+            "what it forgot of other kinds was not measured: give general images with --keep, or put photographs of "
+            "yours without masks into unlabelled/ of the data folder"
+        )
+    was, now = before["kept_mean_iou"], after["kept_mean_iou"]
+    return f"on what it was to keep, IoU went from {was:.3f} to {now:.3f} ({now - was:+.3f})"
 
 
 def next_step(run: Path, root: Path, name: str) -> str:

@@ -8,22 +8,25 @@ from typing import Any
 
 from cutout.inference.manifest import DataSet
 from model_export.config import TrainConfig
-from model_export.data.dataset import Pair, find_pairs, odds_of, select_some
+from model_export.data.dataset import Pair, Split, find_pairs, odds_of, select_some
 from model_export.training.provenance import teachers_of
 from model_export.training.tasks import Judge, Scores
 
 KEPT = "kept"
+SIDES: tuple[Split, Split] = ("train", "validation")
 MOST_JUDGED = 100  # images, evenly over the sets: enough to see a loss, few enough for every epoch
 
 
 class KeptImages:
-    """The training and validation images of a general folder, on the sides of the split that they always have."""
+    """The training and validation images of a general folder, on the sides of the split that they always have.
+
+    Where all are labels of the network itself, the others judge how far it still agrees with what it was.
+    """
 
     def __init__(self, root: Path, config: TrainConfig) -> None:
-        pairs = find_pairs(root, None, config.data.clips)
-        validation = select_some(pairs, "validation")
+        train, validation = _sides(find_pairs(root, None, config.data.clips))
         self.share = config.training.keep_share
-        self.train = [_renamed(pair) for pair in select_some(pairs, "train")]
+        self.train = [_renamed(pair) for pair in train]
         self.validation = [
             _renamed(pair) for pair in validation[:: max(1, len(validation) // MOST_JUDGED)]
         ]
@@ -72,6 +75,14 @@ class KeptImages:
             for name, count in sorted(counts.items())
         )
         return config.model_copy(update={"start": config.start.model_copy(update={"kept": sets})})
+
+
+def _sides(pairs: Sequence[Pair]) -> tuple[list[Pair], list[Pair]]:
+    """Those to train on and those that validate; labels validate too where there is nothing else."""
+    as_drawn = [replace(pair, taught=None) for pair in pairs]
+    split = as_drawn if all(pair.taught for pair in pairs) else pairs
+    train, validation = (set(select_some(split, side)) for side in SIDES)
+    return [pair for pair in pairs if pair in train], [pair for pair in pairs if pair in validation]
 
 
 def _renamed(pair: Pair) -> Pair:

@@ -19,11 +19,24 @@ def write_history(run: Path, *values: tuple[int, float]) -> None:
 
 def test_fine_tuning_tells_what_it_began_with_and_the_best_epoch(tmp_path: Path) -> None:
     write_history(tmp_path, (0, 0.5), (1, 0.7), (2, 0.6))
-    assert scores(tmp_path).splitlines() == [
+    *table, forgotten = scores(tmp_path).splitlines()
+    assert table == [
         "validation split    IoU    MAE  score",
         "before            0.550  0.050  0.500",
         "epoch 1           0.750  0.050  0.700",
     ]
+    assert "not measured: give general images with --keep" in forgotten
+
+
+def test_fine_tuning_tells_what_it_forgot(tmp_path: Path) -> None:
+    lines = [
+        {"epoch": epoch, "score": score, "mean_iou": score, "mean_mae": 0.1, "kept_mean_iou": kept}
+        for epoch, score, kept in ((0, 0.5, 0.81), (1, 0.7, 0.79))
+    ]
+    (tmp_path / "history.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert scores(tmp_path).splitlines()[-1] == (
+        "on what it was to keep, IoU went from 0.810 to 0.790 (-0.020)"
+    )
 
 
 def test_it_says_so_where_the_start_was_kept(tmp_path: Path) -> None:

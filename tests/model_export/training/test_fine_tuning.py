@@ -1,20 +1,28 @@
 """Going on with a trained network: its weights, what it has seen, what it keeps, and when a run ends."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import keras
 import numpy as np
 import pytest
 
 from cutout.errors import DataError
 from cutout.inference.manifest import read_manifest
+from cutout.inference.onnx_predictor import load_predictor
 from model_export.config import load_config, read_run_config
+from model_export.data.dataset import find_pairs
+from model_export.data.soft_labels import Rule, read_labels
+from model_export.labelling.label import label
+from model_export.labelling.own_labels import images_to_keep
 from model_export.training.callbacks import Checkpoint
 from model_export.training.start import find_origin
+from tests.support.bundles import write_bundle
 from tests.support.pairs import draw_pair, write_pair
 from tests.support.training import history, run, settings
 
@@ -128,6 +136,49 @@ def test_the_bundle_tells_what_it_started_from_and_what_was_kept(
         "segmenter/discs",
     }
     assert find_origin(tmp_path / "bundle").config.network == find_origin(shipped).config.network
+
+
+def test_labels_of_its_own_are_rehearsed_and_judged(
+    shipped: Path, own: Path, tmp_path: Path
+) -> None:
+    """All labels, where an untrained network is sure of none: its rule is set to take them."""
+    photographs = photographs_in(tmp_path / "photographs", 6)
+    every = Rule(certainty=0, least=0, most=1, peak=0)
+    label(load_predictor(shipped), photographs, tmp_path / "labels", every)
+    options = ["--from", shipped, "--data", own, "--keep", tmp_path / "labels"]
+    run("train", "fine-tune", *options, "--out", tmp_path / "run", *BRIEF)
+    assert "kept_iou/kept/labels" in history(tmp_path / "run")[-1]
+    start = read_run_config(tmp_path / "run").start
+    assert start is not None
+    assert [(entry.name, entry.images) for entry in start.kept] == [("kept/labels", 5)]
+    assert str(start.kept[0].masks_by).startswith("segmenter 1.0.0")
+
+
+def test_photographs_without_masks_are_labelled_by_the_bundle(own: Path, tmp_path: Path) -> None:
+    bundle, data = (
+        write_bundle(tmp_path / "bright", "segment"),
+        shutil.copytree(own, tmp_path / "d"),
+    )
+    assert images_to_keep(None, bundle, data, tmp_path / "run") is None
+    photographs_in(data / "unlabelled", 6)
+    kept = images_to_keep(None, bundle, data, tmp_path / "run")
+    assert kept == tmp_path / "run" / "own-labels"
+    assert len(list(read_labels(kept))) == 6
+    assert {pair.set for pair in find_pairs(data)} == {"mugs"}
+
+
+def photographs_in(folder: Path, count: int) -> Path:
+    folder.mkdir(parents=True)
+    for number in range(count):
+        cv2.imwrite(str(folder / f"x{number}.jpg"), draw_pair(number)[0])
+    return folder
+
+
+def test_only_a_bundle_labels_for_itself(own: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"has no masks; .*export that run first"):
+        images_to_keep(own / "mugs" / "images", tmp_path, own, tmp_path / "run")
+    assert images_to_keep(own, tmp_path, own, tmp_path / "run") == own
+    assert images_to_keep(None, tmp_path, own, tmp_path / "run") is None
 
 
 def test_the_network_comes_from_the_start_and_the_rest_from_the_file(shipped: Path) -> None:

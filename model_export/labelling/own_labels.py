@@ -1,0 +1,47 @@
+"""What fine-tuning keeps by: general images, or photographs that the network itself has labelled.
+
+Answers that a network gave before it learned something new, rehearsed beside the new, keep what it
+knew (pseudorehearsal: Robins, Connection Science 7, 1995).
+"""
+
+from pathlib import Path
+
+from cutout.errors import DataError
+from cutout.inference.manifest import MANIFEST
+from cutout.inference.onnx_predictor import load_predictor
+from cutout.system.cores import usable_cores
+from model_export.data.pairs import UNLABELLED, scan
+from model_export.data.soft_labels import Rule
+from model_export.labelling.label import label
+
+OWN_LABELS = "own-labels"
+MOST = 500  # photographs; a network of this size labels them within a minute
+
+
+def images_to_keep(keep: Path | None, start: Path, data: Path, out: Path) -> Path | None:
+    """Return the directory of `--keep` for training: `keep`, else `unlabelled` in `data`, if any.
+
+    Where it holds no masks the bundle at `start` labels what it holds, in `out`, and that is
+    returned. Raises DataError where `start` is no bundle and so has no network that runs.
+    """
+    general = keep or data / UNLABELLED
+    if keep is None and not general.is_dir():
+        return None
+    if _has_masks(general):
+        return general
+    bundle = start if start.is_dir() else start.parent
+    if not (bundle / MANIFEST).is_file():
+        raise DataError(
+            f"{general}: has no masks; a bundle would label its images, and {start} is none: "
+            "export that run first, and start --from the bundle"
+        )
+    print(f"keeping what {bundle} says of the images in {general}")
+    label(load_predictor(bundle, usable_cores()), general, out / OWN_LABELS, Rule(), MOST)
+    return out / OWN_LABELS
+
+
+def _has_masks(folder: Path) -> bool:
+    try:
+        return bool(scan(folder).pairs)
+    except DataError:  # in no layout: images alone
+        return False
