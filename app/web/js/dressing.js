@@ -33,13 +33,19 @@ export async function drafted({ cut }, recipe) {
 }
 
 /** Whether a cut-out is the result as it stands. */
-export function changesNothing({ mask, crop, size, background, behind, format }, { width, height }) {
+export function changesNothing({ mask, crop, size, canvas, background, behind, format }, { width, height }) {
   const smaller = size && size < Math.max(width, height);
-  return !(mask || crop || smaller || background || behind || format !== "png");
+  return !(mask || crop || smaller || canvas || background || behind || format !== "png");
 }
 
 export function extensionOf({ format }) {
   return format === "jpeg" ? "jpg" : format;
+}
+
+/** A small copy of the result, for the grid. */
+export async function glanced({ cut }, recipe) {
+  const result = await made(cut, recipe, "thumb", `thumb ${cut.key}`);
+  return result && { key: keyOf(recipe), cut: cut.key, blob: result.blob };
 }
 
 async function untouched({ blob, width, height }) {

@@ -7,13 +7,14 @@ export class Film {
     list.addEventListener("keydown", (event) => this.onKey(event));
   }
 
-  add(image) {
+  /** Add an image, before another one or at the end. */
+  add(image, before) {
     const tile = this.template.content.firstElementChild.cloneNode(true);
     const [pick, away] = tile.querySelectorAll("button");
     pick.addEventListener("click", () => this.select(image));
     away.addEventListener("click", () => this.remove(image));
     this.tiles.set(image, tile);
-    this.list.append(tile);
+    this.list.insertBefore(tile, this.tiles.get(before) ?? null);
   }
 
   /** Show how an image stands. `label` is said of it, `removal` of its button. */

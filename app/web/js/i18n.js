@@ -17,7 +17,7 @@ export function has(key) {
   return key in LANGUAGES[language];
 }
 
-/** Put every text in its place: `data-t` is an element's text, `data-t-label` its accessible name, `data-t-title` its hint. */
+/** Put every text in its place: `data-t` is an element's text, `data-t-label` its accessible name, `data-t-title` its hint, `data-t-group` a group's. */
 export function translate(root = document) {
   document.documentElement.lang = language;
   document.title = t("title");
@@ -25,6 +25,7 @@ export function translate(root = document) {
   for (const element of root.querySelectorAll("[data-t-label]")) {
     element.setAttribute("aria-label", t(element.dataset.tLabel));
   }
+  for (const group of root.querySelectorAll("[data-t-group]")) group.label = t(group.dataset.tGroup);
   for (const element of root.querySelectorAll("[data-t-title]")) element.title = t(element.dataset.tTitle);
 }
 

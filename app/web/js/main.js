@@ -3,19 +3,22 @@
 import { hasKey, models, post, Problem, useKey } from "./api.js";
 import { correct } from "./correcting.js";
 import { curlCommand } from "./curl.js";
-import { changesNothing, drafted, extensionOf, finished, keyOf } from "./dressing.js";
+import { changesNothing, drafted, extensionOf, finished, glanced, keyOf } from "./dressing.js";
 import { Film } from "./film.js";
+import { Grid } from "./grid.js";
 import * as i18n from "./i18n.js";
 import { t } from "./i18n.js";
 import { intake } from "./intake.js";
 import { ask, MethodCard } from "./method.js";
 import { Options } from "./options.js";
 import { Queue } from "./queue.js";
+import { Removals } from "./removals.js";
 import { Stage } from "./stage.js";
-import { copy, save, saveAll } from "./takeaway.js";
+import { canCopyImages, copy, copyImage, draggedOutAs, save, saveAll } from "./takeaway.js";
 import { detailOf, methodTexts, noteOn, reason, stageTexts, stateOf } from "./texts.js";
 import { Upload } from "./upload.js";
 
+const GRID_FROM = 7; // images that come at once: more than a look at each
 const $ = (id) => document.getElementById(id);
 
 let images = [];
@@ -25,6 +28,8 @@ let catalog = null; // the answer of GET /models
 const stage = new Stage($("stage"));
 const options = new Options($("options"), { onInput: preview, onChange: apply });
 const film = new Film($("film"), $("tile"), { select, remove });
+const grid = new Grid($("grid"), $("cell"), { select: open, remove });
+const removals = new Removals($("toast"), restore);
 const card = new MethodCard($("method"), { ask: () => explain(selected), enlarge: () => setView("parts") });
 const queue = new Queue(() => [selected, ...images].find((image) => image?.status === "waiting"), cutOut);
 
@@ -37,6 +42,7 @@ function take(files) {
   for (const image of added) film.add(image);
   say(t("said.added", { count: added.length }));
   const first = !selected;
+  if (first && added.length >= GRID_FROM) setView("all");
   for (const image of added) lookAt(image);
   select(!selected || selected.status === "failed" ? added[0] : selected);
   if (first) $("name").focus();
@@ -48,7 +54,6 @@ let looking = Promise.resolve();
 function lookAt(image) {
   looking = looking.then(async () => {
     if (images.includes(image)) await image.look();
-    if (!images.includes(image)) image.close();
     update(image);
   });
   image.looked = looking;
@@ -63,29 +68,51 @@ function select(image) {
   queue.pump();
 }
 
+/** From the grid to one of its images. */
+function open(image) {
+  setView("result");
+  select(image);
+  $("name").focus();
+}
+
 function remove(image) {
-  const place = images.indexOf(image);
   const wasFocused = $("work").contains(document.activeElement);
-  image.close();
-  images = images.filter((other) => other !== image);
-  film.drop(image);
-  if (selected === image) selected = images[Math.min(place, images.length - 1)] ?? null;
+  const place = images.indexOf(image);
+  takeOut([image], t("said.removed", { name: image.name }));
+  if (selected === image || !images.includes(selected)) selected = images[Math.min(place, images.length - 1)] ?? null;
   render();
   if (selected) dress(selected);
-  if (wasFocused) selected ? film.focus(selected) : $("pick").focus();
-  say(t("said.removed", { name: image.name }));
+  if (wasFocused) selected ? (view() === "all" ? grid : film).focus(selected) : $("pick").focus();
   queue.pump();
 }
 
 function removeAll() {
-  for (const image of images) {
-    image.close();
-    film.drop(image);
-  }
-  images = [];
+  takeOut(images, t("said.removed.all", { count: images.length }));
   selected = null;
   render();
   $("pick").focus();
+}
+
+/** Take images out; as long as the notice of it is in sight they can come back. */
+function takeOut(some, text) {
+  const removed = some.map((image) => ({ image, place: images.indexOf(image) }));
+  for (const image of some) {
+    image.calls?.abort();
+    film.drop(image);
+  }
+  images = images.filter((image) => !some.includes(image));
+  removals.keep(removed, text);
+  say(text);
+}
+
+function restore(removed) {
+  for (const { image, place } of removed) {
+    film.add(image, images[place]);
+    images.splice(place, 0, image);
+    if (image.status !== "done" && image.status !== "failed") restart(image);
+  }
+  say(t("said.restored", { count: removed.length }));
+  select(removed[0].image);
 }
 
 /** The image that comes with the page. */
@@ -137,6 +164,7 @@ function finish(image) {
 
 function fail(image, problem) {
   image.forget();
+  if (problem.code === "unauthorized" && hasKey()) problem.code = "key_rejected";
   update(image, { status: "failed", problem });
   say(t("said.failed", { name: image.name, why: reason(problem) }));
 }
@@ -164,8 +192,12 @@ function unlock(event) {
   event.preventDefault();
   useKey(event.target.elements.key.value);
   loadModels();
-  images.filter(({ problem }) => problem?.code === "unauthorized").forEach(restart);
+  images.filter(({ problem }) => wantsKey(problem)).forEach(restart);
   queue.pump();
+}
+
+function wantsKey(problem) {
+  return ["unauthorized", "key_rejected"].includes(problem?.code);
 }
 
 function classifier() {
@@ -178,6 +210,7 @@ let asked = JSON.stringify(options.cutFields());
 
 /** The options changed. What is there stays in sight until what is made anew replaces it. */
 function apply() {
+  options.remember();
   render();
   const now = JSON.stringify(options.cutFields());
   if (now !== asked) {
@@ -214,6 +247,20 @@ async function attempt(image, make) {
   update(image);
 }
 
+/** Small copies for the grid, as long as it is in sight. */
+async function glance(image) {
+  const recipe = options.recipe();
+  const key = keyOf(recipe);
+  const { cut } = image;
+  if (view() !== "all" || !cut || (image.glance?.key === key && image.glance.cut === cut.key)) return;
+  if (image.glancing === `${cut.key} ${key}`) return;
+  image.glancing = `${cut.key} ${key}`;
+  const glance = await glanced(image, recipe).catch(() => undefined);
+  if (!glance || image.cut?.key !== cut.key) return;
+  image.glanceAt(glance);
+  showTile(image);
+}
+
 function isCurrent({ status, cut, result }) {
   if (status === "failed") return true;
   return Boolean(cut && result && !result.draft && result.cut === cut.key && result.key === keyOf(options.recipe()));
@@ -235,7 +282,7 @@ async function correctSelected() {
 }
 
 async function takeCorrection(image, { blob, found, trimap }) {
-  image.trimap = trimap;
+  Object.assign(image, { trimap, isSaved: false });
   await image.accept(blob, { took: image.cut.took, found });
   update(image);
   await dress(image);
@@ -255,6 +302,8 @@ function render() {
   $("start").hidden = images.length > 0;
   $("work").hidden = images.length === 0;
   $("clear").hidden = images.length < 2;
+  if (images.length < 2 && view() === "all") choose("result");
+  grid.arrange(images);
   options.show({ percent: i18n.percent, choose: () => t("background.choose") });
   images.forEach(showTile);
   if (selected) showSelected();
@@ -262,31 +311,40 @@ function render() {
 }
 
 function showTile(image) {
-  film.update(image, {
-    label: `${image.name}: ${stateOf(image)}`,
-    removal: t("remove", { name: image.name }),
-    selected: image === selected,
-  });
+  if (!images.includes(image)) return;
+  const texts = { label: `${image.name}: ${stateOf(image)}`, removal: t("remove", { name: image.name }) };
+  film.update(image, { ...texts, selected: image === selected });
+  grid.update(image, texts);
+  glance(image);
 }
 
 function showSelected() {
   const { name, insight, cut, problem } = selected;
   const parts = view() === "parts" && classifier();
-  $("name").textContent = name;
-  $("views").hidden = !classifier();
+  const all = view() === "all";
+  $("work").classList.toggle("all", all);
+  $("grid").hidden = !all;
+  for (const id of ["stage", "film"]) $(id).hidden = all;
+  $("name").textContent = all ? t("images.count", { count: images.length }) : name;
+  $("view-parts").hidden = !classifier();
+  $("view-all").hidden = images.length < 2;
+  $("views").hidden = !classifier() && images.length < 2;
   $("scale").hidden = !(parts && insight?.map);
   const texts = stageTexts(selected);
   if (parts && cut && !insight?.map) texts.state = methodTexts(insight).verdict;
   stage.show(selected, { texts, map: parts ? insight?.map : undefined, busy: !isCurrent(selected) });
   $("why").textContent = problem ? reason(problem) : "";
   $("detail").textContent = problem ? detailOf(problem) : "";
-  $("unlock").hidden = problem?.code !== "unauthorized";
+  $("unlock").hidden = !wantsKey(problem);
+  $("unlock").elements.key.setAttribute("aria-invalid", problem?.code === "key_rejected");
   const note = noteOn(selected);
   $("note").textContent = note;
-  $("note").hidden = !note;
-  $("method").hidden = !classifier() || !cut;
+  $("note").hidden = !note || all;
+  $("method").hidden = !classifier() || !cut || all;
   card.show(insight, methodTexts(insight));
   $("correct").hidden = !(selected.status === "done" && selected.url && !parts);
+  $("copy-image").hidden = !(selected.status === "done" && canCopyImages && !parts);
+  $("no-canvas").hidden = !options.canvas;
   $("trimap").hidden = !selected.trimap;
   $("curl").textContent = command(selected);
   if (parts && selected.status === "done") explain(selected);
@@ -296,9 +354,14 @@ function view() {
   return document.querySelector("[name=view]:checked").value;
 }
 
-function setView(value) {
+function choose(value) {
   document.querySelector(`[name=view][value=${value}]`).checked = true;
-  showSelected();
+}
+
+function setView(value) {
+  choose(value);
+  if (!selected) return;
+  render();
   $("stage").scrollIntoView({ block: "nearest" });
 }
 
@@ -313,12 +376,19 @@ function done() {
 }
 
 function showActions() {
-  const busy = images.some(({ status }) => status !== "done" && status !== "failed");
+  const usable = images.filter(({ status }) => status !== "failed");
+  const ready = done().length;
+  const all = view() === "all";
+  $("download").hidden = all;
   $("download").disabled = selected?.status !== "done";
-  const usable = images.filter(({ status }) => status !== "failed").length;
-  $("download-all").hidden = usable < 2;
-  $("download-all").disabled = busy;
-  $("download-all").textContent = t("download.all", { count: usable });
+  $("download-all").hidden = usable.length < 2 && !all;
+  $("download-all").classList.toggle("primary", all);
+  $("download-all").disabled = saving || ready < usable.length || !ready;
+  if (!saving) $("download-all").textContent = t("download.all", { count: usable.length });
+  $("tally").hidden = images.length < 2 || ready === usable.length;
+  $("tally").firstElementChild.max = usable.length;
+  $("tally").firstElementChild.value = ready;
+  $("tally-text").textContent = t("tally", { done: ready, count: usable.length });
 }
 
 function output(image) {
@@ -335,14 +405,65 @@ async function file(image) {
 }
 
 async function download() {
-  const { name, blob } = await file(selected);
-  save(blob, name);
+  const image = selected;
+  try {
+    const { name, blob } = await file(image);
+    save(blob, name);
+    image.isSaved = true;
+  } catch (trouble) {
+    update(image, { trouble });
+  }
 }
 
+let saving = false;
+
 async function downloadAll() {
+  saving = true;
+  try {
+    await saveDone();
+  } catch (problem) {
+    say(reason(problem));
+  }
+  saving = false;
+  showActions();
+}
+
+async function saveDone() {
   const files = [];
-  for (const image of done()) files.push(await file(image));
-  saveAll(files, "cutouts.zip");
+  const ready = done();
+  for (const image of ready) {
+    $("download-all").textContent = t("tally", { done: files.length, count: ready.length });
+    showActions();
+    files.push(await file(image));
+  }
+  await saveAll(files, "cutouts.zip");
+  for (const image of ready) image.isSaved = true;
+}
+
+/** Clipboards take PNG and no other. */
+async function copySelected() {
+  const image = selected;
+  const recipe = options.recipe();
+  const background = recipe.format === "jpeg" && !recipe.behind ? (recipe.background ?? [255, 255, 255]) : recipe.background;
+  try {
+    await copyImage(finished({ cut: image.cut }, { ...recipe, background, format: "png" }).then(({ blob }) => blob));
+    image.isSaved = true;
+    tell($("copy-image"), "copied", "copy.image");
+  } catch {
+    tell($("copy-image"), "copy.failed", "copy.image");
+  }
+}
+
+/** Say something on a button for a moment. */
+function tell(button, key, usual) {
+  button.textContent = t(key);
+  say(t(key));
+  setTimeout(() => (button.textContent = t(usual)), 2000);
+}
+
+/** Ask before the page is left with something on it that was not taken away. */
+function guard(event) {
+  if (images.some(({ status, isSaved }) => status !== "failed" && !isSaved)) event.preventDefault();
 }
 
 function command(image) {
@@ -353,9 +474,7 @@ function command(image) {
 
 async function copyCommand() {
   await copy($("curl"));
-  $("copy").textContent = t("copied");
-  say(t("copied"));
-  setTimeout(() => ($("copy").textContent = t("copy.curl")), 2000);
+  tell($("copy"), "copied", "copy.curl");
 }
 
 // The start
@@ -395,5 +514,8 @@ $("example").addEventListener("click", takeExample);
 $("unlock").addEventListener("submit", unlock);
 $("again").addEventListener("click", () => (restart(selected), queue.pump()));
 $("away").addEventListener("click", () => remove(selected));
-$("views").addEventListener("change", showSelected);
+$("views").addEventListener("change", render);
+$("copy-image").addEventListener("click", copySelected);
+addEventListener("beforeunload", guard);
+draggedOutAs($("after"), () => output(selected));
 loadModels();

@@ -1,6 +1,15 @@
 /** The panel of options: what is chosen, the page's recipe and the API's fields that say so. */
 
+import { readAddress, writeAddress } from "./address.js";
+
 const CUSTOM = "other";
+/** What a preset sets; all else that is composed goes back to how it comes. */
+const PRESETS = {
+  shop: { background: "color", color: "#ffffff", crop: true, margin: 0.1, size: "2000x2000", format: "jpeg" },
+  square: { background: "color", color: "#ffffff", crop: true, margin: 0.08, size: "1080x1080", format: "jpeg" },
+  web: { crop: true, margin: 0.05, size: "1024", format: "webp" },
+};
+const PLAIN = { result: "cutout", background: "none", crop: false, margin: 0, size: "", format: "png" };
 
 export class Options {
   /** `onInput()` is called while a control moves, `onChange()` once it has come to rest. */
@@ -19,7 +28,27 @@ export class Options {
         this.changed(onChange);
       });
     }
+    for (const button of form.querySelectorAll("[data-preset]")) {
+      button.addEventListener("click", () => {
+        this.set({ ...PLAIN, ...PRESETS[button.dataset.preset] });
+        this.changed(onChange);
+      });
+    }
+    readAddress(form);
     this.show();
+  }
+
+  set(values) {
+    for (const [name, value] of Object.entries(values)) {
+      const control = this.inputs[name];
+      if (control.type === "checkbox") control.checked = value;
+      else control.value = value;
+    }
+  }
+
+  /** Keep the choices in the page's address. */
+  remember() {
+    writeAddress(this.form);
   }
 
   changed(tell) {
@@ -36,6 +65,7 @@ export class Options {
       ...names.map((name) => new Option(name === standard ? label(name) : name, name, name === standard)),
     );
     if (names.includes(kept)) this.inputs.model.value = kept;
+    else readAddress(this.form); // the model's name came before there was one to choose
   }
 
   get isMask() {
@@ -44,8 +74,15 @@ export class Options {
 
   get size() {
     const { size, custom } = this.inputs;
+    if (this.canvas) return null;
     if (size.value !== CUSTOM) return Number(size.value) || null;
     return custom.validity.valid ? Number(custom.value) || null : null;
+  }
+
+  /** The canvas that the result fills, `{width, height}`, or null. */
+  get canvas() {
+    const [width, height] = this.inputs.size.value.split("x").map(Number);
+    return height ? { width, height } : null;
   }
 
   /** [name, text] of what only the server can do: a change of these sends the images again. */
@@ -65,8 +102,9 @@ export class Options {
     return {
       mask,
       crop: crop.checked,
-      margin: crop.checked ? Number(margin.value) : 0,
+      margin: crop.checked || this.canvas ? Number(margin.value) : 0,
       size: this.size,
+      canvas: this.canvas,
       background: !mask && background.value === "color" ? channels(color.value) : null,
       behind: (!mask && background.value === "image" && image.files[0]) || null,
       format: mask ? "png" : format.value,
@@ -76,7 +114,8 @@ export class Options {
   /** [name, text or File] with which the API does all of it. */
   fields() {
     const { color, margin } = this.inputs;
-    const { mask, crop, size, background, behind, format } = this.recipe();
+    const { mask, crop, canvas, background, behind, format } = this.recipe();
+    const size = this.size ?? (canvas && Math.max(canvas.width, canvas.height));
     const fields = this.cutFields();
     if (size) fields.push(["size", String(size)]);
     if (mask) fields.push(["channels", "alpha"]);
@@ -98,13 +137,14 @@ export class Options {
     part(this.form, "behind").hidden = background.value !== "image";
     custom.hidden = size.value !== CUSTOM;
     part(this.form, "white").hidden = !(cutout && format.value === "jpeg" && background.value === "none");
-    part(this.form, "margin").hidden = !crop.checked;
+    part(this.form, "margin").hidden = !(crop.checked || this.canvas);
     part(this.form, "wrong-size").hidden = custom.hidden || custom.validity.valid;
     part(this.form, "threshold").hidden = !hard.checked;
     for (const range of [margin, threshold]) range.previousElementSibling.value = texts?.percent(range.value) ?? "";
     for (const swatch of this.form.querySelectorAll("[data-color]")) {
       swatch.setAttribute("aria-pressed", swatch.dataset.color === color.value);
     }
+    color.toggleAttribute("data-own", !this.form.querySelector(`[data-color="${color.value}"]`));
     if (texts) part(this.form, "behind").lastElementChild.textContent = image.files[0]?.name ?? texts.choose();
   }
 }

@@ -26,6 +26,20 @@ function distinct(name, taken) {
   return free;
 }
 
+export const canCopyImages = Boolean(navigator.clipboard?.write && globalThis.ClipboardItem);
+
+/** Copy an image: `png` is a promise of a PNG, as clipboards take no other. */
+export function copyImage(png) {
+  return navigator.clipboard.write([new ClipboardItem({ "image/png": png })]);
+}
+
+/** Have an <img> that is dragged out of the page arrive under the name that `name()` gives. */
+export function draggedOutAs(image, name) {
+  image.addEventListener("dragstart", (event) => {
+    event.dataTransfer.setData("DownloadURL", `image/*:${name()}:${image.src}`);
+  });
+}
+
 /** Copy an element's text. */
 export async function copy(element) {
   try {

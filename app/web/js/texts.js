@@ -5,7 +5,7 @@ import { t } from "./i18n.js";
 
 /** Problems that the page's own sentence says all of: the server's would only say it again, in English. */
 const SAY_ALL = new Set(
-  "unauthorized unsupported_format undecodable_image empty_image overloaded too_slow internal_error".split(" "),
+  "unauthorized key_rejected unsupported_format undecodable_image empty_image overloaded too_slow internal_error".split(" "),
 );
 
 export function stageTexts(image) {

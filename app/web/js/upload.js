@@ -61,7 +61,14 @@ export class Upload {
     this.result = { ...result, url };
   }
 
+  /** Keep a small copy of the result, `{blob, key, cut}`. */
+  glanceAt(glance) {
+    if (this.glance) URL.revokeObjectURL(this.glance.url);
+    this.glance = glance && { ...glance, url: URL.createObjectURL(glance.blob) };
+  }
+
   forget() {
+    this.glanceAt(undefined);
     this.forgetCut();
     this.forgetResult();
   }

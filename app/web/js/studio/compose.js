@@ -1,6 +1,6 @@
 /** From a full-size cut-out to what was asked for, the same pixels as the server's `cutout/finishing.py` within a level. */
 
-import { channel, part, pixels } from "./pixels.js";
+import { channel, part, pasted, pixels } from "./pixels.js";
 import { resize, resizeCutout } from "./resize.js";
 import { rint } from "./rounding.js";
 import { subjectBox } from "./subject.js";
@@ -8,20 +8,43 @@ import { subjectBox } from "./subject.js";
 const WHITE = [255, 255, 255];
 
 /**
- * Finish a cut-out (RGBA). `recipe`: `{mask, crop, margin, size, background, behind, format}`, of which `behind` is
- * RGBA pixels here. Answers `{image, region}`; `region` is the part of the cut-out that is shown.
+ * Finish a cut-out (RGBA). `recipe`: `{mask, crop, margin, size, canvas, background, behind, format}`, of which
+ * `behind` is RGBA pixels here. Answers `{image, region}`; `region` is the part of the cut-out that is shown.
  */
 export function compose(cutout, recipe) {
   const { image, region } = arrange(cutout, recipe);
   return { image: recipe.mask ? channel(image, 3) : dress(image, recipe), region };
 }
 
-function arrange(cutout, { crop, margin, size }) {
+function arrange(cutout, { crop, margin, size, canvas }) {
   const subject = crop ? subjectBox(cutout) : null;
-  const region = subject ? grown(subject, margin) : { left: 0, top: 0, width: cutout.width, height: cutout.height };
+  if (canvas) return onCanvas(cutout, subject ?? { left: 0, top: 0, ...sizeOf(cutout) }, margin, canvas);
+  const region = subject ? grown(subject, margin) : { left: 0, top: 0, ...sizeOf(cutout) };
   const cropped = subject ? part(cutout, region) : cutout;
   const { width, height } = limited(cropped, size);
   return { image: resizeCutout(cropped, width, height), region };
+}
+
+/** A box of the cut-out in the middle of a canvas, as large as the margin (a share of each side) lets it be. */
+function onCanvas(cutout, box, margin, canvas) {
+  const room = (side) => Math.max(1, side - 2 * rint(margin * side));
+  const ratio = Math.min(room(canvas.width) / box.width, room(canvas.height) / box.height);
+  const width = Math.max(1, rint(box.width * ratio));
+  const height = Math.max(1, rint(box.height * ratio));
+  const left = Math.floor((canvas.width - width) / 2);
+  const top = Math.floor((canvas.height - height) / 2);
+  const image = pasted(resizeCutout(part(cutout, box), width, height), canvas, left, top);
+  const region = {
+    left: box.left - left / ratio,
+    top: box.top - top / ratio,
+    width: canvas.width / ratio,
+    height: canvas.height / ratio,
+  };
+  return { image, region };
+}
+
+function sizeOf({ width, height }) {
+  return { width, height };
 }
 
 function grown({ left, top, width, height }, margin) {

@@ -25,3 +25,8 @@ export function part(image, { left, top, width, height }) {
   }
   return cut;
 }
+
+/** An image on an empty canvas `{width, height}`, its corner at (left, top). */
+export function pasted(image, { width, height }, left, top) {
+  return part(image, { left: -left, top: -top, width, height });
+}

@@ -19,7 +19,7 @@ const CALLS = {
   /** A cut-out, `{key, blob}`, finished by a recipe: `{blob, width, height, region}`. `detail`: full, draft or thumb. */
   async compose({ cut, recipe, detail }) {
     const source = await cutout(cut, detail);
-    const scaled = { ...recipe, behind: await backdrop(recipe.behind) };
+    const scaled = { ...recipe, canvas: fitting(recipe.canvas, detail), behind: await backdrop(recipe.behind) };
     const { image, region } = compose(source.image, scaled);
     const format = detail === "full" ? recipe.format : image.channels === 3 ? "jpeg" : "png";
     const blob = await encode(image, format);
@@ -52,6 +52,14 @@ const CALLS = {
     decoded.delete(key);
   },
 };
+
+/** A canvas no larger than what is only looked at. */
+function fitting(canvas, detail) {
+  const longest = { draft: DRAFT, thumb: THUMB }[detail];
+  if (!canvas || !longest) return canvas;
+  const ratio = Math.min(1, longest / Math.max(canvas.width, canvas.height));
+  return { width: Math.round(canvas.width * ratio), height: Math.round(canvas.height * ratio) };
+}
 
 async function cutout(cut, detail) {
   if (detail === "thumb" && thumbs.has(cut.key)) return thumbs.get(cut.key);
