@@ -4,7 +4,7 @@ rung             limited by                                 a caller beyond the 
 ---------------  -----------------------------------------  -----------------------------------
 socket           CUTOUT_CONNECTIONS                         the connection idle longest is
                  CUTOUT_KEEP_ALIVE_SECONDS                  closed; else the new one
-request headers  64 KiB, 200 headers, 16 pipelined       400 malformed_request
+request headers  64 KiB, 200 headers, 16 pipelined         400 malformed_request
                  CUTOUT_HEADER_SECONDS                      the connection is closed
                  CUTOUT_TRUSTED_HOSTS                       421 unknown_host
 key              CUTOUT_API_KEYS                            401 unauthorized

@@ -46,7 +46,8 @@ class RateLimit:
 def caller_of(scope: Scope, key: int | None) -> str:
     """Identify the caller of a request: the number of its key, or its address if it has none.
 
-    An IPv6 household or host has 2**64 addresses: they count as one caller.
+    An IPv6 household or host has 2**64 addresses: they count as one caller. `::ffff:a.b.c.d` is
+    a.b.c.d.
     """
     if key is not None:
         return f"key {key}"
@@ -55,6 +56,8 @@ def caller_of(scope: Scope, key: int | None) -> str:
         address = ipaddress.ip_address(host)
     except ValueError:
         return str(host)
-    if address.version == 4:
-        return str(address)
-    return str(ipaddress.ip_network((address, 64), strict=False))
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is None:
+            return str(ipaddress.ip_network((address, 64), strict=False))
+        address = address.ipv4_mapped
+    return str(address)

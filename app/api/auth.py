@@ -56,4 +56,4 @@ RequireKey = Depends(_require_key)
 def _given(headers: Headers) -> str:
     scheme, _, token = headers.get("authorization", "").partition(" ")
     bearer = token.strip() if scheme.lower() == "bearer" else ""
-    return headers.get(KEY_HEADER) or bearer
+    return headers.get(KEY_HEADER, "").strip(" \t") or bearer

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from urllib.parse import urlsplit, urlunsplit
 
 from fastapi import FastAPI, Request
 from starlette.datastructures import Headers
@@ -93,7 +94,11 @@ def _refusal(origin: str, reason: str) -> dict[str, str]:
 
 
 class SafeHeaders:
-    """ASGI middleware: adds HEADERS to every response, except those that the route has set."""
+    """ASGI middleware: adds HEADERS to every response, except those that the route has set.
+
+    Redirects become relative: starlette's name the scheme seen here, which behind a proxy that
+    ends TLS is another than the client's.
+    """
 
     def __init__(self, app: ASGIApp, shared: bool) -> None:
         self.app = app
@@ -104,10 +109,10 @@ class SafeHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_safely(message: Message) -> None:
             if message["type"] == "http.response.start":
-                present = {name for name, _ in message["headers"]}
-                message["headers"].extend(
-                    header for header in self.headers if header[0] not in present
-                )
+                headers = [_relative(header) for header in message["headers"]]
+                present = {name for name, _ in headers}
+                headers.extend(header for header in self.headers if header[0] not in present)
+                message["headers"] = headers
             await send(message)
 
         await self.app(scope, receive, send_safely)
@@ -140,4 +145,13 @@ class TrustedHosts:
 
 def _without_port(host: str) -> str:
     name, colon, port = host.lower().rpartition(":")
-    return name if colon and port.isdecimal() else host.lower()
+    return (name if colon and port.isdecimal() else host.lower()).removesuffix(".")
+
+
+def _relative(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+    """The same header; of a redirect, path and query alone."""
+    name, value = header
+    if name != b"location":
+        return header
+    parts = urlsplit(value)
+    return name, urlunsplit((b"", b"", b"/" + parts.path.lstrip(b"/"), parts.query, b""))

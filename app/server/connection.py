@@ -29,11 +29,15 @@ from .request_headers import (
     Refused,
     RequestHeaders,
     UnknownVersion,
+    authority_of,
+    check_coding,
     check_host,
     check_version,
+    with_host,
     without_upgrade,
 )
 from .slow_reader import SlowReader
+from .sockets import without_mapping
 from .timer import Timer
 from .transport import OneWrite
 
@@ -73,6 +77,8 @@ class Connection(HttpToolsProtocol):
             cast(Transport, transport), self._reader.closing_unsent, self._is_receiving
         )
         super().connection_made(cast(Transport, one_write))
+        if self.client is not None:
+            self.client = (without_mapping(self.client[0]), self.client[1])
         self._request.restart()
         if len(self.connections) > self._limits.connections:
             self._close_one()
@@ -193,6 +199,9 @@ class Connection(HttpToolsProtocol):
         version = self.parser.get_http_version()
         check_version(version)
         check_host(self.headers, version)
+        check_coding(self.headers)
+        if (authority := authority_of(self.url)) is not None:
+            self.headers[:] = with_host(self.headers, authority)
         if version == "1.0":  # would take an interim 100 for the response (RFC 9110, 10.1.1)
             self.expect_100_continue = False
         super().on_headers_complete()

@@ -4,6 +4,7 @@ uvicorn has no such limits: until a request's headers are complete, it gives a s
 and memory. A request refused here gets 400 or 505; one that is late is cut off without a response.
 """
 
+import re
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Iterable
 
@@ -16,6 +17,9 @@ VERSIONS = ("1.0", "1.1")
 PIECE = 32 * 1024  # bytes parsed at a time; uvloop reads up to 256 KiB at once
 MAX_UNFINISHED_BYTES = MAX_HEADER_BYTES + PIECE  # the first piece may begin with something else
 SEPARATORS = len(": \r\n")
+
+HOST = re.compile(rb"[\w.~%!$&'()*+,;=:\[\]-]*", re.ASCII)  # RFC 3986, 3.2.2 and 3.2.3
+DELIMITER = re.compile(rb"[/?#]")
 
 Header = tuple[bytes, bytes]
 
@@ -44,6 +48,16 @@ class UnknownVersion(Refused):
         super().__init__(
             f"HTTP/{version} is not supported: send HTTP/1.1; for HTTP/2, put a proxy in front"
         )
+
+
+class UnknownCoding(Refused):
+    """A request whose body comes in a coding that is not read here."""
+
+    status = 501
+    code = "not_implemented"
+
+    def __init__(self, coding: str) -> None:
+        super().__init__(f"Transfer-Encoding: {coding[:100]} is not supported: send chunked")
 
 
 class RequestHeaders:
@@ -110,9 +124,34 @@ def check_version(version: str) -> None:
 
 def check_host(headers: Iterable[Header], version: str) -> None:
     """Raises Refused unless there is exactly one Host; HTTP/1.0 may omit it (RFC 9112, 3.2)."""
-    hosts = sum(name == b"host" for name, _ in headers)
-    if hosts > 1 or (hosts == 0 and version == "1.1"):
-        raise Refused(f"a request needs exactly one Host header; this one has {hosts}")
+    hosts = [value for name, value in headers if name == b"host"]
+    if len(hosts) > 1 or (not hosts and version == "1.1"):
+        raise Refused(f"a request needs exactly one Host header; this one has {len(hosts)}")
+    if not all(map(HOST.fullmatch, hosts)):
+        raise Refused("the Host header is not the name of a host")
+
+
+def check_coding(headers: Iterable[Header]) -> None:
+    """Raises UnknownCoding if a body comes in another coding than chunked (RFC 9112, 6.1)."""
+    for name, value in headers:
+        if name == b"transfer-encoding" and value.strip().lower() != b"chunked":
+            raise UnknownCoding(value.decode("latin-1"))
+
+
+def authority_of(target: bytes) -> bytes | None:
+    """The host and port of a target in absolute form; None for another. Raises Refused."""
+    scheme, slashes, rest = target.partition(b"://")
+    if not slashes or scheme.lower() not in (b"http", b"https"):
+        return None
+    authority = DELIMITER.split(rest, maxsplit=1)[0]
+    if not authority or not HOST.fullmatch(authority):
+        raise Refused("the request target does not name a host")
+    return authority
+
+
+def with_host(headers: Iterable[Header], host: bytes) -> list[Header]:
+    """The same headers with another Host: that of an absolute target counts (RFC 9112, 3.2.2)."""
+    return [(b"host", host), *(header for header in headers if header[0] != b"host")]
 
 
 def without_upgrade(method: bytes, url: bytes, version: str, headers: Iterable[Header]) -> bytes:

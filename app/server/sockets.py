@@ -39,3 +39,9 @@ def explain_bind_error(error: OSError, host: str, port: int) -> str:
         another_host = "choose another with --host or CUTOUT_HOST"
         return f"{host} is not an address of this machine; {another_host}"
     return f"cannot listen on port {port} of {host}: {error.strerror}"
+
+
+def without_mapping(address: str) -> str:
+    """`a.b.c.d` for `::ffff:a.b.c.d`, as a socket for both families names IPv4 clients."""
+    mapped = address.removeprefix("::ffff:")
+    return mapped if "." in mapped else address

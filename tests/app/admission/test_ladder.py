@@ -50,12 +50,18 @@ def test_every_ipv4_address_is_a_caller(one: IPv4Address, other: IPv4Address) ->
 
 
 @settings(deadline=None)
-@given(st.ip_addresses(v=6), st.integers(0, 2**64 - 1))
+@given(st.ip_addresses(v=6).filter(lambda ip: int(ip) >> 65), st.integers(0, 2**64 - 1))
 def test_a_network_of_ipv6_is_one_caller(one: IPv6Address, host: int) -> None:
     network = int(one) >> 64 << 64
     neighbour = IPv6Address(network + host)
     stranger = IPv6Address((network ^ 1 << 64) + host)
     assert _caller(one) == _caller(neighbour) != _caller(stranger)
+
+
+@given(st.ip_addresses(v=4))
+def test_an_ipv4_address_written_as_ipv6_is_the_same_caller(address: IPv4Address) -> None:
+    mapped = caller_of({"client": (f"::ffff:{address}", 50000)}, None)
+    assert mapped == _caller(address)
 
 
 def test_a_key_counts_before_an_address_and_a_missing_address_is_a_caller_too() -> None:

@@ -66,7 +66,8 @@ def test_a_fault_is_logged_with_its_request_and_told_to_nobody(
 
 
 @pytest.mark.parametrize(
-    "host", ["cutout.example", "Cutout.Example:8000", "a.b.example.org", "[::1]:8000"]
+    "host",
+    ["cutout.example", "Cutout.Example:8000", "cutout.example.", "a.b.example.org", "[::1]:8000"],
 )
 def test_names_of_ours_are_answered(host: str) -> None:
     with serving(trusted_hosts="cutout.example, *.example.org,[::1]") as client:
@@ -81,6 +82,12 @@ def test_other_names_are_not(host: str) -> None:
         answer = client.get("/models", headers={"Host": host})
         assert (answer.status_code, answer.json()["code"]) == (421, "unknown_host")
         assert client.get("/readyz", headers={"Host": host}).status_code == 200
+
+
+def test_redirects_name_no_scheme_and_no_host() -> None:
+    with serving() as client:
+        answer = client.get("/models/?a=b", follow_redirects=False)
+        assert (answer.status_code, answer.headers["location"]) == (307, "/models?a=b")
 
 
 def test_other_sites_may_call_only_where_they_are_named() -> None:

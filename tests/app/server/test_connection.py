@@ -23,6 +23,7 @@ from pydantic import SecretStr
 from app.api.intake.body import seconds_allowed
 from app.server.limits import MAX_HEADER_BYTES, MAX_HEADERS, MAX_PIPELINED
 from app.server.request_headers import MAX_UNFINISHED_BYTES
+from app.server.sockets import without_mapping
 from app.server.transport import OneWrite
 from app.settings import CHUNK, GRACE_SECONDS, Settings
 from tests.support.images import disc, encoded
@@ -437,6 +438,56 @@ def test_http_2_is_refused_in_words(port: int, start: bytes) -> None:
         head, _, body = until_closed(client).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 505 HTTP Version Not Supported\r\n")
     assert json.loads(body)["code"] == "http_version_not_supported"
+
+
+def refusal(port: int, request: bytes) -> bytes:
+    """Status line and body of the answer to a request that is refused."""
+    with closing(connected(port)) as client:
+        client.sendall(request)
+        head, _, body = until_closed(client).partition(b"\r\n\r\n")
+    return head.splitlines()[0] + body
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "reason"),
+    [
+        (b"GET /livez HTTP/2.0\r\nHost: x\r\n\r\n", 505, b"HTTP/2.0 is not supported"),
+        (b"GET /livez\r\n\r\n", 505, b"HTTP/0.9 is not supported"),
+        (b"GET / HTTP/1.1\r\nHost: a b<i>\r\n\r\n", 400, b"not the name of a host"),
+        (b"GET http://a@b/ HTTP/1.1\r\nHost: x\r\n\r\n", 400, b"does not name a host"),
+        (
+            b"POST /mask HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+            501,
+            b"gzip, chunked is not supported",
+        ),
+    ],
+)
+def test_what_is_not_spoken_here_is_refused_by_name(
+    port: int, request_: bytes, status: int, reason: bytes
+) -> None:
+    answer = refusal(port, request_)
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    assert reason in answer
+
+
+def test_the_host_of_an_absolute_target_counts() -> None:
+    with serving(Settings(threads=1, trusted_hosts=("good.example",))) as (port, _):
+        for target, host, status in (
+            (b"http://evil.example/models", b"good.example", b"421"),
+            (b"http://good.example/models", b"evil.example", b"200"),
+            (b"/models?a=http://evil.example/", b"good.example", b"200"),
+        ):
+            with closing(connected(port)) as client:
+                client.sendall(b"GET %s HTTP/1.1\r\nHost: %s\r\n\r\n" % (target, host))
+                assert client.recv(65536).startswith(b"HTTP/1.1 " + status)
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [("::ffff:192.0.2.7", "192.0.2.7"), ("2001:db8::1", "2001:db8::1"), ("192.0.2.7",) * 2],
+)
+def test_ipv4_clients_of_an_ipv6_socket_have_their_own_address(address: str, shown: str) -> None:
+    assert without_mapping(address) == shown
 
 
 def test_a_tunnel_is_refused(port: int) -> None:

@@ -54,6 +54,7 @@ PROTOCOL = {
     "transport": "closes and cuts off",
     "connections": "all connections of the process: their number has a limit",
     "parser": "fed by us, as a request to upgrade is parsed twice",
+    "client": "the address that rates, proxies and logs go by: an IPv4 one as such",
     "headers": "of the request being received: exactly one Host; written again without Upgrade",
     "url": "of the request being received: written again without Upgrade",
     "expect_100_continue": "reset for HTTP/1.0, which knows no interim response",
