@@ -5,11 +5,12 @@ import numpy as np
 
 from cutout.errors import ClientError, InvalidOption
 from cutout.imaging.arrange import only_in
-from cutout.imaging.box import Box, Size
+from cutout.imaging.box import Box, Point, Size
+from cutout.imaging.choose import Choice, choose
 from cutout.imaging.decode import Raster
 from cutout.imaging.hard import harden
 from cutout.imaging.mask import refine, to_size
-from cutout.imaging.preprocess import Matte
+from cutout.imaging.preprocess import Alpha, Matte
 from cutout.imaging.trimap import Trimap, mask_of
 from cutout.inference.predictor import Predictor, coarse_alpha
 from cutout.options import MaskOptions
@@ -17,6 +18,8 @@ from cutout.plan import Plan
 from cutout.sources import Source
 from cutout.system.clock import Clock
 
+NEXT_TO_NOTHING = 0.002
+"""Share of what the network looks at below which a subject that is meant counts as not seen."""
 SPARE = 1.5
 """Pixels by which a mask's proportions may differ: sizes are rounded in more than one way."""
 
@@ -70,21 +73,54 @@ def _seen_alpha(
     clock: Clock,
 ) -> Matte:
     """The alpha of the subject, as the network sees it."""
-    box = plan.region or Box(0, 0, *image.size)
-    pixels = image.image[box.rows, box.columns]
-    coarse = coarse_alpha(predictor, pixels, clock)
+    whole = Box(0, 0, *image.size)
+    view, coarse = _look(image, plan.region or whole, plan.choice, predictor, clock)
+    pixels = image.image[view.rows, view.columns]
     with clock.stage("postprocess"):
         if trimap is not None:
-            coarse = (trimap if plan.region is None else trimap.part(box)).guide(coarse)
+            coarse = trimap.part(view).guide(coarse) if view != whole else trimap.guide(coarse)
         if options.refine:
             alpha = refine(coarse, pixels)
         else:
-            alpha = to_size(coarse, *(plan.answer if plan.working is None else box.size))
+            alpha = to_size(coarse, *(plan.answer if plan.working is None else view.size))
         if options.threshold is not None:
             alpha = harden(alpha, options.threshold)
-        if plan.region is not None:
-            alpha = only_in(alpha, box, image.size)
+        if view != whole:
+            alpha = only_in(alpha, view, image.size)
+        if plan.choice is not None and plan.choice.box is not None:
+            box = plan.choice.box
+            alpha = only_in(alpha[box.rows, box.columns], box, image.size)
         return alpha if trimap is None else trimap.impose(alpha)
+
+
+def _look(
+    image: Raster, view: Box, choice: Choice | None, predictor: Predictor, clock: Clock
+) -> tuple[Box, Alpha]:
+    """What the network sees of a part of the image, of several subjects the one that is meant.
+
+    Where that is next to nothing, it looks again, from nearer by, around the first point.
+    """
+    pixels = image.image[view.rows, view.columns]
+    if choice is None:
+        return view, coarse_alpha(predictor, pixels, clock)
+    coarse = coarse_alpha(predictor, pixels, clock, all_pieces=True)
+    with clock.stage("postprocess"):
+        coarse = choose(coarse, pixels, choice.within(view))
+    if coarse.mean() >= NEXT_TO_NOTHING or not choice.kept:
+        return view, coarse
+    view = _around(choice.kept[0], view)
+    pixels = image.image[view.rows, view.columns]
+    coarse = coarse_alpha(predictor, pixels, clock, all_pieces=True)
+    with clock.stage("postprocess"):
+        return view, choose(coarse, pixels, choice.within(view))
+
+
+def _around(point: Point, view: Box) -> Box:
+    """A part of a view, half as wide and half as high, its middle as near to a point as it can."""
+    width, height = -(-view.width // 2), -(-view.height // 2)
+    left = min(max(view.left, point.x - width // 2), view.right - width)
+    top = min(max(view.top, point.y - height // 2), view.bottom - height)
+    return Box(left, top, width, height)
 
 
 def _has_proportions(given: Size, upload: Size) -> bool:

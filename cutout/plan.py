@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass
 
+from cutout.errors import InvalidOption
 from cutout.imaging.box import Box, Size
+from cutout.imaging.choose import Choice
 from cutout.imaging.decode import reduction
 from cutout.imaging.headers import Header
 from cutout.inference.predictor import Predictor
-from cutout.options import MaskOptions, Region
+from cutout.options import MaskOptions
 
+AROUND = 0.25
+"""Of a box's sides, that the network sees of what is around it: a subject tells itself by that."""
 OVERSAMPLED = 2
 """From twice the network's own size on, an alpha from a JPEG reduced by its DCT differs by less
 than quantisation makes it differ."""
@@ -21,6 +25,7 @@ class Plan:
     (`reduction`). `working` is the size that it is worked on at, None for whatever comes out of the
     decoder: then only the network looks at it. `region` is the part that the network sees, in
     pixels of `working`, None for all of it. `answer` is the size of the answer before a crop.
+    `choice` tells which subject is meant, in pixels of `working`, None for all of them.
     """
 
     upload: Size
@@ -28,20 +33,29 @@ class Plan:
     working: Size | None
     region: Box | None
     answer: Size
+    choice: Choice | None = None
 
     @classmethod
     def of(cls, header: Header, options: MaskOptions, predictor: Predictor) -> "Plan":
         """Plan the job of `options` on the image of `header`.
 
-        Raises RegionOutOfBounds or RegionEmpty.
+        Raises RegionOutOfBounds or RegionEmpty, and InvalidOption for what excludes each other.
         """
         upload = header.upright
         answer = options.answer_size(upload)
         if not options.needs_pixels:
             least = seen_by_network(predictor.mask_size(upload), upload)
             return cls(upload, reduction(header, least), None, None, answer)
-        working, region = _working_size(upload, answer, options.roi, predictor)
-        return cls(upload, reduction(header, working), working, region, answer)
+        chosen, view = _choice(options, upload), _view(options, upload)
+        working = _working_size(upload, answer, view or Box(0, 0, *upload), predictor)
+        return cls(
+            upload,
+            reduction(header, working),
+            working,
+            None if view is None else view.covering(upload, working),
+            answer,
+            None if chosen is None else chosen.rescaled(upload, working),
+        )
 
 
 @dataclass(frozen=True)
@@ -73,21 +87,36 @@ def seen_by_network(canvas: Size, image: Size) -> Size:
     )
 
 
-def _working_size(
-    upload: Size, answer: Size, roi: Region | None, predictor: Predictor
-) -> tuple[Size, Box | None]:
-    """The size to work at, and the region in it.
+def _view(options: MaskOptions, upload: Size) -> Box | None:
+    """The part of the upload that the network sees; around a box, a little more than the box."""
+    if options.box is None:
+        return None if options.roi is None else options.roi.box(upload)
+    if options.roi is not None:
+        raise InvalidOption("roi and box exclude each other; leave one of them out")
+    box = options.box.box(upload, "box")
+    across, down = round(AROUND * box.width), round(AROUND * box.height)
+    return box.grown(down, across, down, across).clipped(upload)
+
+
+def _choice(options: MaskOptions, upload: Size) -> Choice | None:
+    if not options.chooses:
+        return None
+    kept, dropped = ([], []) if options.points is None else options.points.resolve(upload)
+    box = None if options.box is None else options.box.box(upload, "box")
+    return Choice(tuple(kept), tuple(dropped), box)
+
+
+def _working_size(upload: Size, answer: Size, view: Box, predictor: Predictor) -> Size:
+    """The size to work at.
 
     That is the size of the answer, and larger only where the network would see too little else: it
-    looks at the region alone, so the whole has to have that many more pixels.
+    looks at `view` alone, so the whole has to have that many more pixels.
     """
-    box = Box(0, 0, *upload) if roi is None else roi.box(upload)
-    least = seen_by_network(predictor.mask_size(box.size), box.size)
-    across = least.width / box.width * upload.width / answer.width
-    down = least.height / box.height * upload.height / answer.height
+    least = seen_by_network(predictor.mask_size(view.size), view.size)
+    across = least.width / view.width * upload.width / answer.width
+    down = least.height / view.height * upload.height / answer.height
     ratio = max(1.0, across, down)
-    working = Size(
+    return Size(
         min(upload.width, round(answer.width * ratio)),
         min(upload.height, round(answer.height * ratio)),
     )
-    return working, None if roi is None else box.covering(upload, working)

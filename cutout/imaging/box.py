@@ -29,6 +29,13 @@ class Size(NamedTuple):
         return Size(max(1, width), max(1, height))
 
 
+class Point(NamedTuple):
+    """A pixel: column and row, in that order."""
+
+    x: int
+    y: int
+
+
 @dataclass(frozen=True, slots=True)
 class Box:
     """A rectangle in pixels. Its top left corner may lie outside of the image."""
@@ -74,6 +81,19 @@ class Box:
             self.top - top,
             left + self.width + right,
             top + self.height + bottom,
+        )
+
+    def moved(self, left: int, top: int) -> "Box":
+        """The same box that many pixels further right and down."""
+        return Box(self.left + left, self.top + top, self.width, self.height)
+
+    def clipped(self, size: Size) -> "Box":
+        """What of it lies in an image of that size."""
+        return Box.between(
+            max(0, self.left),
+            max(0, self.top),
+            min(size.width, self.right),
+            min(size.height, self.bottom),
         )
 
     def rescaled(self, source: Size, target: Size) -> "Box":

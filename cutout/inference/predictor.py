@@ -61,10 +61,13 @@ class Predictor(Protocol):
         ...
 
 
-def coarse_alpha(predictor: Predictor, image: Image, clock: Clock) -> Alpha:
+def coarse_alpha(
+    predictor: Predictor, image: Image, clock: Clock, *, all_pieces: bool = False
+) -> Alpha:
     """Compute the alpha (h, w) float32 of an image (H, W, 3), at the network's resolution.
 
-    A segmenter's is without false pieces; a classifier's map has no pieces to speak of.
+    A segmenter's is without false pieces, unless one of all pieces is to be chosen; a classifier's
+    map has no pieces to speak of.
     """
     with clock.stage("preprocess"):
         prepared = predictor.prepare(image)
@@ -72,4 +75,6 @@ def coarse_alpha(predictor: Predictor, image: Image, clock: Clock) -> Alpha:
         output = predictor.predict(prepared)
     with clock.stage("postprocess"):
         alpha = predictor.assemble(prepared, output)
-        return without_false_pieces(alpha) if predictor.manifest.task == "segment" else alpha
+        if all_pieces or predictor.manifest.task != "segment":
+            return alpha
+        return without_false_pieces(alpha)

@@ -2,7 +2,7 @@
 
 from cutout.options.colors import Color
 from cutout.options.fields import Channels, CutoutOptions, Format, MaskOptions, PredictOptions
-from cutout.options.lengths import Margins, Position, Region
+from cutout.options.lengths import Margins, Points, Position, Region
 from cutout.options.looks import Blur, Outline, Shadow
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Margins",
     "MaskOptions",
     "Outline",
+    "Points",
     "Position",
     "PredictOptions",
     "Region",

@@ -20,7 +20,16 @@ from pydantic import (
 from cutout.errors import InvalidOption
 from cutout.imaging.box import Size
 from cutout.options.colors import Color
-from cutout.options.lengths import MARGINS, POSITION, REGION, Margins, Position, Region
+from cutout.options.lengths import (
+    MARGINS,
+    POINTS,
+    POSITION,
+    REGION,
+    Margins,
+    Points,
+    Position,
+    Region,
+)
 from cutout.options.looks import (
     BACKGROUND,
     OUTLINE,
@@ -76,6 +85,7 @@ def _text(pattern: str) -> WithJsonSchema:
 
 AS_TEXT = PlainSerializer(str, return_type=str)
 RegionField = Annotated[InstanceOf[Region], _parsed_by(Region.parse), AS_TEXT, _text(REGION)]
+PointsField = Annotated[InstanceOf[Points], _parsed_by(Points.parse), AS_TEXT, _text(POINTS)]
 MarginsField = Annotated[InstanceOf[Margins], _parsed_by(Margins.parse), AS_TEXT, _text(MARGINS)]
 PositionField = Annotated[
     InstanceOf[Position], _parsed_by(Position.parse), AS_TEXT, _text(POSITION)
@@ -126,6 +136,20 @@ class MaskOptions(_Options):
         RegionField | None,
         Field(description="region of interest, x1 y1 x2 y2, each px or %: all else is background"),
     ] = None
+    points: Annotated[
+        PointsField | None,
+        Field(
+            description="of several subjects the one that is meant: points on it, and with - "
+            "beside it: x y +; x y -, each px or %"
+        ),
+    ] = None
+    box: Annotated[
+        RegionField | None,
+        Field(
+            description="of several subjects the one in this box, x1 y1 x2 y2, each px or %; "
+            "nothing outside of it is kept"
+        ),
+    ] = None
     invert: Annotated[
         bool,
         Field(description="keep the background instead: what is said of the subject is said of it"),
@@ -134,7 +158,12 @@ class MaskOptions(_Options):
     @property
     def needs_pixels(self) -> bool:
         """Whether the image's own pixels are needed once the network has seen it."""
-        return self.refine or self.roi is not None
+        return self.refine or self.roi is not None or self.chooses
+
+    @property
+    def chooses(self) -> bool:
+        """Whether one of several subjects is meant."""
+        return self.points is not None or self.box is not None
 
     def answer_size(self, upload: Size) -> Size:
         """Size of the answer for an upload of that size."""

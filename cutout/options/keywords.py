@@ -4,7 +4,7 @@ from typing import Literal, TypedDict
 
 from cutout.options.colors import Color
 from cutout.options.fields import Channels, Format
-from cutout.options.lengths import Margins, Position, Region
+from cutout.options.lengths import Margins, Points, Position, Region
 from cutout.options.looks import Blur, Outline, Shadow
 
 
@@ -16,6 +16,8 @@ class MaskKeywords(TypedDict, total=False):
     threshold: float | None
     size: int | None
     roi: Region | str | None
+    points: Points | str | None
+    box: Region | str | None
     invert: bool
 
 

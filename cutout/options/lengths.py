@@ -7,11 +7,13 @@ import re
 from dataclasses import dataclass
 
 from cutout.errors import InvalidOption, RegionEmpty, RegionOutOfBounds
-from cutout.imaging.box import Box, Size
+from cutout.imaging.box import Box, Point, Size
 
 _PERCENT = r"(?:100|[0-9]{1,2}(?:\.[0-9]{1,4})?)%"
 _LENGTH = rf"(?:{_PERCENT}|[0-9]{{1,5}}px|0)"
 _ROOM = r"(?:(?:50|[1-4]?[0-9](?:\.[0-9]{1,4})?)%|(?:500|[1-4]?[0-9]{1,2})px|0)"
+_POINT = rf"{_LENGTH}[ ,]{_LENGTH}(?: ?[+-])?"
+POINTS = rf"^{_POINT}(?:; ?{_POINT}){{0,31}}$"
 REGION = rf"^{_LENGTH}(?:[ ,]{_LENGTH}){{3}}$"
 MARGINS = rf"^(?:0\.[0-9]{{1,4}}|{_ROOM}(?:[ ,]{_ROOM}(?:[ ,]{_ROOM}[ ,]{_ROOM})?)?)$"
 POSITION = rf"^(?:original|center|{_PERCENT}(?:[ ,]{_PERCENT})?)$"
@@ -46,20 +48,72 @@ class Region:
         left, top, right, bottom = _lengths(text)
         return cls(left, top, right, bottom, text)
 
-    def box(self, size: Size) -> Box:
-        """Resolve it in an image of that size. Raises RegionOutOfBounds or RegionEmpty."""
+    def box(self, size: Size, option: str = "roi") -> Box:
+        """Resolve it in an image of that size; errors name the option.
+
+        Raises RegionOutOfBounds or RegionEmpty.
+        """
         left, right = self.left.of(size.width), self.right.of(size.width)
         top, bottom = self.top.of(size.height), self.bottom.of(size.height)
         if max(left, right) > size.width or max(top, bottom) > size.height:
             raise RegionOutOfBounds(
-                f"roi {self.text!r} reaches beyond the image's {size.width} x {size.height} pixels"
+                f"{option} {self.text!r} reaches beyond the image's {size.width} x {size.height} "
+                "pixels"
             )
         if left >= right or top >= bottom:
             raise RegionEmpty(
-                f"roi {self.text!r} has no pixel in an image of {size.width} x {size.height}: "
+                f"{option} {self.text!r} has no pixel in an image of {size.width} x {size.height}: "
                 "x1 must be left of x2, and y1 above y2"
             )
         return Box.between(left, top, right, bottom)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A point on the subject, or (`keeps` false) on what is not the subject."""
+
+    left: Length
+    top: Length
+    keeps: bool
+
+
+@dataclass(frozen=True)
+class Points:
+    """Points that tell which subject is meant."""
+
+    marks: tuple[Mark, ...]
+    text: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Points":
+        """Read `x y +; x y -`, each `px` or `%`, `+` without a sign. Raises InvalidOption."""
+        expected = "points; write them as x y +; x y -, each in px or %, at most 32 of them"
+        _check(POINTS, text, expected)
+        marks = []
+        for point in re.split("; ?", text):
+            left, top = _lengths(point.rstrip("+- "))
+            marks.append(Mark(left, top, keeps=not point.endswith("-")))
+        return cls(tuple(marks), text)
+
+    def resolve(self, size: Size) -> tuple[list[Point], list[Point]]:
+        """The points that keep, and those that drop, in an image of that size.
+
+        Raises RegionOutOfBounds.
+        """
+        places: tuple[list[Point], list[Point]] = ([], [])
+        for mark in self.marks:
+            point = Point(mark.left.of(size.width), mark.top.of(size.height))
+            if point.x > size.width or point.y > size.height:
+                raise RegionOutOfBounds(
+                    f"points: {point.x} {point.y} lies beyond the image's {size.width} x "
+                    f"{size.height} pixels"
+                )
+            inside = Point(min(point.x, size.width - 1), min(point.y, size.height - 1))
+            places[0 if mark.keeps else 1].append(inside)
+        return places
 
     def __str__(self) -> str:
         return self.text

@@ -28,6 +28,8 @@ ALL: dict[str, Any] = {
     "threshold": 0.25,
     "size": 100,
     "roi": "0% 0% 50% 100%",
+    "points": "10px 20px +; 50% 5% -",
+    "box": "0 0 50% 90%",
     "invert": True,
     "format": "webp",
     "quality": 70,

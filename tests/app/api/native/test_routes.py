@@ -346,7 +346,7 @@ def test_a_cut_out_can_be_sent_back_as_the_mask(client: TestClient) -> None:
             encoded(np.zeros((96, 64), np.uint8)),
             422,
             "invalid_option",
-            "64 x 96 pixels are not the",
+            "64 x 96 pixels have other proportions",
         ),
         (b"no image", 415, "unsupported_format", "mask: not a JPEG"),
         (encoded(disc())[:-20], 422, "undecodable_image", "mask: the PNG is truncated"),
@@ -463,3 +463,72 @@ def test_quality_is_that_of_lossy_files(client: TestClient, form: str) -> None:
     ]
     assert sizes == sorted(sizes)
     assert sizes[0] < sizes[1] < sizes[2]
+
+
+def two_discs() -> bytes:
+    """Bright discs in the left and the right half."""
+    return encoded(np.hstack([disc(150, 200), disc(150, 200)]))
+
+
+@pytest.mark.parametrize("path", ["/mask", "/cutout"])
+@pytest.mark.parametrize(
+    ("data", "left", "right"),
+    [
+        ({}, 255, 255),
+        ({"points": "25% 50%"}, 255, 0),
+        ({"points": "75px 100px -"}, 0, 255),
+        ({"points": "25% 50% +;75% 50% +"}, 255, 255),
+        ({"box": "50% 0 100% 100%"}, 0, 255),
+        ({"box": "0 0 50% 100%", "refine": "false"}, 255, 0),
+        ({"points": "25% 50% +", "invert": "true"}, 0, 255),
+    ],
+)
+def test_of_several_subjects_the_one_that_is_meant(
+    client: TestClient, path: str, data: dict[str, str], left: int, right: int
+) -> None:
+    answer = client.post(path, files={"file": two_discs()}, data=data)
+    assert answer.status_code == 200, answer.text
+    pixels = decoded(answer.content)
+    alpha = pixels if path == "/mask" else pixels[:, :, 3]
+    assert (alpha[100, 75], alpha[100, 225]) == (left, right)
+    assert alpha[5, 5] == (255 if "invert" in data else 0)
+
+
+def test_outside_of_a_box_nothing_is_kept_to_the_pixel(client: TestClient) -> None:
+    data = {"box": "140px 30px 230px 150px"}
+    answer = decoded(client.post("/mask", files={"file": two_discs()}, data=data).content)
+    inside = np.zeros_like(answer)
+    inside[30:150, 140:230] = answer[30:150, 140:230]
+    np.testing.assert_array_equal(answer, inside)
+    assert answer[100, 229] > 250
+
+
+def test_where_nothing_was_seen_at_a_point_it_is_looked_at_from_nearer_by() -> None:
+    predictor = Watching()
+    with TestClient(create_app(Settings(), lambda _: [predictor])) as client:
+        for points in ("25% 50%", "90% 10%"):
+            data = {"points": points}
+            assert client.post("/mask", files={"file": two_discs()}, data=data).status_code == 200
+    assert predictor.seen == [(200, 300), (200, 300), (100, 150)]
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "told"),
+    [
+        ({"points": "25 50"}, "invalid_option", "'25 50' is not points; write them as x y +"),
+        (
+            {"points": "400px 5px"},
+            "region_out_of_bounds",
+            "400 5 lies beyond the image's 300 x 200",
+        ),
+        ({"box": "0 0 400px 5px"}, "region_out_of_bounds", "box '0 0 400px 5px' reaches beyond"),
+        ({"box": "9px 9px 5px 99px"}, "region_empty", "box '9px 9px 5px 99px' has no pixel"),
+        ({"box": "0 0 9px 9px", "roi": "0 0 9px 9px"}, "invalid_option", "roi and box exclude"),
+    ],
+)
+def test_a_choice_that_cannot_be_made_is_told_why(
+    client: TestClient, data: dict[str, str], code: str, told: str
+) -> None:
+    answer = client.post("/cutout", files={"file": two_discs()}, data=data)
+    assert (answer.status_code, answer.json()["code"]) == (422, code)
+    assert told in answer.json()["detail"]

@@ -1,0 +1,325 @@
+"""Of several subjects, the one that is meant: by points on it and beside it, or a box around it.
+
+No network is asked. An alpha falls into pieces; a piece that holds several subjects falls into
+parts where it has a neck, and the borders between them follow the image's: a pixel belongs to the
+part from which the way to it, inside the piece, crosses the least change of colour (a geodesic
+distance; Bai, Sapiro, "Geodesic Matting", IJCV 2009).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cutout.imaging.box import Box, Point, Size
+from cutout.imaging.preprocess import Alpha, Image, resize
+
+Mask = NDArray[np.bool_]
+Maps = NDArray[np.float32]
+
+LONGEST = 256  # pixels that are looked at; networks see no finer
+CORE = 0.4  # pieces are told apart by where the alpha is above this
+REACH = 0.04  # of the longer side: how far beside a piece a point still means it
+NECK = 0.75  # share of a part's own depth below which the way to its neighbour is a neck
+SHALLOW = 0.35  # share of the piece's greatest depth below which nothing is a part of its own
+COLUMN = 0.75  # of the greater depth: parts one above the other, so near, are one (head and body)
+FILLED = 0.6  # share of its depth around its middle that surely belongs to a part
+PARTS = 16
+CONTRAST = np.float32(40)  # how many pixels of way the change from black to white of one channel is
+WEAK = 0.12  # share of a box below which the image alone has to say what is in it
+BORDER = 0.15  # share of a box's sides, at each side of its middle, that has to be told apart
+TIGHT = 0.5  # how much shorter a way to the middle counts than one to the border: boxes are tight
+SPARE = 2  # pixels that are kept around a box, so that its border is no edge to be refined
+ROUNDS = 8
+FAR = np.float32(1e6)
+HALO = 9  # pixels: how far the soft edge of what is kept reaches
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Points on what is meant, points on what is not, and a box around it, all in pixels."""
+
+    kept: tuple[Point, ...]
+    dropped: tuple[Point, ...]
+    box: Box | None = None
+
+    def within(self, region: Box) -> "Choice":
+        """The same in the pixels of a part of the image."""
+        kept, dropped = (
+            tuple(Point(x - region.left, y - region.top) for x, y in points)
+            for points in (self.kept, self.dropped)
+        )
+        return Choice(kept, dropped, self.box and self.box.moved(-region.left, -region.top))
+
+    def rescaled(self, source: Size, target: Size) -> "Choice":
+        """Convert from pixels of an image of size `source` to those of it at size `target`."""
+        across, down = target.width / source.width, target.height / source.height
+        kept, dropped = (
+            tuple(Point(int((x + 0.5) * across), int((y + 0.5) * down)) for x, y in points)
+            for points in (self.kept, self.dropped)
+        )
+        return Choice(kept, dropped, self.box and self.box.rescaled(source, target))
+
+
+def choose(alpha: Alpha, image: Image, choice: Choice) -> Alpha:
+    """Keep of an alpha (h, w) float32 in [0, 1] what is meant; the rest becomes 0.
+
+    `image` (H, W, 3) uint8 RGB is what `choice` has its pixels of; it may have another size. A
+    point counts for the part that it lies on, or nearly. Parts with a point that keeps are kept,
+    without any such point those whose middle is in the box, and without a box either all; but none
+    with a point that drops. Where a part has both, it is divided between them. Outside of the box
+    nothing is kept but SPARE pixels; where the alpha holds next to nothing of the box, the image
+    alone tells what is in it.
+    """
+    height, width = alpha.shape
+    small = Size(width, height).limited(LONGEST)
+    seen = cv2.resize(alpha, small, interpolation=cv2.INTER_AREA)
+    inside = np.asarray(seen > CORE, np.bool_)
+    scene = _Scene(inside, resize(image, *small))
+    chosen = choice.rescaled(Size(image.shape[1], image.shape[0]), small)
+    kept = scene.kept(chosen)
+    if chosen.box is not None and _share(kept, chosen.box) < WEAK:
+        kept = scene.enclosed(chosen, chosen.box)
+        alpha = np.maximum(alpha, _enlarged(kept, width, height))
+    away = _distance(kept)
+    near = (away <= _distance(inside & ~kept)) & (away <= HALO)
+    return alpha * _enlarged(near, width, height)
+
+
+def _enlarged(mask: Mask, width: int, height: int) -> Maps:
+    """A mask as 0 and 1 at another size."""
+    size = (width, height)
+    near = cv2.resize(mask.view(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+    return np.asarray(near, np.float32)
+
+
+def _share(mask: Mask, box: Box) -> float:
+    """The share of a box that a mask covers."""
+    return float(np.count_nonzero(mask)) / max(1, box.width * box.height)
+
+
+class _Scene:
+    """What there is to choose from: `inside` (h, w), and the image (h, w, 3) at the same size."""
+
+    def __init__(self, inside: Mask, image: Image) -> None:
+        self.inside = inside
+        self._image = np.asarray(image, np.float32) * np.float32(1 / 255)
+
+    def kept(self, choice: Choice) -> Mask:
+        kept, dropped = (
+            tuple(filter(None, _snapped(self.inside, points)))
+            for points in (choice.kept, choice.dropped)
+        )
+        parts, groups = self._parts()
+        wanted = {int(parts[point.y, point.x]) for point in kept}
+        unwanted = {int(parts[point.y, point.x]) for point in dropped}
+        if not choice.kept:
+            wanted = _by_box(parts, groups, choice.box) - unwanted
+        answer = np.isin(parts, list(wanted)) & self.inside
+        for part in wanted & unwanted:
+            here = parts == part
+            answer[here] = self._divided(here, groups[part], kept, dropped)[here]
+        if choice.box is not None:
+            answer &= _filled(choice.box.grown(SPARE, SPARE, SPARE, SPARE), answer.shape)
+        return answer
+
+    def enclosed(self, choice: Choice, box: Box) -> Mask:
+        """What a box holds by the image alone: what is nearer to its middle than to its border."""
+        inside = _filled(box, self.inside.shape)
+        middle = box.grown(*[-round(BORDER * side) for side in (box.height, box.width) * 2])
+        rim = inside & ~_filled(box.grown(-1, -1, -1, -1), inside.shape)
+        seeds = np.stack([_filled(middle, inside.shape), rim])
+        for seed, points in zip(seeds, (choice.kept, choice.dropped), strict=True):
+            seed |= _discs([(point, 0.0) for point in points], inside)
+        ways = self._ways(seeds, inside)
+        return np.asarray(inside & (TIGHT * ways[0] <= ways[1]), np.bool_)
+
+    def _parts(self) -> "tuple[NDArray[np.int32], list[list[Core]]]":
+        """The number of each pixel's part (h, w), -1 outside, and the cores of each part."""
+        groups = _cores(self.inside)
+        parts = np.full(self.inside.shape, -1, np.int32)
+        if groups:
+            seeds = np.stack([_discs(group, self.inside) for group in groups])
+            nearest = self._ways(seeds, self.inside).argmin(axis=0)
+            parts[self.inside] = nearest[self.inside]
+        return parts, groups
+
+    def _divided(
+        self,
+        part: Mask,
+        cores: "list[Core]",
+        kept: tuple[Point, ...],
+        dropped: tuple[Point, ...],
+    ) -> Mask:
+        """Which pixels of a part are nearer to the points that keep than to those that drop.
+
+        A core goes with the point nearest to it, so that a point beside a large part takes little.
+        """
+        seeds = np.zeros((2, *part.shape), np.bool_)
+        for seed, points, others in zip(seeds, (kept, dropped), (dropped, kept), strict=True):
+            own = [core for core in cores if _away(core, points) <= _away(core, others)]
+            seed[:] = _discs([*own, *((point, 0.0) for point in points)], part)
+        for point in dropped:
+            seeds[0, point.y, point.x] = False
+        ways = self._ways(seeds, part)
+        return np.asarray(ways[0] <= ways[1], np.bool_)
+
+    def _ways(self, seeds: Mask, inside: Mask) -> Maps:
+        """The length of the shortest way inside from each seed (n, h, w) to each pixel (n, h, w).
+
+        A step is as long as its pixels are apart, times 1 + CONTRAST times the change of colour.
+        Row by row, downwards and upwards, until nothing changes; along a row, at once: the shortest
+        way to x is `min(way[i] - sum[i]) + sum[x]`, `sum` being the steps from where it begins.
+        """
+        ways = np.where(seeds & inside, np.float32(0), FAR)
+        for _ in range(ROUNDS):
+            before = ways.copy()
+            for flip in (slice(None), slice(None, None, -1)):
+                _sweep(ways[:, flip], self._image[flip], inside[flip])
+            if np.array_equal(before, ways):
+                break
+        return ways
+
+
+def _sweep(ways: Maps, image: Maps, inside: Mask) -> None:
+    """Shorten ways (n, h, w) by steps along each row, and from each row to the next, in place."""
+    wall = np.where(inside, np.float32(0), FAR)
+    along = np.zeros(inside.shape)
+    along[:, 1:] = np.cumsum(_steps(image[:, 1:], image[:, :-1]) + wall[:, 1:] + wall[:, :-1], 1)
+    down = _steps(image[1:], image[:-1]) + wall[1:]
+    right = _steps(image[1:, 1:], image[:-1, :-1], 2**0.5) + wall[1:, 1:]
+    left = _steps(image[1:, :-1], image[:-1, 1:], 2**0.5) + wall[1:, :-1]
+    for row in range(len(inside)):
+        here = ways[:, row]
+        if row:
+            above = ways[:, row - 1]
+            np.minimum(here, above + down[row - 1], out=here)
+            np.minimum(here[:, 1:], above[:, :-1] + right[row - 1], out=here[:, 1:])
+            np.minimum(here[:, :-1], above[:, 1:] + left[row - 1], out=here[:, :-1])
+        total = along[row]
+        forth = np.minimum.accumulate(here - total, axis=1) + total
+        back = np.minimum.accumulate((here + total)[:, ::-1], axis=1)[:, ::-1] - total
+        np.minimum(here, np.minimum(forth, back), out=here, casting="same_kind")
+
+
+def _steps(one: Maps, other: Maps, apart: float = 1.0) -> Maps:
+    change = np.sqrt(np.square(one - other).sum(axis=-1))
+    return np.asarray(np.float32(apart) * (1 + CONTRAST * change), np.float32)
+
+
+Core = tuple[Point, float]
+"""The middle of a part, and its depth: the distance to the edge of its piece, in pixels."""
+
+
+def _cores(inside: Mask) -> list[list[Core]]:
+    """The cores of each part; parts one above the other are one."""
+    depth = cv2.distanceTransform(np.pad(inside, 1).view(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    found: list[list[Core]] = []
+    for peaks in _peaks(np.asarray(depth[::2, ::2], np.float32)):
+        groups: list[list[Core]] = []
+        for x, y in peaks:
+            core = (Point(2 * x, 2 * y), float(depth[2 * y, 2 * x]))
+            stacked = [group for group in groups if any(_is_stacked(core, one) for one in group)]
+            groups = [group for group in groups if group not in stacked]
+            groups.append([core, *(one for group in stacked for one in group)])
+        found += groups
+    deepest = sorted(found, key=lambda group: -max(depth for _, depth in group))
+    return deepest[:PARTS]
+
+
+def _is_stacked(one: Core, other: Core) -> bool:
+    (at, depth), (there, other_depth) = one, other
+    return abs(at.x - there.x) <= COLUMN * max(depth, other_depth)
+
+
+def _peaks(depth: Maps) -> list[list[Point]]:
+    """The peaks of a depth (h, w) with a neck between any two, for each piece, deepest first.
+
+    The water falls: each pixel joins the peaks that it touches. Where two meet that stand at least
+    as high above the pass as NECK says, both stay.
+    """
+    padded = np.pad(depth, 1)
+    width = padded.shape[1]
+    level: list[float] = padded.ravel().tolist()
+    near = (-width - 1, -width, 1 - width, -1, 1, width - 1, width, width + 1)
+    parent = [-1] * len(level)
+
+    def root(pixel: int) -> int:
+        while parent[pixel] != pixel:
+            parent[pixel] = parent[parent[pixel]]
+            pixel = parent[pixel]
+        return pixel
+
+    peaks: dict[int, list[int]] = {}
+    order = np.argsort(-padded.ravel(), kind="stable")[: int(np.count_nonzero(padded))]
+    for pixel in order.tolist():
+        met = {root(pixel + step) for step in near if parent[pixel + step] >= 0}
+        highest = max(met, key=lambda peak: level[peak], default=pixel)
+        parent[pixel] = highest
+        if not met:
+            peaks[pixel] = [pixel]
+        for peak in met - {highest}:
+            own = peaks.pop(peak)
+            parent[peak] = highest
+            if len(own) > 1 or level[pixel] < NECK * level[peak]:
+                peaks[highest] += own
+    return [
+        [
+            Point(peak % width - 1, peak // width - 1)
+            for peak in found
+            if level[peak] >= SHALLOW * level[highest]
+        ]
+        for highest, found in peaks.items()
+    ]
+
+
+def _discs(cores: list[Core], inside: Mask) -> Mask:
+    """What surely belongs to a part: a disc around each of its cores."""
+    mask = np.zeros(inside.shape, np.uint8)
+    for point, depth in cores:
+        cv2.circle(mask, point, int(FILLED * depth), 1, -1)
+    return np.asarray((mask > 0) & inside, np.bool_)
+
+
+def _away(core: Core, points: Iterable[Point]) -> float:
+    """The distance, squared, from the middle of a core to the nearest point."""
+    (x, y), _ = core
+    return min(((x - point.x) ** 2 + (y - point.y) ** 2 for point in points), default=np.inf)
+
+
+def _snapped(inside: Mask, points: Iterable[Point]) -> Iterable[Point | None]:
+    """Each point, moved to the nearest pixel inside; None where that is far away."""
+    rows, columns = np.nonzero(inside)
+    for x, y in points:
+        square = (columns - x) ** 2 + (rows - y) ** 2
+        nearest = int(square.argmin()) if len(square) else -1
+        if nearest < 0 or square[nearest] > (REACH * max(inside.shape)) ** 2:
+            yield None
+        else:
+            yield Point(int(columns[nearest]), int(rows[nearest]))
+
+
+def _by_box(parts: NDArray[np.int32], groups: list[list[Core]], box: Box | None) -> set[int]:
+    """The parts with a core in the box, or that with most pixels in it; all without a box."""
+    numbers = range(len(groups))
+    if box is None:
+        return set(numbers)
+    inside = _filled(box, parts.shape)
+    central = {part for part in numbers if any(inside[y, x] for (x, y), _ in groups[part])}
+    held = np.bincount(parts[inside & (parts >= 0)], minlength=1)
+    return central or ({int(held.argmax())} if held.any() else set())
+
+
+def _filled(box: Box, shape: tuple[int, ...]) -> Mask:
+    mask = np.zeros(shape, np.bool_)
+    mask[max(0, box.top) : max(0, box.bottom), max(0, box.left) : max(0, box.right)] = True
+    return mask
+
+
+def _distance(mask: Mask) -> Maps:
+    """The distance of each pixel to the nearest one of a mask; FAR where that is empty."""
+    if not mask.any():
+        return np.full(mask.shape, FAR)
+    return np.asarray(cv2.distanceTransform((~mask).view(np.uint8), cv2.DIST_L2, 5), np.float32)
