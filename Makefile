@@ -56,9 +56,10 @@ fuzz: $(VENV)/.dev ## mutated images through the decoders for a minute (ARGS="--
 	$(BIN)/python -m tests.support.fuzz $(ARGS)
 
 .PHONY: lint
-lint: $(VENV)/.dev ## ruff, mypy and the import contracts
+lint: $(VENV)/.dev ## ruff, codespell, mypy and the import contracts
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/codespell -D docs/words.txt -D -
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
@@ -83,7 +84,7 @@ wheel: $(VENV)/.dev ## build the wheel and the source distribution, in dist/
 export-env: $(VENV)/.export ## install what `.venv/bin/python -m model_export` needs
 
 .PHONY: lock
-lock: $(VENV)/.dev ## write requirements/ anew from pyproject.toml (UPGRADE=--upgrade for newer versions)
+lock: $(VENV)/.dev ## write requirements/ again from pyproject.toml (UPGRADE=--upgrade for newer versions)
 	$(LOCK) --extra dev -o requirements/dev.txt
 	$(LOCK) --extra test -c requirements/dev.txt -o requirements/test.txt
 	$(LOCK) --extra export --extra tune -c requirements/dev.txt -o requirements/export.txt

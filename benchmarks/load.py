@@ -123,7 +123,7 @@ class Connection(asyncio.BufferedProtocol):
 
 
 class Client:
-    """A caller with a connection, which is opened anew whenever the server has closed it."""
+    """A caller with a connection, which is opened again when the server has closed it."""
 
     def __init__(self, port: int) -> None:
         self.port = port

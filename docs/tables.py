@@ -1,4 +1,4 @@
-"""`python -m docs.tables`: write the tables of settings and options anew, from the code that
+"""`python -m docs.tables`: write the tables of settings and options from the code that
 defines them.
 
 They stand in README.md and docs/ between `<!-- table: NAME -->` and `<!-- /table -->`. A test holds
@@ -56,12 +56,12 @@ LIMITS = (
     *("drain_seconds", "requests_per_minute", "url_seconds", "url_redirects"),
 )
 FIXED = {
-    "bytes of a request's headers; then 400": MAX_HEADER_BYTES,
+    "bytes of the request headers; then 400": MAX_HEADER_BYTES,
     "headers of a request; then 400": MAX_HEADERS,
-    "requests sent ahead on one connection; then 400": MAX_PIPELINED,
+    "requests pipelined on one connection; then 400": MAX_PIPELINED,
     "fields and files of a form, each; then 400": MAX_PARTS,
-    "characters of a form's field's name; then 400": MAX_NAME,
-    "bytes of a form's field that is no image; then 400": MAX_TEXT_BYTES,
+    "characters of the name of a form field; then 400": MAX_NAME,
+    "bytes of a form field that is not an image; then 400": MAX_TEXT_BYTES,
     "characters of a URL to fetch; then 400": MAX_URL,
     "pixels of an image's longer side; then 413": LONGEST_SIDE,
     "pixels that OpenCV decodes, whatever the settings": int(

@@ -324,7 +324,7 @@ def import_model(
 
 @cli.command()
 def card(bundles: Annotated[list[Path], typer.Argument(help="bundles' folders")]) -> None:
-    """Write the model cards of bundles anew from their manifests; `export` writes them too."""
+    """Write the model cards of bundles from their manifests; `export` writes them too."""
     from cutout.inference.manifest import read_manifest
     from model_export.bundle.card import write_card
 

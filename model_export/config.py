@@ -110,7 +110,7 @@ class EncoderDecoderConfig(_Strict):
         1.0,
         ge=1,
         le=8,
-        description="serve the alpha with its logit times this: fewer veils, the same outline",
+        description="serve the alpha with its logit times this: less faint alpha, the same outline",
     )
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Detached pieces of an alpha that no subject is made of: specks, ghosts, what lies beside it."""
+"""Remove false pieces: what is detached from the subject, and not a subject of its own."""
 
 import cv2
 import numpy as np

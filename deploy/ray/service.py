@@ -1,7 +1,7 @@
 """The same FastAPI app as a Ray Serve deployment: `serve run deploy/ray/serve.yaml`, from the
 repository's root.
 
-Nothing of the service is written anew here: Ray starts the app in each replica, counts the requests
+No part of the service is repeated here: Ray starts the app in each replica, counts the requests
 it has under way, and adds, replaces and removes replicas.
 """
 

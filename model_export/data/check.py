@@ -110,7 +110,7 @@ def look_at(pair: Pair) -> tuple[Look | None, list[Finding]]:
         text = (
             error.detail
             if isinstance(error, DataError)
-            else f"{pair.image_path}: {error.strerror}; mend or remove it"
+            else f"{pair.image_path}: {error.strerror}; fix or remove it"
         )
         return None, [_split_off_file(text, stops=True)]
     remarks = [Finding(_named(pair), text, stops=False) for text in _remarks(pair, image, mask)]
@@ -216,7 +216,7 @@ def _spread(values: Sequence[float]) -> dict[str, float]:
 
 
 def _named(pair: Pair) -> str:
-    """The file to mend."""
+    """The file to fix."""
     return str(pair.image_path if pair.form == "polygons" else pair.mask_path)
 
 

@@ -172,7 +172,7 @@ def _run_lengths(segmentation: dict[str, Any], path: Path) -> Mask:
     height, width = segmentation["size"]
     if sum(counts) != height * width:
         raise DataError(
-            f"{path}: run lengths that don't add up to {width}x{height} pixels; export them anew"
+            f"{path}: run lengths that don't add up to {width}x{height} pixels; export them again"
         )
     values = np.arange(len(counts)) % 2 * 255
     return np.repeat(values, counts).astype(np.uint8).reshape(width, height).T

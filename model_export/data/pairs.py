@@ -279,7 +279,7 @@ def _coco_values(path: Path) -> dict[str, Any] | None:
     try:
         values = json.loads(path.read_bytes())
     except ValueError as error:
-        raise DataError(f"{path}: not readable as JSON: {error}; mend or remove it") from error
+        raise DataError(f"{path}: not readable as JSON: {error}; fix or remove it") from error
     if not isinstance(values, dict) or not {"images", "annotations"} <= values.keys():
         return None
     if any("keypoints" in annotation for annotation in values["annotations"][:1]):

@@ -159,7 +159,7 @@ def _begun(teacher: Teacher, images: Path, out: Path, rule: Rule) -> Record:
 
 
 def _write_lines(labels: Iterable[Label], out: Path) -> None:
-    """Anew, without a line that a kill cut off and without those whose mask is gone."""
+    """Rewrite the lines, without truncated ones and those whose mask is missing."""
     text = "".join(each.model_dump_json() + "\n" for each in labels)
     replace(out / LINES, lambda path: path.write_text(text))
 

@@ -121,9 +121,9 @@ def overlay(image: Image, mask: Mask) -> NDArray[np.uint8]:
 
 def _verdict(errors: int) -> str:
     return (
-        "1 error: mend or remove this file"
+        "1 error: fix or remove this file"
         if errors == 1
-        else f"{errors} errors: mend or remove these files"
+        else f"{errors} errors: fix or remove these files"
     )
 
 

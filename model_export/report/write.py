@@ -57,7 +57,7 @@ def write_run_report(run: Path, root: Path) -> None:
 
 
 def write_progress(run: Path) -> None:
-    """A page with what there is while a run goes on: configuration and learning curves. It loads itself anew.
+    """A page with what there is while a run goes on: configuration and learning curves. It reloads every minute.
 
     Only after epochs that had a look at the validation split; nothing that goes wrong here is more than a warning.
     """
@@ -149,7 +149,7 @@ def _progress(history: History, config: TrainConfig) -> dict[str, Any]:
             "heading": config.name,
             "subheading": "training",
             "lead": "A training run in progress.",
-            "notice": f"Epoch {done} of {epochs}. This page loads itself anew each minute; quality, images and speed "
+            "notice": f"Epoch {done} of {epochs}. This page reloads every minute; quality, images and speed "
             "follow when the run has ended.",
             "tiles": sections.progress_tiles(history, epochs),
             "learning": sections.learning(history),

@@ -22,7 +22,7 @@ KEPT = {
     PROVENANCE,
     REPORT,
     "config.json",
-}  # a checkpoint is thrice the network
+}  # a checkpoint is three times the size of the model
 
 
 class Training:

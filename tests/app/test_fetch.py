@@ -194,7 +194,7 @@ def test_no_spelling_of_loopback_gets_through_the_real_resolver(host: str) -> No
         [PRIVATE],
         ["10.0.0.1"],
         ["::1"],
-        [PUBLIC, PRIVATE],  # one of them would do for whoever controls the order
+        [PUBLIC, PRIVATE],  # one of them would be enough for an attacker who controls the order
         [PRIVATE, PUBLIC],
         [],
     ],

@@ -1,6 +1,6 @@
 """Real bundles of one node: the mean of the pixels.
 
-Small enough to reckon by hand, real enough for onnxruntime.
+Small enough to compute by hand, real enough for onnxruntime.
 """
 
 import base64

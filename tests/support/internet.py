@@ -52,7 +52,7 @@ async def serving(
     address: str = PUBLIC,
     tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Server]:
-    """A server that sends these bytes to whoever connects, or by the path, or lets `answer` write
+    """A server that sends these bytes to every client, or by the path, or lets `answer` write
     what it likes."""
     server, conversations = Server(), set[asyncio.Task[None]]()
 

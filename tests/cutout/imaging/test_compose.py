@@ -99,7 +99,7 @@ def test_a_background_image_covers_and_keeps_to_the_middle() -> None:
     np.testing.assert_array_equal(background, same)
 
 
-def test_a_needle_of_a_background_does_not_ask_for_gigabytes() -> None:
+def test_a_narrow_background_does_not_ask_for_gigabytes() -> None:
     assert (
         compose.on_image(
             np.zeros((500, 500, 4), np.uint8), np.full((1, 60_000, 3), 7, np.uint8)

@@ -249,7 +249,7 @@ def test_a_png_is_inflated_as_far_as_its_last_row(mode: str) -> None:
 
 
 def with_data(png: bytes, pack: Callable[[bytes], bytes]) -> tuple[bytes, bytes]:
-    """A PNG with its rows packed anew, and the rows."""
+    """A PNG with its rows packed again, and the rows."""
     start = png.index(b"IDAT")
     size = int.from_bytes(png[start - 4 : start], "big")
     rows = zlib.decompress(png[start + 4 : start + 4 + size])

@@ -15,7 +15,7 @@ CLEAR_BLUE = np.array([0, 0, 255, 100], np.uint8)
 
 
 def cutout(height: int = 60, width: int = 80) -> Pixels:
-    """A grey block with a soft rim and a veil over the rest, straight alpha."""
+    """A grey block with a soft rim and faint alpha over the rest, straight alpha."""
     pixels = np.zeros((height, width, 4), np.uint8)
     pixels[2:, 3:] = (90, 150, 210, 20)
     pixels[19:41, 29:51] = (90, 150, 210, 130)
@@ -93,8 +93,8 @@ def test_a_contact_shadow_is_only_where_the_subject_stands() -> None:
     ],
 )
 def test_where_nothing_is_solid_nothing_is_added(dressed: Callable[[Pixels], Pixels]) -> None:
-    veil = np.full((30, 40, 4), 20, np.uint8)
-    np.testing.assert_array_equal(dressed(veil.copy()), veil)
+    faint = np.full((30, 40, 4), 20, np.uint8)
+    np.testing.assert_array_equal(dressed(faint.copy()), faint)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 50), (50, 1), (3, 3)])

@@ -99,11 +99,11 @@ def test_far_from_edges_nothing_is_left_or_lost() -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 600), (2, 2000), (600, 1), (2000, 2), (3, 1999)])
-def test_needles_keep_their_subject(size: tuple[int, int]) -> None:
+def test_extreme_aspect_ratios_keep_their_subject(size: tuple[int, int]) -> None:
     coarse = np.zeros((256, 256), np.float32)
     coarse[64:192, 64:192] = 1
-    needle = np.full((size[1], size[0], 3), 128, np.uint8)
-    alpha = masks.refine(coarse, needle)
+    narrow = np.full((size[1], size[0], 3), 128, np.uint8)
+    alpha = masks.refine(coarse, narrow)
     middle = alpha[size[1] // 3 : size[1] - size[1] // 3, size[0] // 3 : size[0] - size[0] // 3]
     assert middle.min() == 255
     assert alpha.mean() < 160
@@ -129,7 +129,7 @@ def test_restore_keeps_what_the_network_saw_in_place(fit: str, width: int, heigh
     assert fit == "crop" or seen.all()
 
 
-def test_restore_of_a_needle_cropped_to_a_square_stays_small() -> None:
+def test_restore_of_a_narrow_image_cropped_to_a_square_stays_small() -> None:
     spec = PreprocessSpec(color="rgb", size=320, fit="crop", scale="unit")
     whole = masks.restore(np.ones((320, 320), np.float32), canvas_box(Size(50_000_000, 1), spec))
     assert whole.shape == (1, 4096)

@@ -26,7 +26,7 @@ def scene(*pieces: tuple[int, int, float]) -> NDArray[np.float32]:
         (16, 0.99, True),  # a tenth, and sure
         (4, 0.99, True),
         (1, 0.99, False),  # a speck
-        (20, 0.3, False),  # a ghost
+        (20, 0.3, False),  # a false piece
     ],
 )
 def test_a_second_piece_stays_if_it_is_large_or_sure(side: int, level: float, stays: bool) -> None:

@@ -22,15 +22,15 @@ def test_measures_of_an_alpha() -> None:
 
 @given(
     size=st.tuples(st.integers(50, 1500), st.integers(50, 1500)),
-    veil=st.integers(0, 25),
+    faint=st.integers(0, 25),
     wisp=st.integers(26, 255),
     speck=st.integers(0, 255),
 )
 def test_the_bounding_box_has_the_soft_edge_but_neither_veils_nor_specks(
-    size: tuple[int, int], veil: int, wisp: int, speck: int
+    size: tuple[int, int], faint: int, wisp: int, speck: int
 ) -> None:
     height, width = size
-    alpha = np.full((height, width), veil, np.uint8)
+    alpha = np.full((height, width), faint, np.uint8)
     top, left, tall, wide = height // 3, width // 4, height // 2, width // 3
     alpha[top : top + tall, left : left + wide] = 255
     reach = round(0.02 * max(tall, wide))

@@ -50,7 +50,9 @@ def test_parts_in_batches_score_as_they_do_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 60_000), (60_000, 1), (10, 4000)])
-def test_a_needle_has_no_more_parts_than_a_panorama(tmp_path: Path, size: tuple[int, int]) -> None:
+def test_a_narrow_image_has_no_more_parts_than_a_panorama(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
     predictor = load_predictor(write_bundle(tmp_path / "classifier", "classify"))
     prepared = predictor.prepare(np.full((*size, 3), 255, np.uint8))
     assert len(prepared.boxes) < 100

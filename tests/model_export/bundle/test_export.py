@@ -18,7 +18,7 @@ from model_export.bundle.card import CARD, card
 from tests.support.pairs import draw_pair
 from tests.support.training import SMALL, run, settings
 
-# TensorFlow and tf2onnx warn about themselves; there is nothing to mend here.
+# TensorFlow and tf2onnx warn about themselves; nothing to fix here.
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),

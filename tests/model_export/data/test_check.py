@@ -171,4 +171,4 @@ def test_the_text_names_the_remedy_and_ends_with_the_verdict(root: Path) -> None
     assert result.exit_code == 1
     assert "error: training would stop (1):" in result.stdout
     assert "masks/cup5.png: the mask is empty; remove the pair" in result.stdout
-    assert "1 error: mend or remove this file" in result.stdout
+    assert "1 error: fix or remove this file" in result.stdout

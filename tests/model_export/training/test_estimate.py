@@ -1,4 +1,4 @@
-"""How long a training will take: reckoned from its first steps, corrected by its epochs."""
+"""How long a training will take: estimated from its first steps, corrected by its epochs."""
 
 import pytest
 

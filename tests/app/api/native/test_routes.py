@@ -272,9 +272,9 @@ def test_a_hard_mask_is_hard_at_any_size(client: TestClient, path: str) -> None:
 
 
 def test_a_margin_makes_no_more_of_a_image_than_one_may_have(client: TestClient) -> None:
-    needle = np.full((2000, 20, 3), 255, np.uint8)
+    narrow = np.full((2000, 20, 3), 255, np.uint8)
     answer = client.post(
-        "/cutout", files={"file": encoded(needle)}, data={"crop": "true", "margin": "500px"}
+        "/cutout", files={"file": encoded(narrow)}, data={"crop": "true", "margin": "500px"}
     )
     assert (answer.status_code, answer.json()["code"]) == (413, "image_too_large")
     assert "1020 x 3000" in answer.json()["detail"]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from cutout.imaging.matting.cells import Grid
 
 
-def test_a_needle_is_worked_on_in_few_blocks() -> None:
+def test_a_narrow_image_is_worked_on_in_few_blocks() -> None:
     for width, height in ((1, 60_000), (60_000, 1), (4, 15_000)):
         grid = Grid.like(width, height, 256)
         assert len(list(grid.windows(np.ones(grid.shape, np.bool_)))) <= 8
