@@ -19,6 +19,7 @@ CutoutError
 ├── Overloaded                    all permits are taken; retry later
 ├── RateLimited                   one client sends too many requests
 ├── TooSlow                       the request took longer than its time limit
+├── OutOfMemory                   the machine has no memory left for this image
 ├── Abandoned                     the client disconnected; nobody waits for the response
 ├── NoImages                      a directory without a supported image
 ├── OutputRefused                 a file or directory that must not be written to
@@ -118,6 +119,10 @@ class RateLimited(CutoutError):
 
 class TooSlow(CutoutError):
     code = "too_slow"
+
+
+class OutOfMemory(CutoutError):
+    code = "out_of_memory"
 
 
 class Abandoned(CutoutError):

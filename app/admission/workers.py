@@ -7,6 +7,7 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from cutout.system.clock import Clock
+from cutout.system.shortage import explained
 
 from .permits import Permits
 from .room import Room
@@ -46,7 +47,8 @@ class Workers:
 
     def _in_thread(self, prepare: Callable[[], Job[T]], clock: Clock, submitted: int) -> T:
         clock.check()
-        job = prepare()
-        with self.room.hold(job.pixels, clock):
-            clock.add("queue", submitted)
-            return job.work(clock)
+        with explained():
+            job = prepare()
+            with self.room.hold(job.pixels, clock):
+                clock.add("queue", submitted)
+                return job.work(clock)

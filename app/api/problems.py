@@ -47,6 +47,7 @@ STATUS: dict[type[errors.CutoutError], int] = {
     errors.Overloaded: 429,
     errors.RateLimited: 429,
     errors.Abandoned: 499,
+    errors.OutOfMemory: 503,
     errors.TooSlow: 504,
 }
 

@@ -78,18 +78,23 @@ class LocalEngine:
         given: bytes | None = None,
     ) -> Cutout:
         from cutout import remover
+        from cutout.system.shortage import explained
 
-        behind = None if background is None else self._upload(background)
-        known = None if given is None else self._upload(given)
-        result = remover.cut_out(self._upload(image), options, self._models, Clock(), behind, known)
+        with explained():
+            behind = None if background is None else self._upload(background)
+            known = None if given is None else self._upload(given)
+            upload = self._upload(image)
+            result = remover.cut_out(upload, options, self._models, Clock(), behind, known)
         return Cutout(result.content.data, result.content.media_type, result.subject.coverage)
 
     def predict(self, image: bytes, options: PredictOptions) -> "Prediction":
         from cutout import remover
         from cutout.results import Prediction
+        from cutout.system.shortage import explained
 
         clock = Clock()
-        score = remover.score(self._upload(image), options, self._models, clock)
+        with explained():
+            score = remover.score(self._upload(image), options, self._models, clock)
         return Prediction.of(score, clock)
 
     def models(self) -> "Sequence[Manifest]":

@@ -20,6 +20,7 @@ from cutout.imaging.decoders.common import Decoded
 from cutout.imaging.headers import Header, sniff
 from cutout.imaging.preprocess import resize
 from cutout.imaging.straight import resize_cutout
+from cutout.system.shortage import check_memory
 
 Pixels = NDArray[np.uint8]
 
@@ -114,11 +115,16 @@ def decode(
 
     Every bit depth comes out as 8 bits, every colour model as RGB, all colours as sRGB. `factor`
     is a `reduction`; `size` is what the arrays are then brought to. With `keep_profile`, the
-    colours as stored come out too if they are RGB and have an ICC profile. Raises UndecodableImage.
+    colours as stored come out too if they are RGB and have an ICC profile. Raises UndecodableImage,
+    and MemoryError if memory is short.
     """
     convert = conversion(header.space, header.model)
     kept = profile_to_keep(header.space, header.model) if keep_profile else None
-    decoded = _decoded(data, header, factor, convert, kept)
+    try:
+        decoded = _decoded(data, header, factor, convert, kept)
+    except UndecodableImage:
+        check_memory(header.pixels)
+        raise
     if decoded.in_srgb:
         convert = None
     raster = _upright(decoded, header)

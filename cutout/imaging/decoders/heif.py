@@ -14,6 +14,8 @@ def decode(data: bytes, header: Header) -> Decoded:
     try:
         file = pi_heif.open_heif(data)
         pixels = np.asarray(file[file.primary_index])
+    except MemoryError:
+        raise
     except Exception as error:  # pi_heif raises whatever a broken file makes it meet
         raise UndecodableImage(f"the HEIC cannot be decoded: {str(error).strip()}") from error
     if pixels.ndim == 2 or pixels.shape[2] < 3:

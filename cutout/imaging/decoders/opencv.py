@@ -1,5 +1,6 @@
 """Decoding by OpenCV, and of sound JPEGs by libjpeg-turbo alone."""
 
+from contextlib import suppress
 from typing import Any
 
 import cv2
@@ -100,10 +101,9 @@ def _decode_jpeg(data: bytes, header: Header, factor: int) -> Pixels | None:
 
 
 def _imdecode(data: bytes | bytearray, flags: int) -> Stored:
-    try:
+    pixels = None
+    with suppress(cv2.error):
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except (cv2.error, MemoryError) as error:
-        raise UndecodableImage("the image cannot be decoded") from error
     if pixels is None:
         raise UndecodableImage(
             "the image is corrupt, truncated or an unsupported variant of its format"

@@ -53,5 +53,7 @@ def decoding() -> Iterator[None]:
     """Turn whatever a broken file makes Pillow raise into UndecodableImage."""
     try:
         yield
+    except MemoryError:
+        raise
     except Exception as error:  # of every kind: struct.error, KeyError, SyntaxError, ...
         raise UndecodableImage(f"the image cannot be decoded: {error}") from error

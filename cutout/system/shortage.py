@@ -1,0 +1,34 @@
+"""Memory that cannot be had, told from images that cannot be decoded."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import cv2
+import numpy as np
+
+from cutout.errors import OutOfMemory
+
+DETAIL = "there is no memory left for this image; retry, or use a smaller one"
+BYTES_A_PIXEL = 8
+"""What a decoder allocates at most for one array: four samples of 16 bits."""
+
+
+def check_memory(pixels: int) -> None:
+    """Raise MemoryError if an array of that many pixels could not be allocated.
+
+    Decoders that find no memory for an image say no more than that it did not decode.
+    """
+    np.empty(pixels * BYTES_A_PIXEL, np.uint8)
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Raise OutOfMemory for what numpy and OpenCV raise where memory is short."""
+    try:
+        yield
+    except MemoryError as error:
+        raise OutOfMemory(DETAIL) from error
+    except cv2.error as error:
+        if error.code != cv2.Error.StsNoMem:
+            raise
+        raise OutOfMemory(DETAIL) from error
