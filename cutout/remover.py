@@ -57,7 +57,7 @@ def cut_out(
         attached = Attached(image.profile)
         content = source.write(pixels, options.format, attached, options.quality)
     size = Size(pixels.shape[1], pixels.shape[0])
-    return Result(content, size, plan.upload, subject, predictor.manifest, crop)
+    return Result(content, size, plan.upload, subject, predictor.manifest, crop, image.rows)
 
 
 def mask(
@@ -78,7 +78,7 @@ def mask(
         alpha = resize(alpha, *plan.answer)
     with clock.stage("encode"):
         content = source.write(alpha, Format.png)
-    return Result(content, plan.answer, plan.upload, subject, predictor.manifest)
+    return Result(content, plan.answer, plan.upload, subject, predictor.manifest, rows=image.rows)
 
 
 def score(source: Source[object], options: PredictOptions, models: Registry, clock: Clock) -> Score:
@@ -97,7 +97,7 @@ def score(source: Source[object], options: PredictOptions, models: Registry, clo
             subject = Subject.of(to_size(coarse, *seen.size), image.upload)
     with clock.stage("inference"):
         probability = scorer.probability(image.image, coarse if masker is scorer else None)
-    return Score(probability, image.upload, scorer.manifest, subject)
+    return Score(probability, image.upload, scorer.manifest, subject, image.rows)
 
 
 def _decode(source: Source[object], plan: Plan, clock: Clock, keep_profile: bool = False) -> Raster:

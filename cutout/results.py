@@ -51,6 +51,7 @@ class Score:
     upload: Size
     manifest: Manifest
     subject: Subject | None
+    rows: int | None = None
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,8 @@ class Result(Generic[T]):
 
     `content` is a file or an array, as the source was one. `size` is its size, `upload` that of the
     upright image that it was made from. `crop` is the part of the upload that it shows, which may
-    reach beyond it; None where all of it is shown.
+    reach beyond it; None where all of it is shown. `rows`: of a truncated upload, how many of its
+    rows, as stored, were there.
     """
 
     content: T
@@ -68,6 +70,7 @@ class Result(Generic[T]):
     subject: Subject
     manifest: Manifest
     crop: Box | None = None
+    rows: int | None = None
 
 
 class ImageSize(BaseModel):

@@ -48,7 +48,7 @@ class EngineSettings(BaseSettings):
         description="model of `POST /cutout` and `/mask`; if unset, the first segmenter by name",
     )
     max_pixels: int = Field(
-        50_000_000, ge=64, le=1 << 28, description="largest image, pixels, by its header; then 413"
+        64_000_000, ge=64, le=1 << 28, description="largest image, pixels, by its header; then 413"
     )
     intra_op_threads: int = Field(
         1, ge=1, le=256, description="threads of onnxruntime for one image"

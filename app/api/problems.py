@@ -72,7 +72,7 @@ EXAMPLES = {
     413: (
         errors.ImageTooLarge.code,
         (
-            "the image has 20000 x 20000 = 400000000 pixels; the limit is 50000000: send a smaller "
+            "the image has 20000 x 20000 = 400000000 pixels; the limit is 64000000: send a smaller "
             "one, or raise CUTOUT_MAX_PIXELS"
         ),
     ),

@@ -5,7 +5,9 @@ the header before anything is allocated. Colours come out as sRGB (`cutout.imagi
 is what the networks were trained on, and what a file without a profile means.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import cv2
 import numpy as np
@@ -17,6 +19,7 @@ from cutout.imaging.box import Size
 from cutout.imaging.colors import Conversion, conversion, profile_to_keep, to_8_bits
 from cutout.imaging.decoders import heif, opencv, pillow
 from cutout.imaging.decoders.common import Decoded
+from cutout.imaging.decoders.truncated import decode_rest
 from cutout.imaging.headers import Header, sniff
 from cutout.imaging.preprocess import resize
 from cutout.imaging.straight import resize_cutout
@@ -35,7 +38,8 @@ class Raster:
     `image` (h, w, 3) uint8 RGB; `alpha` (h, w) uint8, its own transparency, or None if opaque. What
     is wholly transparent is white in the image. `upload` is the size of the upright upload; the
     arrays are smaller where decoding was reduced. Where a file's own profile was to be kept,
-    `profile` is that, and `kept` (h, w, 3) is the image in its colours.
+    `profile` is that, and `kept` (h, w, 3) is the image in its colours. `rows`: of a truncated
+    file, how many rows of the upload, as stored, were there.
     """
 
     image: Pixels
@@ -43,6 +47,7 @@ class Raster:
     upload: Size
     kept: Pixels | None = None
     profile: bytes | None = None
+    rows: int | None = None
 
     @property
     def size(self) -> Size:
@@ -120,11 +125,8 @@ def decode(
     """
     convert = conversion(header.space, header.model)
     kept = profile_to_keep(header.space, header.model) if keep_profile else None
-    try:
-        decoded = _decoded(data, header, factor, convert, kept)
-    except UndecodableImage:
-        check_memory(header.pixels)
-        raise
+    whole = partial(_decoded, header=header, factor=factor, convert=convert, kept=kept)
+    decoded = _whole_or_rest(data, header, factor, whole)
     if decoded.in_srgb:
         convert = None
     raster = _upright(decoded, header)
@@ -139,6 +141,19 @@ def decode(
     if kept is not None:
         raster = replace(raster, kept=raster.image, profile=kept)
     return raster if convert is None else _converted(raster, convert)
+
+
+def _whole_or_rest(
+    data: bytes, header: Header, factor: int, whole: Callable[[bytes], Decoded]
+) -> Decoded:
+    reason = UndecodableImage("the file ends before the image does")
+    if not header.truncated:
+        try:
+            return whole(data)
+        except UndecodableImage as error:
+            check_memory(header.pixels)
+            reason = error
+    return decode_rest(data, header, factor, whole, reason)
 
 
 def _decoded(
@@ -167,7 +182,7 @@ def _upright(decoded: Decoded, header: Header) -> Raster:
     orientation = 1 if header.turned_by_decoder else header.orientation
     if alpha is not None:
         alpha = _turn(alpha, orientation)
-    return Raster(_turn(image, orientation), alpha, header.upright)
+    return Raster(_turn(image, orientation), alpha, header.upright, rows=decoded.rows)
 
 
 def _converted(raster: Raster, convert: Conversion) -> Raster:

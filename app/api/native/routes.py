@@ -37,6 +37,11 @@ ANSWER_HEADERS = {
         "it may extend beyond; absent if nothing was cropped",
         "schema": {"type": "string"},
     },
+    "X-Rows-Decoded": {
+        "description": "of a truncated upload, how many of its rows were there; the others are "
+        "transparent. Absent if it was whole",
+        "schema": {"type": "integer"},
+    },
     "X-Model": {"description": "name/version of the model", "schema": {"type": "string"}},
     "Server-Timing": {"description": "milliseconds by stage", "schema": {"type": "string"}},
 }
@@ -95,7 +100,7 @@ async def predict(request: Request, form: Annotated[PredictForm, MULTIPART]) -> 
     return Response(
         Prediction.of(score, clock).model_dump_json(exclude_none=not form.subject),
         media_type="application/json",
-        headers={"Server-Timing": clock.server_timing()},
+        headers={"Server-Timing": clock.server_timing(), **rows_decoded(score.rows)},
     )
 
 
@@ -111,7 +116,13 @@ def image_response(result: Result[File], clock: Clock) -> Response:
     for name, box in (("X-Bounding-Box", subject.box), ("X-Crop-Box", result.crop)):
         if box is not None:
             headers[name] = f"{box.left},{box.top},{box.width},{box.height}"
+    headers |= rows_decoded(result.rows)
     return Response(result.content.data, media_type=result.content.media_type, headers=headers)
+
+
+def rows_decoded(rows: int | None) -> dict[str, str]:
+    """Make the header that says that an upload was truncated."""
+    return {} if rows is None else {"X-Rows-Decoded": str(rows)}
 
 
 async def _read(file: UploadFile | None) -> bytes | None:

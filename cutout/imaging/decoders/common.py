@@ -14,9 +14,11 @@ Pixels = NDArray[np.uint8]
 class Decoded:
     """Pixels as stored, not yet upright: `image` (h, w, 3) RGB, `alpha` (h, w) uint8 or None.
 
-    `in_srgb`: the colours are sRGB already, whatever the header says.
+    `in_srgb`: the colours are sRGB already, whatever the header says. `rows`: of a truncated file,
+    how many of the upload's rows are there; what lacks is transparent.
     """
 
     image: Samples
     alpha: Pixels | None
     in_srgb: bool = False
+    rows: int | None = None

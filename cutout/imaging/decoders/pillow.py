@@ -34,6 +34,11 @@ def decode_cmyk(data: bytes, header: Header, factor: int, convert: Conversion) -
 def _opened(data: bytes, header: Header, factor: int) -> ImageFile.ImageFile:
     if header.format == "tiff":
         return TiffImageFile(io.BytesIO(data))
+    return open_jpeg(data, header, factor)
+
+
+def open_jpeg(data: bytes, header: Header, factor: int) -> JpegImageFile:
+    """Open a JPEG to be reduced by `factor` while it is decoded."""
     image = JpegImageFile(io.BytesIO(data))
     if factor > 1:
         image.draft(None, (header.width // factor, header.height // factor))

@@ -13,7 +13,7 @@ ColorModel = Literal["gray", "rgb", "cmyk"]
 FileFormat = Literal["jpeg", "png", "webp", "gif", "bmp", "tiff", "avif", "heic"]
 
 MAX_PROFILE = 4 << 20
-"""Bytes of an ICC profile; those of presses have up to 2 MB. A longer one is ignored."""
+"""Bytes of an ICC profile; those of presses have up to 2 MB. A longer one is b"": it is ignored."""
 MAX_PARTS = 50_000
 """Chunks, segments, boxes or tags looked at; no real file comes near, a hostile one costs 20 ms."""
 
@@ -35,7 +35,8 @@ class Header:
     transparency. `gray_key`: the grey that a PNG declares transparent, in 16 bits where it has
     them, else in 8. `premultiplied`: the
     colours are stored multiplied by the alpha. `model`: how the pixels are stored;
-    `space`: which colours they are, None for sRGB.
+    `space`: which colours they are, None for sRGB. `truncated`: a PNG ends
+    before its end.
     """
 
     format: FileFormat | Literal["array"]
@@ -46,6 +47,7 @@ class Header:
     gray_key: int | None = None
     premultiplied: bool = False
     turned_by_decoder: bool = False
+    truncated: bool = False
     model: ColorModel = "rgb"
     space: ColorSpace | None = None
 

@@ -27,4 +27,25 @@ def _bmp_profile(data: bytes, size: int) -> bytes | None:
     if size < 124 or data[70:74] != b"DEBM":
         return None
     start, length = struct.unpack_from("<II", data, 126)
-    return data[14 + start : 14 + start + min(length, MAX_PROFILE)] or None
+    return data[14 + start : 14 + start + length] if length <= MAX_PROFILE else b""
+
+
+def row_bytes(bmp: bytes) -> int:
+    """How many bytes a row of an uncompressed BMP takes."""
+    width, _, _, bits = struct.unpack_from("<iiHH", bmp, 18)
+    return int((width * bits + 31) // 32 * 4)
+
+
+def missing_bytes(bmp: bytes) -> int:
+    """How many bytes an uncompressed BMP is short of its rows; 0 for others."""
+    if struct.unpack_from("<I", bmp, 14)[0] < 40 or struct.unpack_from("<I", bmp, 30)[0] not in (
+        0,
+        3,
+    ):
+        return 0
+    start, height = struct.unpack_from("<I", bmp, 10)[0], struct.unpack_from("<i", bmp, 22)[0]
+    return max(0, int(start + row_bytes(bmp) * abs(height)) - len(bmp))
+
+
+def has_last_row_first(bmp: bytes) -> bool:
+    return bool(struct.unpack_from("<i", bmp, 22)[0] > 0)

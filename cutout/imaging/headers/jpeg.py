@@ -53,8 +53,10 @@ def read_jpeg(data: bytes) -> Header:
 
 def _profile(data: bytes, parts: list[tuple[int, int, int]]) -> bytes | None:
     """Join the parts of an ICC profile, (number, start, end) each (ICC.1:2022, annex B.4)."""
-    if not parts or sum(end - start for _, start, end in parts) > MAX_PROFILE:
+    if not parts:
         return None
+    if sum(end - start for _, start, end in parts) > MAX_PROFILE:
+        return b""
     return b"".join(data[start:end] for _, start, end in sorted(parts))
 
 
@@ -91,3 +93,26 @@ def _check_scans(data: bytes, position: int, pixels: int) -> None:
     scans = (marker for marker, _, _ in bounded(_jpeg_segments(data, position)) if marker == 0xDA)
     if sum(1 for _ in islice(scans, most + 1)) > most:
         raise Malformed(f"more than {most} scans, the limit for its size")
+
+
+def is_cut_short(data: bytes) -> bool:
+    """Whether the end of the image is missing."""
+    frame = max(data.rfind(b"\xff\xda"), 0)
+    return data.find(b"\xff\xd9", frame) < 0
+
+
+def lacks_only_sharpness(data: bytes) -> bool:
+    """Whether, of a progressive JPEG, all frequencies of the brightness have had a whole scan."""
+    kinds = [(marker, start) for marker, start, _ in bounded(_jpeg_segments(data))]
+    if not any(marker in (0xC2, 0xCA) for marker, _ in kinds):
+        return False
+    scans = [start for marker, start in kinds if marker == 0xDA][:-1]
+    if not scans:
+        return False
+    first, seen = data[scans[0] + 1], set[int]()
+    for start in scans:
+        count = data[start]
+        if first in data[start + 1 : start + 1 + 2 * count : 2]:
+            lowest, highest = data[start + 1 + 2 * count : start + 3 + 2 * count]
+            seen.update(range(lowest, highest + 1))
+    return len(seen) == 64

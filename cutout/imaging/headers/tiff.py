@@ -27,8 +27,8 @@ def read_tiff(data: bytes) -> Header:
         ):
             raise Malformed("its size is given twice or in an unusual type")
         tags.setdefault(tag, value)
-        if tag == ICC and count <= MAX_PROFILE:
-            profile = data[value : value + count]
+        if tag == ICC:
+            profile = data[value : value + count] if count <= MAX_PROFILE else b""
     width, height = tags[WIDTH], tags[HEIGHT]
     tile_width, tile_height = tags.get(TILE_WIDTH) or width, tags.get(TILE_HEIGHT) or height
     across, down = -(-width // max(1, tile_width)), -(-height // max(1, tile_height))
@@ -44,5 +44,5 @@ def read_tiff(data: bytes) -> Header:
         premultiplied=tags.get(EXTRA_SAMPLES) == ASSOCIATED_ALPHA,
         turned_by_decoder=True,
         model=MODELS.get(tags.get(PHOTOMETRIC, 2), "rgb"),
-        space=profile or None,
+        space=profile,
     )

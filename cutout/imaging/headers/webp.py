@@ -23,7 +23,7 @@ def read_webp(data: bytes) -> Header:
             height,
             orientation,
             has_alpha=bool(data[start] & 0x10),
-            space=profile if len(profile or b"") <= MAX_PROFILE else None,
+            space=b"" if len(profile or b"") > MAX_PROFILE else profile,
         )
     if kind == b"VP8L":
         bits = struct.unpack_from("<I", data, start + 1)[0]
