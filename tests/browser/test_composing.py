@@ -26,7 +26,7 @@ def photograph(tmp_path: Path) -> Path:
     height, width = image.shape[:2]
     down, across = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
     light = np.clip(1.6 - 2.2 * np.hypot(down, across), 0, 1)[:, :, None]
-    path = tmp_path / "cat.png"
+    path = tmp_path / "cat.jpg"
     path.write_bytes(encoded((image * light).astype(np.uint8), ".jpg"))
     return path
 
@@ -54,6 +54,21 @@ CASES: list[tuple[dict[str, str | bool], dict[str, str]]] = [
     (
         {"crop": True, "size": "other", "custom": "100"},
         {"crop": "true", "size": "100"},
+    ),
+    ({"background": "blur", "blur": "9"}, {"background": "blur:9"}),
+    ({"background": "blur", "blur": "40", "crop": True}, {"background": "blur:40", "crop": "true"}),
+    ({"shadow": "soft"}, {"shadow": "soft"}),
+    (
+        {"shadow": "contact", "background": "color", "crop": True, "margin": "0.1"},
+        {"shadow": "contact", "background": "#ffffff", "crop": "true", "margin": "0.1"},
+    ),
+    (
+        {"outline": True, "outline-width": "7", "outline-color": "#ff8800", "crop": True},
+        {"outline": "7px #ff8800", "crop": "true"},
+    ),
+    (
+        {"outline": True, "crop": True, "size": "other", "custom": "120", "shadow": "soft"},
+        {"outline": "12px #ffffff", "crop": "true", "size": "120", "shadow": "soft"},
     ),
     (
         {"crop": True, "margin": "0.2", "result": "mask"},

@@ -19,23 +19,26 @@ export function finished(image, recipe) {
   const { cut, full } = image;
   const about = { key: keyOf(recipe), cut: cut.key, isMask: recipe.mask };
   if (full?.key === about.key && full.cut === about.cut) return full.making;
-  const making = changesNothing(recipe, cut) ? untouched(cut) : made(cut, recipe, "full", `full ${cut.key}`);
+  const making = changesNothing(recipe, cut) ? untouched(cut) : made(image, recipe, "full", `full ${cut.key}`);
   image.full = { ...about, making: making.then((result) => result && { ...about, ...result }) };
   image.full.making.catch(() => (image.full = undefined)); // the next one may try again
   return image.full.making;
 }
 
 /** The result in a hurry and at the size of a screen; undefined where that is no faster, or a newer one is asked for. */
-export async function drafted({ cut }, recipe) {
+export async function drafted(image, recipe) {
+  const { cut } = image;
   if (cut.width * cut.height < DRAFTED_FROM || changesNothing(recipe, cut)) return undefined;
-  const result = await made(cut, recipe, "draft", "draft");
+  const result = await made(image, recipe, "draft", "draft");
   return result && { key: keyOf(recipe), cut: cut.key, isMask: recipe.mask, draft: true, ...result };
 }
 
 /** Whether a cut-out is the result as it stands. */
-export function changesNothing({ mask, crop, size, canvas, background, behind, format }, { width, height }) {
+export function changesNothing(recipe, { width, height }) {
+  const { mask, crop, size, canvas, outline, shadow, background, behind, blur, format } = recipe;
   const smaller = size && size < Math.max(width, height);
-  return !(mask || crop || smaller || canvas || background || behind || format !== "png");
+  const dressed = outline || shadow || background || behind || blur;
+  return !(mask || crop || smaller || canvas || dressed || format !== "png");
 }
 
 export function extensionOf({ format }) {
@@ -43,8 +46,9 @@ export function extensionOf({ format }) {
 }
 
 /** A small copy of the result, for the grid. */
-export async function glanced({ cut }, recipe) {
-  const result = await made(cut, recipe, "thumb", `thumb ${cut.key}`);
+export async function glanced(image, recipe) {
+  const { cut } = image;
+  const result = await made(image, recipe, "thumb", `thumb ${cut.key}`);
   return result && { key: keyOf(recipe), cut: cut.key, blob: result.blob };
 }
 
@@ -52,9 +56,10 @@ async function untouched({ blob, width, height }) {
   return { blob, width, height, region: { left: 0, top: 0, width, height } };
 }
 
-async function made(cut, recipe, detail, lane) {
+async function made({ cut, file }, recipe, detail, lane) {
+  const how = { lane, urgent: detail === "draft", file };
   try {
-    return await composed({ key: cut.key, blob: cut.blob }, recipe, detail, { lane, urgent: detail === "draft" });
+    return await composed({ key: cut.key, blob: cut.blob }, recipe, detail, how);
   } catch (error) {
     throw new Problem("not_composed", error.message);
   }

@@ -446,7 +446,7 @@ async function copySelected() {
   const recipe = options.recipe();
   const background = recipe.format === "jpeg" && !recipe.behind ? (recipe.background ?? [255, 255, 255]) : recipe.background;
   try {
-    await copyImage(finished({ cut: image.cut }, { ...recipe, background, format: "png" }).then(({ blob }) => blob));
+    await copyImage(finished({ cut: image.cut, file: image.file }, { ...recipe, background, format: "png" }).then(({ blob }) => blob));
     image.isSaved = true;
     tell($("copy-image"), "copied", "copy.image");
   } catch {

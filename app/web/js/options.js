@@ -9,7 +9,17 @@ const PRESETS = {
   square: { background: "color", color: "#ffffff", crop: true, margin: 0.08, size: "1080x1080", format: "jpeg" },
   web: { crop: true, margin: 0.05, size: "1024", format: "webp" },
 };
-const PLAIN = { result: "cutout", background: "none", crop: false, margin: 0, size: "", format: "png" };
+const PLAIN = {
+  result: "cutout",
+  background: "none",
+  shadow: "",
+  outline: false,
+  crop: false,
+  margin: 0,
+  size: "",
+  format: "png",
+  quality: "",
+};
 
 export class Options {
   /** `onInput()` is called while a control moves, `onChange()` once it has come to rest. */
@@ -87,17 +97,19 @@ export class Options {
 
   /** [name, text] of what only the server can do: a change of these sends the images again. */
   cutFields() {
-    const { model, refine, hard, threshold } = this.inputs;
+    const { model, refine, hard, threshold, invert } = this.inputs;
     const fields = [];
     if (model.value && model.value !== this.defaultModel) fields.push(["model", model.value]);
     if (!refine.checked) fields.push(["refine", "false"]);
     if (hard.checked) fields.push(["threshold", threshold.value]);
+    if (invert.checked) fields.push(["invert", "true"]);
     return fields;
   }
 
   /** What the page does itself with a cut-out (`studio/compose.js`). */
   recipe() {
-    const { format, background, color, image, crop, margin } = this.inputs;
+    const { format, quality, background, color, image, blur, crop, margin } = this.inputs;
+    const { shadow, outline, "outline-width": width, "outline-color": line } = this.inputs;
     const mask = this.isMask;
     return {
       mask,
@@ -107,24 +119,39 @@ export class Options {
       canvas: this.canvas,
       background: !mask && background.value === "color" ? channels(color.value) : null,
       behind: (!mask && background.value === "image" && image.files[0]) || null,
+      blur: !mask && background.value === "blur" ? Number(blur.value) : null,
+      shadow: shadow.value || null,
+      outline: outline.checked ? { width: Number(width.value), color: channels(line.value) } : null,
       format: mask ? "png" : format.value,
+      quality: mask || format.value === "png" ? null : Number(quality.value) || null,
     };
   }
 
   /** [name, text or File] with which the API does all of it. */
   fields() {
-    const { color, margin } = this.inputs;
-    const { mask, crop, canvas, background, behind, format } = this.recipe();
+    const { color, margin, "outline-color": line } = this.inputs;
+    const { mask, crop, canvas, background, behind, blur, shadow, outline, format, quality } = this.recipe();
     const size = this.size ?? (canvas && Math.max(canvas.width, canvas.height));
     const fields = this.cutFields();
     if (size) fields.push(["size", String(size)]);
     if (mask) fields.push(["channels", "alpha"]);
     if (format !== "png") fields.push(["format", format]);
+    if (quality) fields.push(["quality", String(quality)]);
+    if (blur) fields.push(["background", `blur:${blur}`]);
+    if (shadow) fields.push(["shadow", shadow]);
+    if (outline) fields.push(["outline", `${outline.width}px ${line.value}`]);
     if (background) fields.push(["background", color.value]);
     if (behind) fields.push(["background_image", behind]);
     if (crop) fields.push(["crop", "true"]);
     if (crop && Number(margin.value)) fields.push(["margin", margin.value]);
     return fields;
+  }
+
+  showLengths() {
+    for (const name of ["blur", "outline-width"]) {
+      const range = this.inputs[name];
+      range.previousElementSibling.value = `${range.value} px`;
+    }
   }
 
   /** Show what the choices so far make sensible. */
@@ -134,6 +161,10 @@ export class Options {
     const cutout = !this.isMask;
     for (const part of this.form.querySelectorAll("[data-only]")) part.hidden = !cutout;
     part(this.form, "swatches").hidden = background.value !== "color";
+    part(this.form, "blur").hidden = background.value !== "blur";
+    part(this.form, "outline").hidden = !this.inputs.outline.checked;
+    part(this.form, "quality").hidden = !(cutout && format.value !== "png");
+    this.showLengths();
     part(this.form, "behind").hidden = background.value !== "image";
     custom.hidden = size.value !== CUSTOM;
     part(this.form, "white").hidden = !(cutout && format.value === "jpeg" && background.value === "none");

@@ -7,10 +7,10 @@ let waiting = [];
 
 /**
  * Finish a cut-out `{key, blob}` by a recipe (`studio/compose.js`): `{blob, width, height, region}`. `detail` is full,
- * draft or thumb. A newer job of the same `lane` replaces one that still waits, which then answers undefined.
+ * draft or thumb; `file` is the original. A newer job of the same `lane` replaces one that still waits, which then answers undefined.
  */
-export function composed(cut, recipe, detail, { lane, urgent = false }) {
-  return ask("compose", { cut, recipe, detail }, { lane, urgent });
+export function composed(cut, recipe, detail, { lane, urgent = false, file }) {
+  return ask("compose", { cut, recipe, detail, file }, { lane, urgent });
 }
 
 /** The alpha of a cut-out, a byte a pixel. */

@@ -1,65 +1,48 @@
 /** From a full-size cut-out to what was asked for, the same pixels as the server's `cutout/finishing.py` within a level. */
 
-import { channel, part, pasted, pixels } from "./pixels.js";
-import { resize, resizeCutout } from "./resize.js";
+import { laid, layoutOf } from "./arrange.js";
+import { blurFilled } from "./blur.js";
+import { channel, part, pixels } from "./pixels.js";
+import { resize } from "./resize.js";
 import { rint } from "./rounding.js";
-import { subjectBox } from "./subject.js";
+import { outlined, shadowed } from "./under.js";
 
 const WHITE = [255, 255, 255];
+const SEEN = 25; // up to this alpha, the background is what an image shows
 
 /**
- * Finish a cut-out (RGBA). `recipe`: `{mask, crop, margin, size, canvas, background, behind, format}`, of which
- * `behind` is RGBA pixels here. Answers `{image, region}`; `region` is the part of the cut-out that is shown.
+ * Finish a cut-out (RGBA). `recipe`: `{mask, crop, margin, size, canvas, outline, shadow, background, behind, blur,
+ * format}`, of which `behind` is RGBA pixels here; for a blur, `original` is the image itself, RGBA as large as the
+ * cut-out. Answers `{image, region}`; `region` is the part of the cut-out that is shown.
  */
-export function compose(cutout, recipe) {
-  const { image, region } = arrange(cutout, recipe);
-  return { image: recipe.mask ? channel(image, 3) : dress(image, recipe), region };
+export function compose(cutout, recipe, original) {
+  const layout = layoutOf(cutout, recipe);
+  const image = dressed(laid(cutout, layout), recipe, cutout);
+  const { region } = layout;
+  if (recipe.mask) return { image: channel(image, 3), region };
+  if (!recipe.blur) return { image: on(image, recipe), region };
+  return { image: over(image, blurFilled(laid(ground(cutout, original), layout), recipe.blur)), region };
 }
 
-function arrange(cutout, { crop, margin, size, canvas }) {
-  const subject = crop ? subjectBox(cutout) : null;
-  if (canvas) return onCanvas(cutout, subject ?? { left: 0, top: 0, ...sizeOf(cutout) }, margin, canvas);
-  const region = subject ? grown(subject, margin) : { left: 0, top: 0, ...sizeOf(cutout) };
-  const cropped = subject ? part(cutout, region) : cutout;
-  const { width, height } = limited(cropped, size);
-  return { image: resizeCutout(cropped, width, height), region };
+/** With its outline and its shadow; never in the memory of `source`, which others use too. */
+function dressed(image, { outline, shadow }, source) {
+  if (!outline && !shadow) return image;
+  if (image.data === source.data) image = pixels(image.width, image.height, 4, image.data.slice());
+  if (outline) image = outlined(image, outline.width, outline.color);
+  return shadow ? shadowed(image, shadow) : image;
 }
 
-/** A box of the cut-out in the middle of a canvas, as large as the margin (a share of each side) lets it be. */
-function onCanvas(cutout, box, margin, canvas) {
-  const room = (side) => Math.max(1, side - 2 * rint(margin * side));
-  const ratio = Math.min(room(canvas.width) / box.width, room(canvas.height) / box.height);
-  const width = Math.max(1, rint(box.width * ratio));
-  const height = Math.max(1, rint(box.height * ratio));
-  const left = Math.floor((canvas.width - width) / 2);
-  const top = Math.floor((canvas.height - height) / 2);
-  const image = pasted(resizeCutout(part(cutout, box), width, height), canvas, left, top);
-  const region = {
-    left: box.left - left / ratio,
-    top: box.top - top / ratio,
-    width: canvas.width / ratio,
-    height: canvas.height / ratio,
-  };
-  return { image, region };
+/** What is seen of the background: the original where nothing is cut out. */
+function ground({ width, height, data }, original) {
+  const seen = pixels(width, height, 4);
+  const from = new Uint32Array(original.data.buffer, original.data.byteOffset, width * height);
+  const to = new Uint32Array(seen.data.buffer);
+  for (let i = 0, alpha = 3; i < to.length; i++, alpha += 4) if (data[alpha] <= SEEN) to[i] = from[i];
+  for (let alpha = 3; alpha < data.length; alpha += 4) if (data[alpha] <= SEEN) seen.data[alpha] = 255;
+  return seen;
 }
 
-function sizeOf({ width, height }) {
-  return { width, height };
-}
-
-function grown({ left, top, width, height }, margin) {
-  const room = rint(margin * Math.max(width, height));
-  return { left: left - room, top: top - room, width: width + 2 * room, height: height + 2 * room };
-}
-
-/** Width and height with a longer side of at most `longest`; never larger. */
-function limited({ width, height }, longest) {
-  const ratio = longest / Math.max(width, height);
-  if (!longest || ratio >= 1) return { width, height };
-  return { width: Math.max(1, rint(width * ratio)), height: Math.max(1, rint(height * ratio)) };
-}
-
-function dress(image, { background, behind, format }) {
+function on(image, { background, behind, format }) {
   if (behind) return over(image, covering(opaque(behind, background ?? WHITE), image));
   if (background) return over(image, filled(image, background));
   return format === "jpeg" ? over(image, filled(image, WHITE)) : image;

@@ -5,12 +5,12 @@ import { encodePng } from "./png.js";
 /** The server's qualities (`cutout/imaging/encode.py`). */
 const QUALITY = { jpeg: 0.92, webp: 0.85 };
 
-/** A Blob of pixels with 1, 3 or 4 channels as `png`, `webp` or `jpeg`; JPEG needs opaque ones. */
-export async function encode(image, format) {
+/** A Blob of pixels with 1, 3 or 4 channels as `png`, `webp` or `jpeg`; JPEG needs opaque ones. `quality` is from 1 to 100. */
+export async function encode(image, format, quality) {
   if (format === "png") return encodePng(image);
   const canvas = new OffscreenCanvas(image.width, image.height);
   canvas.getContext("2d").putImageData(new ImageData(rgba(image), image.width, image.height), 0, 0);
-  const blob = await canvas.convertToBlob({ type: `image/${format}`, quality: QUALITY[format] });
+  const blob = await canvas.convertToBlob({ type: `image/${format}`, quality: quality ? quality / 100 : QUALITY[format] });
   if (blob.type !== `image/${format}`) throw new RangeError(`this browser can't write ${format}`);
   return blob;
 }

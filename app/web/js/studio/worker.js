@@ -5,7 +5,7 @@ import { decode, encode } from "./encode.js";
 import { channel } from "./pixels.js";
 import { decodePng, encodePng } from "./png.js";
 import { recut } from "./recut.js";
-import { resizeCutout } from "./resize.js";
+import { resize, resizeCutout } from "./resize.js";
 
 const DRAFT = 1440; // pixels of the longer side, for what is only looked at
 const THUMB = 400;
@@ -14,15 +14,20 @@ const KEPT = 2; // decoded cut-outs: one of 12 megapixels takes 48 MB
 const thumbs = new Map(); // key of a cut-out -> its small copy
 const decoded = new Map(); // key -> {full, draft}, the last used last
 let behind = { key: null, image: null };
+let original = { key: null, image: null };
 
 const CALLS = {
-  /** A cut-out, `{key, blob}`, finished by a recipe: `{blob, width, height, region}`. `detail`: full, draft or thumb. */
-  async compose({ cut, recipe, detail }) {
+  /**
+   * A cut-out, `{key, blob}`, finished by a recipe: `{blob, width, height, region}`. `detail`: full, draft or thumb;
+   * `file` is the original, for a background that is blurred.
+   */
+  async compose({ cut, recipe, detail, file }) {
     const source = await cutout(cut, detail);
-    const scaled = { ...recipe, canvas: fitting(recipe.canvas, detail), behind: await backdrop(recipe.behind) };
-    const { image, region } = compose(source.image, scaled);
+    const scaled = { ...reducedBy(source.ratio, recipe, detail), behind: await backdrop(recipe.behind) };
+    const original = recipe.blur ? resize(await originalOf(file), source.image.width, source.image.height) : null;
+    const { image, region } = compose(source.image, scaled, original);
     const format = detail === "full" ? recipe.format : image.channels === 3 ? "jpeg" : "png";
-    const blob = await encode(image, format);
+    const blob = await encode(image, format, recipe.quality);
     return { blob, width: image.width, height: image.height, region: enlarged(region, source.ratio) };
   },
 
@@ -53,12 +58,30 @@ const CALLS = {
   },
 };
 
-/** A canvas no larger than what is only looked at. */
-function fitting(canvas, detail) {
+/** A recipe for a smaller copy of a cut-out: lengths in pixels shrink with it. */
+function reducedBy(ratio, recipe, detail) {
   const longest = { draft: DRAFT, thumb: THUMB }[detail];
-  if (!canvas || !longest) return canvas;
-  const ratio = Math.min(1, longest / Math.max(canvas.width, canvas.height));
-  return { width: Math.round(canvas.width * ratio), height: Math.round(canvas.height * ratio) };
+  if (!longest) return recipe;
+  const { canvas, size, outline, blur } = recipe;
+  const fixed = canvas ? Math.max(canvas.width, canvas.height) : size;
+  const shrink = fixed ? Math.min(1, longest / fixed) : 1 / ratio; // of the result
+  const length = (pixels) => pixels && Math.max(1, Math.round(pixels * shrink));
+  return {
+    ...recipe,
+    canvas: canvas && { width: length(canvas.width), height: length(canvas.height) },
+    outline: outline && { ...outline, width: length(outline.width) },
+    blur: length(blur),
+  };
+}
+
+async function originalOf(file) {
+  const key = keyOf(file);
+  if (original.key !== key) original = { key, image: await decode(file) };
+  return original.image;
+}
+
+function keyOf({ name, size, lastModified }) {
+  return [name, size, lastModified].join("/");
 }
 
 async function cutout(cut, detail) {
@@ -96,7 +119,7 @@ function enlarged({ left, top, width, height }, ratio) {
 
 async function backdrop(file) {
   if (!file) return null;
-  const key = [file.name, file.size, file.lastModified].join("/");
+  const key = keyOf(file);
   if (behind.key !== key) behind = { key, image: await decode(file) };
   return behind.image;
 }

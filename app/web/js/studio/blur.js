@@ -1,0 +1,142 @@
+/** Blur on a grid of cells, step by step as the engine documents it (`cutout/imaging/blur.py`). */
+
+import { pixels } from "./pixels.js";
+import { rint } from "./rounding.js";
+
+const LONGEST = 1500;
+const FINENESS = 4;
+const BLURS = 3;
+const LEAST = 1 / 64;
+const NEUTRAL = 128;
+
+/** A plane (one channel), blurred. */
+export function blur(image, radius) {
+  const grid = gridOf(image, radius);
+  return blurred([means(image, grid, 1, (i) => image.data[i])], grid);
+}
+
+/** A background (RGBA), blurred where it is seen and filled where it is not: RGB. */
+export function blurFilled(image, radius) {
+  const grid = gridOf(image, radius);
+  const { data } = image;
+  const colors = [0, 1, 2].map((c) => means(image, grid, 4, (i) => (data[i + c] * data[i + 3]) / 255));
+  const alpha = means(image, grid, 4, (i) => data[i + 3]);
+  return blurred(filled(colors, alpha, grid.columns, grid.rows), grid);
+}
+
+function gridOf({ width, height }, radius) {
+  const side = Math.max(1, Math.floor(radius / FINENESS), Math.ceil(Math.max(width, height) / LONGEST));
+  const reach = Math.max(1, Math.floor((radius + Math.floor(side / 2)) / side));
+  return { width, height, side, reach, columns: Math.ceil(width / side), rows: Math.ceil(height / side) };
+}
+
+/** The mean of each cell, pixels beyond the image being 0. */
+function means({ width, height }, { side, columns, rows }, channels, value) {
+  const cells = new Float32Array(columns * rows);
+  for (let y = 0, i = 0; y < height; y++) {
+    const row = Math.floor(y / side) * columns;
+    for (let x = 0, cell = 0, within = 0; x < width; x++, i += channels) {
+      cells[row + cell] += value(i);
+      if (++within === side) {
+        within = 0;
+        cell++;
+      }
+    }
+  }
+  return cells.map((total) => total / (side * side));
+}
+
+function blurred(planes, grid) {
+  const { width, height, side, reach, columns, rows } = grid;
+  const image = pixels(width, height, planes.length);
+  planes.forEach((plane, c) => {
+    let cells = plane;
+    for (let times = 0; times < BLURS; times++) cells = boxes(cells, columns, rows, reach);
+    const whole = cells.map((value) => Math.min(255, Math.max(0, rint(value))));
+    spread(whole, columns, rows, side, image, c);
+  });
+  return image;
+}
+
+/** The mean over a box around each cell; the cells at the border repeat beyond it. */
+function boxes(cells, columns, rows, reach) {
+  const across = new Float32Array(cells.length);
+  const result = new Float32Array(cells.length);
+  for (let row = 0; row < rows; row++) slide(cells, across, row * columns, 1, columns, reach);
+  for (let column = 0; column < columns; column++) slide(across, result, column, columns, rows, reach);
+  return result;
+}
+
+function slide(from, to, start, step, length, reach) {
+  const at = (i) => from[start + Math.min(length - 1, Math.max(0, i)) * step];
+  let sum = 0;
+  for (let i = -reach; i < reach; i++) sum += at(i);
+  for (let i = 0; i < length; i++) {
+    sum += at(i + reach);
+    to[start + i * step] = sum / (2 * reach + 1);
+    sum -= at(i - reach);
+  }
+}
+
+/** Cells spread over an image's pixels, bilinearly between their centres. */
+function spread(cells, columns, rows, side, image, channel) {
+  const { width, height, channels, data } = image;
+  const across = steps(width, side, columns);
+  const down = steps(height, side, rows);
+  for (let y = 0, to = channel; y < height; y++) {
+    const { first, next, share } = down[y];
+    for (let x = 0; x < width; x++, to += channels) {
+      const column = across[x];
+      const upper = mixed(cells, first * columns, column);
+      data[to] = upper + share * (mixed(cells, next * columns, column) - upper);
+    }
+  }
+}
+
+function mixed(cells, row, { first, next, share }) {
+  return cells[row + first] + share * (cells[row + next] - cells[row + first]);
+}
+
+function steps(length, side, count) {
+  return Array.from({ length }, (_, index) => {
+    const position = Math.min(count - 1, Math.max(0, (index + 0.5) / side - 0.5));
+    const first = Math.floor(position);
+    return { first, next: Math.min(count - 1, first + 1), share: position - first };
+  });
+}
+
+/** Colours of cells, `colors` being weighed by the alpha: where there is little of it, they come from around. */
+function filled(colors, alpha, columns, rows) {
+  const around = Math.max(columns, rows) === 1 ? colors.map(() => Float32Array.of(NEUTRAL)) : surroundings(colors, alpha, columns, rows);
+  return colors.map((plane, c) =>
+    plane.map((value, i) => (value + LEAST * around[c][i]) / (alpha[i] / 255 + LEAST)),
+  );
+}
+
+function surroundings(colors, alpha, columns, rows) {
+  const [across, down] = [Math.ceil(columns / 2), Math.ceil(rows / 2)];
+  const half = (plane) => halved(plane, columns, rows, across, down);
+  return filled(colors.map(half), half(alpha), across, down).map((plane) => doubled(plane, across, down, columns, rows));
+}
+
+function halved(plane, columns, rows, across, down) {
+  const small = new Float32Array(across * down);
+  for (let row = 0, i = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++, i++) small[(row >> 1) * across + (column >> 1)] += plane[i] / 4;
+  }
+  return small;
+}
+
+function doubled(plane, across, down, columns, rows) {
+  const large = new Float32Array(columns * rows);
+  const horizontal = steps(columns, 2, across);
+  const vertical = steps(rows, 2, down);
+  for (let row = 0, i = 0; row < rows; row++) {
+    const { first, next, share } = vertical[row];
+    for (let column = 0; column < columns; column++, i++) {
+      const upper = mixed(plane, first * across, horizontal[column]);
+      large[i] = upper + share * (mixed(plane, next * across, horizontal[column]) - upper);
+    }
+  }
+  return large;
+}
