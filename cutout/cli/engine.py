@@ -67,7 +67,7 @@ class LocalEngine:
 
         prepare_for_images()
         loaded = load_bundles(settings.models, settings.intra_op_threads, settings.providers)
-        self._models = Registry(loaded, settings.default_model)
+        self.registry = Registry(loaded, settings.default_model)
         self._max_pixels = settings.max_pixels
 
     def cut_out(
@@ -84,7 +84,7 @@ class LocalEngine:
             behind = None if background is None else self._upload(background)
             known = None if given is None else self._upload(given)
             upload = self._upload(image)
-            result = remover.cut_out(upload, options, self._models, Clock(), behind, known)
+            result = remover.cut_out(upload, options, self.registry, Clock(), behind, known)
         return Cutout(result.content.data, result.content.media_type, result.subject.coverage)
 
     def predict(self, image: bytes, options: PredictOptions) -> "Prediction":
@@ -94,14 +94,14 @@ class LocalEngine:
 
         clock = Clock()
         with explained():
-            score = remover.score(self._upload(image), options, self._models, clock)
+            score = remover.score(self._upload(image), options, self.registry, clock)
         return Prediction.of(score, clock)
 
     def models(self) -> "Sequence[Manifest]":
-        return [predictor.manifest for predictor in self._models.all()]
+        return [predictor.manifest for predictor in self.registry.all()]
 
     def mask_model(self, name: str | None = None) -> "Manifest":
-        return self._models.for_masks(name).manifest
+        return self.registry.for_masks(name).manifest
 
     def stop(self) -> None:
         return None

@@ -1,4 +1,4 @@
-"""`cutout`: remove backgrounds from files and folders, ask for a score, list models, serve."""
+"""`cutout`: backgrounds of files, folders and clips; a score; the models; the server."""
 
 import importlib.util
 import sys
@@ -16,7 +16,7 @@ from rich.table import Table
 
 from cutout import __version__
 from cutout.cli import batch as batches
-from cutout.cli import cluster, files, folders
+from cutout.cli import clips, cluster, files, folders
 from cutout.cli import watch as watching
 from cutout.cli.engine import Engine, LocalEngine
 from cutout.cli.manifest import Journal, Record
@@ -243,6 +243,47 @@ def batch(
         say("interrupted; run the same command to resume")
         raise typer.Exit(INTERRUPTED)
     raise typer.Exit(FAILED if failures else 0)
+
+
+@cli.command()
+@takes(CutoutOptions, only=clips.OPTIONS)
+def video(
+    options: CutoutOptions,
+    source: Annotated[Path, typer.Argument(metavar="IN", help="a clip: MP4, MOV, WebM or GIF")],
+    target: Annotated[
+        Path,
+        typer.Argument(
+            metavar="OUT",
+            help="the clip to write: .webm or .mov with transparency, .mp4 with a background; "
+            "or a folder, for PNG files",
+        ),
+    ],
+    background_image: Background = None,
+    steady: Annotated[
+        bool,
+        typer.Option(
+            "--steady/--no-steady",
+            help="steady the masks over time, or take each frame by itself",
+        ),
+    ] = True,
+    force: Force = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="no progress, no summary")] = False,
+) -> None:
+    """Remove the background of a clip; the sound is kept. Needs the extra `video`.
+
+    A file is there whole or not at all. Ends with 130 when interrupted.
+    """
+    clips.check(source, target, options, background_image is not None, force)
+    behind = files.read_image(background_image) if background_image else None
+    settings = read_settings(EngineSettings)
+    shown = None if quiet else notes
+    try:
+        done = clips.run(source, target, options, behind, steady, settings, shown)
+    except clips.Interrupted as interrupted:
+        say(str(interrupted))
+        raise typer.Exit(INTERRUPTED) from None
+    if not quiet:
+        say(done)
 
 
 @cli.command()

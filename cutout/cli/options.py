@@ -25,14 +25,20 @@ METAVARS = {bool: "true|false", int: "INTEGER", float: "NUMBER", Path: "PATH"}
 SECRET = {"api_keys"}  # every user of the machine can read a command line
 
 
-def takes(model: type[BaseModel]) -> Callable[[Command], Command]:
-    """Give a command every field of `model` as an option; it gets their values as `options`."""
+def takes(
+    model: type[BaseModel], only: Iterable[str] | None = None
+) -> Callable[[Command], Command]:
+    """Give a command every field of `model` as an option; it gets their values as `options`.
+
+    With `only`, it gets those fields alone.
+    """
+    names = list(model.model_fields) if only is None else list(only)
 
     def decorate(command: Command) -> Command:
-        fields = [_parameter(name, field) for name, field in model.model_fields.items()]
+        fields = [_parameter(name, model.model_fields[name]) for name in names]
 
         def choose(**given: Any) -> None:
-            chosen = {name: given.pop(name) for name in model.model_fields}
+            chosen = {name: given.pop(name) for name in names}
             command(
                 **given, options=checked(model, {k: v for k, v in chosen.items() if v is not None})
             )

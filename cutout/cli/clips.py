@@ -1,0 +1,127 @@
+"""`cutout video`: a clip in, a clip out."""
+
+import importlib.util
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from cutout.errors import InvalidOption, OutputRefused
+from cutout.options import CutoutOptions, Format
+from cutout.settings import EngineSettings
+from cutout.system.cores import usable_cores
+from cutout.system.interrupts import signals_interrupt
+
+OPTIONS = (
+    *("model", "refine", "threshold", "size", "invert"),
+    *("background", "shadow", "outline"),
+)
+"""Those of an image that a clip has too: each frame is cut out with them."""
+TRANSPARENT = frozenset({".webm", ".mov"})
+OPAQUE = frozenset({".mp4", ".m4v"})
+
+
+class Interrupted(Exception):
+    """The user stopped the work; says what there is of it."""
+
+
+def check(
+    source: Path, target: Path, options: CutoutOptions, has_background: bool, force: bool
+) -> None:
+    """Refuse what cannot be done, before any work. Raises InvalidOption or OutputRefused."""
+    if importlib.util.find_spec("av") is None:
+        raise InvalidOption("cutout video needs PyAV: pip install '.[video]'")
+    suffix = target.suffix.lower()
+    if suffix and suffix not in TRANSPARENT | OPAQUE:
+        raise InvalidOption(
+            f"{target}: clips are written as .webm, .mov or .mp4, or as PNG files into a folder, "
+            "whose name has no ending"
+        )
+    if suffix in OPAQUE and options.background is None and not has_background:
+        raise InvalidOption(
+            f"{target}: MP4 has no transparency; name it .webm or .mov, or put something behind: "
+            "--background '#fff' or --background-image IMAGE"
+        )
+    if source.resolve() == target.resolve():
+        raise OutputRefused("IN and OUT are the same file")
+    if suffix:
+        _check_file(target, force)
+    elif target.is_file() or (target.is_dir() and any(target.iterdir()) and not force):
+        reason = "is a file" if target.is_file() else "is not empty; --force writes there"
+        raise OutputRefused(f"{target} {reason}; frames are written into a folder")
+
+
+def run(
+    source: Path,
+    target: Path,
+    options: CutoutOptions,
+    background: bytes | None,
+    steady: bool,
+    settings: EngineSettings,
+    console: Console | None,
+) -> str:
+    """Cut out a clip, with a bar on `console` if it is a terminal; returns what to say at the end.
+
+    Raises Interrupted.
+    """
+    from cutout.cli.engine import LocalEngine
+    from cutout.sources import Upload
+    from cutout.system.shortage import explained
+    from cutout.video.cut import ClipJob, cut_clip
+
+    form = Format.jpeg if target.suffix.lower() in OPAQUE else Format.png
+    job = ClipJob(
+        options.model_copy(update={"format": form}),
+        LocalEngine(settings).registry,
+        settings.max_pixels,
+        None if background is None else Upload.read(background, settings.max_pixels),
+        steady,
+        usable_cores(),
+    )
+    began = time.monotonic()
+    with _progress(console) as (advance, frames):
+        try:
+            with signals_interrupt(), explained():
+                cut_clip(source, target, job, advance)
+        except KeyboardInterrupt:
+            kept = f"{frames()} frames are in {target}" if not target.suffix else "nothing is kept"
+            raise Interrupted(f"interrupted; {kept}") from None
+    seconds = time.monotonic() - began
+    return f"{frames()} frames in {seconds:.1f} s, {frames() / seconds:.1f} a second: {target}"
+
+
+def _check_file(target: Path, force: bool) -> None:
+    if target.is_dir():
+        raise OutputRefused(f"{target} is a folder; give the name of a file in it")
+    if not target.parent.is_dir():
+        raise OutputRefused(f"no such folder: {target.parent}")
+    if target.exists() and not force:
+        raise OutputRefused(f"{target} is there already; --force overwrites it")
+
+
+@contextmanager
+def _progress(
+    console: Console | None,
+) -> Iterator[tuple[Callable[[int | None], None], Callable[[], int]]]:
+    """A bar; yields what to call with each frame and their number, and what counts them."""
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    began, count = time.monotonic(), 0
+    hidden = console is None or not console.is_terminal
+    with Progress(*columns, console=console, disable=hidden) as progress:
+        bar = progress.add_task("", total=None, rate="")
+
+        def advance(total: int | None) -> None:
+            nonlocal count
+            count += 1
+            rate = f"{count / (time.monotonic() - began):.1f}/s"
+            progress.update(bar, advance=1, total=total and max(total, count), rate=rate)
+
+        yield advance, lambda: count

@@ -1,0 +1,164 @@
+"""A clip to read: its frames, upright and in sRGB, with their times; and its sound."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, Colorspace
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from cutout.errors import EmptyImage, ImageTooLarge, UndecodableImage, UnsupportedFormat
+from cutout.imaging.box import Size
+from cutout.imaging.decode import Raster
+from cutout.sources import ArraySource
+
+KINDS = "MP4, MOV, WebM, Matroska or GIF"
+# Of FFmpeg's many, the demuxers that are wanted: some, as for playlists, open other files and URLs.
+DEMUXERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,gif"
+BAD_PACKETS = 8  # in a row, from which on a clip is broken; players skip a few as well
+HD = 720  # lines from which on colours that are not described are those of BT.709 (ITU)
+UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame, upright; `pts` is its time in units of the clip's time base."""
+
+    pixels: Raster
+    pts: int
+
+
+class Clip:
+    """A clip that is open for reading. Its frames can be read once."""
+
+    def __init__(self, path: Path, container: InputContainer, max_pixels: int) -> None:
+        self.path = path
+        self._container = container
+        self._video = _video_of(path, container)
+        self._max_pixels = max_pixels
+        _check_size(path, Size(self._video.width, self._video.height), max_pixels)
+        self._video.thread_type = "AUTO"
+
+    @classmethod
+    @contextmanager
+    def open(cls, path: Path, max_pixels: int) -> Iterator["Clip"]:
+        """Open a file. Raises OSError, UnsupportedFormat, EmptyImage or ImageTooLarge."""
+        with _opened(path) as container:
+            yield cls(path, container, max_pixels)
+
+    @property
+    def rate(self) -> Fraction:
+        """Frames a second, on average."""
+        rate = self._video.average_rate or self._video.guessed_rate
+        return Fraction(rate.numerator, rate.denominator) if rate else Fraction(25)
+
+    @property
+    def time_base(self) -> Fraction:
+        """The unit of `Frame.pts`, seconds."""
+        return Fraction(self._video.time_base.numerator, self._video.time_base.denominator)
+
+    @property
+    def pixel_aspect(self) -> Fraction:
+        """Width of a pixel to its height, of the stored frame."""
+        aspect = self._video.codec_context.sample_aspect_ratio
+        return Fraction(aspect.numerator, aspect.denominator) if aspect else Fraction(1)
+
+    @property
+    def count(self) -> int | None:
+        """How many frames it probably has; None where nothing says so."""
+        if self._video.frames:
+            return int(self._video.frames)
+        if self._container.duration is None:
+            return None
+        return round(Fraction(self._container.duration, av.time_base) * self.rate)
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield the frames in the order in which they are shown, times always rising.
+
+        Raises UndecodableImage where the clip is broken.
+        """
+        count, last = 0, -1
+        for frame in self._decoded():
+            _check_size(self.path, Size(frame.width, frame.height), self._max_pixels)
+            step = round(1 / self.rate / self.time_base)
+            pts = frame.pts if frame.pts is not None else last + max(1, step)
+            last = max(last + 1, pts) if count else pts
+            count += 1
+            yield Frame(_pixels(frame, self._max_pixels), last)
+        if not count:
+            raise UndecodableImage(f"{self.path}: no frame of it can be decoded")
+
+    def _decoded(self) -> Iterator[VideoFrame]:
+        bad = 0
+        for packet in self._container.demux(self._video):
+            try:
+                yield from packet.decode()
+                bad = 0
+            except av.error.InvalidDataError as error:
+                bad += 1
+                if bad >= BAD_PACKETS:
+                    raise UndecodableImage(f"{self.path}: the clip is corrupt") from error
+
+
+@contextmanager
+def sound_of(path: Path) -> Iterator[tuple[InputContainer, AudioStream] | None]:
+    """Open a clip once more, for its sound alone; None where it has none."""
+    with _opened(path) as container:
+        stream = container.streams.best("audio")
+        yield (container, stream) if isinstance(stream, AudioStream) else None
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[InputContainer]:
+    with path.open("rb"):  # errors of the file as others have them
+        pass
+    try:
+        container = av.open(str(path), options={"format_whitelist": DEMUXERS})
+    except (av.error.FFmpegError, OSError) as error:
+        raise UnsupportedFormat(f"{path}: not a clip of a kind that is read: {KINDS}") from error
+    with container:
+        yield container
+
+
+def _video_of(path: Path, container: InputContainer) -> VideoStream:
+    stream = container.streams.best("video")
+    if not isinstance(stream, VideoStream):
+        raise UnsupportedFormat(f"{path}: holds no video")
+    return stream
+
+
+def _check_size(path: Path, size: Size, max_pixels: int) -> None:
+    if not size.width or not size.height:
+        raise EmptyImage(f"{path}: its frames have no size")
+    if size.width * size.height > max_pixels:
+        raise ImageTooLarge(
+            f"{path}: frames of {size.width} x {size.height} pixels; the limit is {max_pixels}: "
+            "raise CUTOUT_MAX_PIXELS"
+        )
+
+
+def _pixels(frame: VideoFrame, max_pixels: int) -> Raster:
+    """A frame as upright RGB, with its own alpha where it has one."""
+    has_alpha = any(part.is_alpha for part in frame.format.components)
+    known = frame.colorspace != UNSPECIFIED
+    array = frame.reformat(
+        format="rgba" if has_alpha else "rgb24",
+        src_colorspace=None if known else _usual_colors(frame.height),
+        src_color_range=frame.color_range if frame.color_range in (1, 2) else None,
+        dst_color_range=ColorRange.JPEG,
+        threads=1,
+    ).to_ndarray()
+    upright: NDArray[np.uint8] = np.ascontiguousarray(np.rot90(array, round(frame.rotation / 90)))
+    return ArraySource(upright, max_pixels).decode()
+
+
+def _usual_colors(height: int) -> Colorspace:
+    return Colorspace.ITU709 if height >= HD else Colorspace.ITU601

@@ -1,0 +1,136 @@
+"""READ FIRST: a clip goes in, a clip comes out.
+
+    frames -> coarse alpha -> steadied -> refined, composed, prepared -> written
+
+A pipeline of generators. The second and the fourth step run in threads, several frames at a time;
+the steadying needs the frame before, reading and writing are in order: those are done one by one.
+A frame is composed by what composes images (`cutout.finishing`).
+"""
+
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+
+from cutout.finishing import compose
+from cutout.imaging.box import Size
+from cutout.imaging.compose import Cut, covering, times
+from cutout.imaging.decode import Raster
+from cutout.imaging.hard import harden
+from cutout.imaging.headers import Header
+from cutout.imaging.mask import refine, to_size
+from cutout.imaging.preprocess import Alpha
+from cutout.inference.predictor import Predictor, coarse_alpha
+from cutout.inference.registry import Registry
+from cutout.options import CutoutOptions
+from cutout.plan import Plan
+from cutout.sources import ArraySource, Source
+from cutout.system.clock import Clock
+from cutout.video.clip import Clip, Frame
+from cutout.video.order import in_order
+from cutout.video.steady import Steadier
+from cutout.video.writers import Pixels, Prepared, Writer, write_clip
+
+Behind: TypeAlias = Callable[[Size], ArraySource | None]
+
+AHEAD = 2  # frames a thread that a step may be ahead of the next one
+
+
+@dataclass(frozen=True)
+class ClipJob:
+    """What to make of a clip. `background` is put behind the subject."""
+
+    options: CutoutOptions
+    models: Registry
+    max_pixels: int
+    background: Source[object] | None = None
+    steady: bool = True
+    threads: int = 1
+
+
+def cut_clip(
+    source: Path, target: Path, job: ClipJob, advance: Callable[[int | None], None]
+) -> None:
+    """Cut out a clip. `advance` is called for each frame that is written, with how many there are.
+
+    Raises OSError, and ClientError where the clip cannot be read.
+    """
+    with Clip.open(source, job.max_pixels) as clip:
+
+        def feed(writer: Writer) -> None:
+            with (
+                ThreadPoolExecutor(job.threads, thread_name_prefix="clip") as pool,
+                closing(_prepared(clip, writer, job, pool)) as frames,
+            ):
+                for prepared, pts in frames:
+                    writer.write(prepared, pts)
+                    advance(clip.count)
+
+        write_clip(target, clip, job.threads, feed)
+
+
+def _prepared(
+    clip: Clip, writer: Writer, job: ClipJob, pool: ThreadPoolExecutor
+) -> Generator[tuple[Prepared, int]]:
+    predictor = job.models.for_masks(job.options.model)
+    behind = _scaled(job.background, job.max_pixels)
+    ahead = AHEAD * job.threads
+
+    def look(frame: Frame) -> tuple[Frame, Alpha]:
+        return frame, coarse_alpha(predictor, frame.pixels.image, Clock())
+
+    def finish(steadied: tuple[Frame, Alpha]) -> tuple[Prepared, int]:
+        frame, coarse = steadied
+        pixels = _composed(frame.pixels, coarse, job, predictor, behind)
+        return writer.prepare(pixels), frame.pts
+
+    looked = in_order(pool, look, clip.frames(), ahead)
+    return in_order(pool, finish, _steadied(looked, job.steady), ahead)
+
+
+def _steadied(
+    looked: Generator[tuple[Frame, Alpha]], steady: bool
+) -> Generator[tuple[Frame, Alpha]]:
+    steadier = Steadier()
+    with closing(looked):
+        for frame, coarse in looked:
+            yield frame, steadier.step(coarse, frame.pixels.image) if steady else coarse
+
+
+def _scaled(background: Source[object] | None, max_pixels: int) -> Behind:
+    """What gives the background at the size of a frame: it is decoded and scaled once."""
+
+    @lru_cache(maxsize=1)
+    def behind(size: Size) -> ArraySource | None:
+        if background is None:
+            return None
+        raster = background.decode()
+        if raster.alpha is None:
+            return ArraySource(covering(raster.image, *size), max_pixels)
+        return ArraySource(covering(np.dstack([raster.image, raster.alpha]), *size), max_pixels)
+
+    return behind
+
+
+def _composed(
+    pixels: Raster, coarse: Alpha, job: ClipJob, predictor: Predictor, behind: Behind
+) -> Pixels:
+    """One frame (H, W, 3) or (H, W, 4), as an image with the same options would come out."""
+    options = job.options
+    plan = Plan.of(Header("array", *pixels.size), options, predictor)
+    if plan.working is not None:
+        pixels = pixels.resized(plan.working)
+    alpha = refine(coarse, pixels.image) if options.refine else to_size(coarse, *pixels.size)
+    if options.threshold is not None:
+        alpha = harden(alpha, options.threshold)
+    if options.invert:
+        alpha = np.asarray(cv2.bitwise_not(alpha), np.uint8)
+    cut = Cut(pixels.image, times(alpha, pixels.alpha))
+    finished, _ = compose(cut, plan, options, job.max_pixels, behind(plan.answer), Clock())
+    return finished.whole() if isinstance(finished, Cut) else finished

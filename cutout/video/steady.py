@@ -1,0 +1,47 @@
+"""Masks steadied over time: where the image does not change, the alpha hardly does.
+
+A segmenter judges each frame by itself, and noise that nobody sees moves its answer: edges crawl,
+doubtful patches come and go. A recursive filter, without optical flow: each pixel of the network's
+alpha moves towards its new value by a share that depends on how much the image has changed there,
+from little where it stands still to all of it where it moves, at once.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cutout.imaging.preprocess import Alpha, Image
+
+Maps = NDArray[np.float32]
+
+KEPT = np.float32(0.85)  # share of the alpha before that is kept where nothing changes
+STILL = np.float32(6.0)  # levels of 255; changes well below this are noise
+AROUND = 3  # pixels of the network: side of the square within which the largest change counts
+
+
+class Steadier:
+    """The alphas of a clip, steadied one after another. Not thread-safe; one for each clip."""
+
+    def __init__(self) -> None:
+        self._alpha: Alpha | None = None
+        self._seen: Maps | None = None
+
+    def step(self, alpha: Alpha, image: Image) -> Alpha:
+        """Steady the next frame's alpha (h, w) float32 in [0, 1], by its image (H, W, 3) uint8."""
+        height, width = alpha.shape
+        small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+        seen = np.asarray(cv2.GaussianBlur(small, (0, 0), 1.0), np.float32)
+        if self._alpha is None or self._seen is None or self._alpha.shape != alpha.shape:
+            self._alpha, self._seen = alpha, seen
+            return alpha
+        kept = _kept(seen - self._seen)
+        self._alpha = alpha + kept * (self._alpha - alpha)
+        self._seen = seen + kept[:, :, np.newaxis] * (self._seen - seen)
+        return self._alpha
+
+
+def _kept(change: Maps) -> Maps:
+    """The share to keep of what was before, (h, w), by the change of colours (h, w, 3)."""
+    largest = np.abs(change).max(axis=2)
+    largest = np.asarray(cv2.dilate(largest, np.ones((AROUND, AROUND), np.uint8)), np.float32)
+    return np.asarray(KEPT * np.exp(-np.square(largest / STILL)), np.float32)

@@ -1,0 +1,268 @@
+"""Clips to write: WebM and MOV with transparency, MP4 without, or PNG files; with their sound."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+import av
+import cv2
+import numpy as np
+from av.audio.stream import AudioStream
+from av.container import InputContainer, OutputContainer
+from av.rational import AVRational
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, Colorspace
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from cutout.imaging.encode import encode_png
+from cutout.system.files import replace
+from cutout.video.clip import Clip, sound_of
+
+Pixels = NDArray[np.uint8]
+Prepared: TypeAlias = VideoFrame | bytes
+Packet: TypeAlias = Any  # av.Packet is generic, but in its stubs alone
+BT709 = 1  # of FFmpeg: AVCOL_SPC_, AVCOL_PRI_ and AVCOL_TRC_BT709
+LIMITED = 1  # AVCOL_RANGE_MPEG
+CELL = 8  # pixels: colours under transparent pixels are worked out on cells of this side
+FILLED = 3  # cells around the subject that get its colours
+GREY = 128  # further off
+LEAST = 1e-3  # share of a cell's surroundings that is subject
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How files of an ending are written; `transparent` is its pixel format with alpha, if any."""
+
+    codec: str
+    opaque: str
+    transparent: str | None
+    options: dict[str, str]
+    copied: frozenset[str]
+    """Codecs of sound that the container takes as they are; any other becomes `sound`."""
+    sound: str
+    container_options: dict[str, str] = field(default_factory=dict)
+
+
+H264 = Kind(
+    "libx264",
+    "yuv420p",
+    None,
+    {"preset": "veryfast", "crf": "20"},
+    frozenset({"aac", "ac3", "alac", "eac3", "flac", "mp3", "opus"}),
+    "aac",
+    {"movflags": "+faststart"},
+)
+VP9 = Kind(
+    "libvpx-vp9",
+    "yuv420p",
+    "yuva420p",
+    {
+        "deadline": "realtime",
+        "cpu-used": "8",
+        "crf": "24",
+        "b": "0",
+        "row-mt": "1",
+        "tile-columns": "2",
+        "auto-alt-ref": "0",  # the encoder has none with transparency
+        "lag-in-frames": "0",
+    },
+    frozenset({"opus", "vorbis"}),
+    "libopus",
+)
+PRORES = Kind(
+    "prores",
+    "yuv444p10le",
+    "yuva444p10le",
+    {"vendor": "apl0"},
+    frozenset({"aac", "ac3", "alac", "eac3", "mp3", "pcm_s16le", "pcm_s24le"}),
+    "aac",
+)
+KINDS = {".mp4": H264, ".m4v": H264, ".webm": VP9, ".mov": PRORES}
+
+
+class Writer(Protocol):
+    """Takes finished frames in order."""
+
+    def prepare(self, pixels: Pixels) -> Prepared:
+        """Bring (H, W, 3) or (H, W, 4) to the file's own form. In any thread."""
+        ...
+
+    def write(self, prepared: Prepared, pts: int) -> None: ...
+
+
+class FolderWriter:
+    """Numbered PNG files, the first 000001.png."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._count = folder, 0
+
+    def prepare(self, pixels: Pixels) -> bytes:
+        return encode_png(pixels)
+
+    def write(self, prepared: Prepared, pts: int) -> None:
+        assert isinstance(prepared, bytes)
+        self._count += 1
+        path = self._folder / f"{self._count:06}.png"
+        replace(path, lambda part: part.write_bytes(prepared))
+
+
+class FileWriter:
+    """One file with video and sound."""
+
+    def __init__(
+        self, container: OutputContainer, kind: Kind, clip: Clip, sound: "Sound | None", cores: int
+    ) -> None:
+        self._container, self._kind, self._clip, self._sound = container, kind, clip, sound
+        self._cores = cores
+        self._stream: VideoStream | None = None
+
+    def prepare(self, pixels: Pixels) -> VideoFrame:
+        # Chroma of 4:2:0 is for two by two pixels.
+        even = pixels[: pixels.shape[0] // 2 * 2 or None, : pixels.shape[1] // 2 * 2 or None]
+        has_alpha = even.shape[2] == 4 and self._kind.transparent is not None
+        if has_alpha:
+            even = with_colors_around(even)
+        frame = VideoFrame.from_ndarray(
+            np.ascontiguousarray(even), format="rgba" if even.shape[2] == 4 else "rgb24"
+        )
+        return frame.reformat(
+            format=self._kind.transparent if has_alpha else self._kind.opaque,
+            dst_colorspace=Colorspace.ITU709,
+            dst_color_range=ColorRange.MPEG,
+            threads=1,
+        )
+
+    def write(self, prepared: Prepared, pts: int) -> None:
+        assert isinstance(prepared, VideoFrame)
+        if self._stream is None:
+            self._stream = self._begin(prepared)
+        prepared.pts, prepared.time_base = pts, self._clip.time_base
+        for packet in self._stream.encode(prepared):
+            self._mux(packet)
+
+    def close(self) -> None:
+        """Write what the encoder still holds, and the rest of the sound."""
+        if self._stream is not None:
+            for packet in self._stream.encode(None):
+                self._mux(packet)
+        if self._sound is not None:
+            self._sound.mux_until(None)
+
+    def _begin(self, frame: VideoFrame) -> VideoStream:
+        kind = self._kind
+        stream = self._container.add_stream(kind.codec, self._clip.rate, dict(kind.options))
+        assert isinstance(stream, VideoStream)
+        stream.width, stream.height, stream.pix_fmt = frame.width, frame.height, frame.format.name
+        context = stream.codec_context
+        context.time_base = self._clip.time_base
+        context.thread_count = self._cores
+        context.colorspace = context.color_primaries = context.color_trc = BT709
+        context.color_range = LIMITED
+        if self._sound is not None:
+            self._sound.begin(self._container, kind)
+        return stream
+
+    def _mux(self, packet: Packet) -> None:
+        if self._sound is not None:
+            self._sound.mux_until(_time(packet))
+        self._container.mux(packet)
+
+
+class Sound:
+    """The sound of a clip: its packets as they are where a file takes them, else encoded again."""
+
+    def __init__(self, source: InputContainer, stream: AudioStream) -> None:
+        self._source, self._stream = source, stream
+        self._packets: Iterator[Packet] = iter(())
+        self._next: Packet | None = None
+        self._container: OutputContainer | None = None
+
+    def begin(self, container: OutputContainer, kind: Kind) -> None:
+        """Add it to a file, before anything is written there."""
+        self._container = container
+        if self._stream.codec_context.name in kind.copied:
+            self._packets = self._copied(container.add_stream_from_template(self._stream))
+        else:
+            self._packets = self._encoded(container.add_stream(kind.sound))
+        self._next = next(self._packets, None)
+
+    def mux_until(self, seconds: Fraction | None) -> None:
+        """Write the packets up to a time, None for all: files are played while they arrive."""
+        while self._next is not None and self._container is not None:
+            if seconds is not None and _time(self._next) > seconds:
+                return
+            self._container.mux(self._next)
+            self._next = next(self._packets, None)
+
+    def _copied(self, stream: AudioStream) -> Iterator[Packet]:
+        for packet in self._source.demux(self._stream):
+            if packet.dts is not None:
+                packet.stream = stream
+                yield packet
+
+    def _encoded(self, stream: object) -> Iterator[Packet]:
+        assert isinstance(stream, AudioStream)
+        for frame in self._source.decode(self._stream):
+            yield from stream.encode(frame)
+        yield from stream.encode(None)
+
+
+def _time(packet: Packet) -> Fraction:
+    """When a packet is due, seconds; one without a time is due at once."""
+    return Fraction(0) if packet.dts is None else packet.dts * _fraction(packet.time_base)
+
+
+def _fraction(ratio: AVRational) -> Fraction:
+    return Fraction(ratio.numerator, ratio.denominator)
+
+
+def kind_of(target: Path) -> Kind | None:
+    """Return how a file of that name is written; None for a folder of PNG files."""
+    return KINDS[target.suffix.lower()] if target.suffix else None
+
+
+def write_clip(target: Path, clip: Clip, cores: int, feed: Callable[[Writer], None]) -> None:
+    """Let `feed` write a clip: to a file, whole or not at all, or frame by frame to a folder."""
+    kind = kind_of(target)
+    if kind is None:
+        target.mkdir(parents=True, exist_ok=True)
+        feed(FolderWriter(target))
+        return
+
+    def write(part: Path) -> None:
+        with (
+            sound_of(clip.path) as sound,
+            av.open(str(part), "w", options=kind.container_options) as container,
+        ):
+            writer = FileWriter(container, kind, clip, sound and Sound(*sound), cores)
+            feed(writer)
+            writer.close()
+
+    replace(target, write)
+
+
+def with_colors_around(pixels: Pixels) -> Pixels:
+    """Give what is transparent the colours of the subject nearby, and grey further off.
+
+    Codecs with losses mix the colours of neighbours: black there would show as a dark fringe.
+    `pixels` (H, W, 4) has nothing but 0 where alpha is 0; so does its mean, which is weighted.
+    """
+    height, width = pixels.shape[:2]
+    small = (max(1, width // CELL), max(1, height // CELL))
+    alpha = np.ascontiguousarray(pixels[:, :, 3])
+    seen = np.asarray(cv2.inRange(alpha, 1, 255), np.uint8)
+    side = (2 * FILLED + 1, 2 * FILLED + 1)
+    colors = cv2.resize(pixels, small, interpolation=cv2.INTER_AREA)[:, :, :3]
+    total = cv2.blur(np.asarray(colors, np.float32), side)
+    weight = cv2.blur(
+        cv2.resize(seen, small, interpolation=cv2.INTER_AREA).astype(np.float32), side
+    )
+    weight = weight[:, :, np.newaxis] / 255
+    filled = np.where(weight > LEAST, total / np.maximum(weight, LEAST), GREY)
+    filled = np.clip(filled, 0, 255).astype(np.uint8)
+    around = cv2.resize(filled, (width, height), interpolation=cv2.INTER_LINEAR)
+    behind = cv2.merge([*cv2.split(around), alpha])
+    return np.asarray(cv2.copyTo(pixels, seen, behind), np.uint8)

@@ -1,0 +1,150 @@
+"""`cutout video` from a file to a file, with the real encoders."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.support.batches import AWAKE
+from tests.support.command import Cutout
+from tests.support.images import decoded, encoded
+from tests.support.service import PATIENCE, eventually
+
+pytest.importorskip("av")
+
+from tests.support.clips import FRAMES, HEIGHT, RATE, WIDTH, disc_at, play, write_clip
+
+INSIDE, OUTSIDE = (32, 30), (4, 90)  # of the first frame
+RED = [255, 0, 0]
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_clip(tmp_path_factory.mktemp("clip") / "in.mp4", sound="aac")
+
+
+@pytest.mark.parametrize("name", ["out.webm", "out.MOV"])
+def test_a_clip_becomes_one_with_transparency(
+    cutout: Cutout, clip: Path, tmp_path: Path, name: str
+) -> None:
+    done = cutout("video", clip, tmp_path / name)
+    assert (done.code, done.err.startswith(f"{FRAMES} frames in ")) == (0, True)
+    played = play(tmp_path / name)
+    assert played.frames.shape == (FRAMES, HEIGHT, WIDTH, 4)
+    for number, frame in enumerate(played.frames):
+        inside = disc_at(number)[:, :, 0]
+        assert np.abs(frame[:, :, 3].astype(int) - inside).mean() < 8
+    assert played.frames[0][INSIDE].min() > 240
+    # what is beside an edge has the subject's colours, so that no codec mixes black into it
+    edge = played.frames[0][INSIDE[0], 10:14]
+    assert edge[edge[:, 3] < 20, :3].min() > 200
+    assert [round(float(time) * RATE) for time in played.times] == list(range(FRAMES))
+
+
+def test_one_on_a_color_is_opaque(cutout: Cutout, clip: Path, tmp_path: Path) -> None:
+    done = cutout("video", clip, tmp_path / "out.mp4", "--background", "#f00", "--quiet")
+    assert (done.code, done.err) == (0, "")
+    first = play(tmp_path / "out.mp4").frames[0]
+    assert np.abs(first[INSIDE][:3].astype(int) - 255).max() < 12
+    assert np.abs(first[OUTSIDE][:3].astype(int) - RED).max() < 12
+
+
+def test_what_dresses_an_image_dresses_a_clip(cutout: Cutout, clip: Path, tmp_path: Path) -> None:
+    done = cutout("video", clip, tmp_path / "out.webm", "--invert", "--outline", "3px red")
+    assert done.code == 0
+    first = play(tmp_path / "out.webm").frames[0]
+    assert (first[INSIDE][3], first[OUTSIDE][3]) == (0, 255)
+    done = cutout("video", clip, tmp_path / "out.mp4", "--background", "blur:5")
+    assert done.code == 0
+    assert play(tmp_path / "out.mp4").frames[0][OUTSIDE][:3].max() < 12
+
+
+def test_one_on_an_image_shows_it(cutout: Cutout, clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "red.png").write_bytes(encoded(np.full((9, 9, 3), RED, np.uint8)))
+    done = cutout("video", clip, tmp_path / "out.mp4", "--background-image", tmp_path / "red.png")
+    assert done.code == 0
+    first = play(tmp_path / "out.mp4").frames[0]
+    assert np.abs(first[OUTSIDE][:3].astype(int) - RED).max() < 12
+
+
+def test_a_folder_gets_numbered_images(cutout: Cutout, clip: Path, tmp_path: Path) -> None:
+    assert cutout("video", clip, tmp_path / "frames", "--size", "48").code == 0
+    names = sorted(path.name for path in (tmp_path / "frames").iterdir())
+    assert names == [f"{number:06}.png" for number in range(1, FRAMES + 1)]
+    assert decoded((tmp_path / "frames" / names[0]).read_bytes()).shape == (32, 48, 4)
+    again = cutout("video", clip, tmp_path / "frames")
+    assert (again.code, "--force" in again.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("given", "suffix", "kept"),
+    [
+        ("aac", ".mp4", "aac"),
+        ("aac", ".mov", "aac"),
+        ("aac", ".webm", "opus"),
+        ("libopus", ".webm", "opus"),
+    ],
+)
+def test_sound_is_kept(cutout: Cutout, tmp_path: Path, given: str, suffix: str, kept: str) -> None:
+    source = write_clip(tmp_path / ("in.webm" if given == "libopus" else "in.mp4"), sound=given)
+    target = tmp_path / f"out{suffix}"
+    assert cutout("video", source, target, "--background", "white").code == 0
+    played = play(target)
+    assert played.sound == kept
+    assert abs(played.sound_seconds - FRAMES / RATE) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["out.mp4"], "MP4 has no transparency"),
+        (["out.avi"], ".webm, .mov or .mp4"),
+        (["no/out.webm"], "no such folder"),
+        (["there.webm"], "--force"),
+        (["in.mp4", "--background", "#fff"], "the same file"),
+        (["out.webm", "--model", "nobody"], "nobody"),
+    ],
+)
+def test_what_can_not_be_written_is_refused_before_any_work(
+    cutout: Cutout,
+    clip: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    words: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("in.mp4").write_bytes(clip.read_bytes())
+    Path("there.webm").touch()
+    done = cutout("video", "in.mp4", *arguments)
+    assert done.code == 2
+    assert words in done.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "there.webm"]
+
+
+def test_what_is_no_clip_is_refused_in_a_line(cutout: Cutout, tmp_path: Path) -> None:
+    (tmp_path / "in.mp4").write_bytes(b"no clip")
+    done = cutout("video", tmp_path / "in.mp4", tmp_path / "out.webm")
+    assert (done.code, done.err.count("\n")) == (1, 1)
+    assert "unsupported_format" in done.err
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_no_half_written_file(bundles: Path, tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "in.mp4", frames=2000)
+    command = [sys.executable, "-c", AWAKE + "from cutout.cli.main import main; main()"]
+    process = subprocess.Popen(
+        [*command, "video", str(source), str(tmp_path / "out.webm")],
+        env={**os.environ, "CUTOUT_MODELS": str(bundles)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    eventually(lambda: any(path.name.startswith(".") for path in tmp_path.iterdir()))
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, told) == (130, "interrupted; nothing is kept\n")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4"]
