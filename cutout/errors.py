@@ -24,7 +24,7 @@ CutoutError
 ├── NoImages                      a directory without a supported image
 ├── OutputRefused                 a file or directory that must not be written to
 ├── Unreachable                   a server that does not respond, or is not a cutout server
-├── ServiceMissing                `cutout serve` where only the engine is installed
+├── ServiceMissing                a command of a part that is not installed
 ├── ProviderMissing               onnxruntime does not have an execution provider
 ├── BundleError                   a bundle is missing, corrupt or inconsistent with its manifest
 └── DataError                     training images or masks are missing, corrupt or inconsistent

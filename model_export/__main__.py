@@ -298,12 +298,14 @@ def import_model(
     ] = None,
     version: Annotated[str, typer.Option(help="the bundle's version")] = "1.0.0",
     force: Force = False,
+    as_json: Json = False,
     overrides: Overrides = [],  # noqa: B006 - typer reads it, nothing writes to it
 ) -> None:
     """Wrap somebody else's ONNX file into a bundle that the server loads."""
     from model_export.bundle.import_spec import NOT_STATED, read_spec
     from model_export.bundle.importing import Import, import_onnx
     from model_export.bundle.publish import refuse_overwriting
+    from model_export.report.imported import as_text
 
     loaded = read_spec(preset, spec, overrides)
     terms = license_text or loaded.license
@@ -318,8 +320,11 @@ def import_model(
             "warning: the terms of these weights are not stated; find them and say them with --license",
             file=sys.stderr,
         )
-    summary = {"bundle": str(out), "name": manifest.name, "model": manifest.model.model_dump()}
-    print(json.dumps({**summary, "output": manifest.output.model_dump()}, indent=2))
+    if as_json:
+        summary = {"bundle": str(out), "name": manifest.name, "model": manifest.model.model_dump()}
+        print(json.dumps({**summary, "output": manifest.output.model_dump()}, indent=2))
+    else:
+        print(as_text(manifest, out))
 
 
 @cli.command()

@@ -49,6 +49,9 @@ cli = typer.Typer(
     help=__doc__,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+models_cli = typer.Typer(rich_markup_mode=None)
+cli.add_typer(models_cli, name="models")
+PASSED_ON = {"ignore_unknown_options": True, "allow_extra_args": True}
 notes = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Server = Annotated[
@@ -286,13 +289,16 @@ def video(
         say(done)
 
 
-@cli.command()
+@models_cli.callback(invoke_without_command=True)
 def models(
+    context: typer.Context,
     server: Server = None,
     api_key: Key = None,
     as_json: Annotated[bool, typer.Option("--json", help="the whole manifests")] = False,
 ) -> None:
-    """List the models that are installed here, or those of a server."""
+    """List the models that are installed here, or those of a server; `add` brings others."""
+    if context.invoked_subcommand:
+        return
     with _engine(server, api_key) as engine:
         manifests, default = engine.models(), engine.mask_model().name
     if as_json:
@@ -306,10 +312,15 @@ def models(
     Console(highlight=False, width=None if sys.stdout.isatty() else UNWRAPPED).print(table)
 
 
-@cli.command(
-    add_help_option=False,
-    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
-)
+@models_cli.command("add", add_help_option=False, context_settings=PASSED_ON)
+def add_model(context: typer.Context) -> None:
+    """Add a published network, by name, from a file or an address: `cutout models add --help`."""
+    from cutout.cli.adding import add
+
+    add(context.args)
+
+
+@cli.command(add_help_option=False, context_settings=PASSED_ON)
 def serve(context: typer.Context) -> None:
     """Run the server; its settings are options: `cutout serve --help`."""
     from cutout.cli.serve import serve as run

@@ -75,3 +75,47 @@ def write_network(
         helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path
     )
     return path
+
+
+def write_convolutions(
+    path: Path,
+    side: int,
+    *,
+    half: bool,
+    mean: tuple[float, ...] = (0.5,),
+    std: tuple[float, ...] = (1.0,),
+) -> Path:
+    """Two convolutions that give an image's brightness after undoing (value - mean) / std.
+
+    With the traits of the files that IS-Net's users have: weights in half precision between casts
+    and nodes out of their order (where `half`), and seven outputs with numbers for names, the last
+    a feature map.
+    """
+    element, kind = (np.float16, TensorProto.FLOAT16) if half else (np.float32, TensorProto.FLOAT)
+    spread, joined = np.zeros((4, 3, 3, 3), element), np.full((1, 4, 1, 1), 1 / 3, element)
+    spread[[0, 1, 2], [0, 1, 2], 1, 1] = std
+    constants = {"spread": spread, "joined": joined, "shift": np.array([np.mean(mean)], element)}
+    nodes = [
+        helper.make_node("Cast", ["input"], ["low"], to=kind),
+        helper.make_node("Conv", ["low", "spread"], ["features"], pads=[1, 1, 1, 1]),
+        helper.make_node("Conv", ["features", "joined", "shift"], ["plane"]),
+    ]
+    names = [str(1890 + number) for number in range(7)]
+    for number, name in enumerate(names):
+        constants[f"share{number}"] = np.array(1 - number / 10, element)
+        source = "features" if number == 6 else "plane"
+        nodes.append(helper.make_node("Mul", [source, f"share{number}"], [f"low{number}"]))
+        nodes.append(helper.make_node("Cast", [f"low{number}"], [name], to=TensorProto.FLOAT))
+    graph = helper.make_graph(
+        nodes[::-1] if half else nodes,
+        "convolutions",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, side, side])],
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, channels, side, side])
+            for name, channels in zip(names, [1] * 6 + [4], strict=True)
+        ],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    opset = [helper.make_opsetid("", 18)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=9), path)
+    return path

@@ -21,9 +21,9 @@ from cutout.inference.onnx_predictor import load_predictor
 from model_export.__main__ import cli
 from model_export.bundle.import_spec import preset_names
 from tests.support.images import decoded, disc, encoded
-from tests.support.networks import write_network
+from tests.support.networks import write_convolutions, write_network
 
-IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+IMAGENET: dict[str, Any] = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 Shape = list[int | str | None]
 
 
@@ -41,7 +41,7 @@ SIGNATURES: dict[str, tuple[Shape, dict[str, Any]]] = {
 
 
 def import_file(file: Path, out: Path, *arguments: str) -> Manifest:
-    command = ["import", str(file), "--out", str(out), "--license", "mine", *arguments]
+    command = ["import", str(file), "--out", str(out), "--license", "mine", "--json", *arguments]
     result = CliRunner().invoke(cli, command, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["name"] == out.name
@@ -68,6 +68,25 @@ def test_a_preset_makes_a_bundle_that_the_server_runs(preset: str, tmp_path: Pat
     assert np.abs(mask.astype(int) - truth).mean() < 3  # the disc's edge, resampled
     assert mask[32, 48] >= 253  # six standard deviations of a sigmoid are 0.9975
     assert mask[2, 2] <= 2
+
+
+def test_the_file_that_people_have_is_taken_as_it_is(tmp_path: Path) -> None:
+    """Weights in half precision, nodes out of their order, seven outputs with numbers for names."""
+    file = write_convolutions(tmp_path / "theirs.onnx", 64, half=True)
+    size = ["--set", "preprocess.size=64"]
+    manifest = import_file(file, tmp_path / "models" / "isnet", "--preset", "isnet", *size)
+    assert manifest.model.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert (manifest.model.precision, manifest.output.name) == ("float16", "1890")
+    assert np.abs(mask_of(tmp_path / "models").astype(int) - disc()[:, :, 0]).mean() < 3
+
+
+def test_it_ends_with_where_the_bundle_is_and_what_to_do_next(tmp_path: Path) -> None:
+    file = write_network(tmp_path / "theirs.onnx", nchw(320), **IMAGENET)
+    out = tmp_path / "my models"
+    command = ["import", str(file), "--out", str(out), "--preset", "u2net", "--name", "theirs"]
+    lines = CliRunner().invoke(cli, command, catch_exceptions=False).stdout.splitlines()
+    assert lines[0].startswith(f"bundle: {out} (theirs 1.0.0, float32, ")
+    assert lines[1] == f"serve it: CUTOUT_MODELS='{out}' make serve"
 
 
 def test_every_name_of_a_preset_is_known(tmp_path: Path) -> None:

@@ -1,0 +1,23 @@
+"""`cutout models add`: find the offline step, which fetches and imports, and run its command."""
+
+from collections.abc import Sequence
+from importlib import import_module
+
+from cutout.errors import ServiceMissing
+
+COMMAND = "model_export.adding.command"
+
+
+def add(arguments: Sequence[str]) -> None:
+    """Run the command with these arguments. Ends the process.
+
+    Raises ServiceMissing where the offline step, or what it needs, is not installed.
+    """
+    try:
+        command = import_module(COMMAND)
+    except ModuleNotFoundError as error:
+        raise ServiceMissing(
+            f"{error.name} is not installed: models are added in a clone, after `make export-env`; "
+            "what they become, a directory, is served anywhere"
+        ) from error
+    command.main(list(arguments))

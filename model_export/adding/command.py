@@ -1,0 +1,118 @@
+"""`cutout models add`: fetch a published network, check it, and import it. Never done by a server."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import cv2
+import typer
+import urllib3
+
+from cutout.errors import DataError, OutputRefused
+from model_export.adding.download import digest, download
+from model_export.adding.eight_bits import cost, samples_in, to_eight_bits
+from model_export.adding.sources import Source, find_source
+from model_export.bundle.import_spec import read_spec
+from model_export.bundle.importing import Import, import_onnx
+from model_export.bundle.publish import refuse_overwriting
+from model_export.report.imported import as_text
+
+cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+@cli.command()
+def add(
+    source: Annotated[
+        str, typer.Argument(help="a known name, an .onnx file, or an https address of one")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="the bundle's directory; mine/<name> when absent")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="the model's name for callers")] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="how to feed it, as in docs/importing.md")
+    ] = None,
+    sha256: Annotated[
+        str | None, typer.Option(help="what its file has to be; shown and asked for when absent")
+    ] = None,
+    license_text: Annotated[
+        str | None, typer.Option("--license", help="the terms of the weights")
+    ] = None,
+    int8: Annotated[
+        Path | None,
+        typer.Option(help="quantise to 8 bits: a directory of sample images, as will be sent"),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="ask nothing")] = False,
+    force: Annotated[bool, typer.Option("--force", help="replace what is in --out")] = False,
+) -> None:
+    """Add a network by name, from a file or from an address: fetched, checked and imported."""
+    cv2.setNumThreads(1)
+    found = find_source(source, preset, license_text)
+    found = replace(found, name=name or found.name)
+    ask: Callable[[str], object] = (lambda _: None) if yes else _confirm
+    if found.address and not (found.md5 or sha256) and yes:
+        raise DataError(f"{found}: with --yes nobody looks at its checksum; give --sha256")
+    target = out or Path("mine") / found.name
+    if not force:
+        refuse_overwriting(target, found.name, "1.0.0")
+    samples = samples_in(int8) if int8 else []
+    print(f"{found.name}: {found}\nterms of the weights: {found.license}")
+    ask("Take it under these terms?")
+    with TemporaryDirectory() as folder:
+        file = fetch(found, Path(folder), urllib3.PoolManager())
+        check(found, file, sha256, ask)
+        manifest = import_onnx(_job(found, file), bundle := Path(folder) / "float32")
+        if samples:
+            to_eight_bits(bundle, quantised := Path(folder) / "model.onnx", samples)
+            import_onnx(_job(found, quantised), smaller := Path(folder) / "uint8")
+            told = str(cost(bundle, smaller, samples))
+            print(told)
+            manifest = import_onnx(_job(found, quantised, f". {told[0].upper()}{told[1:]}"), target)
+        else:
+            manifest = import_onnx(_job(found, file), target)
+    print(as_text(manifest, target))
+
+
+def fetch(source: Source, folder: Path, pool: urllib3.PoolManager) -> Path:
+    """Return the model's file: downloaded into `folder`, or where it lies."""
+    if source.address is None:
+        assert source.file is not None
+        return source.file
+    download(source.address, folder / "download.onnx", pool)
+    return folder / "download.onnx"
+
+
+def check(source: Source, file: Path, sha256: str | None, ask: Callable[[str], object]) -> None:
+    """Refuse a file that is not what the table or the user says; ask where neither says anything.
+
+    Raises DataError where a checksum differs.
+    """
+    found = digest(file, "sha256")
+    if sha256 and found != sha256.lower():
+        raise DataError(f"{source}: its sha256 is {found}, not {sha256}; nothing was written")
+    if source.md5 and digest(file, "md5") != source.md5:
+        raise DataError(
+            f"{source}: its MD5 is {digest(file, 'md5')}, where {source.md5} is published; "
+            "nothing was written"
+        )
+    print(f"sha256: {found}")
+    if source.address and not (sha256 or source.md5):
+        ask("Nothing says what it has to be. Compare it with what its publisher states. Take it?")
+
+
+def _job(source: Source, file: Path, remark: str = "") -> Import:
+    spec = read_spec(source.preset, None)
+    stated = {"license": source.license, "description": f"{spec.description}{remark}"}
+    return Import(file, spec.model_copy(update=stated), source.name)
+
+
+def _confirm(question: str) -> None:
+    if not typer.confirm(question):
+        raise OutputRefused("nothing was written")
+
+
+def main(arguments: list[str]) -> None:
+    """Run the command with these arguments; raises what the engine's command line explains."""
+    cli(arguments, prog_name="cutout models add", standalone_mode=True)

@@ -1,0 +1,72 @@
+"""A file from an https address, with a bar, and never more of it than was announced or allowed."""
+
+import hashlib
+from pathlib import Path
+from urllib.parse import urljoin, urlsplit
+
+import urllib3
+from tqdm import tqdm
+
+from cutout.errors import Unreachable
+
+MOST_BYTES = 2 << 30  # no ONNX file in one piece is larger
+MOST_HOPS = 5
+CHUNK = 1 << 20
+SECONDS = urllib3.Timeout(connect=20, read=60)
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+def download(address: str, target: Path, pool: urllib3.PoolManager, most: int = MOST_BYTES) -> None:
+    """Write what is at `address` into `target`. Every hop of a redirect has to be https too.
+
+    Raises Unreachable, with nothing left of `target`, where it is not there whole.
+    """
+    try:
+        response = _open(address, pool)
+        try:
+            _copy(response, address, target, most)
+        finally:
+            response.release_conn()
+    except urllib3.exceptions.HTTPError as error:
+        target.unlink(missing_ok=True)
+        raise Unreachable(f"{address}: {error}") from error
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+
+
+def digest(path: Path, kind: str) -> str:
+    """Return the hexadecimal digest of a file; `kind` is `sha256` or `md5`."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, kind).hexdigest()
+
+
+def _open(address: str, pool: urllib3.PoolManager) -> urllib3.BaseHTTPResponse:
+    for _ in range(MOST_HOPS):
+        if urlsplit(address).scheme != "https":
+            raise Unreachable(f"{address}: sent on to an address that is not https")
+        response = pool.request(
+            "GET", address, redirect=False, preload_content=False, timeout=SECONDS, retries=2
+        )
+        if response.status not in REDIRECTS:
+            if response.status != 200:
+                raise Unreachable(f"{address}: answers {response.status} {response.reason or ''}")
+            return response
+        address = urljoin(address, response.headers.get("location", ""))
+        response.release_conn()
+    raise Unreachable(f"{address}: sent on more than {MOST_HOPS} times")
+
+
+def _copy(response: urllib3.BaseHTTPResponse, address: str, target: Path, most: int) -> None:
+    announced = int(response.headers.get("content-length") or 0) or None
+    if (announced or 0) > most:
+        raise Unreachable(f"{address}: announces {announced:,} bytes; {most:,} are the most")
+    written = 0
+    bar = tqdm(total=announced, desc="downloading", unit="B", unit_scale=True, leave=False)
+    with bar, target.open("wb") as file:
+        for piece in response.stream(CHUNK):
+            written += len(piece)
+            if written > most:
+                raise Unreachable(f"{address}: sends more than {most:,} bytes")
+            file.write(piece)
+            bar.update(len(piece))
