@@ -122,8 +122,7 @@ def _own_background(
     if not isinstance(options.background, Blur):
         return None
     seen = np.asarray(cv2.inRange(alpha_of(cutout), 0, SEEN), np.uint8)
-    colors = cv2.copyTo(resize(image, cutout.shape[1], cutout.shape[0]), seen)
-    ground = np.asarray(cv2.merge([*cv2.split(colors), seen]), np.uint8)
+    ground = Cut(resize(image, cutout.shape[1], cutout.shape[0]), seen).whole()
     return blur_filled(resize_cutout(frame.cropped(ground), *frame.size), options.background.radius)
 
 

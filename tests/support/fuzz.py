@@ -65,6 +65,15 @@ NUMBERS = (
     (1 << 32) - 1,
 )
 JOBS = 4
+DRESSED = CutoutOptions.model_validate(
+    {
+        "size": 20,
+        "points": "50% 50% +; 90% 10% -",
+        "background": "blur:3",
+        "shadow": "contact",
+        "outline": "2px #f008",
+    }
+)
 LINE_CASES = 500  # that a line of the child tells of
 
 Attack = Callable[[bytes, int], None]
@@ -87,7 +96,7 @@ def attack(data: bytes, number: int) -> None:
         options = CutoutOptions(crop=True, format=Format.auto)
         remover.cut_out(upload, options, models, clock, background=upload)
     else:
-        remover.cut_out(upload, CutoutOptions(size=20), models, clock)
+        remover.cut_out(upload, DRESSED, models, clock, given=upload)
 
 
 def case(seed: int, number: int, images: list[bytes]) -> bytes:
