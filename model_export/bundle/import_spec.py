@@ -24,6 +24,9 @@ class _Strict(BaseModel):
 class OutputChoice(_Strict):
     """Which of the file's outputs holds the alpha, and what its values are."""
 
+    # --set output.name=1890 is a number to TOML, and an output's name to some networks
+    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
+
     index: int = Field(0, ge=0, description="place among the outputs")
     name: str | None = Field(None, description="by name instead")
     layout: Literal["NCHW", "NHWC"] = "NCHW"

@@ -17,6 +17,7 @@ from onnx import TensorProto
 
 from cutout.errors import BundleError
 from cutout.explain import reason
+from cutout.imaging.preprocess import PreprocessSpec
 from cutout.inference.golden import check_golden
 from cutout.inference.manifest import MANIFEST, NAME_PATTERN, Manifest, ModelFile, OutputSpec
 from cutout.inference.onnx_predictor import foreground_plane, load_predictor
@@ -33,6 +34,9 @@ QUANTISED = {
     "MatMulInteger",
 }
 SLACK = 0.01  # how far outside [0, 1] rounding may take an alpha
+MOST_CHANNELS = 2  # of an output whose channel is not stated: background and foreground
+UNDECIDED = (0.2, 0.8)  # alphas all between these say nothing of foreground and background
+LFS_POINTER = b"version https://git-lfs"
 
 Precision = Literal["float32", "float16", "uint8"]
 
@@ -56,18 +60,32 @@ def import_onnx(job: Import, out: Path) -> Manifest:
         raise BundleError(
             f"{job.name!r} is no name for a model: lower-case letters, digits, - and _; say --name"
         )
+    _refuse_pointer(job.file)
     model = _load(job.file)
     with TemporaryDirectory() as folder:
         work = Path(folder)
         _copy(job.file, model, work / "model.onnx")
         draft = _describe(job, model, (work / "model.onnx").read_bytes())
-        _check_range(_raw_answer(draft, work), job.spec)
+        _check_range(_raw_answer(draft, work, job.spec), job.spec)
         (work / MANIFEST).write_text(draft.model_dump_json())
         manifest = draft.model_copy(update={"golden": answered_golden(load_predictor(work))})
         (work / MANIFEST).write_text(manifest.model_dump_json())
         check_golden(load_predictor(work))
         publish([work / "model.onnx"], manifest, out)
     return manifest
+
+
+def _refuse_pointer(file: Path) -> None:
+    """Refuse what Git LFS leaves in a clone in place of a large file."""
+    if not file.is_file():
+        return  # said where it is loaded
+    with file.open("rb") as opened:
+        beginning = opened.read(len(LFS_POINTER))
+    if beginning == LFS_POINTER:
+        raise BundleError(
+            f"{file}: a Git LFS pointer, not the network; run `git lfs pull` where it was cloned, "
+            "or download the file itself"
+        )
 
 
 def _load(file: Path) -> onnx.ModelProto:
@@ -167,20 +185,40 @@ def _dimensions(source: onnx.ValueInfoProto, job: Import) -> dict[str, int]:
             fits &= dimension == size
     if not fits:
         raise BundleError(
-            f"{job.file}: the input {source.name!r} is {list(stated)}, the spec makes {list(wanted)}{_remedy(stated)}"
+            f"{job.file}: the input {source.name!r} is {list(stated)}, the spec makes {list(wanted)}"
+            f"{_remedy(stated, job.spec.preprocess)}"
         )
     return sizes
 
 
-def _remedy(stated: Sequence[int | str]) -> str:
-    """What to set where the input is a square image of another size or layout."""
+def _remedy(stated: Sequence[int | str], spec: PreprocessSpec) -> str:
+    """What to set where the input is a square image of another size, layout or number of channels."""
     fixed = [size if isinstance(size, int) else 0 for size in stated]
     for layout, channels, sides in (("NCHW", 1, (2, 3)), ("NHWC", 3, (1, 2))):
         if len(fixed) == 4 and fixed[channels] in (1, 3) and fixed[sides[0]] == fixed[sides[1]]:
-            size = f" --set preprocess.size={fixed[sides[0]]}" if fixed[sides[0]] else ""
-            color = " --set preprocess.color=gray" if fixed[channels] == 1 else ""
-            return f"; try --set preprocess.layout={layout}{size}{color}"
-    return "; it has to be one square image of 1 or 3 channels"
+            entries = {
+                "layout": (layout, layout != spec.layout),
+                "size": (fixed[sides[0]], fixed[sides[0]] not in (0, spec.size)),
+                **_colors(fixed[channels], spec),
+            }
+            settings = [
+                f"preprocess.{key}={value}" for key, (value, other) in entries.items() if other
+            ]
+            if settings:
+                return "; try " + " ".join(f"--set {setting}" for setting in settings)
+    return "; it has to be one square image of 1 or 3 channels, one at a time"
+
+
+def _colors(channels: int, spec: PreprocessSpec) -> dict[str, tuple[Any, bool]]:
+    """Entry -> value, and whether it is to be set: a mean and std of three values go with colour alone."""
+    if channels == spec.channels:
+        return {}
+    several = len(spec.mean) > 1 or len(spec.std) > 1
+    return {
+        "color": ("gray" if channels == 1 else "rgb", True),
+        "mean": ("[0.5]", several and channels == 1),
+        "std": ("[0.5]", several and channels == 1),
+    }
 
 
 def _chosen_output(model: onnx.ModelProto, job: Import) -> Any:
@@ -196,7 +234,7 @@ def _chosen_output(model: onnx.ModelProto, job: Import) -> Any:
     return outputs[place]
 
 
-def _raw_answer(draft: Manifest, work: Path) -> Any:
+def _raw_answer(draft: Manifest, work: Path, spec: ImportSpec) -> Any:
     """The network's own values (h, w) for the golden image, before any activation."""
     bare = draft.model_copy(
         update={"output": draft.output.model_copy(update={"activation": "none"})}
@@ -207,6 +245,7 @@ def _raw_answer(draft: Manifest, work: Path) -> Any:
         raw = predictor.predict(predictor.prepare(golden_image()))
     except Exception as error:  # onnxruntime's own exceptions share no base class
         raise BundleError(f"onnxruntime can't run it on the golden image: {error}") from error
+    _refuse_feature_map(raw.shape, spec)
     plane = foreground_plane(raw, draft.output)
     if plane.shape[0] != plane.shape[1] or plane.shape[0] < 8:
         raise BundleError(
@@ -215,24 +254,49 @@ def _raw_answer(draft: Manifest, work: Path) -> Any:
     return plane
 
 
+def _refuse_feature_map(shape: Sequence[int], spec: ImportSpec) -> None:
+    """Raises BundleError for an output of many channels, unless the spec says which one to take."""
+    if len(shape) != 4 or "channel" in spec.output.model_fields_set:
+        return
+    channels = shape[1] if spec.output.layout == "NCHW" else shape[3]
+    if channels > MOST_CHANNELS:
+        raise BundleError(
+            f"the output is {list(shape)}, {channels} channels in {spec.output.layout}: features of "
+            "the network and no alpha, or another layout. Set output.index, output.name or "
+            "output.layout; if one of the channels is the foreground, set output.channel"
+        )
+
+
 def _check_range(values: Any, spec: ImportSpec) -> None:
-    """Raises BundleError where the values are logits and taken for an alpha, or the other way round."""
+    """Raises BundleError for values that are no alpha: logits, a squeezed alpha, anything else."""
     if not np.isfinite(values).all():
         raise BundleError(
             "the golden image gives NaN or infinite values: check preprocess.scale, mean and std"
         )
     low, high = float(values.min()), float(values.max())
-    is_alpha = low >= -SLACK and high <= 1 + SLACK
-    if is_alpha and spec.output.activation == "sigmoid":
+    found = f"the golden image gives values from {low:.3g} to {high:.3g}"
+    if low >= -SLACK and high <= 1 + SLACK:
+        if spec.output.activation == "sigmoid":
+            raise BundleError(
+                f"{found}: an alpha already, which a second sigmoid would squeeze to .5 and above; "
+                "--set output.activation=none"
+            )
+        return
+    if low >= -SLACK or _is_undecided(values):
         raise BundleError(
-            f"the golden image gives values from {low:.3g} to {high:.3g}: an alpha already, which a second sigmoid "
-            "would squeeze to .5 and above; --set output.activation=none"
+            f"{found}: no alpha in [0, 1], and no logits either, whose sigmoid would tell foreground "
+            "from background; choose another output by output.index or output.name"
         )
-    if not is_alpha and spec.output.activation == "none":
+    if spec.output.activation == "none":
         raise BundleError(
-            f"the golden image gives values from {low:.3g} to {high:.3g}, not an alpha in [0, 1]: for logits "
-            "--set output.activation=sigmoid"
+            f"{found}, not an alpha in [0, 1]: for logits --set output.activation=sigmoid"
         )
+
+
+def _is_undecided(values: Any) -> bool:
+    """Whether a sigmoid of the values says nowhere what is foreground and what is background."""
+    alpha = 1 / (1 + np.exp(-values.astype(np.float64)))
+    return bool(UNDECIDED[0] < alpha.min() and alpha.max() < UNDECIDED[1])
 
 
 def _precision(model: onnx.ModelProto) -> Precision:

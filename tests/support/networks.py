@@ -22,6 +22,7 @@ def write_network(
     half_size: bool = False,
     mean: tuple[float, ...] = (0.0,),
     std: tuple[float, ...] = (1.0,),
+    names: str = "out",
 ) -> Path:
     """The mean over the channels after undoing (value - mean) / std; as logits 12 * (mean - 0.5).
 
@@ -60,7 +61,7 @@ def write_network(
         last = "planes"
     for number in range(outputs):
         constants[f"share{number}"] = np.array(1 - number / 10, element)
-        nodes.append(helper.make_node("Mul", [last, f"share{number}"], [f"out{number}"]))
+        nodes.append(helper.make_node("Mul", [last, f"share{number}"], [f"{names}{number}"]))
     extra = [
         helper.make_tensor_value_info(f"state{number}", kind, [1]) for number in range(inputs - 1)
     ]
@@ -68,7 +69,10 @@ def write_network(
         nodes,
         "brightness",
         [helper.make_tensor_value_info("input", kind, shape), *extra],
-        [helper.make_tensor_value_info(f"out{number}", kind, None) for number in range(outputs)],
+        [
+            helper.make_tensor_value_info(f"{names}{number}", kind, None)
+            for number in range(outputs)
+        ],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     onnx.save(

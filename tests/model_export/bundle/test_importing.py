@@ -157,7 +157,7 @@ def test_weights_beside_the_file_are_brought_in(tmp_path: Path) -> None:
             ["--preset", "isnet"],
             r"is \[1, 3, 320, 320\].*--set preprocess\.size=320",
         ),
-        ([1, 320, 320, 3], {}, ["--preset", "u2net"], r"try --set preprocess\.layout=NHWC"),
+        ([1, 320, 320, 3], {}, ["--preset", "u2net"], r"try --set preprocess\.layout=NHWC$"),
         (
             [4, 3, 320, 320],
             {},
@@ -182,6 +182,28 @@ def test_weights_beside_the_file_are_brought_in(tmp_path: Path) -> None:
             IMAGENET,
             ["--preset", "birefnet"],
             r"alpha already.* --set output\.activation=none",
+        ),
+        (
+            nchw(64),
+            {"planes": 64},
+            ["--preset", "isnet-anime"],
+            r"64 channels in NCHW: features of the network.*output\.index",
+        ),
+        (
+            nchw(64),
+            {"planes": 64},
+            ["--preset", "isnet-anime", "--set", "output.activation=sigmoid"],
+            "64 channels in NCHW",
+        ),
+        *(
+            (
+                nchw(64),
+                {"std": (spread,), "mean": (shift,)},
+                ["--preset", "isnet-anime", "--set", f"output.activation={activation}"],
+                r"no alpha in \[0, 1\], and no logits either",
+            )
+            for spread, shift in ((2.0, -1.0), (255.0, 0.0))
+            for activation in ("none", "sigmoid")
         ),
         (nchw(64), {"std": (float("nan"),)}, ["--preset", "isnet-anime"], "NaN"),
         (
@@ -213,6 +235,33 @@ def test_a_folder_whose_name_will_not_do_asks_for_another(tmp_path: Path) -> Non
     file = write_network(tmp_path / "theirs.onnx", nchw(320))
     with pytest.raises(BundleError, match=r"'Their Net' is no name for a model.*--name"):
         import_file(file, tmp_path / "Their Net", "--preset", "u2net")
+
+
+def test_an_output_may_have_a_number_for_a_name(tmp_path: Path) -> None:
+    file = write_network(tmp_path / "theirs.onnx", nchw(64), outputs=2, names="189")
+    options = ["--preset", "isnet-anime", "--set", "preprocess.size=64"]
+    manifest = import_file(file, tmp_path / "out", *options, "--set", "output.name=1891")
+    assert manifest.output.name == "1891"
+
+
+def test_the_hint_for_a_grey_input_can_be_followed(tmp_path: Path) -> None:
+    file = write_network(tmp_path / "theirs.onnx", [1, 1, 64, 64])
+    with pytest.raises(BundleError, match="; try --set") as refusal:
+        import_file(file, tmp_path / "out", "--preset", "u2net")
+    hint = refusal.value.detail.partition("; try ")[2].split()
+    assert {"preprocess.size=64", "preprocess.color=gray"} <= set(hint)
+    assert not any("layout" in entry for entry in hint)
+    unit = ["--set", "preprocess.scale=unit", "--set", "preprocess.mean=[0]"]
+    import_file(
+        file, tmp_path / "out", "--preset", "u2net", *hint, *unit, "--set", "preprocess.std=[1]"
+    )
+
+
+def test_a_pointer_of_git_lfs_is_told_from_the_network(tmp_path: Path) -> None:
+    file = tmp_path / "theirs.onnx"
+    file.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 176194565\n")
+    with pytest.raises(BundleError, match="a Git LFS pointer, not the network; run `git lfs pull`"):
+        import_file(file, tmp_path / "out", "--preset", "u2net")
 
 
 @pytest.mark.parametrize("content", [b"", b"PNG, say", None])
