@@ -50,8 +50,9 @@ def _golden_image(manifest: Manifest) -> Image:
 
 
 def _convert(shipped: Path, manifest: Manifest, path: Path) -> None:
-    from model_export.bundle.conversion import load_network, to_onnx
+    from model_export.bundle.conversion import to_onnx
     from model_export.config import TrainConfig
+    from model_export.networks.weights import load_network
 
     if manifest.training is None:
         raise SystemExit(f"{shipped}: its manifest doesn't say how it was trained")

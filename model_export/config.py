@@ -24,7 +24,7 @@ from cutout.inference.manifest import DataSet
 CONFIGS = Path(__file__).parent / "configs"
 RUN_CONFIG = "config.json"
 LICENSES = CONFIGS / "licenses.toml"
-INHERITED_DATA = ("clips", "source_size", "part_sizes")
+INHERITED_DATA = ("clips", "source_size", "part_sizes", "rendered")
 RATES = ("warmup_epochs", "decay_epochs")
 
 
@@ -51,6 +51,12 @@ class DataConfig(_Strict):
         None,
         ge=32,
         description="segmenter: side at which images are kept for augmentation; the canvas when absent",
+    )
+    rendered: tuple[str, ...] = Field(
+        (), description="segmenter: folders of cutouts/ whose objects are drawn, not photographed"
+    )
+    most_rendered: float = Field(
+        0.15, ge=0, le=1, description="segmenter: their share of what is pasted, at most"
     )
     parts_per_image: int = Field(
         8, ge=2, description="classifier: parts cut from each image, of both classes"
@@ -202,10 +208,8 @@ class Start(_Strict):
     )
 
 
-class AugmentConfig(BaseModel):
+class AugmentConfig(_Strict):
     """How often and how far. A probability of 0 switches a step off."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     flip: float = Field(0.5, ge=0, le=1, description="probability of a mirror image")
     min_crop: float = Field(

@@ -15,8 +15,12 @@ from numpy.typing import NDArray
 from cutout.errors import BundleError, DataError
 from cutout.imaging.preprocess import Tensor
 from model_export.config import CnnConfig, EncoderDecoderConfig, TrainConfig
-from model_export.networks.architectures import inference_model, with_mirror, with_sharpness
-from model_export.training.train import build_for_serving
+from model_export.networks.served import (
+    build_for_serving,
+    inference_model,
+    with_mirror,
+    with_sharpness,
+)
 
 OPSET = 18  # the newest that tf2onnx writes
 INPUT = "image"

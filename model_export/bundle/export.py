@@ -23,10 +23,8 @@ from model_export.bundle.conversion import (
     OPSET,
     OUTPUTS,
     PARITY_TOLERANCE,
-    load_network,
     metadata_of,
     parity,
-    served_form,
     task_of,
     to_onnx,
 )
@@ -37,6 +35,8 @@ from model_export.config import TrainConfig
 from model_export.data.dataset import Pair, find_pairs, load_image, select_some
 from model_export.data.parts import judged_parts, load_for_parts
 from model_export.data.progress import track
+from model_export.networks.served import served_form
+from model_export.networks.weights import load_network
 from model_export.quality.evaluate import OVERALL, Result, score_alphas, score_parts
 from model_export.training.provenance import Licenses, training_record, weights_license
 from model_export.training.run_folder import HISTORY, MODEL

@@ -1,10 +1,13 @@
 """bfloat16 or float32: which of the two trains faster on this processor."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import keras
 
 CPUINFO = Path("/proc/cpuinfo")
 FAST = frozenset({"avx512_bf16", "amx_bf16"})  # instructions that multiply in bfloat16
@@ -43,6 +46,17 @@ def choose(flags: set[str], seconds: Callable[[str], float]) -> Precision:
     ratio = seconds("bfloat16") / seconds("float32")
     times = f"the gradients of a convolution take {ratio:.2g} times as long in bfloat16 here"
     return Precision("mixed_bfloat16" if ratio <= FASTER else "float32", times)
+
+
+@contextmanager
+def dtype_policy(name: str) -> Iterator[None]:
+    """Build layers under a dtype policy, and put the old one back."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def processor_flags(cpuinfo: Path = CPUINFO) -> set[str]:

@@ -1,181 +1,148 @@
-"""What happens beside the gradient steps: weight averaging, validation, checkpoints."""
+"""What happens at the end of an epoch, one thing a class.
+
+They are called in this order, as each reads what those before it have found:
+
+    Stopwatch -> Validation -> KeepBest -> HistoryLog -> Checkpoint -> Patience
+
+Scores are not added to an epoch's `logs`: Keras would print them all behind its progress bar.
+"""
 
 import json
 import math
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
-from cutout.errors import DataError
 from cutout.system.files import replace
-from model_export.training.run_folder import HISTORY, MODEL
+from model_export.training.candidate import Candidate, Scores
+from model_export.training.run_folder import AVERAGE, CHECKPOINT, HISTORY, LAST, MODEL, STATE
 
-Scores = dict[str, float]
-
-CHECKPOINT = "checkpoint.weights.h5"
-AVERAGE = "average.npz"
-STATE = "state.json"
-LAST = "last.keras"
+Logs = dict[str, Any]
 
 
-class WeightAverage(keras.callbacks.Callback):
-    """An exponential moving average of all weights, batch statistics included (Polyak averaging)."""
+class Stopwatch(keras.callbacks.Callback):
+    """Counts the seconds of all epochs without what is done at their ends."""
 
-    EVERY = 4
-
-    def __init__(self, decay: float) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.decay = decay
-        self.steps = self.updates = 0
-        self.weights: list[Any] = []
+        self.seconds = 0.0
 
-    def on_train_begin(self, logs: Any = None) -> None:
-        if not self.weights:
-            self.weights = [np.array(value) for value in self.model.get_weights()]
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self.steps += 1  # over epochs, which may be shorter than EVERY
-        if self.steps % self.EVERY:
-            return
-        self.updates += 1
-        kept = min(self.decay**self.EVERY, (1 + self.updates) / (10 + self.updates))
-        for average, value in zip(self.weights, self.model.get_weights(), strict=True):
-            average += (1 - kept) * (value - average)
-
-
-class Checkpoint(keras.callbacks.Callback):
-    """After each epoch: scores on the validation split, a line in the history, the best model, and what resuming needs.
-
-    `reference` is the same network in float32 and `served` the part of it that will be exported; `judge` scores it.
-    """
-
-    def __init__(
-        self,
-        out: Path,
-        reference: Any,
-        served: Any,
-        judge: Callable[[Any], Scores],
-        average: WeightAverage | None,
-        every: int = 1,
-        patience: int = 0,
-    ) -> None:
-        super().__init__()
-        self.out, self.reference, self.served = out, reference, served
-        self.judge, self.average, self.every, self.patience = judge, average, every, patience
-        self.best, self.best_epoch = -math.inf, 0
-        self.seconds, self.epochs_done = 0.0, 0
-        self.judging = 0.0  # seconds of a look at the validation split, where there was one
-        self.start: list[Any] = []
-        self.blend = 1.0
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self._started = time.monotonic()
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         self.seconds += time.monotonic() - self._started
-        last = epoch + 1 == self.params["epochs"]
-        scores = self._validate(epoch) if last or (epoch + 1) % self.every == 0 else {}
-        self._log(epoch, {**(logs or {}), **scores})
-        self._save_state(epoch + 1)
-        if self.patience and scores and epoch + 1 - self.best_epoch >= self.patience:
-            print(
-                f"no better score in {self.patience} epochs; the best was epoch {self.best_epoch}"
-            )
-            self.model.stop_training = True
 
-    def start_from(self, weights: list[Any], blend: float) -> None:
-        """From now on judge and keep `blend` of what is learned on the way from `weights`, not all of it.
 
-        Halfway between two networks lies one that knows both (WiSE-FT, Wortsman et al., arXiv 2109.01903).
-        """
-        self.start, self.blend = weights, blend
+class Validation(keras.callbacks.Callback):
+    """Scores the candidate on the validation split each so many epochs, and after the last."""
 
-    def judge_start(self, model: Any) -> None:
-        """Score and keep what fine-tuning starts from, as epoch 0: a run never ends with less."""
-        self.reference.set_weights(model.get_weights())
-        began = time.monotonic()
-        scores = self.judge(self.served)
-        self.judging = time.monotonic() - began
-        self.best = scores["score"]
-        replace(self.out / MODEL, self.served.save)
-        self._write_line(0, scores)
+    def __init__(self, candidate: Candidate, every: int = 1) -> None:
+        super().__init__()
+        self.candidate, self.every = candidate, every
+        self.scores: Scores = {}
+        """of the epoch that has just ended; empty where it was not scored"""
 
-    def keep_something(self) -> None:
-        """Judge and keep the network as it is where a run is stopped before its first look at the validation split.
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        due = epoch + 1 == self.params["epochs"] or (epoch + 1) % self.every == 0
+        self.scores = self.candidate.score(self.model) if due else {}
 
-        Raises DataError where no epoch is complete.
-        """
-        if (self.out / MODEL).is_file():
-            return
-        if not (self.out / STATE).is_file():
-            raise DataError(
-                f"{self.out}: stopped before the first epoch was complete; nothing to keep"
-            )
-        self._validate(self.epochs_done - 1)
-        state = json.loads((self.out / STATE).read_text()) | {
-            "best": self.best,
-            "best_epoch": self.best_epoch,
-        }
-        replace(
-            self.out / STATE, lambda path: path.write_text(json.dumps(state))
-        )  # the rest is as the epoch left it
 
-    def _validate(self, epoch: int) -> Scores:
-        learned = self.average.weights if self.average else self.model.get_weights()
-        if self.start:
-            learned = [
-                old + self.blend * (new - old) for old, new in zip(self.start, learned, strict=True)
-            ]
-        self.reference.set_weights(learned)
-        scores = self.judge(self.served)
+class KeepBest(keras.callbacks.Callback):
+    """Saves the network with the best score so far, and the last one that was scored."""
+
+    def __init__(self, validation: Validation, out: Path) -> None:
+        super().__init__()
+        self.validation, self.out = validation, out
+        self.served = validation.candidate.served
+        self.best, self.best_epoch = -math.inf, 0
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        if self.validation.scores:
+            self.offer(epoch + 1, self.validation.scores)
+
+    def offer(self, epoch: int, scores: Scores) -> None:
+        """Save what has these scores: as the last, and as the best if it is better than any before."""
         if scores["score"] > self.best:
-            self.best, self.best_epoch = scores["score"], epoch + 1
+            self.best, self.best_epoch = scores["score"], epoch
             replace(self.out / MODEL, self.served.save)
         replace(self.out / LAST, self.served.save)
-        return scores
 
-    def resume(self, model: Any) -> int:
-        """Load what the last run left in `out`; the number of epochs that are done."""
-        state = json.loads((self.out / STATE).read_text())
-        model.load_weights(self.out / CHECKPOINT)
-        self.best, self.seconds = state["best"], state["seconds"]
-        if self.average and (self.out / AVERAGE).is_file():
-            with np.load(self.out / AVERAGE) as arrays:
-                self.average.weights = [arrays[f"arr_{number}"] for number in range(len(arrays))]
-            self.average.updates, self.average.steps = state["updates"], state.get("steps", 0)
-        self.epochs_done = int(state["epochs_done"])
-        self.best_epoch = state.get("best_epoch", self.epochs_done)
-        return self.epochs_done
 
-    def _log(self, epoch: int, values: dict[str, Any]) -> None:
+class HistoryLog(keras.callbacks.Callback):
+    """Writes a line an epoch: its number, the seconds so far, the rate, its losses and scores."""
+
+    def __init__(self, validation: Validation, stopwatch: Stopwatch, out: Path) -> None:
+        super().__init__()
+        self.validation, self.stopwatch, self.out = validation, stopwatch, out
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        self._write_line(epoch + 1, values, rate=rate)
+        self.write(epoch + 1, {**(logs or {}), **self.validation.scores}, rate=rate)
 
-    def _write_line(self, epoch: int, values: dict[str, Any], **exact: float) -> None:
+    def write(self, epoch: int, values: Logs, **exact: float) -> None:
+        """Append a line; `values` are rounded, `exact` are not."""
         rounded = {key: round(float(value), 5) for key, value in values.items()}
-        line = json.dumps({"epoch": epoch, "seconds": round(self.seconds, 1), **exact, **rounded})
+        seconds = round(self.stopwatch.seconds, 1)
+        line = json.dumps({"epoch": epoch, "seconds": seconds, **exact, **rounded})
         with (self.out / HISTORY).open("a") as history:
             history.write(line + "\n")
 
-    def _save_state(self, epochs_done: int) -> None:
+
+class Checkpoint(keras.callbacks.Callback):
+    """Saves what resuming needs, and loads it."""
+
+    def __init__(self, best: KeepBest, stopwatch: Stopwatch, out: Path) -> None:
+        super().__init__()
+        self.best, self.stopwatch, self.out = best, stopwatch, out
+        self.average = best.validation.candidate.average
+        self.epochs_done = 0
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         replace(self.out / CHECKPOINT, self.model.save_weights)
         if self.average:
-            arrays = self.average.weights
-            replace(self.out / AVERAGE, lambda path: np.savez(path, *arrays))
-        updates = self.average.updates if self.average else 0
-        self.epochs_done = epochs_done
+            self.average.save(self.out / AVERAGE)
+        self.epochs_done = epoch + 1
+        self.write_state()  # last, so that it means complete
+
+    def write_state(self) -> None:
+        """Write down the numbers; the weights are as the last epoch left them."""
         state = {
-            "epochs_done": epochs_done,
-            "best": self.best,
-            "best_epoch": self.best_epoch,
-            "seconds": self.seconds,
-            "updates": updates,
+            "epochs_done": self.epochs_done,
+            "best": self.best.best,
+            "best_epoch": self.best.best_epoch,
+            "seconds": self.stopwatch.seconds,
+            "updates": self.average.updates if self.average else 0,
             "steps": self.average.steps if self.average else 0,
         }
-        replace(
-            self.out / STATE, lambda path: path.write_text(json.dumps(state))
-        )  # last, so that it means complete
+        replace(self.out / STATE, lambda path: path.write_text(json.dumps(state)))
+
+    def resume(self, model: Any) -> int:
+        """Load what the last run left in its directory. Return how many epochs are done."""
+        state = json.loads((self.out / STATE).read_text())
+        model.load_weights(self.out / CHECKPOINT)
+        self.epochs_done = int(state["epochs_done"])
+        self.best.best = state["best"]
+        self.best.best_epoch = state.get("best_epoch", self.epochs_done)
+        self.stopwatch.seconds = state["seconds"]
+        if self.average and (self.out / AVERAGE).is_file():
+            self.average.load(self.out / AVERAGE, state.get("steps", 0), state["updates"])
+        return self.epochs_done
+
+
+class Patience(keras.callbacks.Callback):
+    """Ends a run whose score has not improved for so many epochs; 0 = never."""
+
+    def __init__(self, best: KeepBest, epochs: int) -> None:
+        super().__init__()
+        self.best, self.epochs = best, epochs
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        waited = epoch + 1 - self.best.best_epoch
+        if self.epochs and self.best.validation.scores and waited >= self.epochs:
+            print(
+                f"no better score in {self.epochs} epochs; the best was epoch {self.best.best_epoch}"
+            )
+            self.model.stop_training = True

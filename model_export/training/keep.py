@@ -9,8 +9,8 @@ from typing import Any
 from cutout.inference.manifest import DataSet
 from model_export.config import TrainConfig
 from model_export.data.dataset import Pair, Split, find_pairs, odds_of, select_some
+from model_export.training.candidate import Judge, Scores
 from model_export.training.provenance import teachers_of
-from model_export.training.tasks import Judge, Scores
 
 KEPT = "kept"
 SIDES: tuple[Split, Split] = ("train", "validation")

@@ -1,6 +1,6 @@
 """What differs between telling parts apart and classifying every pixel: the batches, the loss, the score."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -15,12 +15,10 @@ from model_export.data.part_batches import PartBatches
 from model_export.data.parts import NO_PARTS, judged_parts, load_images
 from model_export.quality.measures import MaskScore
 from model_export.quality.part_measures import part_scores
+from model_export.training.candidate import Judge, Scores
 
 JUDGED_AT_ONCE = 16
 JUDGED_PARTS_AT_ONCE = 256
-
-Scores = dict[str, float]
-Judge = Callable[[Any], Scores]
 
 
 class Task(Protocol):

@@ -17,23 +17,21 @@ from cutout.system.files import replace
 from cutout.system.interrupts import signals_interrupt
 from model_export.config import RUN_CONFIG, CnnConfig, TrainConfig
 from model_export.data.dataset import SPLITS, Pair, few_judged, find_pairs, select, select_some
-from model_export.networks.architectures import (
-    build_cnn,
-    build_encoder_decoder,
-    dtype_policy,
-    freeze,
-    inference_model,
-    take_weights,
-)
-from model_export.networks.precision import precision
-from model_export.training.callbacks import STATE, Checkpoint, WeightAverage
+from model_export.networks.cnn import build_cnn
+from model_export.networks.encoder_decoder import build_encoder_decoder, freeze
+from model_export.networks.precision import dtype_policy, precision
+from model_export.networks.served import inference_model
+from model_export.networks.weights import take_weights
+from model_export.training.averaging import WeightAverage
+from model_export.training.candidate import Candidate, Judge
 from model_export.training.estimate import Estimate
 from model_export.training.keep import KeptImages
 from model_export.training.losses import DeeplySupervised
+from model_export.training.progress import Progress
 from model_export.training.provenance import record_start
-from model_export.training.run_folder import HISTORY, MODEL
+from model_export.training.run_folder import HISTORY, MODEL, STATE
 from model_export.training.schedule import build_optimizer
-from model_export.training.tasks import Judge, MaskTask, PartTask, Task
+from model_export.training.tasks import MaskTask, PartTask, Task
 
 
 def train(
@@ -72,31 +70,22 @@ def train(
         **_task(config).compile,
     )
     average = WeightAverage(config.training.average) if config.training.average else None
-    reference, served = build_for_serving(config)
-    checkpoint = Checkpoint(
-        out,
-        reference,
-        served,
-        judge,
-        average,
-        config.training.validate_every,
-        config.training.patience,
-    )
+    progress = Progress(Candidate(*build_for_serving(config), judge, average), config.training, out)
     model.optimizer.build(model.trainable_variables)
     resumed = resume and (out / STATE).is_file()
     if start:
         take_weights(model, start)
-        checkpoint.start_from(model.get_weights(), config.training.blend)
+        progress.candidate.start_from(model.get_weights(), config.training.blend)
         if not resumed:
-            checkpoint.judge_start(model)
-    done = checkpoint.resume(model) if resumed else 0
-    estimate = Estimate(sizes, batches.steps, checkpoint.judging, config.training.validate_every)
-    callbacks = [*([average] if average else []), checkpoint, estimate, *watchers]
+            progress.judge_start(model)
+    done = progress.checkpoint.resume(model) if resumed else 0
+    judging = progress.candidate.judging
+    estimate = Estimate(sizes, batches.steps, judging, config.training.validate_every)
     try:
         with signals_interrupt():
-            _fit(model, batches, sizes, done, callbacks)
+            _fit(model, batches, sizes, done, [*progress.callbacks, estimate, *watchers])
     except KeyboardInterrupt:
-        checkpoint.keep_something()
+        progress.keep_something(model)
         print(f"stopped; the best model so far is {out / MODEL}, and --resume goes on from here")
     return out / MODEL
 

@@ -8,10 +8,10 @@ import numpy as np
 import onnx
 
 from cutout.imaging.preprocess import PreprocessSpec, Tensor
-from model_export.bundle.conversion import run_onnx, served_form, to_onnx
+from model_export.bundle.conversion import run_onnx, to_onnx
 from model_export.bundle.quantize import quantize
 from model_export.config import EncoderDecoderConfig, TrainConfig
-from model_export.training.train import build_for_serving
+from model_export.networks.served import build_for_serving, served_form
 
 SIDE = 64
 

@@ -181,8 +181,8 @@ def test_evaluate_takes_the_test_split_and_repeats_the_manifest(bundle: Path, im
 def test_a_network_that_does_not_fit_its_config_is_refused(
     trained: Path, images: Path, tmp_path: Path
 ) -> None:
-    from model_export.bundle.conversion import load_network
     from model_export.config import read_run_config
+    from model_export.networks.weights import load_network
 
     config = read_run_config(trained)
     wider = {"kernel_size": 5} if trained.name == "classifier" else {"decoder": (8, 8, 8, 8, 16)}
@@ -192,8 +192,9 @@ def test_a_network_that_does_not_fit_its_config_is_refused(
 
 
 def test_disagreement_with_keras_is_refused(trained: Path, tmp_path: Path) -> None:
-    from model_export.bundle.conversion import load_network, parity, to_onnx
+    from model_export.bundle.conversion import parity, to_onnx
     from model_export.config import read_run_config
+    from model_export.networks.weights import load_network
 
     config = read_run_config(trained)
     network = load_network(trained / "model.keras", config)

@@ -4,13 +4,16 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from model_export.config import AugmentConfig, DataConfig
 from model_export.data.augment import Sample, empty, lift, paste, scenery
-from model_export.data.mask_batches import Scenery
+from model_export.data.dataset import split_of_key
 from model_export.data.pairs import find_scenery
+from model_export.data.scenery import Scenery
 
 SIDE = 48
 RED, GREEN, BLUE = 0, 1, 2
@@ -102,7 +105,9 @@ def test_what_lies_behind_a_pasted_subject_is_background(tmp_path: Path) -> None
             str(tmp_path / f"cutouts/blue/{number}.png"),
             np.full((SIDE, SIDE, 4), (255, 0, 0, 255), np.uint8),
         )
-    pasting = Scenery(tmp_path, SIDE, [plain(GREEN)], borrow=1, behind=1)
+    pasting = Scenery(
+        tmp_path, SIDE, [plain(GREEN)], AugmentConfig(borrow=1, behind=1), DataConfig()
+    )
     subject = sample([10, 30], [10, 30])
     seen = [pasting.pasted(subject, SIDE, np.random.default_rng(seed)) for seed in range(20)]
     of_the_subject = [
@@ -110,3 +115,24 @@ def test_what_lies_behind_a_pasted_subject_is_background(tmp_path: Path) -> None
     ]
     assert 0 < len(of_the_subject) < len(seen)
     assert any((image[mask == 0][:, BLUE] == 255).any() for image, mask in of_the_subject)
+
+
+@pytest.mark.parametrize(("most", "share"), [(0.25, 0.25), (0.9, 0.75)])
+def test_rendered_objects_are_pasted_no_more_often_than_stated(
+    most: float, share: float, tmp_path: Path
+) -> None:
+    """Three in four of the cut-outs are rendered: no more than `most` of what is pasted may be."""
+    counts = {"drawn": 60, "photographed": 20}
+    for name, count in counts.items():
+        (tmp_path / "cutouts" / name).mkdir(parents=True)
+        stems = (f"{number}" for number in range(999))
+        training = [stem for stem in stems if split_of_key(f"{name}/{stem}") == "train"][:count]
+        for stem in training:
+            pixels = np.full((8, 8, 4), (255, 0, 0, 255 if name == "drawn" else 254), np.uint8)
+            cv2.imwrite(str(tmp_path / "cutouts" / name / f"{stem}.png"), pixels)
+    data = DataConfig(rendered=("drawn",), most_rendered=most)
+    scenery = Scenery(tmp_path, SIDE, [plain(GREEN)], AugmentConfig(), data)
+    drawn = [cutout.pixels[0, 0, 3] == 255 for cutout in scenery.cutouts]
+    assert sum(drawn) == 60
+    assert scenery.odds[drawn].sum() == pytest.approx(share)
+    assert scenery.odds.sum() == pytest.approx(1)

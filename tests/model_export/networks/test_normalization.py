@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from model_export.networks.architectures import FusedBatchNormalization
+from model_export.networks.normalization import FusedBatchNormalization
 
 # Weights that are nowhere at their defaults: gamma, beta, moving mean, moving variance.
 WEIGHTS = [np.array(values, np.float32) for values in ([1.5, 0.5], [0.2, -1], [3, 1], [2, 5])]

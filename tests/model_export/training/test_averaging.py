@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from model_export.training.callbacks import WeightAverage
+from model_export.training.averaging import WeightAverage
 
 
 def one_weight() -> Any:

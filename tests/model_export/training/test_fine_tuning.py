@@ -15,12 +15,13 @@ import pytest
 from cutout.errors import DataError
 from cutout.inference.manifest import read_manifest
 from cutout.inference.onnx_predictor import load_predictor
-from model_export.config import load_config, read_run_config
+from model_export.config import TrainingConfig, load_config, read_run_config
 from model_export.data.dataset import find_pairs
 from model_export.data.soft_labels import Rule, read_labels
 from model_export.labelling.label import label
 from model_export.labelling.own_labels import images_to_keep
-from model_export.training.callbacks import Checkpoint
+from model_export.training.candidate import Candidate
+from model_export.training.progress import Progress
 from model_export.training.start import find_origin
 from tests.support.bundles import write_bundle
 from tests.support.pairs import draw_pair, write_pair
@@ -80,10 +81,11 @@ def test_it_ends_with_no_less_than_it_started_from(
     model, served = (keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]) for _ in range(2))
     model.compile("sgd", "mse")
     told = iter(scores)
-    checkpoint = Checkpoint(tmp_path, served, served, lambda _: {"score": next(told)}, None)
-    checkpoint.judge_start(model)
+    candidate = Candidate(served, served, lambda _: {"score": next(told)})
+    progress = Progress(candidate, TrainingConfig(), tmp_path)
+    progress.judge_start(model)
     start = model.get_weights()
-    model.fit(np.ones((8, 2)), np.ones((8, 1)), callbacks=[checkpoint], verbose=0)
+    model.fit(np.ones((8, 2)), np.ones((8, 1)), callbacks=progress.callbacks, verbose=0)
     kept = keras.models.load_model(tmp_path / "model.keras").get_weights()
     assert all(map(np.array_equal, kept, model.get_weights() if learned else start))
 
@@ -104,10 +106,11 @@ def test_frozen_levels_stay_and_the_others_learn(shipped: Path, own: Path, tmp_p
 def test_what_is_kept_lies_on_the_way_to_what_was_learned(tmp_path: Path) -> None:
     model, served = (keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]) for _ in range(2))
     model.compile("sgd", "mse")
-    checkpoint = Checkpoint(tmp_path, served, served, lambda _: {"score": 1.0}, None)
+    candidate = Candidate(served, served, lambda _: {"score": 1.0})
+    progress = Progress(candidate, TrainingConfig(), tmp_path)
     start = model.get_weights()
-    checkpoint.start_from(start, blend=0.25)
-    model.fit(np.ones((8, 2)), np.ones((8, 1)), callbacks=[checkpoint], verbose=0)
+    candidate.start_from(start, blend=0.25)
+    model.fit(np.ones((8, 2)), np.ones((8, 1)), callbacks=progress.callbacks, verbose=0)
     for kept, old, learned in zip(served.get_weights(), start, model.get_weights(), strict=True):
         assert not np.allclose(learned, old)
         assert np.allclose(kept, 0.75 * old + 0.25 * learned)

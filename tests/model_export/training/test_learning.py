@@ -8,10 +8,11 @@ import pytest
 
 from model_export.config import TrainConfig, load_config
 from model_export.data.dataset import find_pairs, select
-from model_export.training.callbacks import WeightAverage
+from model_export.networks.served import build_for_serving
+from model_export.training.averaging import WeightAverage
 from model_export.training.schedule import build_optimizer
 from model_export.training.tasks import MaskTask, PartTask
-from model_export.training.train import build_for_serving, build_for_training
+from model_export.training.train import build_for_training
 
 # TensorFlow warns about itself when Keras is imported.
 pytestmark = [

@@ -1,0 +1,99 @@
+"""What training pastes, and what it pastes it on."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from cutout.imaging.compose import limit_size
+from cutout.imaging.preprocess import Image, resize
+from model_export.config import AugmentConfig, DataConfig
+from model_export.data.augment import Cutout, Sample, empty, lift, paste
+from model_export.data.dataset import (
+    load_cutout,
+    load_image,
+    split_of_key,
+)
+from model_export.data.pairs import find_scenery
+
+
+class Scenery:
+    """Cut-outs and backgrounds to paste them on, from DIR/cutouts and DIR/backgrounds.
+
+    A cut-out made from an image of a set of the same name stays on the side that the hash gives that
+    image. `borrowed` are backgrounds cut from the training images themselves, for the share
+    `policy.borrow` of what is pasted; behind the share `policy.behind` lies another cut-out, as a
+    chair or a basket lies behind a cat.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        longest: int,
+        borrowed: list[Image],
+        policy: AugmentConfig,
+        data: DataConfig,
+    ) -> None:
+        paths, found = find_scenery(root / "cutouts"), find_scenery(root / "backgrounds")
+        training = [
+            path for path in paths if split_of_key(f"{path.parent.name}/{path.stem}") == "train"
+        ]
+        self.cutouts = [Cutout(limit_size(load_cutout(path), longest)) for path in training]
+        self.backgrounds = [
+            _with_shorter_side(load_image(path, 2 * longest), 3 * longest // 2) for path in found
+        ]
+        self.borrowed = borrowed
+        self.policy = policy
+        rendered = np.array([path.parent.name in data.rendered for path in training])
+        self.odds = _share(rendered, data.most_rendered)
+
+    @property
+    def can_paste(self) -> bool:
+        return bool(self.backgrounds or self.borrowed)
+
+    def empty(self, size: int, rng: Generator) -> Sample:
+        """One of the backgrounds with nothing on it."""
+        return empty(_one_of(self.backgrounds, rng), size, rng)
+
+    def pasted(self, sample: Sample, size: int, rng: Generator) -> Sample:
+        """A cut-out, often the foreground of `sample`, on one of the backgrounds."""
+        borrowed = self.borrowed and (not self.backgrounds or rng.random() < self.policy.borrow)
+        background = _one_of(self.borrowed if borrowed else self.backgrounds, rng)
+        if self.cutouts and rng.random() < self.policy.behind:
+            background, _ = paste(self._any_cutout(rng), background, size, rng)
+        cutout = self.cutout(sample, rng)
+        return paste(cutout, background, size, rng) if cutout.pixels.size else sample
+
+    def cutout(self, sample: Sample, rng: Generator) -> Cutout:
+        """One of the cut-outs, or as often the foreground of `sample`."""
+        if not self.cutouts or rng.random() < 0.5:
+            return lift(sample)
+        return self._any_cutout(rng)
+
+    def _any_cutout(self, rng: Generator) -> Cutout:
+        return self.cutouts[int(rng.choice(len(self.cutouts), p=self.odds))]
+
+
+def _with_shorter_side(image: Image, side: int) -> Image:
+    """Shrunk until the shorter side is so long; never enlarged."""
+    ratio = side / min(image.shape[:2])
+    return (
+        image
+        if ratio >= 1
+        else resize(image, round(image.shape[1] * ratio), round(image.shape[0] * ratio))
+    )
+
+
+def _one_of(images: list[Image], rng: Generator) -> Image:
+    return images[int(rng.integers(len(images)))]
+
+
+def _share(rare: NDArray[np.bool_], most: float) -> NDArray[np.float64]:
+    """Odds that give the marked entries at most the share `most`, uniform otherwise."""
+    if not len(rare):
+        return np.zeros(0)
+    count, others = int(rare.sum()), int((~rare).sum())
+    if not count or not others or count / len(rare) <= most:
+        return np.full(len(rare), 1 / len(rare))
+    return np.where(rare, most / count, (1 - most) / others)

@@ -1,0 +1,31 @@
+"""The classifier: a small CNN on grey squares."""
+
+import keras
+from keras import layers
+
+from cutout.imaging.preprocess import PreprocessSpec
+from model_export.config import CnnConfig
+
+
+def build_cnn(config: CnnConfig, spec: PreprocessSpec) -> keras.Model:
+    """(N, 64, 64, 1) in [0, 1] -> (N, 1), the probability of foreground. 1,624,705 parameters at the defaults.
+
+    Dropout and L2 are measures of training; they change no parameter count and nothing at inference.
+    """
+    l2 = keras.regularizers.L2(config.l2) if config.l2 else None
+    kernel, activation = config.kernel_size, config.activation
+    return keras.Sequential(
+        [
+            keras.Input((spec.size, spec.size, spec.channels), name="image"),
+            layers.Conv2D(config.filters[0], kernel, activation=activation, kernel_regularizer=l2),
+            layers.MaxPooling2D(2),
+            layers.Conv2D(config.filters[1], kernel, activation=activation, kernel_regularizer=l2),
+            layers.MaxPooling2D(2),
+            layers.Flatten(),
+            *([layers.Dropout(config.dropout)] if config.dropout else []),
+            layers.Dense(config.dense, activation=activation, kernel_regularizer=l2),
+            *([layers.Dropout(config.dropout)] if config.dropout else []),
+            layers.Dense(1, activation="sigmoid", dtype="float32"),
+        ],
+        name="cnn",
+    )

@@ -1,0 +1,99 @@
+"""The segmenter: an encoder-decoder CNN, every pixel classified."""
+
+from functools import partial
+from typing import Any
+
+import keras
+from keras import layers
+
+from cutout.imaging.preprocess import PreprocessSpec
+from model_export.config import EncoderDecoderConfig
+from model_export.networks.normalization import BATCH_NORM_MOMENTUM, FusedBatchNormalization
+
+
+def build_encoder_decoder(
+    config: EncoderDecoderConfig,
+    spec: PreprocessSpec,
+    size: int | None = None,
+    *,
+    training: bool = False,
+) -> keras.Model:
+    """(N, S, S, C) normalised -> a list of alphas (N, s, s, 1) in [0, 1]; the first at full size, the others coarser.
+
+    Plain 3x3 convolutions, which train and run fast on a CPU. The encoder goes down to 1/64, where one convolution
+    sees the whole image (extreme downsampling: EDN, arXiv 2012.13093); most parameters sit there and cost little
+    time. The decoder goes up by bilinear steps and adds what the encoder saw at each level. The coarser alphas are
+    for deep supervision (U^2-Net, arXiv 2005.09007) and are dropped by `inference_model`. `training` takes the faster
+    kernels; the weights are the same, one for one.
+    """
+    l2 = keras.regularizers.L2(config.l2) if config.l2 else None
+    conv = partial(
+        _conv, norm=FusedBatchNormalization if training else layers.BatchNormalization, l2=l2
+    )
+    image = features = keras.Input((size, size, spec.channels), name="image")
+    skips = []
+    for level, (width, count) in enumerate(zip(config.widths, config.blocks, strict=True)):
+        features = conv(features, width, stride=2, name=f"down{level}")
+        for number in range(count):
+            features = _residual_block(conv, features, width, name=f"encode{level}_{number}")
+        skips.append(features)
+    if config.dropout:
+        features = layers.SpatialDropout2D(config.dropout, name="dropout")(features)
+    alphas = []
+    for level in reversed(range(len(config.decoder))):
+        width = config.decoder[level]
+        features = conv(features, width, kernel=1, name=f"narrow{level}")
+        features = layers.UpSampling2D(2, interpolation="bilinear", name=f"up{level}")(features)
+        lateral = conv(skips[level], width, kernel=1, name=f"lateral{level}")
+        features = layers.Add(name=f"join{level}")([features, lateral])
+        features = conv(features, width, name=f"decode{level}")
+        alphas.append(_alpha_head(features, f"alpha{level}", enlarge=level == 0))
+    return keras.Model(image, alphas[::-1], name="encoder_decoder")
+
+
+def freeze(model: keras.Model, levels: int) -> None:
+    """Leave the first `levels` levels of an encoder as they are, their batch statistics too."""
+    names = tuple(f"{part}{level}" for level in range(levels) for part in ("down", "encode"))
+    for layer in model.layers:
+        if layer.name.startswith(names):
+            layer.trainable = False
+
+
+def _alpha_head(features: Any, name: str, enlarge: bool) -> Any:
+    logits = layers.Conv2D(1, 3, padding="same", dtype="float32", name=f"{name}_logits")(features)
+    if enlarge:
+        logits = layers.UpSampling2D(
+            2, interpolation="bilinear", dtype="float32", name=f"{name}_up"
+        )(logits)
+    return layers.Activation("sigmoid", dtype="float32", name=name)(logits)
+
+
+def _residual_block(conv: Any, features: Any, width: int, name: str) -> Any:
+    """Two 3x3 convolutions beside a shortcut (He et al., arXiv 1512.03385)."""
+    branch = conv(features, width, name=f"{name}_a")
+    branch = conv(branch, width, activate=False, name=f"{name}_b")
+    return layers.ReLU(name=f"{name}_relu")(layers.Add(name=f"{name}_add")([features, branch]))
+
+
+def _conv(
+    features: Any,
+    width: int,
+    *,
+    norm: Any,
+    l2: Any,
+    name: str,
+    kernel: int = 3,
+    stride: int = 1,
+    activate: bool = True,
+) -> Any:
+    features = layers.Conv2D(
+        width,
+        kernel,
+        strides=stride,
+        padding="same",
+        use_bias=False,
+        kernel_regularizer=l2,
+        name=name,
+    )(features)
+    features = norm(momentum=BATCH_NORM_MOMENTUM, name=f"{name}_norm")(features)
+    return layers.ReLU(name=f"{name}_act")(features) if activate else features

@@ -1,0 +1,46 @@
+"""Saved weights, put into the network of a config."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from cutout.errors import DataError
+from model_export.config import TrainConfig
+from model_export.networks.served import build_for_serving, inference_model
+
+
+def take_weights(model: keras.Model, keras_file: Path) -> None:
+    """Put the weights of a saved network into `model`; alphas that are not served keep their fresh ones.
+
+    Raises DataError where they don't fit.
+    """
+    try:
+        saved = keras.models.load_model(keras_file, compile=False)
+        inference_model(model).set_weights(inference_model(saved).get_weights())
+    except (ValueError, TypeError, OSError, KeyError) as error:
+        raise DataError(
+            f"{keras_file}: its weights don't fit the config's network: {error}"
+        ) from error
+
+
+def load_network(path: Path, config: TrainConfig) -> Any:
+    """The float32 network of `config` with the weights of a saved `.keras`, made of Keras's own layers only.
+
+    Rebuilt rather than used as saved: a network saved under a bfloat16 policy converts to an invalid graph, and a
+    file without layers of ours opens in any Keras. Raises DataError where the weights don't fit the config.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such saved network")
+    try:
+        saved = keras.models.load_model(path, compile=False)
+    except (ValueError, TypeError, OSError, KeyError) as error:
+        raise DataError(f"{path}: Keras can't load it: {error}") from error
+    network = build_for_serving(config)[1]
+    try:
+        network.set_weights(inference_model(saved).get_weights())
+    except ValueError as error:
+        raise DataError(
+            f"{path}: its weights don't fit the network of config {config.name!r}: {error}"
+        ) from error
+    return network

@@ -1,0 +1,45 @@
+"""Weight averaging."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from cutout.system.files import replace
+
+
+class WeightAverage(keras.callbacks.Callback):
+    """An exponential moving average of all weights, batch statistics included (Polyak averaging)."""
+
+    EVERY = 4
+
+    def __init__(self, decay: float) -> None:
+        super().__init__()
+        self.decay = decay
+        self.steps = self.updates = 0
+        self.weights: list[Any] = []
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        if not self.weights:
+            self.weights = [np.array(value) for value in self.model.get_weights()]
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.steps += 1  # over epochs, which may be shorter than EVERY
+        if self.steps % self.EVERY:
+            return
+        self.updates += 1
+        kept = min(self.decay**self.EVERY, (1 + self.updates) / (10 + self.updates))
+        for average, value in zip(self.weights, self.model.get_weights(), strict=True):
+            average += (1 - kept) * (value - average)
+
+    def save(self, path: Path) -> None:
+        """Write the averages, as `load` reads them."""
+        replace(path, lambda part: np.savez(part, *self.weights))
+
+    def load(self, path: Path, steps: int, updates: int) -> None:
+        """Read what `save` wrote after so many steps and updates."""
+        with np.load(path) as arrays:
+            self.weights = [arrays[f"arr_{number}"] for number in range(len(arrays))]
+        self.steps = steps
+        self.updates = updates

@@ -1,0 +1,56 @@
+"""The network as it would be served if training ended now."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from model_export.training.averaging import WeightAverage
+
+Scores = dict[str, float]
+Judge = Callable[[Any], Scores]
+
+
+class Candidate:
+    """What is judged and saved: float32, averaged, and blended with what fine-tuning started from.
+
+    `whole` is the trained network in float32, and `served` the part of it that will be exported.
+    `judge` scores that on the validation split.
+    """
+
+    def __init__(
+        self, whole: Any, served: Any, judge: Judge, average: WeightAverage | None = None
+    ) -> None:
+        self.whole, self.served = whole, served
+        self.judge = judge
+        self.average = average
+        self.judging = 0.0  # seconds of the last look at the validation split
+        self.start: list[Any] = []
+        self.blend = 1.0
+
+    def start_from(self, weights: list[Any], blend: float) -> None:
+        """From now on take `blend` of what is learned on the way from `weights`, not all of it.
+
+        Halfway between two networks lies one that knows both (WiSE-FT, Wortsman et al., arXiv
+        2109.01903).
+        """
+        self.start, self.blend = weights, blend
+
+    def score(self, model: Any) -> Scores:
+        """Take the weights that `model` has learned, and score the network with them."""
+        learned = self.average.weights if self.average else model.get_weights()
+        if self.start:
+            learned = [
+                old + self.blend * (new - old) for old, new in zip(self.start, learned, strict=True)
+            ]
+        return self._judged(learned)
+
+    def score_start(self, model: Any) -> Scores:
+        """Score `model` as it is, before any step."""
+        return self._judged(model.get_weights())
+
+    def _judged(self, weights: list[Any]) -> Scores:
+        self.whole.set_weights(weights)
+        began = time.monotonic()
+        scores = self.judge(self.served)
+        self.judging = time.monotonic() - began
+        return scores
