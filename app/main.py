@@ -31,7 +31,7 @@ from .api.observe import Observe
 from .api.services import Services
 from .api.traces import provider_from_environment, telemetry
 from .fetch import UrlFetcher
-from .metrics import Metrics
+from .metrics import Metrics, allocate
 from .server import STARTUP_FAILURE
 from .settings import Settings
 from .sizing import Sizing
@@ -131,6 +131,7 @@ def from_environment() -> FastAPI:
     silence_decoders()
     omit_unused_fields()
     prepare_for_images()
+    allocate()
     try:
         return create_app(Settings(), traces=provider_from_environment(os.environ))
     except CutoutError as error:

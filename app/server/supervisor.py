@@ -7,6 +7,8 @@ second or two; connections made meanwhile wait in the socket's backlog (docs/dec
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
@@ -21,7 +23,7 @@ from . import STARTUP_FAILURE
 from .connection import http_protocol
 from .sockets import listen
 
-APP = f"{__package__.rpartition('.')[0]}.main:from_environment"  # app.main, or cutout.server.main
+APP = f"{__package__.rpartition('.')[0]}.worker:from_environment"  # app, or cutout.server
 
 log = logging.getLogger("cutout")
 
@@ -40,7 +42,7 @@ def serve(settings: Settings) -> None:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     log.info("listening", extra={"url": f"http://{host}:{listening.getsockname()[1]}"})
     _check_metrics_directory(os.environ.get(metrics.MULTIPROCESS))
-    with metrics.shared(several=settings.metrics and workers > 1):
+    with _shared_metrics(several=settings.metrics and workers > 1):
         supervisor = Supervisor(config, sockets=[listening])
         supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
@@ -95,6 +97,19 @@ class Supervisor(Multiprocess):
             log.warning("worker exited, restarting", extra=fields)
             self.processes[index] = Process(self.config, self.sockets)
             self.processes[index].start()
+
+
+@contextmanager
+def _shared_metrics(several: bool) -> Iterator[None]:
+    """Share metrics between workers; exit with one line where no directory can be made for them."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(metrics.shared(several))
+        except OSError as error:
+            reason = f"no directory for the metrics of several workers: {error.strerror or error}"
+            print(f"cutout: {reason}; set TMPDIR, or CUTOUT_METRICS=false", file=sys.stderr)
+            raise SystemExit(STARTUP_FAILURE) from None
+        yield
 
 
 def _check_metrics_directory(directory: str | None) -> None:
