@@ -1,4 +1,4 @@
-"""Needs PyAV: the extra `video`, which the extra `test` has; without it there is nothing to test."""
+"""Needs PyAV: the extra `video`, which the extra `test` has; without it, nothing is collected."""
 
 import importlib.util
 
