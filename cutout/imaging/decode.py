@@ -21,6 +21,7 @@ from cutout.imaging.decoders import heif, opencv, pillow
 from cutout.imaging.decoders.common import Decoded
 from cutout.imaging.decoders.truncated import decode_rest
 from cutout.imaging.headers import Header, sniff
+from cutout.imaging.headers.gif_bmp import needs_pillow
 from cutout.imaging.preprocess import resize
 from cutout.imaging.straight import resize_cutout
 from cutout.system.shortage import check_memory
@@ -162,8 +163,8 @@ def _decoded(
     """The pixels as stored; what would lose by 8 bits is converted from 16."""
     if header.format == "heic":
         return heif.decode(data, header)
-    if header.format == "avif":
-        return pillow.decode(data)
+    if header.format in ("avif", "gif") or (header.format == "bmp" and needs_pillow(data)):
+        return pillow.decode(data, header)
     if convert is None:
         return opencv.decode(data, header, factor, deep=False)
     if header.model == "cmyk":

@@ -18,6 +18,9 @@ from cutout.imaging.headers.png_pixels import with_bounded_pixels
 
 Stored = NDArray[np.integer[Any] | np.floating[Any]]
 
+LEAST_WEBP = 32
+"""Bytes that OpenCV wants of one; an image of one colour takes 28."""
+
 # Named for grey, but only a size: the names with COLOR in them bring a flag for BGR along.
 REDUCED = {
     2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
@@ -64,7 +67,9 @@ def _stored(data: bytes, header: Header, factor: int, deep: bool) -> Stored:
         pixels = decode_jpeg(data, header, factor)
         if pixels is not None:
             return pixels
-    file = _bounded_png(data) if header.format == "png" else data
+    file: bytes | bytearray = _bounded_png(data) if header.format == "png" else data
+    if len(file) < LEAST_WEBP and header.format == "webp":
+        file = file.ljust(LEAST_WEBP, b"\0")
     return _imdecode(file, _flags(header, factor, deep))
 
 

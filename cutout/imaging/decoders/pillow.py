@@ -11,6 +11,8 @@ from contextlib import contextmanager
 import numpy as np
 from PIL import ImageFile
 from PIL.AvifImagePlugin import AvifImageFile
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
@@ -19,6 +21,13 @@ from cutout.imaging.colors import Conversion
 from cutout.imaging.decoders.common import Decoded
 from cutout.imaging.decoders.pixels import split
 from cutout.imaging.headers import Header
+from cutout.imaging.headers.gif_bmp import first_image
+
+CLASSES: dict[str, type[ImageFile.ImageFile]] = {
+    "avif": AvifImageFile,
+    "bmp": BmpImageFile,
+    "tiff": TiffImageFile,
+}
 
 
 def decode_cmyk(data: bytes, header: Header, factor: int, convert: Conversion) -> Decoded:
@@ -31,10 +40,12 @@ def decode_cmyk(data: bytes, header: Header, factor: int, convert: Conversion) -
     return Decoded(convert(pixels), None, in_srgb=True)
 
 
-def _opened(data: bytes, header: Header, factor: int) -> ImageFile.ImageFile:
-    if header.format == "tiff":
-        return TiffImageFile(io.BytesIO(data))
-    return open_jpeg(data, header, factor)
+def _opened(data: bytes, header: Header, factor: int = 1) -> ImageFile.ImageFile:
+    if header.format == "jpeg":
+        return open_jpeg(data, header, factor)
+    if header.format == "gif":
+        return GifImageFile(io.BytesIO(first_image(data)))
+    return CLASSES[header.format](io.BytesIO(data))
 
 
 def open_jpeg(data: bytes, header: Header, factor: int) -> JpegImageFile:
@@ -45,11 +56,15 @@ def open_jpeg(data: bytes, header: Header, factor: int) -> JpegImageFile:
     return image
 
 
-def decode(data: bytes) -> Decoded:
-    """Decode the first frame of an AVIF. Raises UndecodableImage."""
+def decode(data: bytes, header: Header) -> Decoded:
+    """Decode the first frame of an AVIF or GIF, or a BMP. Raises UndecodableImage."""
     with decoding():
-        image = AvifImageFile(io.BytesIO(data))
-        pixels = np.array(image if image.mode == "RGBA" else image.convert("RGB"), np.uint8)
+        image = _opened(data, header)
+        if image.size != (header.width, header.height):
+            width, height = image.size
+            raise ValueError(f"it has {width} x {height} pixels, its header says other")
+        mode = "RGBA" if image.has_transparency_data else "RGB"
+        pixels = np.array(image if image.mode == mode else image.convert(mode), np.uint8)
     return Decoded(pixels, None) if pixels.shape[2] == 3 else Decoded(*split(pixels))
 
 

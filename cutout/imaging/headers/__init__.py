@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from cutout.errors import EmptyImage, UndecodableImage, UnsupportedFormat
 from cutout.imaging.headers.avif import is_avif, read_avif
-from cutout.imaging.headers.common import FileFormat, Header, Malformed, Truncated
+from cutout.imaging.headers.common import FileFormat, Header, Malformed, NotRead, Truncated
 from cutout.imaging.headers.gif_bmp import read_bmp, read_gif
 from cutout.imaging.headers.heif import is_heif, read_heif
 from cutout.imaging.headers.jpeg import read_jpeg
@@ -62,6 +62,10 @@ def _read(name: str, read: Callable[[bytes], Header], data: bytes) -> Header:
         return read(data)
     except Truncated as error:
         raise UndecodableImage(f"the {name} is truncated: {error}") from error
+    except NotRead as error:
+        raise UndecodableImage(
+            f"this variant of {name} is not read: {error}; save it as PNG or JPEG"
+        ) from error
     except Malformed as error:
         raise UndecodableImage(f"the {name} is corrupt: {error}") from error
     except (LookupError, StopIteration, struct.error) as error:

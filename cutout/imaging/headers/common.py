@@ -26,6 +26,10 @@ class Truncated(Malformed):
     """A header that ends before all of it is there."""
 
 
+class NotRead(Malformed):
+    """A sound header, of a variant that is not read, or not rightly; the text says which."""
+
+
 @dataclass(frozen=True)
 class Header:
     """What a file says of itself.
@@ -36,7 +40,7 @@ class Header:
     them, else in 8. `premultiplied`: the
     colours are stored multiplied by the alpha. `model`: how the pixels are stored;
     `space`: which colours they are, None for sRGB. `truncated`: a PNG ends
-    before its end.
+    before its end. `frames`: of an animation, of which the first is read.
     """
 
     format: FileFormat | Literal["array"]
@@ -48,6 +52,7 @@ class Header:
     premultiplied: bool = False
     turned_by_decoder: bool = False
     truncated: bool = False
+    frames: int = 1
     model: ColorModel = "rgb"
     space: ColorSpace | None = None
 

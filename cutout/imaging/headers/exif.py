@@ -43,5 +43,7 @@ def tiff_entries(data: bytes) -> Iterator[tuple[int, int, int, int]]:
     first, step = (offset + 8, 20) if is_big else (offset + 2, 12)
     for entry in bounded(iter(range(first, first + step * entries, step)), MAX_TAGS):
         tag, kind, count = struct.unpack_from(order + head, data, entry)
-        code = {1: "B", 3: "H", 4: "I"}.get(kind, word)
+        code, size = {1: ("B", 1), 3: ("H", 2), 4: ("I", 4)}.get(kind, (word, 0))
+        if count * size > struct.calcsize(word):
+            code = word
         yield tag, kind, count, struct.unpack_from(order + code, data, entry + inline)[0]

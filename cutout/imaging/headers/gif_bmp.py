@@ -2,12 +2,69 @@
 
 import struct
 
-from cutout.imaging.headers.common import MAX_PROFILE, Header
+from cutout.imaging.headers.common import MAX_PARTS, MAX_PROFILE, Header, Malformed, NotRead
+
+RLE = (1, 2)
+MAX_RLE = 2 << 20
+"""Bytes of a BMP in run lengths: Pillow takes about a second for them."""
+MASKS = (0xFF0000, 0xFF00, 0xFF)
+MAX_BLOCKS = 400_000
+"""Blocks of a GIF that are counted, 60 ms; a frame of 100 MB has as many."""
 
 
 def read_gif(data: bytes) -> Header:
     width, height = struct.unpack_from("<HH", data, 6)
-    return Header("gif", width, height, has_alpha=True)  # may be: it is said frame by frame
+    # Transparency may be: it is said frame by frame.
+    return Header("gif", width, height, has_alpha=True, frames=max(1, _count_frames(data)))
+
+
+def first_image(gif: bytes) -> bytes:
+    """Cut a GIF down to its first image and what belongs to that. Raises Malformed."""
+    position = _after_colors(gif, 10, 13)
+    head, control = gif[:position], b""
+    for _ in range(MAX_PARTS):
+        kind = gif[position]
+        if kind == 0x2C:
+            return b"".join((head, control, gif[position:]))
+        if kind != 0x21:
+            break
+        end = _after_blocks(gif, position + 2, MAX_PARTS)
+        if gif[position + 1] == 0xF9:
+            control = gif[position:end]
+        position = end
+    raise Malformed("no image in it")
+
+
+def _count_frames(gif: bytes) -> int:
+    """Count the images of a GIF, as far as it goes, and as MAX_BLOCKS allows."""
+    frames = 0
+    try:
+        position = _after_colors(gif, 10, 13)
+        while gif[position] in (0x21, 0x2C):
+            if gif[position] == 0x2C:
+                frames += 1
+                position = _after_colors(gif, position + 9, position + 10) + 1
+            else:
+                position += 2
+            position = _after_blocks(gif, position, MAX_BLOCKS)
+    except (IndexError, Malformed):
+        pass
+    return frames
+
+
+def _after_colors(gif: bytes, flags: int, position: int) -> int:
+    """Where a table of colours ends that starts at a position; there, if the flags know of none."""
+    return position + (6 << (gif[flags] & 7) if gif[flags] & 0x80 else 0)
+
+
+def _after_blocks(gif: bytes, position: int, most: int) -> int:
+    """Where the blocks end that start at a position."""
+    for _ in range(most):
+        size = gif[position]
+        position += 1 + size
+        if not size:
+            return position
+    raise Malformed("too many blocks")
 
 
 def read_bmp(data: bytes) -> Header:
@@ -19,7 +76,18 @@ def read_bmp(data: bytes) -> Header:
     bits = struct.unpack_from("<H", data, 28)[0]
     # The fourth byte is padding where no mask, the last of four from V3 on, says that it is alpha.
     has_alpha = bits == 32 and size >= 56 and struct.unpack_from("<I", data, 66)[0] != 0
+    if struct.unpack_from("<I", data, 30)[0] in RLE and len(data) > MAX_RLE:
+        raise NotRead(f"run lengths of more than {MAX_RLE} bytes")
     return Header("bmp", width, abs(height), has_alpha=has_alpha, space=_bmp_profile(data, size))
+
+
+def needs_pillow(bmp: bytes) -> bool:
+    """Whether OpenCV reads a BMP wrongly: run lengths, 16 bits, or unusual masks."""
+    size, bits, compression = struct.unpack_from("<I10xHI", bmp, 14)
+    if size < 40:
+        return False
+    unusual = compression == 3 and struct.unpack_from("<3I", bmp, 54) != MASKS
+    return bits == 16 or compression in RLE or bool(unusual)
 
 
 def _bmp_profile(data: bytes, size: int) -> bytes | None:

@@ -6,14 +6,15 @@ import zlib
 from cutout.imaging.colors.spaces import Calibration, Cicp, ColorSpace
 from cutout.imaging.headers.common import MAX_PROFILE, Header, Truncated, bounded, chunks
 from cutout.imaging.headers.exif import exif_orientation
+from cutout.imaging.headers.png_texts import orientation_of
 
-SPACES = (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM")
+TEXTS = (b"tEXt", b"zTXt", b"iTXt")
+FIRST = frozenset({b"acTL", b"cICP", b"cHRM", b"eXIf", b"gAMA", b"iCCP", b"sRGB", b"tRNS"})
 
 
 def read_png(data: bytes) -> Header:
     width, height, depth, color = struct.unpack_from(">IIBB", data, 16)
-    orientation, has_alpha, gray_key = 0, color in (4, 6), None
-    spaces, truncated = dict[bytes, tuple[int, int]](), True
+    first, texts, truncated = dict[bytes, bytes](), list[tuple[bytes, bytes]](), True
     for kind, start, end in bounded(chunks(data, 8, ">I4s", 4)):
         is_cut = end + 4 > len(data)
         if kind == b"IEND" or (kind == b"IDAT" and is_cut):
@@ -22,34 +23,33 @@ def read_png(data: bytes) -> Header:
         # OpenCV would allocate what a chunk announces, up to 2 GB, before it looks for it
         if end > len(data):
             raise Truncated("a chunk ends beyond the file")
-        if kind == b"eXIf" and not orientation:  # one is all that PNG allows
-            orientation = exif_orientation(data[start:end])
-        elif kind in SPACES:
-            spaces.setdefault(kind, (start, end))
-        elif kind == b"tRNS":
-            has_alpha = True
-            gray_key = _gray_key(data, start, depth) if color == 0 else None
+        if kind in FIRST:  # of these, one is all that PNG allows
+            first.setdefault(kind, data[start:end])
+        elif kind in TEXTS:
+            texts.append((kind, data[start:end]))
+    exif = first.get(b"eXIf")
     return Header(
         "png",
         width,
         height,
-        orientation or 1,
-        has_alpha,
-        gray_key,
+        orientation_of(texts) if exif is None else exif_orientation(exif),
+        color in (4, 6) or b"tRNS" in first,
+        _gray_key(first[b"tRNS"], depth) if color == 0 and b"tRNS" in first else None,
         truncated=truncated,
+        frames=max(1, int.from_bytes(first.get(b"acTL", b"")[:4], "big")),
         model="gray" if color in (0, 4) else "rgb",
-        space=_space({kind: data[slice(*span)] for kind, span in spaces.items()}),
+        space=_space(first),
     )
 
 
-def _gray_key(data: bytes, start: int, depth: int) -> int:
+def _gray_key(chunk: bytes, depth: int) -> int:
     """The transparent grey, of 16 bits where the image has them, else of 8."""
-    key = int(struct.unpack_from(">H", data, start)[0])
+    key = int(struct.unpack_from(">H", chunk)[0])
     return key if depth == 16 else round(key * 255 / max(1, (1 << min(depth, 8)) - 1))
 
 
 def _space(chunk: dict[bytes, bytes]) -> ColorSpace | None:
-    """The colours by the chunks of a PNG, the first kind of SPACES before the others."""
+    """The colours by the chunks of a PNG, cICP before all, then iCCP, then sRGB."""
     if len(cicp := chunk.get(b"cICP", b"")) == 4 and cicp[2] == 0:
         return Cicp(cicp[0], cicp[1])
     if b"iCCP" in chunk:

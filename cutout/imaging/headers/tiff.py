@@ -1,15 +1,19 @@
 """TIFF headers (TIFF 6.0, BigTIFF)."""
 
-from cutout.imaging.headers.common import MAX_PROFILE, ColorModel, Header, Malformed
+import struct
+
+from cutout.imaging.headers.common import MAX_PROFILE, ColorModel, Header, Malformed, NotRead
 from cutout.imaging.headers.exif import ORIENTATION, is_big_tiff, tiff_entries
 
 FEW_TILE_PIXELS = (
     16 << 20
 )  # that the tiles may always have in all: those at the edges reach beyond the image
 WIDTH, HEIGHT, TILE_WIDTH, TILE_HEIGHT, EXTRA_SAMPLES = 256, 257, 322, 323, 338  # tags
-PHOTOMETRIC, ICC = 262, 34675
+BITS, PHOTOMETRIC, SAMPLES, PLANAR, ICC = 258, 262, 277, 284, 34675
+RGB, PALETTE, LAB = 2, 3, frozenset({8, 9, 10})  # values of PHOTOMETRIC
 MODELS: dict[int, ColorModel] = {0: "gray", 1: "gray", 5: "cmyk"}
 ASSOCIATED_ALPHA = 1  # what EXTRA_SAMPLES says of colours that are multiplied by it
+UNSPECIFIED = 0  # the same of a sample that is no alpha, such as a saved selection
 SIZES = frozenset({WIDTH, HEIGHT, TILE_WIDTH, TILE_HEIGHT})
 WHOLE_NUMBERS = {
     False: frozenset({3, 4}),
@@ -29,20 +33,34 @@ def read_tiff(data: bytes) -> Header:
         tags.setdefault(tag, value)
         if tag == ICC:
             profile = data[value : value + count] if count <= MAX_PROFILE else b""
+        if tag == BITS and count > (4 if is_big_tiff(data) else 2):
+            tags[BITS] = struct.unpack_from("<H" if data[:1] == b"I" else ">H", data, value)[0]
     width, height = tags[WIDTH], tags[HEIGHT]
     tile_width, tile_height = tags.get(TILE_WIDTH) or width, tags.get(TILE_HEIGHT) or height
     across, down = -(-width // max(1, tile_width)), -(-height // max(1, tile_height))
     if across * tile_width * down * tile_height > max(FEW_TILE_PIXELS, 4 * width * height):
         raise Malformed("tiles far larger than the image")
+    _check_variant(tags)
     orientation = tags.get(ORIENTATION, 1)
+    is_rgb, extra = tags.get(PHOTOMETRIC) == RGB, tags.get(EXTRA_SAMPLES)
     return Header(
         "tiff",
         width,
         height,
         orientation if 1 <= orientation <= 8 else 1,
-        has_alpha=EXTRA_SAMPLES in tags,
-        premultiplied=tags.get(EXTRA_SAMPLES) == ASSOCIATED_ALPHA,
+        has_alpha=extra is not None and not (is_rgb and extra == UNSPECIFIED),
+        premultiplied=extra == ASSOCIATED_ALPHA,
         turned_by_decoder=True,
         model=MODELS.get(tags.get(PHOTOMETRIC, 2), "rgb"),
         space=profile,
     )
+
+
+def _check_variant(tags: dict[int, int]) -> None:
+    """Raise NotRead for what OpenCV reads wrongly."""
+    if tags.get(PHOTOMETRIC) in LAB:
+        raise NotRead("colours in CIELab")
+    if tags.get(PHOTOMETRIC) == PALETTE and EXTRA_SAMPLES in tags:
+        raise NotRead("a palette with transparency")
+    if tags.get(PLANAR) == 2 and tags.get(BITS) == 16 and tags.get(SAMPLES, 1) > 3:
+        raise NotRead("16 bits with alpha in separate planes")

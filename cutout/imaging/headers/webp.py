@@ -23,6 +23,7 @@ def read_webp(data: bytes) -> Header:
             height,
             orientation,
             has_alpha=bool(data[start] & 0x10),
+            frames=max(1, sum(name == b"ANMF" for name, _, _ in parts)),
             space=b"" if len(profile or b"") > MAX_PROFILE else profile,
         )
     if kind == b"VP8L":

@@ -1,0 +1,57 @@
+"""Orientation in the texts of a PNG: as ImageMagick writes EXIF, and in XMP."""
+
+import re
+import zlib
+from collections.abc import Iterable
+
+from cutout.imaging.headers.exif import exif_orientation
+
+RAW_PROFILES = (b"Raw profile type exif", b"Raw profile type APP1")
+XMP = b"XML:com.adobe.xmp"
+KEYWORDS = (*RAW_PROFILES, XMP)
+MAX_TEXT = 1 << 20
+"""Bytes of a text that are looked at."""
+IN_XMP = re.compile(rb"tiff:Orientation(?:=[\"']|>)([1-8])[\"'<]")
+
+
+def orientation_of(texts: Iterable[tuple[bytes, bytes]]) -> int:
+    """The EXIF orientation in chunks tEXt, zTXt and iTXt (kind, body); 1 if none has one."""
+    known = dict[bytes, bytes]()
+    for kind, body in texts:
+        keyword, _, value = body.partition(b"\0")
+        if keyword in KEYWORDS:
+            known.setdefault(keyword, _plain(kind, value))
+    for keyword, text in known.items():
+        found = _in_xmp(text) if keyword == XMP else _in_raw_profile(text)
+        if found > 1:
+            return found
+    return 1
+
+
+def _plain(kind: bytes, rest: bytes) -> bytes:
+    """The text of a chunk, after its keyword; b"" if it cannot be inflated."""
+    is_compressed, text = kind == b"zTXt", rest
+    if kind == b"zTXt":
+        text = rest[1:]
+    elif kind == b"iTXt":
+        is_compressed, text = rest[:1] == b"\1", rest[2:].split(b"\0", 2)[-1]
+    if not is_compressed:
+        return text[:MAX_TEXT]
+    try:
+        return zlib.decompressobj().decompress(text, MAX_TEXT)
+    except zlib.error:
+        return b""
+
+
+def _in_xmp(text: bytes) -> int:
+    found = IN_XMP.search(text)
+    return int(found[1]) if found else 1
+
+
+def _in_raw_profile(text: bytes) -> int:
+    """A name, a length, and the profile in hexadecimal digits."""
+    try:
+        block = bytes.fromhex("".join(text.decode("ascii").split()[2:]))
+    except ValueError:
+        return 1
+    return exif_orientation(block)
