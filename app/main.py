@@ -14,6 +14,7 @@ from cutout.errors import CutoutError
 from cutout.inference.load import load_bundles
 from cutout.inference.predictor import Predictor
 from cutout.inference.registry import Registry
+from cutout.system.idle import idle_cores
 from cutout.system.logs import omit_unused_fields, silence_decoders
 from cutout.system.process import prepare_for_images
 
@@ -132,8 +133,10 @@ def from_environment() -> FastAPI:
     omit_unused_fields()
     prepare_for_images()
     allocate()
+    settings = Settings()
+    idle_cores.cores = Sizing.of(settings).cores
     try:
-        return create_app(Settings(), traces=provider_from_environment(os.environ))
+        return create_app(settings, traces=provider_from_environment(os.environ))
     except CutoutError as error:
         log.critical("startup failed", extra={"code": error.code, "detail": error.detail})
         raise SystemExit(STARTUP_FAILURE) from None

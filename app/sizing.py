@@ -31,6 +31,8 @@ class Sizing:
     """Pixels processed at the same time in one worker."""
     queue: int
     """Requests that may wait in one worker, beyond those being processed."""
+    cores: int
+    """Cores that are one worker's share."""
 
     @classmethod
     def of(
@@ -51,7 +53,7 @@ class Sizing:
             images = BYTES_AT_REST + BYTES_PER_PIXEL * pixels
             bodies = (threads + BURST) * settings.max_upload_bytes
             queue = BURST if workers * (images + bodies) <= memory else FEW
-        return cls(workers, threads, pixels, queue)
+        return cls(workers, threads, pixels, queue, max(1, cores // workers))
 
 
 def _workers(settings: Settings, cores: int) -> int:

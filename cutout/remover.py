@@ -23,6 +23,7 @@ from cutout.plan import Plan, ScorePlan
 from cutout.results import Result, Score, Subject, T
 from cutout.sources import Source
 from cutout.system.clock import Clock
+from cutout.system.idle import idle_cores
 
 KEPT_BESIDE_SRGB = (
     "keep_profile excludes a background and an outline: their colours are sRGB, those of the image "
@@ -30,6 +31,7 @@ KEPT_BESIDE_SRGB = (
 )
 
 
+@idle_cores.one_taken()
 def cut_out(
     source: Source[T],
     options: CutoutOptions,
@@ -60,6 +62,7 @@ def cut_out(
     return Result(content, size, plan.upload, subject, predictor.manifest, crop, image.rows)
 
 
+@idle_cores.one_taken()
 def mask(
     source: Source[T],
     options: MaskOptions,
@@ -81,6 +84,7 @@ def mask(
     return Result(content, plan.answer, plan.upload, subject, predictor.manifest, rows=image.rows)
 
 
+@idle_cores.one_taken()
 def score(source: Source[object], options: PredictOptions, models: Registry, clock: Clock) -> Score:
     """Tell how likely an image shows foreground and, if asked, what a mask says of it."""
     scorer = models.for_scores(options.model)

@@ -8,6 +8,7 @@ from cutout.imaging.box import Box
 from cutout.imaging.matting.cells import AREA, Grid, Maps, Window
 from cutout.imaging.matting.guided import RADIUS, linear_model
 from cutout.imaging.preprocess import Alpha, Image, Matte, resize
+from cutout.system.idle import idle_cores
 
 CERTAIN = 0.06  # an alpha this near to 0 or 1, all around a cell, is taken as 0 or 1
 LONGEST_RESTORED = (
@@ -70,8 +71,11 @@ def refine(coarse: Alpha, image: Image) -> Matte:
         offset *= np.float32(255)
         top, left = rows.start * grid.side, columns.start * grid.side
         inside = matte[top : top + part.height, left : left + part.width]
-        for window in part.windows(_and_neighbours(uncertain[rows, columns])):
+
+        def evaluate(window: Window) -> None:
             inside[window.rows, window.columns] = _evaluate(part, slope, offset, pixels, window)
+
+        idle_cores.each(evaluate, part.windows(_and_neighbours(uncertain[rows, columns])))
     return matte
 
 

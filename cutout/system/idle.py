@@ -1,0 +1,99 @@
+"""Cores that no image is using, lent to an image that is large enough to be worked on in parts.
+
+An image is worked on by one thread. Where others wait for a core, that gives the most images a
+second; where nobody waits, the other cores do nothing. So parts of an image that don't depend on
+one another, such as bands of rows, go to idle cores too. A core is lent for one part at a time:
+when another image arrives, it gets its core back after some milliseconds.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+from cutout.system.cores import usable_cores
+
+MOST_LENT = 15
+"""Cores at most lent at a time. An image of 50 megapixels has about so many large parts."""
+
+Part = TypeVar("Part")
+Result = TypeVar("Result")
+
+
+class IdleCores:
+    """The cores of this process: those at work on an image, those lent, and those idle.
+
+    `cores` are all that there are. The threads are started when they are first needed.
+    """
+
+    def __init__(self, cores: int) -> None:
+        self.cores = cores
+        self._start_anew()
+        os.register_at_fork(after_in_child=self._start_anew)  # a child has none of the threads
+
+    def _start_anew(self) -> None:
+        self._images = self._lent = 0
+        self._lock = threading.Lock()
+        self._pool = ThreadPoolExecutor(MOST_LENT, thread_name_prefix="idle")
+
+    @contextmanager
+    def one_taken(self) -> Iterator[None]:
+        """Count this thread's core as used, for an image, during the block."""
+        with self._lock:
+            self._images += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._images -= 1
+
+    def each(self, work: Callable[[Part], Result], parts: Iterable[Part]) -> list[Result]:
+        """Do `work` on every part, in this thread and on idle cores; the results in order.
+
+        Raises what `work` raises, once no thread works on a part any more.
+        """
+        numbered = list(enumerate(parts))
+        left = iter(numbered)
+        taking = threading.Lock()
+        results: dict[int, Result] = {}
+
+        def take(lent: bool) -> None:
+            while not (lent and self._is_wanted_back()):
+                with taking:
+                    entry = next(left, None)
+                if entry is None:
+                    return
+                results[entry[0]] = work(entry[1])
+
+        def borrowed() -> None:
+            try:
+                take(lent=True)
+            finally:
+                with self._lock:
+                    self._lent -= 1
+
+        helpers = [self._pool.submit(borrowed) for _ in range(self._lend(len(numbered) - 1))]
+        try:
+            take(lent=False)
+        finally:
+            failures = [helper.exception() for helper in helpers]
+        for failure in filter(None, failures):
+            raise failure
+        return [results[number] for number, _ in numbered]
+
+    def _lend(self, most: int) -> int:
+        with self._lock:
+            idle = min(self.cores, MOST_LENT + 1) - max(1, self._images) - self._lent
+            lent = max(0, min(most, idle))
+            self._lent += lent
+            return lent
+
+    def _is_wanted_back(self) -> bool:
+        with self._lock:
+            return self._images + self._lent > self.cores
+
+
+idle_cores = IdleCores(usable_cores())
+"""Those of this process. A worker process lowers `cores` to its share of the machine."""
