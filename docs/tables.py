@@ -1,8 +1,8 @@
-"""`python -m docs.tables`: write the tables of settings and options from the code that
-defines them.
+"""`python -m docs.tables`: write the generated tables of the documents, from code and results.
 
-They stand in README.md and docs/ between `<!-- table: NAME -->` and `<!-- /table -->`. A test holds
-them in step.
+They are between `<!-- table: NAME -->` and `<!-- /table -->`; a test fails if one is out of date.
+README.zh-CN.md has its own headings for figures from the same place, and gets the code blocks of
+README.md, so that an English change does not need a translation.
 """
 
 import os
@@ -14,15 +14,20 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from app import admission
 from app.admission.rates import MAX_CALLERS
 from app.api.intake.forms import MAX_NAME, MAX_PARTS, MAX_TEXT_BYTES
 from app.api.native.schemas import CutoutForm, MaskForm, PredictForm
+from app.api.problems import STATUS
 from app.fetch import MAX_URL
 from app.metrics import Metrics
 from app.server.limits import MAX_HEADER_BYTES, MAX_HEADERS, MAX_PIPELINED
 from app.settings import Settings
+from cutout import errors
 from cutout.explain import choices
 from cutout.imaging.decode import LONGEST_SIDE
+from docs.figures import CHINESE, ENGLISH, quality_table, speed_table
+from docs.tree import tree
 
 ROOT = Path(__file__).parent.parent
 FILES = (
@@ -34,7 +39,57 @@ FILES = (
     "deploy/*/README.md",
 )
 PATTERN = re.compile(r"(<!-- table: ([\w-]+) -->\n)(.*?)(<!-- /table -->)", re.DOTALL)
+CODE = re.compile(r"^```(?!text)\w+\n.*?^```$", re.DOTALL | re.MULTILINE)
+TRANSLATED = "README.zh-CN.md"
 
+FIRST_SETTINGS = (
+    "host",
+    "port",
+    "api_keys",
+    "models",
+    "workers",
+    "max_pixels",
+    "max_upload_bytes",
+    "log_format",
+)
+SETTINGS = {
+    "Models": ("default_model", "providers", "intra_op_threads"),
+    "Load": ("threads", "queue", "pixels_at_once", "deadline_seconds", "drain_seconds"),
+    "Connections": (
+        "connections",
+        "header_seconds",
+        "upload_seconds",
+        "send_seconds",
+        "min_bytes_per_second",
+        "keep_alive_seconds",
+    ),
+    "Access": ("requests_per_minute", "cors_origins", "trusted_hosts"),
+    "Images by URL": ("allow_urls", "url_seconds", "url_redirects"),
+}
+FIRST_OPTIONS = (
+    "file",
+    "background",
+    "background_image",
+    "format",
+    "crop",
+    "margin",
+    "size",
+    "threshold",
+)
+OPTIONS = {
+    "Which subject, and its mask": (
+        "model",
+        "refine",
+        "roi",
+        "points",
+        "box",
+        "invert",
+        "mask",
+    ),
+    "Where the subject is": ("scale", "position", "megapixels"),
+    "What is added": ("shadow", "outline"),
+}
+OTHER = "Other"
 
 LIMITS = (
     *(
@@ -55,6 +110,18 @@ LIMITS = (
     ),
     *("drain_seconds", "requests_per_minute", "url_seconds", "url_redirects"),
 )
+HTTP_ERRORS = {
+    (403, "origin_refused"): "a page of an origin that is not in CUTOUT_CORS_ORIGINS",
+    (404, "not_found"): "no such path",
+    (404, "unknown_model"): "`GET /models/{name}`: no loaded model has that name",
+    (405, "method_not_allowed"): "the path has other methods; `Allow` names them",
+    (421, "unknown_host"): "a Host header that is not in CUTOUT_TRUSTED_HOSTS",
+    (422, "missing_field"): "a required field is missing",
+    (500, "internal_error"): "a bug; the log has `unhandled exception`",
+    (501, "not_implemented"): "a body in a transfer coding other than chunked",
+    (503, "shutting_down"): "the server stopped before the request was done; retry",
+    (505, "http_version_not_supported"): "HTTP/2 without TLS; HTTP/1.1 is spoken",
+}
 FIXED = {
     "bytes of the request headers; then 400": MAX_HEADER_BYTES,
     "headers of a request; then 400": MAX_HEADERS,
@@ -77,7 +144,37 @@ def settings_table(names: Iterable[str] = Settings.model_fields) -> str:
         f"| {Settings.model_fields[name].description} |"
         for name in names
     ]
-    return "\n".join(["| variable | default | what |", "|---|---|---|", *rows]) + "\n"
+    return _table(("variable", "default", "what"), rows)
+
+
+def grouped_settings() -> str:
+    """All settings but the first ones, a table for each group; new ones come under Other."""
+    groups = _grouped(Settings.model_fields, FIRST_SETTINGS, SETTINGS)
+    return "\n".join(f"### {name}\n\n{settings_table(names)}" for name, names in groups)
+
+
+def grouped_options(form: type[BaseModel]) -> str:
+    groups = _grouped(form.model_fields, FIRST_OPTIONS, OPTIONS)
+    return "\n".join(f"#### {name}\n\n{options_table(form, names)}" for name, names in groups)
+
+
+def errors_table() -> str:
+    """Codes with their statuses; meanings from the tree of `cutout.errors`."""
+    meanings = dict(re.findall(r"── (\w+) +(.+)", str(errors.__doc__)))
+    rows = [
+        (status, f"`{kind.code}`", meanings[kind.__name__])
+        for kind, status in STATUS.items()
+        if kind is not errors.Abandoned
+    ]
+    rows += [(status, f"`{code}`", meaning) for (status, code), meaning in HTTP_ERRORS.items()]
+    lines = [f"| {status} | {code} | {meaning} |" for status, code, meaning in sorted(rows)]
+    return _table(("status", "code", "what is wrong"), lines)
+
+
+def ladder() -> str:
+    """The drawing in the docstring of `app.admission`."""
+    _, drawing, _ = str(admission.__doc__).split("\n\n", 2)
+    return f"```text\n{drawing}\n```\n"
 
 
 def limits_table() -> str:
@@ -91,33 +188,69 @@ def metrics_table() -> str:
     for metric in Metrics().registry.collect():
         suffix = {"counter": "_total", "histogram": "_bucket, _sum, _count"}.get(metric.type, "")
         rows.append(f"| `{metric.name}{suffix}` | {metric.type} | {metric.documentation} |")
-    return "\n".join(["| metric | kind | what |", "|---|---|---|", *rows]) + "\n"
+    return _table(("metric", "kind", "what"), rows)
 
 
-def options_table(form: type[BaseModel]) -> str:
+def options_table(form: type[BaseModel], names: Iterable[str] | None = None) -> str:
+    fields = form.model_fields
     rows = [
-        f"| `{name}` | {_default(field)} | {field.description} |"
-        for name, field in form.model_fields.items()
+        f"| `{name}` | {_default(fields[name])} | {fields[name].description} |"
+        for name in names or fields
     ]
-    return "\n".join(["| field | default | what |", "|---|---|---|", *rows]) + "\n"
+    return _table(("field", "default", "what"), rows)
+
+
+def _table(head: tuple[str, ...], rows: Iterable[str]) -> str:
+    return "\n".join([f"| {' | '.join(head)} |", "|---" * len(head) + "|", *rows]) + "\n"
+
+
+def _grouped(
+    names: Iterable[str], first: Iterable[str], groups: dict[str, tuple[str, ...]]
+) -> list[tuple[str, list[str]]]:
+    """The names of each group in its order, then what is in none; without the first ones."""
+    known = {*first, *(name for group in groups.values() for name in group)}
+    there = list(names)
+    found = [(title, [name for name in group if name in there]) for title, group in groups.items()]
+    found.append((OTHER, [name for name in there if name not in known]))
+    return [(title, members) for title, members in found if members]
 
 
 TABLES: dict[str, Callable[[], str]] = {
-    "settings": settings_table,
+    "quality": lambda: quality_table(ENGLISH),
+    "quality-zh": lambda: quality_table(CHINESE),
+    "speed": lambda: speed_table(ENGLISH),
+    "speed-zh": lambda: speed_table(CHINESE),
+    "first-settings": lambda: settings_table(FIRST_SETTINGS),
+    "grouped-settings": grouped_settings,
+    "first-options": lambda: options_table(CutoutForm, FIRST_OPTIONS),
+    "grouped-options": lambda: grouped_options(CutoutForm),
+    "errors": errors_table,
+    "ladder": ladder,
+    "tree-cutout": lambda: tree("cutout"),
+    "tree-app": lambda: tree("app"),
+    "tree-model-export": lambda: tree("model_export"),
     "limits": limits_table,
     "metrics": metrics_table,
     "predict-options": lambda: options_table(PredictForm),
     "mask-options": lambda: options_table(MaskForm),
-    "cutout-options": lambda: options_table(CutoutForm),
 }
 
 
 def filled(text: str) -> str:
-    """The text with each table between its marks as the code has it now.
-
-    Raises KeyError for an unknown table.
-    """
+    """Fill every table of a document. Raises KeyError for an unknown table."""
     return PATTERN.sub(lambda match: match[1] + TABLES[match[2]]() + match[4], text)
+
+
+def current(document: Path) -> str:
+    """A document as it should be: tables filled; in the translation, code as in README.md."""
+    text = filled(document.read_text())
+    if document.name != TRANSLATED:
+        return text
+    blocks = CODE.findall((ROOT / "README.md").read_text())
+    if len(blocks) != len(CODE.findall(text)):  # a block was added, which waits for its translation
+        return text
+    remaining = iter(blocks)
+    return CODE.sub(lambda _: next(remaining), text)
 
 
 def documents() -> list[Path]:
@@ -143,4 +276,4 @@ def _default(field: FieldInfo) -> str:
 
 if __name__ == "__main__":
     for document in documents():
-        document.write_text(filled(document.read_text()))
+        document.write_text(current(document))

@@ -24,7 +24,11 @@ REFUSED = {"file=@README.md": "415", "treshold=0.5": "422"}  # what docs/api.md 
 
 def commands(document: Path, program: str) -> list[list[str]]:
     """The words of each line of a document that calls a program, up to a pipe."""
-    lines = "\n".join(FENCE.findall(document.read_text())).replace("\\\n", " ").splitlines()
+    return commands_of(document.read_text(), program)
+
+
+def commands_of(text: str, program: str) -> list[list[str]]:
+    lines = "\n".join(FENCE.findall(text)).replace("\\\n", " ").splitlines()
     found = [
         re.search(rf"(?:^|[|=\s])(?<!from ){program} (.*)$", line.partition("  #")[0])
         for line in lines
@@ -70,6 +74,22 @@ def test_every_call_of_the_api_by_example_is_answered(tmp_path: Path) -> None:
             assert done.stderr.decode() == expected, words
             if "-o" in words:
                 assert (folder / words[words.index("-o") + 1]).stat().st_size > 100
+
+
+def test_every_command_of_the_readme_runs(tmp_path: Path) -> None:
+    """Those of `cutout` and its Python; curl is run by test_quickstart, training by its tests."""
+    text = (ROOT / "README.md").read_text()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    (tmp_path / "tests").symlink_to(ROOT / "tests")
+    ran = [[sys.executable, "-m", "cutout.cli", *words] for words in commands_of(text, "cutout")]
+    ran += [
+        [sys.executable, "-c", code] for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    ]
+    assert len(ran) == 3
+    for words in ran:
+        done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True)
+        assert done.returncode == 0, (words, done.stderr)
+    assert len(list((tmp_path / "cutouts").glob("*.png"))) > 1
 
 
 def test_the_python_of_the_documents_runs(tmp_path: Path) -> None:

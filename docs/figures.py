@@ -1,0 +1,99 @@
+"""Figures that both READMEs show, from the bundles' manifests and the benchmarks' results."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+
+# Measured by benchmarks.grabcut, and by `evaluate` of the classifier's mask, on the same images.
+OTHERS = {
+    "classifier": {"max_f": 0.617, "mae": 0.400, "iou": 0.387},
+    "grabcut": {"max_f": 0.730, "mae": 0.141, "iou": 0.593},
+}
+
+ENGLISH = {
+    "quality": "on {images} images of {sets} sets that no training saw",
+    "size": "size",
+    "segmenter": "`segmenter` (default)",
+    "classifier": "`classifier`, scored over parts",
+    "grabcut": "GrabCut, from a rectangle",
+    "speed": "two cores, saturated, PNG out",
+    "per_second": "images a second, as shipped",
+    "of_bare": "share of the speed of the same code without a server",
+    "times": "times as fast as rembg's server, which runs this network in float32 at 320x320",
+    "same": "the same if both run it in float32 at 320x320, edges not refined",
+    "memory": "peak memory, MB: this server; rembg's",
+}
+CHINESE = {
+    "quality": "在 {sets} 个数据集的 {images} 张未参与训练的图片上",
+    "size": "大小",
+    "segmenter": "`segmenter`（默认）",
+    "classifier": "`classifier`，逐块打分",
+    "grabcut": "GrabCut，从矩形框开始",
+    "speed": "两个核心，满负载，输出 PNG",
+    "per_second": "每秒图片数（默认配置）",
+    "of_bare": "相当于不经服务器直接调用同样代码的速度的",
+    "times": "是 rembg 服务器的几倍（它以 float32、320x320 运行同一网络）",
+    "same": "两者都用 float32、320x320，且不细化边缘时",
+    "memory": "内存峰值，MB：本服务；rembg",
+}
+
+
+def quality_table(words: Mapping[str, str]) -> str:
+    """Make the table of quality, from the manifest of the segmenter."""
+    manifest = _read("models/segmenter/manifest.json")
+    overall = manifest["quality"]["overall"]
+    title = words["quality"].format(
+        images=round(overall["images"]), sets=len(manifest["quality"]) - 1
+    )
+    rows = [
+        _quality_row(words["segmenter"], overall, _megabytes("segmenter")),
+        _quality_row(words["classifier"], OTHERS["classifier"], _megabytes("classifier")),
+        _quality_row(words["grabcut"], OTHERS["grabcut"], "–"),
+    ]
+    head = f"| {title} | max F | MAE | IoU | {words['size']} |"
+    return "\n".join([head, "|---|---|---|---|---|", *rows]) + "\n"
+
+
+def speed_table(words: Mapping[str, str]) -> str:
+    """Make the table of speed, from the results of benchmarks.serve."""
+    report = _read("benchmarks/results/serve.json")
+    sizes = list(report["sizes"])
+    shipped = [report["ratios"][size]["as shipped"] for size in sizes]
+    same = [report["ratios"][size]["same network"] for size in sizes]
+    rows = {size: report["sizes"][size]["rows"] for size in sizes}
+    fastest = [_most(rows[size], "cutout, as shipped", "per_second") for size in sizes]
+    ours = [_most(rows[size], "cutout, as shipped", "peak_rss_mb") for size in sizes]
+    theirs = [_most(rows[size], "rembg, same network", "peak_rss_mb") for size in sizes]
+    lines = {
+        "per_second": [f"{value:.0f}" for value in fastest],
+        "of_bare": [f"{ratio['of_bare']:.2f}" for ratio in shipped],
+        "times": [f"{ratio['times_rembg']:.1f}" for ratio in shipped],
+        "same": [f"{ratio['times_rembg']:.1f}" for ratio in same],
+        "memory": [f"{mine:.0f}; {other:.0f}" for mine, other in zip(ours, theirs, strict=True)],
+    }
+    head = f"| {words['speed']} | {' | '.join(sizes)} |\n|---|{'---|' * len(sizes)}\n"
+    return head + "".join(
+        f"| {words[name]} | {' | '.join(values)} |\n" for name, values in lines.items()
+    )
+
+
+def _quality_row(name: str, values: Mapping[str, float], size: str) -> str:
+    return (
+        f"| {name} | {values['max_f']:.3f} | {values['mae']:.3f} | {values['iou']:.3f} | {size} |"
+    )
+
+
+def _megabytes(name: str) -> str:
+    return f"{_read(f'models/{name}/manifest.json')['model']['bytes'] / 1e6:.1f} MB"
+
+
+def _most(rows: list[dict[str, Any]], contender: str, what: str) -> float:
+    return max(float(row[what]) for row in rows if row["contender"] == contender)
+
+
+def _read(path: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((ROOT / path).read_text())
+    return content
