@@ -179,3 +179,26 @@ def test_a_stroke_ends_at_the_edge_of_the_image(page: Page) -> None:
     assert core == 255
     assert inside > 240
     assert outside < 15
+
+
+def test_a_click_chooses_one_of_two_subjects(page: Page, tmp_path: Path) -> None:
+    path = tmp_path / "two.png"
+    path.write_bytes(encoded(np.hstack([disc(96, 96), disc(96, 96)])))
+    page.pick(path)
+    page.until_done(1)
+    page.until_shown()
+    page.click("#choose")
+    left = -page.element("#points").size["width"] // 4
+    chain = ActionChains(page.driver)
+    chain.move_to_element_with_offset(page.element("#points"), left, 0).click().perform()
+    page.until(lambda: "points=" in page.text("#curl"))
+    page.until_done(1)
+    page.until_shown()
+    page.click("#download")
+    alpha = decoded(page.downloaded()[1])[:, :, 3]
+    assert (alpha[48, 48], alpha[48, 144]) == (255, 0)
+    page.click("#choose-all")
+    page.until_done(1)
+    page.until_shown()
+    page.click("#download")
+    assert decoded(page.downloaded()[1])[48, 144, 3] == 255

@@ -30,7 +30,7 @@ export default {
   "clear": "Remove all",
 
   "view": "View",
-  "view.result": "Before and after",
+  "view.result": "Compare",
   "view.all": "All images",
   "view.parts": "Map of parts",
   "before": "Before",
@@ -59,6 +59,10 @@ export default {
   "said.restored": "Back again: {count}",
   "said.busy": "The server is busy. {name} is tried again in {seconds} seconds.",
 
+  "choose": "Choose the subject",
+  "choose.stage": "The image. The arrow keys move the mark, Enter chooses what is under it, Shift and Enter excludes it.",
+  "choose.hint": "Click on what you mean; shift-click on what you don’t. The server cuts it out anew.",
+  "choose.all": "All of it again",
   "edit": "Correct the mask",
   "edit.canvas": "Mask of {name}. The arrow keys move the brush, Enter paints.",
   "edit.cancel": "Cancel",
@@ -103,7 +107,7 @@ export default {
   "shadow": "Shadow",
   "shadow.none": "None",
   "shadow.soft": "Soft",
-  "shadow.contact": "On the ground",
+  "shadow.contact": "Ground",
   "outline": "Outline, as on stickers",
   "outline.width": "Width",
   "outline.color": "Colour of the outline",

@@ -1,6 +1,7 @@
 /** READ FIRST: what the page does. Images come in, are sent once and cut out, are dressed here, and taken away. */
 
 import { hasKey, models, post, Problem, useKey } from "./api.js";
+import { Chooser, inImage, pointsText } from "./choosing.js";
 import { correct } from "./correcting.js";
 import { curlCommand } from "./curl.js";
 import { changesNothing, drafted, extensionOf, finished, glanced, keyOf } from "./dressing.js";
@@ -23,12 +24,14 @@ const $ = (id) => document.getElementById(id);
 
 let images = [];
 let selected = null;
+let choosing = false; // whether a click on the result says what is meant
 let catalog = null; // the answer of GET /models
 
 const stage = new Stage($("stage"));
 const options = new Options($("options"), { onInput: preview, onChange: apply });
 const film = new Film($("film"), $("tile"), { select, remove });
 const grid = new Grid($("grid"), $("cell"), { select: open, remove });
+const chooser = new Chooser($("points"), choosePoint);
 const removals = new Removals($("toast"), restore);
 const card = new MethodCard($("method"), { ask: () => explain(selected), enlarge: () => setView("parts") });
 const queue = new Queue(() => [selected, ...images].find((image) => image?.status === "waiting"), cutOut);
@@ -60,6 +63,7 @@ function lookAt(image) {
 }
 
 function select(image) {
+  if (image !== selected) choosing = false;
   selected = image;
   if (image.insight?.problem) image.insight = undefined; // a new look, a new try
   render();
@@ -145,10 +149,15 @@ async function cutOut(image) {
   }
 }
 
-/** What is sent: corrections go along, so that another model keeps them. */
+/** What is sent: corrections go along, so that another model keeps them, and the points that say what is meant. */
 function cutFields(image) {
-  const mask = image.trimap ? [["mask", image.trimap]] : [];
-  return [["file", image.file], ...mask, ...options.cutFields()];
+  return [...ownFields(image), ...options.cutFields()];
+}
+
+function ownFields({ file, trimap, points }) {
+  const mask = trimap ? [["mask", trimap]] : [];
+  const chosen = points?.length ? [["points", pointsText(points)]] : [];
+  return [["file", file], ...mask, ...chosen];
 }
 
 function wait(image, seconds) {
@@ -266,7 +275,25 @@ function isCurrent({ status, cut, result }) {
   return Boolean(cut && result && !result.draft && result.cut === cut.key && result.key === keyOf(options.recipe()));
 }
 
-// What the reader does: correcting a mask
+// What the reader does: choosing the subject, correcting a mask
+
+function toggleChoosing() {
+  choosing = !choosing;
+  showSelected();
+  if (choosing) $("points").focus();
+}
+
+function choosePoint(point) {
+  const { cut, result, points = [] } = selected;
+  if (cut && result) anew(selected, [...points, inImage(point, result.region, cut)]);
+}
+
+/** Have the server cut an image out anew, with other points. */
+function anew(image, points) {
+  Object.assign(image, { points, isSaved: false });
+  restart(image);
+  queue.pump();
+}
 
 async function correctSelected() {
   const image = selected;
@@ -343,11 +370,23 @@ function showSelected() {
   $("method").hidden = !classifier() || !cut || all;
   card.show(insight, methodTexts(insight));
   $("correct").hidden = !(selected.status === "done" && selected.url && !parts);
+  showChoosing(selected);
   $("copy-image").hidden = !(selected.status === "done" && canCopyImages && !parts);
   $("no-canvas").hidden = !options.canvas;
   $("trimap").hidden = !selected.trimap;
   $("curl").textContent = command(selected);
   if (parts && selected.status === "done") explain(selected);
+}
+
+function showChoosing({ status, result, cut, points = [] }) {
+  const can = Boolean(result && cut) && status !== "failed" && view() === "result";
+  const now = choosing && can;
+  $("choose").hidden = !can;
+  $("choose").setAttribute("aria-pressed", now);
+  $("points").hidden = $("choose-hint").hidden = !now;
+  $("choose-all").hidden = !points.length;
+  $("frame").toggleAttribute("data-choosing", now);
+  if (now) chooser.show(points, result.region);
 }
 
 function view() {
@@ -468,8 +507,7 @@ function guard(event) {
 
 function command(image) {
   const url = new URL("cutout", document.baseURI).href;
-  const mask = image.trimap ? [["mask", image.trimap]] : [];
-  return curlCommand(url, [["file", image.file], ...mask, ...options.fields()], output(image), hasKey());
+  return curlCommand(url, [...ownFields(image), ...options.fields()], output(image), hasKey());
 }
 
 async function copyCommand() {
@@ -512,7 +550,9 @@ $("save-trimap").addEventListener("click", () => save(selected.trimap, selected.
 $("clear").addEventListener("click", removeAll);
 $("example").addEventListener("click", takeExample);
 $("unlock").addEventListener("submit", unlock);
-$("again").addEventListener("click", () => (restart(selected), queue.pump()));
+$("again").addEventListener("click", () => anew(selected));
+$("choose").addEventListener("click", toggleChoosing);
+$("choose-all").addEventListener("click", () => anew(selected));
 $("away").addEventListener("click", () => remove(selected));
 $("views").addEventListener("change", render);
 $("copy-image").addEventListener("click", copySelected);

@@ -59,6 +59,10 @@ export default {
   "said.restored": "已恢复 {count} 张图片",
   "said.busy": "服务器繁忙，{name} 将在 {seconds} 秒后重试。",
 
+  "choose": "选择主体",
+  "choose.stage": "图片。方向键移动标记，回车选中标记处，Shift 加回车排除。",
+  "choose.hint": "点击你要的主体；按住 Shift 点击不要的部分。服务器会重新抠图。",
+  "choose.all": "恢复全部",
   "edit": "修正蒙版",
   "edit.canvas": "{name} 的蒙版。方向键移动画笔，回车键涂抹。",
   "edit.cancel": "取消",
