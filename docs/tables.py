@@ -171,6 +171,17 @@ def errors_table() -> str:
     return _table(("status", "code", "what is wrong"), lines)
 
 
+def decisions() -> str:
+    """A line for each decision, with its status."""
+    lines = []
+    for path in sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md")):
+        title, _, status = path.read_text().splitlines()[:3]
+        number, _, name = title.removeprefix("# ").partition(". ")
+        status = status.removeprefix("Status: ").partition(".")[0]
+        lines.append(f"| {number} | [{name}]({path.name}) | {status} |")
+    return _table(("", "decision", "status"), lines)
+
+
 def ladder() -> str:
     """The drawing in the docstring of `app.admission`."""
     _, drawing, _ = str(admission.__doc__).split("\n\n", 2)
@@ -226,6 +237,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "grouped-options": lambda: grouped_options(CutoutForm),
     "errors": errors_table,
     "ladder": ladder,
+    "decisions": decisions,
     "tree-cutout": lambda: tree("cutout"),
     "tree-app": lambda: tree("app"),
     "tree-model-export": lambda: tree("model_export"),
