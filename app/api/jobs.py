@@ -62,7 +62,7 @@ async def score(services: Services, clock: Clock, image: bytes, options: Predict
     def prepare() -> Job[Score]:
         upload = _upload(services, image)
         return Job(
-            upload.header.pixels,
+            upload.header.weight,
             lambda clock: remover.score(upload, options, services.models, clock),
         )
 
@@ -80,4 +80,4 @@ def _upload(services: Services, data: bytes, name: str | None = None) -> Upload:
 
 
 def _pixels(*images: Upload | None) -> int:
-    return sum(image.header.pixels for image in images if image is not None)
+    return sum(image.header.weight for image in images if image is not None)

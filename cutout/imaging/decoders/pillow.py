@@ -17,8 +17,9 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from cutout.errors import UndecodableImage
+from cutout.imaging.bands import bands
 from cutout.imaging.colors import Conversion
-from cutout.imaging.decoders.common import Decoded
+from cutout.imaging.decoders.common import Decoded, Pixels
 from cutout.imaging.decoders.pixels import split
 from cutout.imaging.headers import Header
 from cutout.imaging.headers.gif_bmp import first_image
@@ -63,9 +64,22 @@ def decode(data: bytes, header: Header) -> Decoded:
         if image.size != (header.width, header.height):
             width, height = image.size
             raise ValueError(f"it has {width} x {height} pixels, its header says other")
-        mode = "RGBA" if image.has_transparency_data else "RGB"
-        pixels = np.array(image if image.mode == mode else image.convert(mode), np.uint8)
+        pixels = _pixels(image, "RGBA" if image.has_transparency_data else "RGB")
     return Decoded(pixels, None) if pixels.shape[2] == 3 else Decoded(*split(pixels))
+
+
+def _pixels(image: ImageFile.ImageFile, mode: str) -> Pixels:
+    """The pixels of a file in that mode, (h, w, 3) or (h, w, 4).
+
+    A few rows at a time: of all at once, Pillow makes up to three copies, while libavif still holds
+    planes of up to 8 bytes a pixel.
+    """
+    pixels = np.empty((image.height, image.width, len(mode)), np.uint8)
+    image.load()
+    for rows in bands(pixels):
+        part = image.crop((0, rows.start, image.width, rows.stop))
+        pixels[rows] = np.asarray(part if part.mode == mode else part.convert(mode))
+    return pixels
 
 
 @contextmanager

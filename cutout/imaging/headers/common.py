@@ -61,6 +61,14 @@ class Header:
         return self.width * self.height
 
     @property
+    def weight(self) -> int:
+        """As how many pixels it counts where memory is given out.
+
+        libavif holds planes of up to 8 bytes a pixel beside what it makes of them: up to 22 in all.
+        """
+        return self.pixels * 3 // 2 if self.format == "avif" else self.pixels
+
+    @property
     def upright(self) -> Size:
         """The size once the orientation is applied."""
         if self.orientation > 4:

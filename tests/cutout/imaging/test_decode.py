@@ -286,6 +286,11 @@ def interlaced(gray: NDArray[np.uint8]) -> bytes:
     )
 
 
+def test_an_avif_weighs_more_than_its_pixels() -> None:
+    assert Header("avif", 100, 10).weight == 1500
+    assert Header("png", 100, 10).weight == 1000
+
+
 def test_ten_bits_of_avif_with_alpha_are_scaled() -> None:
     stored = cv2.cvtColor(quarters(4), cv2.COLOR_RGBA2BGRA).astype(np.uint16) * 4
     data = cv2.imencode(
