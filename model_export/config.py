@@ -237,6 +237,18 @@ class AugmentConfig(_Strict):
     behind: float = Field(
         0.0, ge=0, le=1, description="share of the pasted with another cut-out behind them"
     )
+    second: float = Field(
+        0.0, ge=0, le=1, description="share of the pasted with a second subject that counts too"
+    )
+    beyond: float = Field(
+        0.0, ge=0, le=1, description="share of the pasted that reach beyond the image's edge"
+    )
+    shadows: float = Field(
+        0.0, ge=0, le=1, description="share of the pasted with a shadow or a reflection beside"
+    )
+    holes: float = Field(
+        0.0, ge=0, le=1, description="share of the pasted that are rings, frames, letters, wheels"
+    )
     empty: float = Field(
         0.0, ge=0, le=1, description="probability of a background with nothing on it instead"
     )

@@ -3,8 +3,6 @@
 All functions take a numpy Generator, so a seed repeats a run image for image.
 """
 
-from typing import NamedTuple
-
 import cv2
 import numpy as np
 from numpy.random import Generator
@@ -13,6 +11,7 @@ from numpy.typing import NDArray
 from cutout.imaging.preprocess import Canvas, Image, resize
 from cutout.imaging.straight import resize_cutout
 from model_export.config import AugmentConfig
+from model_export.data.composites import Cutout, with_shadow
 from model_export.data.dataset import Mask
 
 Sample = tuple[Image, Mask]
@@ -20,14 +19,6 @@ Sample = tuple[Image, Mask]
 SHRUNK_FIRST = 1.3  # times; bilinear interpolation skips pixels from there on
 MOST_ENLARGED = 1.5  # times
 OUT_OF_FOCUS = 0.5  # share of the backgrounds of what is pasted
-
-
-class Cutout(NamedTuple):
-    """A foreground to paste elsewhere: (h, w, 4) uint8 RGBA with straight alpha, and on which of its sides (left, top,
-    right, bottom) the edge of its image cut it off."""
-
-    pixels: NDArray[np.uint8]
-    cut: tuple[bool, bool, bool, bool] = (False, False, False, False)
 
 
 def augment(sample: Sample, size: int, config: AugmentConfig, rng: Generator) -> Sample:
@@ -86,27 +77,48 @@ def change_colors(
     return image
 
 
-def paste(cutout: Cutout, background: Image, size: int, rng: Generator) -> Sample:
+def paste(
+    cutout: Cutout,
+    background: Image,
+    size: int,
+    rng: Generator,
+    shadow: bool = False,
+    most: float = 1.0,
+) -> Sample:
     """A cut-out at a random size and place on a background, as a sample of size x size.
 
     What was cut off by its own image's edge is so here, too: a straight cut in mid-image exists in no photograph.
+    With `shadow` it casts a shadow on the background, or a reflection. `most` is how much of the
+    side it may take up.
     """
     ground = _random_part(background, size, rng)
     if rng.random() < OUT_OF_FOCUS:  # as it often is in photographs, of animals above all
         ground = np.asarray(
             cv2.GaussianBlur(ground, (0, 0), float(size / 320 * rng.uniform(0.7, 3.5))), np.uint8
         )
-    canvas = ground.astype(np.float32)
-    width, height = _pasted_size(cutout, size, rng)
+    return lay(cutout, (ground, np.zeros((size, size), np.uint8)), rng, shadow, most)
+
+
+def lay(
+    cutout: Cutout, sample: Sample, rng: Generator, shadow: bool = False, most: float = 1.0
+) -> Sample:
+    """A cut-out laid over a square sample: both count, where it had a subject already."""
+    ground, mask = sample
+    size = len(mask)
+    width, height = _pasted_size(cutout, size, most, rng)
     small = resize_cutout(cutout.pixels, width, height)
     left = _place(size - width, cutout.cut[0], cutout.cut[2], rng)
     top = _place(size - height, cutout.cut[1], cutout.cut[3], rng)
-    alpha = small[:, :, 3:].astype(np.float32) / 255
-    region = canvas[top : top + height, left : left + width]
-    region += (small[:, :, :3] - region) * alpha
-    mask = np.zeros((size, size), np.uint8)
-    mask[top : top + height, left : left + width] = small[:, :, 3]
-    return np.clip(canvas + 0.5, 0, 255).astype(np.uint8), mask
+    placed = np.zeros((size, size, 4), np.uint8)
+    placed[top : top + height, left : left + width] = small
+    canvas = ground.astype(np.float32)
+    if shadow:
+        canvas = with_shadow(canvas, placed, rng)
+    alpha = placed[:, :, 3:].astype(np.float32) / 255
+    canvas += (placed[:, :, :3] - canvas) * alpha
+    image = np.clip(canvas + 0.5, 0, 255).astype(np.uint8)
+    both = mask + (1 - mask.astype(np.float32) / 255) * placed[:, :, 3]
+    return image, np.rint(both).astype(np.uint8)
 
 
 def empty(background: Image, size: int, rng: Generator) -> Sample:
@@ -132,11 +144,11 @@ def scenery(sample: Sample) -> list[Image]:
     return [part for part in beside if 3 * min(part.shape[:2]) >= min(mask.shape)]
 
 
-def _pasted_size(cutout: Cutout, size: int, rng: Generator) -> tuple[int, int]:
-    """(width, height) of what is pasted: its longer side a third of `size` to all of it, and all of it where it was cut
+def _pasted_size(cutout: Cutout, size: int, most: float, rng: Generator) -> tuple[int, int]:
+    """(width, height) of what is pasted: its longer side a third of `size` to `most` of it, and all of it where it was cut
     off at both ends."""
     height, width = cutout.pixels.shape[:2]
-    reach = rng.uniform(0.35, 1.0) * size / max(width, height)
+    reach = rng.uniform(0.35, most) * size / max(width, height)
     left, top, right, bottom = cutout.cut
     if left and right and height <= width:
         reach = size / width

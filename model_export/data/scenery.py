@@ -9,13 +9,17 @@ from numpy.typing import NDArray
 from cutout.imaging.compose import limit_size
 from cutout.imaging.preprocess import Image, resize
 from model_export.config import AugmentConfig, DataConfig
-from model_export.data.augment import Cutout, Sample, empty, lift, paste
+from model_export.data.augment import Sample, empty, lay, lift, paste
+from model_export.data.composites import Cutout, beyond, plain_ground, with_hole
 from model_export.data.dataset import (
     load_cutout,
     load_image,
     split_of_key,
 )
 from model_export.data.pairs import find_scenery
+
+BESIDE = 0.6  # of the side: what each of two subjects takes up at most
+TRIES = 4  # to lay the second where it hides little of the first
 
 
 class Scenery:
@@ -50,7 +54,7 @@ class Scenery:
 
     @property
     def can_paste(self) -> bool:
-        return bool(self.backgrounds or self.borrowed)
+        return bool(self.backgrounds or self.borrowed or self.policy.holes)
 
     def empty(self, size: int, rng: Generator) -> Sample:
         """One of the backgrounds with nothing on it."""
@@ -58,12 +62,30 @@ class Scenery:
 
     def pasted(self, sample: Sample, size: int, rng: Generator) -> Sample:
         """A cut-out, often the foreground of `sample`, on one of the backgrounds."""
+        if _happens(self.policy.holes, rng):
+            shadow = _happens(self.policy.shadows, rng)
+            return paste(with_hole(sample[0], rng), plain_ground(size, rng), size, rng, shadow)
+        if not (self.backgrounds or self.borrowed):
+            return sample
         borrowed = self.borrowed and (not self.backgrounds or rng.random() < self.policy.borrow)
         background = _one_of(self.borrowed if borrowed else self.backgrounds, rng)
         if self.cutouts and rng.random() < self.policy.behind:
             background, _ = paste(self._any_cutout(rng), background, size, rng)
-        cutout = self.cutout(sample, rng)
-        return paste(cutout, background, size, rng) if cutout.pixels.size else sample
+        return self._subjects(sample, background, size, rng)
+
+    def _subjects(self, sample: Sample, background: Image, size: int, rng: Generator) -> Sample:
+        """One cut-out on the background, or two of which both count."""
+        cutout, shadow = self.cutout(sample, rng), _happens(self.policy.shadows, rng)
+        if not cutout.pixels.size:
+            return sample
+        if _happens(self.policy.beyond, rng):
+            cutout = beyond(cutout, rng)
+        if not _happens(self.policy.second, rng):
+            return paste(cutout, background, size, rng, shadow)
+        first = paste(cutout, background, size, rng, shadow, BESIDE)
+        second = self._any_cutout(rng) if self.cutouts else cutout
+        laid = (lay(second, first, rng, shadow, BESIDE) for _ in range(TRIES))
+        return max(laid, key=lambda made: int(made[1].sum(dtype=np.int64)))
 
     def cutout(self, sample: Sample, rng: Generator) -> Cutout:
         """One of the cut-outs, or as often the foreground of `sample`."""
@@ -83,6 +105,11 @@ def _with_shorter_side(image: Image, side: int) -> Image:
         if ratio >= 1
         else resize(image, round(image.shape[1] * ratio), round(image.shape[0] * ratio))
     )
+
+
+def _happens(share: float, rng: Generator) -> bool:
+    """True so often. A share of 0 draws nothing, so that what is switched off changes no other."""
+    return share > 0 and rng.random() < share
 
 
 def _one_of(images: list[Image], rng: Generator) -> Image:

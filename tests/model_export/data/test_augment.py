@@ -136,3 +136,60 @@ def test_rendered_objects_are_pasted_no_more_often_than_stated(
     assert sum(drawn) == 60
     assert scenery.odds[drawn].sum() == pytest.approx(share)
     assert scenery.odds.sum() == pytest.approx(1)
+
+
+def policy(**shares: float) -> Scenery:
+    return Scenery(
+        Path("nowhere"), SIDE, [plain(GREEN)], AugmentConfig(borrow=1, **shares), DataConfig()
+    )
+
+
+def seen(pasting: Scenery, subject: Sample, count: int = 20) -> list[Sample]:
+    return [pasting.pasted(subject, SIDE, np.random.default_rng(seed)) for seed in range(count)]
+
+
+def test_what_is_switched_off_changes_nothing() -> None:
+    subject = sample([10, 30], [10, 30])
+    for image, mask in seen(policy(), subject):
+        assert (image[mask == 255][:, RED] == 255).all()
+        assert (image[mask == 0][:, GREEN] == 255).all()
+        assert cv2.connectedComponents(mask)[0] == 2
+
+
+def test_of_two_subjects_both_count() -> None:
+    made = seen(policy(second=1), sample([10, 30], [10, 30]))
+    boxes = [cv2.boundingRect(mask) for _, mask in made]
+    counts = [np.count_nonzero(mask) for _, mask in made]
+    assert any(box[2] * box[3] > count for box, count in zip(boxes, counts, strict=True))
+    for image, mask in made:
+        assert (image[mask == 255][:, RED] == 255).all()
+        assert (image[mask == 0][:, GREEN] == 255).all()
+
+
+def test_a_subject_beyond_the_frame_ends_at_an_edge() -> None:
+    whole, cut = (
+        [
+            any(edge.any() for edge in (mask[0], mask[-1], mask[:, 0], mask[:, -1]))
+            for _, mask in seen(policy(beyond=share), sample([10, 30], [15, 30]))
+        ]
+        for share in (0.0, 1.0)
+    )
+    assert all(cut)
+    assert not all(whole)
+
+
+def test_what_has_a_hole_shows_the_ground_through_it() -> None:
+    for _, mask in seen(policy(holes=1), sample([10, 30], [10, 30]), 8):
+        outside = cv2.connectedComponents((mask < 128).astype(np.uint8), connectivity=4)[0]
+        assert outside >= 3  # the ground around, and at least one enclosed
+        assert mask.any()
+
+
+def test_a_shadow_is_background() -> None:
+    subject = sample([10, 30], [10, 30])
+    plainly, darker = (seen(policy(shadows=share), subject) for share in (0.0, 1.0))
+    assert any(
+        (image[mask == 0][:, GREEN] < 200).any() or (image[mask == 0][:, RED] > 30).any()
+        for image, mask in darker
+    )
+    assert all((image[mask == 0][:, GREEN] == 255).all() for image, mask in plainly)
