@@ -14,6 +14,7 @@ from cutout.imaging.compose import Cut, times
 from cutout.imaging.decode import Raster
 from cutout.imaging.encode import Attached
 from cutout.imaging.mask import to_size
+from cutout.imaging.metadata import for_answer
 from cutout.imaging.preprocess import resize
 from cutout.inference.predictor import coarse_alpha
 from cutout.inference.registry import Registry
@@ -56,10 +57,14 @@ def cut_out(
         subject = Subject.of(cut.alpha, plan.upload)
     pixels, crop = compose(cut, plan, options, source.max_pixels, background, clock)
     with clock.stage("encode"):
-        attached = Attached(image.profile)
+        said = for_answer(source.metadata(), options.keep_metadata, options.keep_gps)
+        attached = Attached(image.profile, said)
         content = source.write(pixels, options.format, attached, options.quality)
     size = Size(pixels.shape[1], pixels.shape[0])
-    return Result(content, size, plan.upload, subject, predictor.manifest, crop, image.rows)
+    dropped = source.header.frames - 1
+    return Result(
+        content, size, plan.upload, subject, predictor.manifest, crop, image.rows, dropped
+    )
 
 
 @idle_cores.one_taken()
@@ -81,7 +86,15 @@ def mask(
         alpha = resize(alpha, *plan.answer)
     with clock.stage("encode"):
         content = source.write(alpha, Format.png)
-    return Result(content, plan.answer, plan.upload, subject, predictor.manifest, rows=image.rows)
+    return Result(
+        content,
+        plan.answer,
+        plan.upload,
+        subject,
+        predictor.manifest,
+        rows=image.rows,
+        frames_dropped=source.header.frames - 1,
+    )
 
 
 @idle_cores.one_taken()
@@ -101,7 +114,9 @@ def score(source: Source[object], options: PredictOptions, models: Registry, clo
             subject = Subject.of(to_size(coarse, *seen.size), image.upload)
     with clock.stage("inference"):
         probability = scorer.probability(image.image, coarse if masker is scorer else None)
-    return Score(probability, image.upload, scorer.manifest, subject, image.rows)
+    return Score(
+        probability, image.upload, scorer.manifest, subject, image.rows, source.header.frames - 1
+    )
 
 
 def _decode(source: Source[object], plan: Plan, clock: Clock, keep_profile: bool = False) -> Raster:

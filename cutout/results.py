@@ -52,6 +52,7 @@ class Score:
     manifest: Manifest
     subject: Subject | None
     rows: int | None = None
+    frames_dropped: int = 0
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Result(Generic[T]):
     `content` is a file or an array, as the source was one. `size` is its size, `upload` that of the
     upright image that it was made from. `crop` is the part of the upload that it shows, which may
     reach beyond it; None where all of it is shown. `rows`: of a truncated upload, how many of its
-    rows, as stored, were there.
+    rows, as stored, were there. `frames_dropped`: of an animation, how many the answer lacks.
     """
 
     content: T
@@ -71,6 +72,7 @@ class Result(Generic[T]):
     manifest: Manifest
     crop: Box | None = None
     rows: int | None = None
+    frames_dropped: int = 0
 
 
 class ImageSize(BaseModel):

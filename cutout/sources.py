@@ -21,6 +21,7 @@ from cutout.imaging.encode import (
     encode_zip,
 )
 from cutout.imaging.headers import Header
+from cutout.imaging.metadata import Metadata, read_metadata
 from cutout.options import Format
 
 Pixels = NDArray[np.uint8]
@@ -52,6 +53,10 @@ class Source(Protocol[T_co]):
 
         With `keep_profile` the colours as stored come too, where the file has a profile for them.
         """
+        ...
+
+    def metadata(self) -> Metadata:
+        """Read what the image says beside its pixels."""
         ...
 
     def write(
@@ -93,6 +98,9 @@ class Upload:
         self, factor: int = 1, size: Size | None = None, keep_profile: bool = False
     ) -> Raster:
         return decode(self.data, self.header, factor, size, keep_profile)
+
+    def metadata(self) -> Metadata:
+        return read_metadata(self.data, self.header)
 
     def write(
         self,
@@ -146,6 +154,9 @@ class ArraySource:
             image, alpha = hide_transparent(image, alpha)
         raster = Raster(image, alpha, self.header.upright)
         return raster.resized(size or raster.size)
+
+    def metadata(self) -> Metadata:
+        return Metadata()
 
     def write(
         self,

@@ -219,6 +219,7 @@ def process(engine: Engine, job: Job, folder: Folder, path: str, stem: str) -> R
         cutout.coverage,
         output,
         hashlib.sha256(cutout.data).hexdigest(),
+        frames_dropped=cutout.frames_dropped,
     )
 
 

@@ -67,7 +67,12 @@ class ServerEngine:
         fields = options.model_dump(mode="json", exclude_defaults=True)
         response = self._post("/cutout", fields, files)
         headers = response.headers
-        return Cutout(response.data, headers["content-type"], float(headers["x-coverage"]))
+        return Cutout(
+            response.data,
+            headers["content-type"],
+            float(headers["x-coverage"]),
+            int(headers.get("x-frames-dropped", 0)),
+        )
 
     def predict(self, image: bytes, options: PredictOptions) -> Prediction:
         """Classify an image by `POST /predict`."""

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Cutout:
-    """A finished image file, and the share of the image that is foreground."""
+    """A finished image file, the share of the image that is foreground, and frames it lacks."""
 
     data: bytes
     media_type: str
     coverage: float
+    frames_dropped: int = 0
 
 
 class Engine(Protocol):
@@ -85,7 +86,10 @@ class LocalEngine:
             known = None if given is None else self._upload(given)
             upload = self._upload(image)
             result = remover.cut_out(upload, options, self.registry, Clock(), behind, known)
-        return Cutout(result.content.data, result.content.media_type, result.subject.coverage)
+        content = result.content
+        return Cutout(
+            content.data, content.media_type, result.subject.coverage, result.frames_dropped
+        )
 
     def predict(self, image: bytes, options: PredictOptions) -> "Prediction":
         from cutout import remover

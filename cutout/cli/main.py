@@ -471,6 +471,14 @@ def _summarize(
             f"{len(records) - len(failures)} of {len(paths)} done, {len(failures)} failed{rate}: "
             f"{journal.address}"
         )
+        _say_dropped(records)
         if others:
             say(_passed_over(others))
     return len(failures)
+
+
+def _say_dropped(records: list[Record]) -> None:
+    """Say how many frames of animations the cut-outs lack."""
+    dropped = [record.frames_dropped for record in records if record.frames_dropped]
+    if dropped:
+        say(f"{len(dropped)} animations: only the first frame is cut out, {sum(dropped)} dropped")

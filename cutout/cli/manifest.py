@@ -31,6 +31,8 @@ class Record:
     output_sha256: str | None = None
     error: str | None = None
     """`code: detail`, with the codes of the HTTP API."""
+    frames_dropped: int = 0
+    """Of an animation, how many frames the output lacks: it shows the first."""
 
 
 class Journal:
@@ -83,6 +85,7 @@ class Journal:
         from pyarrow import parquet
 
         types = {"bytes": pa.int64(), "width": pa.int32(), "height": pa.int32()}
+        types["frames_dropped"] = pa.int32()
         types |= dict.fromkeys(("probability", "coverage"), pa.float64())
         schema = pa.schema(
             [(field.name, types.get(field.name, pa.string())) for field in fields(Record)]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from cutout.errors import InvalidOption
 from cutout.imaging.compose import Cut, Draw
 from cutout.imaging.deflate import deflate_rows
+from cutout.imaging.metadata import JPEG_XMP, NOTHING, Metadata
 
 Pixels = NDArray[np.uint8]
 
@@ -24,6 +25,7 @@ class Attached:
     """What a file says beside its pixels. `profile`: the ICC profile of its colours."""
 
     profile: bytes | None = None
+    metadata: Metadata = NOTHING
 
 
 NOTHING_ATTACHED = Attached()
@@ -48,7 +50,7 @@ def encode_png(pixels: Pixels | Cut, attached: Attached = NOTHING_ATTACHED) -> b
     parts = [
         b"\x89PNG\r\n\x1a\n",
         *_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, PNG_COLOR[channels], 0, 0, 0)),
-        *_png_chunks(attached if channels > 1 else NOTHING_ATTACHED),
+        *_png_chunks(attached, has_colors=channels > 1),
     ]
     if isinstance(pixels, Cut):
         draw, rows = pixels.drawing()
@@ -69,9 +71,17 @@ def _drawing(pixels: Pixels) -> tuple[Draw, list[slice]]:
     return draw, [slice(top, min(top + step, height)) for top in range(0, height, step)]
 
 
-def _png_chunks(attached: Attached) -> Iterator[bytes]:
-    if attached.profile is not None:
+def _png_chunks(attached: Attached, has_colors: bool) -> Iterator[bytes]:
+    said = attached.metadata
+    if attached.profile is not None and has_colors:
         yield from _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(attached.profile))
+    if said.dpi is not None:
+        across, down = (round(value / 0.0254) for value in said.dpi)
+        yield from _chunk(b"pHYs", struct.pack(">IIB", across, down, 1))
+    if said.exif is not None:
+        yield from _chunk(b"eXIf", said.exif)
+    if said.xmp is not None:
+        yield from _chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + said.xmp)
 
 
 def _chunk(kind: bytes, body: bytes) -> tuple[bytes, bytes, bytes, bytes]:
@@ -99,14 +109,22 @@ def encode_jpeg(
     """
     parameters = [cv2.IMWRITE_JPEG_QUALITY, quality or JPEG_QUALITY]
     jpeg = _imencode(".jpg", pixels, parameters, longest=65_500)
-    if attached == NOTHING_ATTACHED or pixels.ndim == 2:
+    if attached == NOTHING_ATTACHED:
         return jpeg
     end = 4 + struct.unpack_from(">H", jpeg, 4)[0]  # of JFIF's own segment, which comes first
-    return b"".join([jpeg[:end], *_jpeg_segments(attached), jpeg[end:]])
+    head = jpeg[:end]
+    if attached.metadata.dpi is not None:
+        across, down = (min(65_535, round(value)) for value in attached.metadata.dpi)
+        head = head[:13] + struct.pack(">BHH", 1, across, down) + head[18:]
+    return b"".join([head, *_jpeg_segments(attached, pixels.ndim == 3), jpeg[end:]])
 
 
-def _jpeg_segments(attached: Attached) -> Iterator[bytes]:
-    profile = attached.profile or b""
+def _jpeg_segments(attached: Attached, has_colors: bool) -> Iterator[bytes]:
+    if attached.metadata.exif is not None:
+        yield _segment(0xE1, b"Exif\0\0" + attached.metadata.exif)
+    if attached.metadata.xmp is not None:
+        yield _segment(0xE1, JPEG_XMP + attached.metadata.xmp)
+    profile = attached.profile if has_colors and attached.profile else b""
     count = -(-len(profile) // JPEG_PART)
     for number in range(count):
         part = profile[number * JPEG_PART : (number + 1) * JPEG_PART]
@@ -132,10 +150,15 @@ def _imencode(
     if pixels.ndim == 3:
         code = cv2.COLOR_RGBA2BGRA if pixels.shape[2] == 4 else cv2.COLOR_RGB2BGR
         pixels = np.asarray(cv2.cvtColor(pixels, code), np.uint8)
-    if attached.profile is None:
+    said = {
+        cv2.IMAGE_METADATA_ICCP: attached.profile if pixels.ndim == 3 else None,
+        cv2.IMAGE_METADATA_EXIF: attached.metadata.exif,
+        cv2.IMAGE_METADATA_XMP: attached.metadata.xmp,
+    }
+    kinds = [kind for kind, body in said.items() if body]
+    if not kinds:
         return cv2.imencode(extension, pixels, parameters)[1].tobytes()
-    parts = [np.frombuffer(attached.profile, np.uint8)]
-    kinds = [cv2.IMAGE_METADATA_ICCP]
+    parts = [np.frombuffer(said[kind] or b"", np.uint8) for kind in kinds]
     return cv2.imencodeWithMetadata(extension, pixels, kinds, parts, parameters)[1].tobytes()
 
 

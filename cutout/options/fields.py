@@ -246,6 +246,16 @@ class CutoutOptions(MaskOptions):
             "where that is for RGB; else they are converted to sRGB"
         ),
     ] = False
+    keep_metadata: Annotated[
+        bool,
+        Field(
+            description="keep EXIF and XMP, upright, without thumbnail and position; the density "
+            "(dpi) is kept anyway"
+        ),
+    ] = False
+    keep_gps: Annotated[bool, Field(description="with `keep_metadata`, keep the position too")] = (
+        False
+    )
 
     @property
     def needs_pixels(self) -> bool:

@@ -36,3 +36,5 @@ class CutoutKeywords(MaskKeywords, total=False):
     scale: float | None
     position: Position | str | None
     keep_profile: bool
+    keep_metadata: bool
+    keep_gps: bool

@@ -42,6 +42,11 @@ ANSWER_HEADERS = {
         "transparent. Absent if it was whole",
         "schema": {"type": "integer"},
     },
+    "X-Frames-Dropped": {
+        "description": "of an animation, how many frames the answer lacks: it shows the first. "
+        "Absent if there is one",
+        "schema": {"type": "integer"},
+    },
     "X-Model": {"description": "name/version of the model", "schema": {"type": "string"}},
     "Server-Timing": {"description": "milliseconds by stage", "schema": {"type": "string"}},
 }
@@ -100,7 +105,10 @@ async def predict(request: Request, form: Annotated[PredictForm, MULTIPART]) -> 
     return Response(
         Prediction.of(score, clock).model_dump_json(exclude_none=not form.subject),
         media_type="application/json",
-        headers={"Server-Timing": clock.server_timing(), **rows_decoded(score.rows)},
+        headers={
+            "Server-Timing": clock.server_timing(),
+            **what_is_missing(score.rows, score.frames_dropped),
+        },
     )
 
 
@@ -116,13 +124,14 @@ def image_response(result: Result[File], clock: Clock) -> Response:
     for name, box in (("X-Bounding-Box", subject.box), ("X-Crop-Box", result.crop)):
         if box is not None:
             headers[name] = f"{box.left},{box.top},{box.width},{box.height}"
-    headers |= rows_decoded(result.rows)
+    headers |= what_is_missing(result.rows, result.frames_dropped)
     return Response(result.content.data, media_type=result.content.media_type, headers=headers)
 
 
-def rows_decoded(rows: int | None) -> dict[str, str]:
-    """Make the header that says that an upload was truncated."""
-    return {} if rows is None else {"X-Rows-Decoded": str(rows)}
+def what_is_missing(rows: int | None, frames_dropped: int) -> dict[str, str]:
+    """Make the headers that say what of an upload the answer does not show."""
+    headers = {} if rows is None else {"X-Rows-Decoded": str(rows)}
+    return headers | ({"X-Frames-Dropped": str(frames_dropped)} if frames_dropped else {})
 
 
 async def _read(file: UploadFile | None) -> bytes | None:

@@ -43,6 +43,7 @@ export default {
   "map.of": "Map of the parts of {name}: bright where the classifier sees foreground",
   "cannot.show": "Your browser can’t show this kind of file, so there is no “before”.",
   "facts": "{width} × {height} · {bytes} · {time}",
+  "frames.dropped": "This is an animation: only its first frame is cut out (frames left out: {count}).",
   "no.subject": "No subject was found in this image. Another model may find it.",
 
   "state.waiting": "Waiting",

@@ -140,7 +140,8 @@ async function cutOut(image) {
     });
     const took = performance.now() - began;
     calls.signal.throwIfAborted();
-    await image.accept(answer.blob, { took, found: answer.header("X-Subject-Found") !== "false" });
+    const found = answer.header("X-Subject-Found") !== "false";
+    await image.accept(answer.blob, { took, found, dropped: Number(answer.header("X-Frames-Dropped")) });
     await image.looked;
     if (image === selected || changesNothing(options.recipe(), image.cut)) await attempt(image, finished);
     if (!calls.signal.aborted) finish(image);

@@ -30,6 +30,7 @@ export function noteOn({ status, cut, url, trouble }) {
   if (status !== "done") return "";
   if (trouble) return reason(trouble);
   if (!cut.found) return t("no.subject");
+  if (cut.dropped) return t("frames.dropped", { count: cut.dropped });
   return url ? "" : t("cannot.show");
 }
 

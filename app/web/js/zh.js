@@ -43,6 +43,7 @@ export default {
   "map.of": "{name} 的局部图：越亮表示分类器越认为是前景",
   "cannot.show": "浏览器无法显示这种文件，因此没有“原图”可看。",
   "facts": "{width} × {height} · {bytes} · {time}",
+  "frames.dropped": "这是动画：只处理第一帧（略去 {count} 帧）。",
   "no.subject": "这张图片中没有找到主体，换一个模型也许可以。",
 
   "state.waiting": "等待中",

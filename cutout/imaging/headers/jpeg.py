@@ -30,7 +30,7 @@ JPEG_MARKER = re.compile(
 
 def read_jpeg(data: bytes) -> Header:
     orientation, profile = 0, list[tuple[int, int, int]]()
-    for marker, start, end in bounded(_jpeg_segments(data)):
+    for marker, start, end in bounded(jpeg_segments(data)):
         if marker == 0xE1 and not orientation and data.startswith(b"Exif\0\0", start):
             orientation = exif_orientation(data[start + 6 : end])
         elif marker == 0xE2 and data.startswith(ICC, start):
@@ -60,7 +60,7 @@ def _profile(data: bytes, parts: list[tuple[int, int, int]]) -> bytes | None:
     return b"".join(data[start:end] for _, start, end in sorted(parts))
 
 
-def _jpeg_segments(data: bytes, position: int = 2) -> Iterator[tuple[int, int, int]]:
+def jpeg_segments(data: bytes, position: int = 2) -> Iterator[tuple[int, int, int]]:
     """Yield (marker, start, end) of each segment's content, up to the end of the image.
 
     Bytes that are not a marker are skipped.
@@ -74,7 +74,7 @@ def _jpeg_segments(data: bytes, position: int = 2) -> Iterator[tuple[int, int, i
 def _first_scan_has(components: int, data: bytes, position: int) -> bool:
     """Whether all of them are in it: then decoders take no other scan of a sequential JPEG."""
     first = next(
-        (start for marker, start, _ in bounded(_jpeg_segments(data, position)) if marker == 0xDA),
+        (start for marker, start, _ in bounded(jpeg_segments(data, position)) if marker == 0xDA),
         None,
     )
     return first is not None and data[first] == components
@@ -90,7 +90,7 @@ def _check_scans(data: bytes, position: int, pixels: int) -> None:
     most = most_scans(pixels)
     if data.count(b"\xff\xda", position) <= most:  # an upper bound, which nearly every file passes
         return
-    scans = (marker for marker, _, _ in bounded(_jpeg_segments(data, position)) if marker == 0xDA)
+    scans = (marker for marker, _, _ in bounded(jpeg_segments(data, position)) if marker == 0xDA)
     if sum(1 for _ in islice(scans, most + 1)) > most:
         raise Malformed(f"more than {most} scans, the limit for its size")
 
@@ -103,7 +103,7 @@ def is_cut_short(data: bytes) -> bool:
 
 def lacks_only_sharpness(data: bytes) -> bool:
     """Whether, of a progressive JPEG, all frequencies of the brightness have had a whole scan."""
-    kinds = [(marker, start) for marker, start, _ in bounded(_jpeg_segments(data))]
+    kinds = [(marker, start) for marker, start, _ in bounded(jpeg_segments(data))]
     if not any(marker in (0xC2, 0xCA) for marker, _ in kinds):
         return False
     scans = [start for marker, start in kinds if marker == 0xDA][:-1]

@@ -20,7 +20,7 @@ def orientation_of(texts: Iterable[tuple[bytes, bytes]]) -> int:
     for kind, body in texts:
         keyword, _, value = body.partition(b"\0")
         if keyword in KEYWORDS:
-            known.setdefault(keyword, _plain(kind, value))
+            known.setdefault(keyword, plain_text(kind, value))
     for keyword, text in known.items():
         found = _in_xmp(text) if keyword == XMP else _in_raw_profile(text)
         if found > 1:
@@ -28,7 +28,7 @@ def orientation_of(texts: Iterable[tuple[bytes, bytes]]) -> int:
     return 1
 
 
-def _plain(kind: bytes, rest: bytes) -> bytes:
+def plain_text(kind: bytes, rest: bytes) -> bytes:
     """The text of a chunk, after its keyword; b"" if it cannot be inflated."""
     is_compressed, text = kind == b"zTXt", rest
     if kind == b"zTXt":

@@ -43,6 +43,8 @@ ALL: dict[str, Any] = {
     "scale": 0.5,
     "position": "10% 90%",
     "keep_profile": True,
+    "keep_metadata": True,
+    "keep_gps": True,
 }
 
 

@@ -1,10 +1,13 @@
 """Uploads in, answers out: the whole app with a predictor for which bright is foreground."""
 
+import io
+
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image as Pillow
 from starlette.testclient import TestClient
 
 from app.main import create_app
@@ -532,3 +535,17 @@ def test_a_choice_that_cannot_be_made_is_told_why(
     answer = client.post("/cutout", files={"file": two_discs()}, data=data)
     assert (answer.status_code, answer.json()["code"]) == (422, code)
     assert told in answer.json()["detail"]
+
+
+def test_what_of_an_upload_is_missing_is_said(client: TestClient) -> None:
+    frames = [Pillow.new("L", (48, 32), value) for value in (0, 90, 255)]
+    moving, whole = io.BytesIO(), encoded(disc())
+    frames[0].save(moving, "GIF", save_all=True, append_images=frames[1:])
+    for route in ("/cutout", "/mask", "/predict"):
+        answer = client.post(route, files={"file": moving.getvalue()})
+        assert answer.headers["X-Frames-Dropped"] == "2"
+        cut = client.post(route, files={"file": whole[:-3]})
+        assert cut.headers["X-Rows-Decoded"] == str(len(disc()))
+        headers = client.post(route, files={"file": whole}).headers
+        assert "X-Frames-Dropped" not in headers
+        assert "X-Rows-Decoded" not in headers

@@ -1,0 +1,185 @@
+"""What a file says beside its pixels, and may say in the answer too: density, EXIF, XMP."""
+
+import io
+import logging
+import re
+import struct
+from dataclasses import dataclass, replace
+
+import pi_heif
+from PIL import Image as Pillow
+from PIL.AvifImagePlugin import AvifImageFile
+
+from cutout.imaging.headers import Header
+from cutout.imaging.headers.common import bounded, chunks
+from cutout.imaging.headers.exif import tiff_entries
+from cutout.imaging.headers.jpeg import jpeg_segments
+from cutout.imaging.headers.png_texts import XMP, plain_text
+
+INCH, CENTIMETRE = 2, 3  # of TIFF's ResolutionUnit
+DENSITIES = (282, 283, 296)  # XResolution, YResolution, ResolutionUnit
+ORIENTATION, GPS = 274, 34853
+JPEG_XMP = b"http://ns.adobe.com/xap/1.0/\0"
+MAX_BYTES = 65_000
+"""Of EXIF, and of XMP, that are kept: what one segment of a JPEG holds."""
+XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:=[\"']|>))[1-8]")
+XMP_GPS = re.compile(
+    rb"exif:GPS\w+=(\"[^\"]*\"|'[^']*')|<exif:GPS(\w+)>.*?</exif:GPS\2>", re.DOTALL
+)
+XMP_THUMBNAILS = re.compile(rb"<xmp:Thumbnails>.*?</xmp:Thumbnails>", re.DOTALL)
+
+log = logging.getLogger("cutout")
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """`dpi`: pixels an inch across and down. `exif`: a TIFF, with no name before it. `xmp`: XML."""
+
+    dpi: tuple[float, float] | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+
+
+NOTHING = Metadata()
+
+
+def read_metadata(data: bytes, header: Header) -> Metadata:
+    """Read what an upload says beside its pixels; nothing where that is broken.
+
+    The density is that of the upright image, EXIF and XMP are as they are stored.
+    """
+    found = NOTHING
+    try:
+        found = _READERS.get(header.format, _nothing)(data)
+        if found.dpi is None and found.exif is not None:
+            found = replace(found, dpi=_density(found.exif))
+    except Exception as error:  # of every kind: no image is refused for what stands beside it
+        log.warning("metadata ignored", extra={"reason": str(error)})
+    if found.dpi is None or not all(1 <= value <= 100_000 for value in found.dpi):
+        return replace(found, dpi=None)
+    return replace(found, dpi=found.dpi[::-1]) if header.orientation > 4 else found
+
+
+def for_answer(found: Metadata, keep: bool, keep_gps: bool) -> Metadata:
+    """What of it an answer has: the density; with `keep`, EXIF and XMP, turned upright.
+
+    They have no thumbnail, which would show the background, and no position without `keep_gps`.
+    """
+    if not keep:
+        return Metadata(found.dpi)
+    exif, xmp = found.exif, found.xmp
+    if exif is not None:
+        exif = _upright_exif(exif, keep_gps)
+    if xmp is not None:
+        xmp = XMP_THUMBNAILS.sub(b"", XMP_ORIENTATION.sub(rb"\g<1>1", xmp))
+        xmp = xmp if keep_gps else XMP_GPS.sub(b"", xmp)
+    return Metadata(
+        found.dpi,
+        exif if exif is not None and len(exif) <= MAX_BYTES else None,
+        xmp if xmp is not None and len(xmp) <= MAX_BYTES else None,
+    )
+
+
+def _upright_exif(block: bytes, keep_gps: bool) -> bytes | None:
+    """Rewrite EXIF without orientation, thumbnail and, unless kept, position."""
+    exif = Pillow.Exif()
+    try:
+        exif.load(b"Exif\0\0" + block)
+        exif[ORIENTATION] = 1
+        if not keep_gps:
+            exif.pop(GPS, None)
+        return exif.tobytes().removeprefix(b"Exif\0\0")
+    except Exception as error:  # Pillow raises whatever a broken block makes it meet
+        log.warning("metadata ignored", extra={"reason": str(error)})
+        return None
+
+
+def _density(tiff: bytes) -> tuple[float, float] | None:
+    """Pixels an inch by the tags of a TIFF, or of EXIF."""
+    order = "<" if tiff[:1] == b"I" else ">"
+    values = {tag: value for tag, _, _, value in tiff_entries(tiff) if tag in DENSITIES}
+    if not {*DENSITIES[:2]} <= values.keys():
+        return None
+    unit = {INCH: 1.0, CENTIMETRE: 2.54}.get(values.get(DENSITIES[2], INCH))
+    pairs = [struct.unpack_from(order + "II", tiff, values[tag]) for tag in DENSITIES[:2]]
+    if unit is None or any(not below for _, below in pairs):
+        return None
+    across, down = (unit * above / below for above, below in pairs)
+    return across, down
+
+
+def _nothing(data: bytes) -> Metadata:
+    return NOTHING
+
+
+def _jpeg(data: bytes) -> Metadata:
+    found = NOTHING
+    for marker, start, end in bounded(jpeg_segments(data)):
+        body = data[start:end]
+        if marker == 0xDA:
+            break
+        if marker == 0xE0 and body.startswith(b"JFIF\0") and body[7] in (1, 2):
+            across, down = struct.unpack_from(">HH", body, 8)
+            unit = 1.0 if body[7] == 1 else 2.54
+            found = replace(found, dpi=(unit * across, unit * down))
+        elif marker == 0xE1 and body.startswith(b"Exif\0\0"):
+            found = replace(found, exif=found.exif or body[6:])
+        elif marker == 0xE1 and body.startswith(JPEG_XMP):
+            found = replace(found, xmp=found.xmp or body[len(JPEG_XMP) :])
+    return found
+
+
+def _png(data: bytes) -> Metadata:
+    found = NOTHING
+    for kind, start, end in bounded(chunks(data, 8, ">I4s", 4)):
+        body = data[start:end]
+        if kind == b"pHYs" and body[8:9] == b"\1":
+            across, down = struct.unpack_from(">II", body)
+            found = replace(found, dpi=(across * 0.0254, down * 0.0254))
+        elif kind == b"eXIf":
+            found = replace(found, exif=body.removeprefix(b"Exif\0\0"))
+        elif kind == b"iTXt" and body.startswith(XMP + b"\0"):
+            found = replace(found, xmp=plain_text(kind, body[len(XMP) + 1 :]))
+    return found
+
+
+def _webp(data: bytes) -> Metadata:
+    parts = {kind: data[start:end] for kind, start, end in bounded(chunks(data, 12, "<4sI", 0))}
+    exif = parts.get(b"EXIF")
+    return Metadata(None, exif and exif.removeprefix(b"Exif\0\0"), parts.get(b"XMP "))
+
+
+def _tiff(data: bytes) -> Metadata:
+    xmp = (data[value : value + count] for tag, _, count, value in tiff_entries(data) if tag == 700)
+    return Metadata(_density(data), None, next(xmp, None))
+
+
+def _bmp(data: bytes) -> Metadata:
+    if struct.unpack_from("<I", data, 14)[0] < 40:
+        return NOTHING
+    across, down = struct.unpack_from("<ii", data, 38)
+    return Metadata((across * 0.0254, down * 0.0254))
+
+
+def _heic(data: bytes) -> Metadata:
+    file = pi_heif.open_heif(data)
+    info = file[file.primary_index].info
+    exif = info.get("exif")
+    return Metadata(None, exif and exif.removeprefix(b"Exif\0\0"), info.get("xmp"))
+
+
+def _avif(data: bytes) -> Metadata:
+    info = AvifImageFile(io.BytesIO(data)).info
+    exif = info.get("exif")
+    return Metadata(None, exif and exif.removeprefix(b"Exif\0\0"), info.get("xmp"))
+
+
+_READERS = {
+    "jpeg": _jpeg,
+    "png": _png,
+    "webp": _webp,
+    "tiff": _tiff,
+    "bmp": _bmp,
+    "heic": _heic,
+    "avif": _avif,
+}

@@ -1,0 +1,88 @@
+"""What an answer says beside its pixels: the density, and EXIF and XMP where they are asked for."""
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from app.settings import Settings
+from cutout import Remover
+from cutout.inference.registry import Registry
+from tests.support.stand_ins import bright_predictors
+
+XMP = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6" '
+    b'exif:GPSLatitude="52,30N" dc:title="x"/></x:xmpmeta>'
+)
+ARTIST, ORIENTATION, GPS = 315, 274, 34853
+
+
+@pytest.fixture(scope="module")
+def remover() -> Remover:
+    return Remover(Registry(bright_predictors(Settings())))
+
+
+def exif() -> Pillow.Exif:
+    block = Pillow.Exif()
+    block[ARTIST], block[ORIENTATION] = "somebody", 6
+    block.get_ifd(GPS)[1] = "N"
+    return block
+
+
+def upload(form: str, **options: Any) -> bytes:
+    data = io.BytesIO()
+    Pillow.fromarray(np.full((16, 24, 3), 255, np.uint8)).save(data, form, **options)
+    return data.getvalue()
+
+
+def answer(remover: Remover, data: bytes, **options: Any) -> Pillow.Image:
+    return Pillow.open(io.BytesIO(remover.cut_out(data, **options)))
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "TIFF", "BMP"])
+@pytest.mark.parametrize("written", ["png", "jpeg"])
+def test_the_density_is_kept(form: str, written: Any, remover: Remover) -> None:
+    dpi = answer(remover, upload(form, dpi=(300, 150)), format=written).info["dpi"]
+    assert [round(float(value)) for value in dpi] == [300, 150]
+
+
+def test_the_density_of_exif_is_that_of_the_upright_image(remover: Remover) -> None:
+    block = exif()
+    block[282], block[283], block[296] = 300.0, 150.0, 2
+    dpi = answer(remover, upload("WEBP", exif=block)).info["dpi"]
+    assert [round(float(value)) for value in dpi] == [150, 300]
+
+
+def test_nothing_else_is_kept_unless_asked_for(remover: Remover) -> None:
+    image = answer(remover, upload("JPEG", exif=exif(), xmp=XMP))
+    assert "exif" not in image.info
+    assert "xmp" not in image.info
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("written", ["png", "jpeg", "webp"])
+def test_metadata_is_kept_upright_and_without_the_position(
+    form: str, written: Any, remover: Remover
+) -> None:
+    data = upload(form, exif=exif(), **({} if form == "PNG" else {"xmp": XMP}))
+    image = answer(remover, data, format=written, keep_metadata=True)
+    assert image.size == (16, 24)
+    kept = image.getexif()
+    assert (kept[ARTIST], kept[ORIENTATION], GPS in kept) == ("somebody", 1, False)
+    if form != "PNG":
+        image.load()
+        assert b'tiff:Orientation="1"' in image.info["xmp"]
+        assert b"GPS" not in image.info["xmp"]
+
+
+def test_the_position_is_kept_if_asked_for(remover: Remover) -> None:
+    data = upload("JPEG", exif=exif(), xmp=XMP)
+    image = answer(remover, data, keep_metadata=True, keep_gps=True)
+    assert image.getexif().get_ifd(GPS)[1] == "N"
+
+
+@pytest.mark.parametrize("block", [b"Exif\0\0", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0x" * 9])
+def test_broken_metadata_refuses_nothing(block: bytes, remover: Remover) -> None:
+    assert answer(remover, upload("JPEG", exif=block), keep_metadata=True).size == (24, 16)
