@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cutout.options import Channels, CutoutOptions, Format, MaskOptions, PredictOptions
     from cutout.results import Score, Subject
 
-__version__ = "0.2.0.dev0"
+__version__ = "0.2.0"
 __all__ = [
     "BundleError",
     "Channels",
