@@ -80,6 +80,10 @@ python: ## say which Python the virtual environment is made with
 wheel: $(VENV)/.dev ## build the wheel and the source distribution, in dist/
 	$(BIN)/python -m hatchling build -d dist
 
+.PHONY: docs
+docs: $(VENV)/.docs ## build the documentation as a site that works offline, in site/; warnings are errors
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
 .PHONY: export-env
 export-env: $(VENV)/.export ## install what `.venv/bin/python -m model_export` needs
 
@@ -88,6 +92,7 @@ lock: $(VENV)/.dev ## write requirements/ again from pyproject.toml (UPGRADE=--u
 	$(LOCK) --extra dev -o requirements/dev.txt
 	$(LOCK) --extra test -c requirements/dev.txt -o requirements/test.txt
 	$(LOCK) --extra export --extra tune -c requirements/dev.txt -o requirements/export.txt
+	$(LOCK) --extra docs -c requirements/dev.txt -o requirements/docs.txt
 	$(LOCK) -c requirements/dev.txt -o requirements/server.txt
 	$(LOCK) --extra gpu --no-emit-package onnxruntime -c requirements/dev.txt -o requirements/gpu.txt
 	$(LOCK) --extra otel -c requirements/dev.txt -o requirements/otel.txt
@@ -96,7 +101,7 @@ lock: $(VENV)/.dev ## write requirements/ again from pyproject.toml (UPGRADE=--u
 
 .PHONY: clean
 clean: ## remove the virtual environment and all caches
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 # Each set holds the smaller ones. A stamp is as old as its last install, so a second call does nothing.
 
