@@ -76,6 +76,7 @@ def through_h264(frames: list[Image]) -> list[Image]:
         for frame in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         container.mux(stream.encode(None))
+    file.seek(0)
     with av.open(file) as container:
         return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
 
