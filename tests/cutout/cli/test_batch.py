@@ -34,7 +34,7 @@ def images(tmp_path: Path) -> Path:
     (folder / "deep" / "er" / "ü b.webp").write_bytes(encoded(disc(64, 96), ".webp"))
     (folder / "deep" / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
     (folder / "notes.txt").write_text("no image")
-    for name in ("a.heic", "deep/b.HEIC", "deep/none"):
+    for name in ("a.svg", "deep/b.SVG", "deep/none"):
         (folder / name).write_bytes(b"no image that is read")
     (folder / ".hidden.png").write_bytes(encoded(disc()))
     return folder
@@ -48,7 +48,7 @@ def test_a_folder_becomes_cut_outs_and_a_manifest(
     assert done.code == 1
     assert "deep/broken.jpg: undecodable_image" in done.err
     assert "4 of 5 done, 1 failed" in done.err
-    assert "\nskipped: 2 .heic, 1 without a suffix, 1 .txt\n" in done.err
+    assert "\nskipped: 2 .svg, 1 without a suffix, 1 .txt\n" in done.err
     made = outputs(out)
     assert made.keys() == {"a.png", "deep/b.jpg.png", "deep/b.PNG.png", "deep/er/ü b.png"}
     records = {record["path"]: record for record in manifest(out)}
@@ -122,15 +122,15 @@ def test_a_folder_without_images_is_no_success(cutout: Cutout, tmp_path: Path) -
     source.mkdir()
     done = cutout("batch", source, out, "--quiet")
     assert (done.code, done.err) == (2, f"cutout: no_images: no image in {source}\n")
-    (source / "a.heic").touch()
+    (source / "a.svg").touch()
     done = cutout("batch", source, out)
     assert (done.code, done.err) == (
         2,
-        f"cutout: no_images: no image in {source}; skipped: 1 .heic\n",
+        f"cutout: no_images: no image in {source}; skipped: 1 .svg\n",
     )
     assert not out.exists()
-    assert "is a file, not a directory" in cutout("batch", source / "a.heic", out).err
-    assert "is a file, not a directory" in cutout("batch", source, source / "a.heic").err
+    assert "is a file, not a directory" in cutout("batch", source / "a.svg", out).err
+    assert "is a file, not a directory" in cutout("batch", source, source / "a.svg").err
     assert cutout("batch", tmp_path / "none", out).err.endswith(
         f"no such directory: {tmp_path / 'none'}\n"
     )
