@@ -2,7 +2,8 @@
 
 VENV := .venv
 BIN  := $(VENV)/bin
-PIP  := $(BIN)/python -m pip --disable-pip-version-check install -qq --require-hashes
+PIP  := $(BIN)/python -m pip --disable-pip-version-check install $(QUIET) --require-hashes
+QUIET := -qq
 
 # The first of these versions that is installed, pyenv's included. 3.14 comes last: all that the server needs has wheels for
 # it, but TensorFlow has none yet. PYTHON=/path/to/python overrides.
@@ -121,6 +122,9 @@ $(VENV)/.sdk: requirements/sdk.txt $(VENV)/.created
 # The same for TypeScript, where there is npm; its test is skipped elsewhere.
 $(NODE_MODULES): tests/sdk/package-lock.json
 	@if command -v npm >/dev/null; then echo "installing $<"; npm ci --prefix tests/sdk --ignore-scripts --no-audit --no-fund --loglevel=error; fi
+
+# TensorFlow takes minutes: what pip says of its progress is shown.
+$(VENV)/.export: QUIET :=
 
 $(VENV)/.%: requirements/%.txt $(VENV)/.created
 	@echo "installing $<"

@@ -107,7 +107,9 @@ def check(
     ],
     sheet: Annotated[
         Path | None,
-        typer.Option(help="where the contact sheet goes; runs/check/<folder>.png when absent"),
+        typer.Option(
+            help="where the contact sheet goes; runs/check/<folder>-<hash of its path>.png when absent"
+        ),
     ] = None,
     clips: Clips = [],  # noqa: B006 - typer reads it, nothing writes to it
     as_json: Json = False,
@@ -115,14 +117,14 @@ def check(
     """Tell what a folder holds and what is wrong with it; exit code 1 where training would stop."""
     from model_export.data.check import check as run
     from model_export.data.pairs import read_clips
-    from model_export.report.check import as_text, write_sheet
+    from model_export.report.check import as_text, sheet_of, write_sheet
 
     if sheet is not None and not cv2.haveImageWriter(str(sheet)):
         raise typer.BadParameter(
             f"{sheet} has no ending of an image's, as sheet.png has", param_hint="--sheet"
         )
     report = run(folder, read_clips(clips))
-    path = sheet or Path("runs") / "check" / f"{folder.resolve().name}.png"
+    path = sheet or sheet_of(folder)
     write_sheet(report.looks, path)
     if as_json:
         print(json.dumps({**report.as_json(), "contact_sheet": str(path)}, indent=2))

@@ -24,6 +24,7 @@ EDGE_COVERED, MIDDLE_BARE = (
     0.75,
     0.5,
 )  # of an inverted mask the frame is foreground, the middle is not
+FEWEST_JUDGED, MOST_OUTWARD = 5, 0.7  # a set of so many, this share of it: inverted as a whole
 LOOKED_AT = 320  # pixels of the shorter side at which a large photograph is judged
 THUMBNAIL = 192
 SHOWN = 48  # pairs of the contact sheet
@@ -48,6 +49,8 @@ class Look:
     foreground: float
     fingerprint: NDArray[np.uint8]
     suspicious: bool
+    outward: bool
+    """whether more of its frame than of its middle is foreground"""
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,7 @@ def check(root: Path, clips: dict[str, str] | None = None) -> Report:
         pair.image_path: side for side in SPLITS for pair in select(found.pairs, side)
     }
     findings += _about_sets(root, found.pairs)
+    findings += _inverted_sets(root, looks)
     across = twins([(look.pair, sides[look.pair.image_path], look.fingerprint) for look in looks])
     return Report(str(root), _by_set(found.pairs, looks, sides), findings, across, looks)
 
@@ -121,6 +125,7 @@ def look_at(pair: Pair) -> tuple[Look | None, list[Finding]]:
         share,
         fingerprint_of(thumbnail(image)),
         suspicious=bool(remarks),
+        outward=is_outward(mask),
     )
     return look, remarks
 
@@ -149,12 +154,24 @@ def _remarks(pair: Pair, image: Image, mask: Mask) -> Iterable[str]:
         yield f"{between:.0%} of its foreground is neither black nor white; unless it is see-through, draw it 255"
 
 
+def is_outward(mask: Mask) -> bool:
+    """Return whether more of the frame of a mask (H, W) than of its middle is foreground."""
+    frame, middle = _frame_and_middle(mask)
+    return frame > middle
+
+
 def is_inverted(mask: Mask) -> bool:
-    """Whether a mask (H, W) looks as if background had been drawn white: objects stand in the middle, as a rule."""
+    """Return whether background seems to have been drawn white: objects stand in the middle."""
+    frame, middle = _frame_and_middle(mask)
+    return frame > EDGE_COVERED and middle < MIDDLE_BARE
+
+
+def _frame_and_middle(mask: Mask) -> tuple[float, float]:
+    """How much of a mask's outermost pixels, and of its middle, is foreground."""
     height, width = mask.shape
     middle = mask[height // 4 : -(height // 4) or None, width // 4 : -(width // 4) or None] >= 128
     frame = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]]) >= 128
-    return bool(frame.mean() > EDGE_COVERED and middle.mean() < MIDDLE_BARE)
+    return float(frame.mean()), float(middle.mean())
 
 
 def _full_size(pair: Pair, image: Image) -> tuple[int, int]:
@@ -182,6 +199,25 @@ def _about_sets(root: Path, pairs: Sequence[Pair]) -> list[Finding]:
         if not (root / "backgrounds").is_dir():
             findings.append(Finding(str(root), text, stops=False))
     return findings
+
+
+def _inverted_sets(root: Path, looks: Sequence[Look]) -> list[Finding]:
+    """Sets of which most masks have their foreground at the edges: one alone may, a set does not."""
+    findings = []
+    for name, group in groupby(sorted(looks, key=lambda look: look.pair.set), _set_of):
+        members = list(group)
+        outward = sum(look.outward for look in members)
+        if len(members) >= FEWEST_JUDGED and outward / len(members) > MOST_OUTWARD:
+            text = (
+                f"the set {name} looks inverted: in {outward} of {len(members)} masks the frame is "
+                "foreground more than the middle; white (255) means foreground, so swap both"
+            )
+            findings.append(Finding(str(root), text, stops=False))
+    return findings
+
+
+def _set_of(look: Look) -> str:
+    return look.pair.set
 
 
 def _by_set(

@@ -17,7 +17,7 @@ photographs without masks, by which fine-tuning keeps what the network knew.
 
 import json
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -38,6 +38,9 @@ MaskForm = Literal["gray", "trimap", "labels", "alpha", "polygons", "soft"]
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 MASK_SUFFIXES = IMAGE_SUFFIXES | {".gif"}
+UNREAD_SUFFIXES = frozenset(
+    {".heic", ".heif", ".avif", ".jxl", ".jp2", ".gif", ".dng", ".cr2", ".cr3", ".nef", ".arw"}
+)
 SIDE_BY_SIDE = (("images", "masks"), ("image", "mask"), ("im", "gt"), ("imgs", "gt"))
 UNLABELLED = "unlabelled"
 NO_SETS = frozenset({"cutouts", "backgrounds", UNLABELLED})
@@ -152,11 +155,11 @@ def scan(
         for pair in found.pairs
     ]
     problems = [problem for _, found in read.values() for problem in found.problems]
+    surprises = [surprise for _, found in read.values() for surprise in found.surprises]
     if not pairs and not problems:
-        raise DataError(f"{root}: no images found; {EXPECTED.format(root=root)}")
-    return Found(
-        pairs, problems, [surprise for _, found in read.values() for surprise in found.surprises]
-    )
+        unread = next((text for text in surprises if "not read here" in text), None)
+        raise DataError(unread or f"{root}: no images found; {EXPECTED.format(root=root)}")
+    return Found(pairs, problems, surprises)
 
 
 def _sets_below(root: Path) -> dict[Path, Found]:
@@ -310,6 +313,7 @@ def _cutouts(folder: Path) -> Found | None:
             return Found(
                 [Pair(_name(folder), path.stem, path.stem, path, path, "alpha") for path in files],
                 [],
+                _about_unread(place, _unread(place)),
             )
     return None
 
@@ -335,6 +339,7 @@ def _matched(
 ) -> Found:
     """Images and masks of one stem. Where not `every_image` has a mask, those without are left out."""
     found = _images(image_folder)
+    unread = _unread(image_folder)
     images = {path.stem: path for path in found}
     by_stem = {
         path.stem if path.stem in images else _bare(path.stem): path
@@ -357,13 +362,26 @@ def _matched(
     surprises = [
         f"{path}: a mask without an image, left out; expected {image_folder / path.stem}.jpg"
         for path in orphans
+        if path.stem not in {other.stem for other in unread}
     ]
-    return Found(pairs, problems, surprises)
+    return Found(pairs, problems, surprises + _about_unread(image_folder, unread))
 
 
 def _images(folder: Path, suffixes: Iterable[str] = IMAGE_SUFFIXES) -> list[Path]:
     """The image files in a folder; hidden ones, as macOS leaves them, are none."""
     return sorted(path for path in folder.glob("[!.]*") if path.suffix.lower() in suffixes)
+
+
+def _unread(folder: Path) -> list[Path]:
+    """The images in a folder that are of a kind which is not read here."""
+    return _images(folder, UNREAD_SUFFIXES)
+
+
+def _about_unread(folder: Path, unread: Sequence[Path]) -> list[str]:
+    kinds = Counter(path.suffix.lower() for path in unread)
+    counts = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+    told = f"{folder}: images of a kind that is not read here are left out ({counts}); save as JPEG"
+    return [told] if unread else []
 
 
 def _bare(stem: str) -> str:

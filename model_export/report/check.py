@@ -1,5 +1,6 @@
 """How `data check` tells what it found: as text, and as a contact sheet."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +51,16 @@ def as_text(report: Report) -> str:
             for each in report.twins[:20]
         ]
         lines += _and_more(len(report.twins))
-    lines.append("\n" + (_verdict(len(stops)) if stops else "ready to train"))
+    lines.append(
+        "\n"
+        + (
+            _verdict(len(stops))
+            if stops
+            else "ready to train, once the warnings are looked at"
+            if warnings
+            else "ready to train"
+        )
+    )
     return "\n".join(lines)
 
 
@@ -100,6 +110,13 @@ def sheet(cells: Sequence[Cell]) -> NDArray[np.uint8]:
         font = cv2.FONT_HERSHEY_SIMPLEX
         cv2.putText(pixels, cell.text[:26], where, font, 0.4, cell.color, 1, cv2.LINE_AA)
     return pixels
+
+
+def sheet_of(folder: Path) -> Path:
+    """Return where the contact sheet of a directory goes: two of one name have two sheets."""
+    path = folder.resolve()
+    which = hashlib.sha256(str(path).encode()).hexdigest()[:6]
+    return Path("runs") / "check" / f"{path.name}-{which}.png"
 
 
 def write_sheet(looks: Sequence[Look], path: Path) -> None:

@@ -14,7 +14,7 @@ import keras
 
 from cutout.errors import DataError
 from cutout.system.files import replace
-from cutout.system.interrupts import signals_interrupt
+from cutout.system.interrupts import signals_interrupt, signals_told
 from model_export.config import RUN_CONFIG, CnnConfig, TrainConfig
 from model_export.data.dataset import SPLITS, Pair, few_judged, find_pairs, select, select_some
 from model_export.networks.cnn import build_cnn
@@ -29,6 +29,7 @@ from model_export.training.keep import KeptImages
 from model_export.training.losses import DeeplySupervised
 from model_export.training.progress import Progress
 from model_export.training.provenance import record_start
+from model_export.training.resuming import refuse_another_run
 from model_export.training.run_folder import HISTORY, MODEL, STATE
 from model_export.training.schedule import build_optimizer
 from model_export.training.tasks import MaskTask, PartTask, Task
@@ -49,7 +50,8 @@ def train(
     beside those in `root`, so that what the network knew stays (rehearsal: Robins, Connection Science 7, 1995).
     `watchers` are told of every epoch, last: the history is written then.
 
-    Raises DataError for unusable images, and for a run that is there already and was not asked to go on.
+    Raises DataError for unusable images, for a run that is there already and was not asked to go on,
+    and where other settings or images than those it began with are to go on.
     """
     _refuse_overwriting(out, resume)
     if keep and config.start is None:
@@ -60,7 +62,10 @@ def train(
     pairs = find_pairs(root, config.data.sets, config.data.clips)
     _tell(config, pairs)
     kept = KeptImages(keep, config) if keep else None
-    _prepare(kept.told(config) if kept else config, out, resume)
+    told = kept.told(config) if kept else config
+    if resume and (out / STATE).is_file():
+        refuse_another_run(told, pairs, out)
+    _prepare(told, out, resume)
     record_start(pairs, out, resume)
     batches, judge = _task_on(config, root, pairs, kept)
     model = build_for_training(config)
@@ -82,7 +87,7 @@ def train(
     judging = progress.candidate.judging
     estimate = Estimate(sizes, batches.steps, judging, config.training.validate_every)
     try:
-        with signals_interrupt():
+        with signals_told(_stopping), signals_interrupt():
             _fit(model, batches, sizes, done, [*progress.callbacks, estimate, *watchers])
     except KeyboardInterrupt:
         progress.keep_something(model)
@@ -181,6 +186,10 @@ def _tell(config: TrainConfig, pairs: Sequence[Pair]) -> None:
     few = few_judged(pairs)
     if few:
         print(f"warning: {few}", file=sys.stderr)
+
+
+def _stopping() -> None:
+    print("\nstopping after this step", file=sys.stderr, flush=True)
 
 
 def _refuse_overwriting(out: Path, resume: bool) -> None:

@@ -1,5 +1,6 @@
 """Configs: what is wrong is told by entry, with the remedy, before anything heavy is imported."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from cutout.errors import DataError
-from model_export.config import TrainingConfig, load_config
+from cutout.inference.manifest import read_manifest
+from model_export.config import TrainConfig, TrainingConfig, load_config
+from tests.support.paths import ROOT
 
 
 def lines(*overrides: str, config: str = "classifier") -> list[str]:
@@ -70,7 +73,7 @@ def test_an_entry_is_no_section() -> None:
 
 
 @pytest.mark.parametrize(
-    ("epochs", "warmup", "decay"), [(20, 0.125, 12.5), (60, 0.5, 50), (100, 0.5, 50)]
+    ("epochs", "warmup", "decay"), [(20, 0.25, 10), (60, 0.5, 20), (100, 0.5, 20)]
 )
 def test_warm_up_and_decay_shrink_with_the_epochs_where_they_no_longer_fit(
     epochs: int, warmup: float, decay: float
@@ -110,3 +113,12 @@ def test_the_command_line_tells_errors_alone(tmp_path: Path) -> None:
         assert done.stderr.startswith("error: ")
         assert words in done.stderr
         assert len(done.stderr.splitlines()) <= 2
+
+
+def test_the_config_of_the_classifier_is_that_of_the_shipped_bundle() -> None:
+    """Entries that came later have their defaults, which change nothing; auto is bfloat16 there."""
+    training = read_manifest(ROOT / "models" / "classifier").training
+    assert training is not None
+    config = load_config("classifier", ["training.dtype_policy=mixed_bfloat16"])
+    shipped = TrainConfig.model_validate_json(json.dumps(training.config))
+    assert config == shipped

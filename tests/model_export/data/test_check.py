@@ -12,8 +12,9 @@ from typer.testing import CliRunner
 from cutout.errors import DataError
 from model_export.__main__ import cli
 from model_export.data.check import is_inverted
-from model_export.data.dataset import split_of_key
+from model_export.data.dataset import find_pairs, split_of_key
 from model_export.data.duplicates import fingerprint_of
+from model_export.report.check import sheet_of
 from tests.support.pairs import draw_pair, write_pair
 
 
@@ -172,3 +173,42 @@ def test_the_text_names_the_remedy_and_ends_with_the_verdict(root: Path) -> None
     assert "error: training would stop (1):" in result.stdout
     assert "masks/cup5.png: the mask is empty; remove the pair" in result.stdout
     assert "1 error: fix or remove this file" in result.stdout
+
+
+def test_a_set_of_inverted_masks_is_told_as_a_whole(root: Path) -> None:
+    """A disc that reaches over the frame is not taken for an inverted mask, were it alone."""
+    for number in range(24):
+        mask = np.asarray(cv2.circle(disc() * 0, (64, 48), 58, 255, -1), np.uint8)
+        write_pair(root / "mugs", f"cup{number}", scene(number), 255 - mask)
+    (warning,) = [found for found in check(root)[1]["warnings"] if "inverted" in found["problem"]]
+    assert warning["file"] == str(root)
+    assert warning["problem"].startswith("the set mugs looks inverted: in 24 of 24 masks")
+
+
+def test_images_of_a_kind_that_is_not_read_are_counted(root: Path) -> None:
+    for name in ("a.heic", "b.HEIC", "c.avif"):
+        (root / "mugs/images" / name).touch()
+    write_pair(root / "mugs", "b", scene(99), disc())
+    (root / "mugs/images/b.jpg").unlink()  # its mask belongs to b.HEIC
+    warnings = [found for found in check(root)[1]["warnings"] if found["file"] != str(root)]
+    assert [(found["file"], found["problem"]) for found in warnings] == [
+        (
+            f"{root}/mugs/images",
+            "images of a kind that is not read here are left out (1 .avif, 2 .heic); save as JPEG",
+        )
+    ]
+
+
+def test_a_folder_of_nothing_else_says_so(tmp_path: Path) -> None:
+    for kind, suffix in (("images", "heic"), ("masks", "png")):
+        (tmp_path / "mugs" / kind).mkdir(parents=True)
+        (tmp_path / "mugs" / kind / f"a.{suffix}").touch()
+    with pytest.raises(DataError, match=r"images: .* left out \(1 .heic\); save as JPEG"):
+        find_pairs(tmp_path)
+
+
+def test_two_directories_of_one_name_have_two_contact_sheets(tmp_path: Path) -> None:
+    first, second = sheet_of(tmp_path / "a" / "mugs"), sheet_of(tmp_path / "b" / "mugs")
+    assert first != second
+    assert first.name.startswith("mugs-")
+    assert first == sheet_of(tmp_path / "a" / "x" / ".." / "mugs")
