@@ -47,21 +47,21 @@ docs_router = APIRouter(include_in_schema=False)
 async def page(request: Request) -> Response:
     """Serve the page; without links to `/docs` if that is closed."""
     if services_of(request.app).settings.docs:
-        return _html("index.html", PAGE_POLICY)
+        return _html(request, "index.html", PAGE_POLICY)
     headers = {**PROTECTION, "Content-Security-Policy": PAGE_POLICY}
     return HTMLResponse(_page_without_docs(), headers=headers)
 
 
 @docs_router.api_route("/docs", methods=["GET", "HEAD"])
-async def docs() -> FileResponse:
+async def docs(request: Request) -> Response:
     """Serve Swagger UI."""
-    return _html("docs.html", DOCS_POLICY)
+    return _html(request, "docs.html", DOCS_POLICY)
 
 
 @router.api_route("/api", methods=["GET", "HEAD"])
 async def rembg_docs(request: Request) -> Response:
     """Serve the docs, or the page if they are closed; rembg has its docs here, for probes."""
-    return await docs() if services_of(request.app).settings.docs else await page(request)
+    return await docs(request) if services_of(request.app).settings.docs else await page(request)
 
 
 def assets() -> ASGIApp:
@@ -75,22 +75,33 @@ class _Assets(StaticFiles):
     ) -> Response:
         """Serve a file; text compressed, for a client that accepts gzip (a hook of starlette)."""
         response = super().file_response(full_path, stat_result, scope, status_code)
-        media_type = str(response.media_type)
-        encodings = Headers(scope=scope).get("accept-encoding", "")
-        if isinstance(response, FileResponse) and media_type.startswith(TEXT):
-            if GZIP.search(encodings):
-                body = _compressed(Path(full_path), stat_result.st_mtime_ns)
-                headers = _headers_of_compressed(response)
-                response = Response(body, media_type=media_type, headers=headers)
-            response.headers["Vary"] = "Accept-Encoding"
+        if isinstance(response, FileResponse) and str(response.media_type).startswith(TEXT):
+            response = _smaller(response, stat_result.st_mtime_ns, Headers(scope=scope))
         response.headers.update(PROTECTION)
         return response
 
 
-def _html(name: str, policy: str) -> FileResponse:
+def _html(request: Request, name: str, policy: str) -> Response:
     """Serve an HTML file of `app/web` under a content security policy."""
-    headers = {**PROTECTION, "Content-Security-Policy": policy}
-    return FileResponse(WEB / name, media_type="text/html", headers=headers)
+    path = WEB / name
+    status = path.stat()
+    file = FileResponse(path, media_type="text/html", stat_result=status)
+    response = _smaller(file, status.st_mtime_ns, request.headers)
+    response.headers.update({**PROTECTION, "Content-Security-Policy": policy})
+    return response
+
+
+def _smaller(file: FileResponse, mtime_ns: int, headers: Headers) -> Response:
+    """The file; compressed, for a client that accepts gzip."""
+    response: Response = file
+    if GZIP.search(headers.get("accept-encoding", "")):
+        response = Response(
+            _compressed(Path(file.path), mtime_ns),
+            media_type=file.media_type,
+            headers=_headers_of_compressed(file),
+        )
+    response.headers["Vary"] = "Accept-Encoding"
+    return response
 
 
 @cache

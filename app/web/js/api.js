@@ -15,12 +15,16 @@ export function hasKey() {
   return key !== "";
 }
 
-/** `code` is the problem's, or one of this page's: `network`, `unreadable_file`, `empty_file`, `undecodable_answer`; `detail` is the server's sentence, in English. */
+/** `code` is the problem's, or one of this page's: `key_rejected`, `network`, `unreadable_file`, `empty_file`, `undecodable_answer`; `detail` is the server's sentence, in English. */
 export class Problem extends Error {
   constructor(code, detail = "") {
     super(detail || code);
     this.code = code;
     this.detail = detail;
+  }
+
+  get wantsKey() {
+    return this.code === "unauthorized" || this.code === "key_rejected";
   }
 }
 

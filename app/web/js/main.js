@@ -1,10 +1,9 @@
 /** READ FIRST: what the page does. Images come in, are sent once and cut out, are dressed here, and taken away. */
 
 import { hasKey, models, post, Problem, useKey } from "./api.js";
-import { Chooser, inImage, pointsText } from "./choosing.js";
+import { Chooser, inImage } from "./choosing.js";
 import { correct } from "./correcting.js";
-import { curlCommand } from "./curl.js";
-import { changesNothing, drafted, extensionOf, finished, glanced, keyOf } from "./dressing.js";
+import { changesNothing, drafted, finished, glanced, keyOf } from "./dressing.js";
 import { Film } from "./film.js";
 import { Grid } from "./grid.js";
 import * as i18n from "./i18n.js";
@@ -12,10 +11,11 @@ import { t } from "./i18n.js";
 import { intake } from "./intake.js";
 import { ask, MethodCard } from "./method.js";
 import { Options } from "./options.js";
+import { Outgoing } from "./outgoing.js";
 import { Queue } from "./queue.js";
 import { Removals } from "./removals.js";
 import { Stage } from "./stage.js";
-import { canCopyImages, copy, copyImage, draggedOutAs, save, saveAll } from "./takeaway.js";
+import { canCopyImages, copy, draggedOutAs, save } from "./takeaway.js";
 import { detailOf, methodTexts, noteOn, reason, stageTexts, stateOf } from "./texts.js";
 import { Upload } from "./upload.js";
 
@@ -32,6 +32,7 @@ const options = new Options($("options"), { onInput: preview, onChange: apply })
 const film = new Film($("film"), $("tile"), { select, remove });
 const grid = new Grid($("grid"), $("cell"), { select: open, remove });
 const chooser = new Chooser($("points"), choosePoint);
+const outgoing = new Outgoing(options);
 const removals = new Removals($("toast"), restore);
 const card = new MethodCard($("method"), { ask: () => explain(selected), enlarge: () => setView("parts") });
 const queue = new Queue(() => [selected, ...images].find((image) => image?.status === "waiting"), cutOut);
@@ -152,13 +153,7 @@ async function cutOut(image) {
 
 /** What is sent: corrections go along, so that another model keeps them, and the points that say what is meant. */
 function cutFields(image) {
-  return [...ownFields(image), ...options.cutFields()];
-}
-
-function ownFields({ file, trimap, points }) {
-  const mask = trimap ? [["mask", trimap]] : [];
-  const chosen = points?.length ? [["points", pointsText(points)]] : [];
-  return [["file", file], ...mask, ...chosen];
+  return [...image.fields(), ...options.cutFields()];
 }
 
 function wait(image, seconds) {
@@ -202,12 +197,8 @@ function unlock(event) {
   event.preventDefault();
   useKey(event.target.elements.key.value);
   loadModels();
-  images.filter(({ problem }) => wantsKey(problem)).forEach(restart);
+  images.filter(({ problem }) => problem?.wantsKey).forEach(restart);
   queue.pump();
-}
-
-function wantsKey(problem) {
-  return ["unauthorized", "key_rejected"].includes(problem?.code);
 }
 
 function classifier() {
@@ -363,7 +354,7 @@ function showSelected() {
   stage.show(selected, { texts, map: parts ? insight?.map : undefined, busy: !isCurrent(selected) });
   $("why").textContent = problem ? reason(problem) : "";
   $("detail").textContent = problem ? detailOf(problem) : "";
-  $("unlock").hidden = !wantsKey(problem);
+  $("unlock").hidden = !problem?.wantsKey;
   $("unlock").elements.key.setAttribute("aria-invalid", problem?.code === "key_rejected");
   const note = noteOn(selected);
   $("note").textContent = note;
@@ -375,7 +366,7 @@ function showSelected() {
   $("copy-image").hidden = !(selected.status === "done" && canCopyImages && !parts);
   $("no-canvas").hidden = !options.canvas;
   $("trimap").hidden = !selected.trimap;
-  $("curl").textContent = command(selected);
+  $("curl").textContent = outgoing.command(selected);
   if (parts && selected.status === "done") explain(selected);
 }
 
@@ -431,25 +422,10 @@ function showActions() {
   $("tally-text").textContent = t("tally", { done: ready, count: usable.length });
 }
 
-function output(image) {
-  const recipe = options.recipe();
-  return image.output(recipe.mask ? "mask" : "cutout", extensionOf(recipe));
-}
-
-/** The file as the options have it now, `{name, blob}`. */
-async function file(image) {
-  for (;;) {
-    const made = await finished(image, options.recipe());
-    if (made) return { name: output(image), blob: made.blob };
-  }
-}
-
 async function download() {
   const image = selected;
   try {
-    const { name, blob } = await file(image);
-    save(blob, name);
-    image.isSaved = true;
+    await outgoing.download(image);
   } catch (trouble) {
     update(image, { trouble });
   }
@@ -458,9 +434,13 @@ async function download() {
 let saving = false;
 
 async function downloadAll() {
+  const ready = done();
   saving = true;
   try {
-    await saveDone();
+    await outgoing.downloadAll(ready, (count) => {
+      $("download-all").textContent = t("tally", { done: count, count: ready.length });
+      showActions();
+    });
   } catch (problem) {
     say(reason(problem));
   }
@@ -468,30 +448,9 @@ async function downloadAll() {
   showActions();
 }
 
-async function saveDone() {
-  const files = [];
-  const ready = done();
-  for (const image of ready) {
-    $("download-all").textContent = t("tally", { done: files.length, count: ready.length });
-    showActions();
-    files.push(await file(image));
-  }
-  await saveAll(files, "cutouts.zip");
-  for (const image of ready) image.isSaved = true;
-}
-
-/** Clipboards take PNG and no other. */
 async function copySelected() {
-  const image = selected;
-  const recipe = options.recipe();
-  const background = recipe.format === "jpeg" && !recipe.behind ? (recipe.background ?? [255, 255, 255]) : recipe.background;
-  try {
-    await copyImage(finished({ cut: image.cut, file: image.file }, { ...recipe, background, format: "png" }).then(({ blob }) => blob));
-    image.isSaved = true;
-    tell($("copy-image"), "copied", "copy.image");
-  } catch {
-    tell($("copy-image"), "copy.failed", "copy.image");
-  }
+  const said = await outgoing.copy(selected).then(() => "copied", () => "copy.failed");
+  tell($("copy-image"), said, "copy.image");
 }
 
 /** Say something on a button for a moment. */
@@ -504,11 +463,6 @@ function tell(button, key, usual) {
 /** Ask before the page is left with something on it that was not taken away. */
 function guard(event) {
   if (images.some(({ status, isSaved }) => status !== "failed" && !isSaved)) event.preventDefault();
-}
-
-function command(image) {
-  const url = new URL("cutout", document.baseURI).href;
-  return curlCommand(url, [...ownFields(image), ...options.fields()], output(image), hasKey());
 }
 
 async function copyCommand() {
@@ -558,5 +512,5 @@ $("away").addEventListener("click", () => remove(selected));
 $("views").addEventListener("change", render);
 $("copy-image").addEventListener("click", copySelected);
 addEventListener("beforeunload", guard);
-draggedOutAs($("after"), () => output(selected));
+draggedOutAs($("after"), () => outgoing.name(selected));
 loadModels();

@@ -1,7 +1,5 @@
 /** What is taken away from the page: an image, all of them, a command. */
 
-import { zip } from "./zip.js";
-
 export function save(blob, name) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
@@ -12,6 +10,7 @@ export function save(blob, name) {
 
 /** Save `entries`, each `{name, blob}`, as one ZIP. */
 export async function saveAll(entries, name) {
+  const { zip } = await import("./zip.js");
   const taken = new Set();
   const date = new Date();
   save(await zip(entries.map((entry) => ({ ...entry, date, name: distinct(entry.name, taken) }))), name);

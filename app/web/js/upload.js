@@ -1,6 +1,7 @@
 /** One image on the page, from the file that was added to the answer. */
 
 import { Problem } from "./api.js";
+import { pointsText } from "./choosing.js";
 import { dropped } from "./studio.js";
 
 const THUMB = 168;
@@ -87,6 +88,13 @@ export class Upload {
     this.calls?.abort();
     this.forget();
     if (this.url) URL.revokeObjectURL(this.url);
+  }
+
+  /** [name, text or File] that are this image's own: corrections go along, and the points that say what is meant. */
+  fields() {
+    const { file, trimap, points } = this;
+    const mask = trimap ? [["mask", trimap]] : [];
+    return [["file", file], ...mask, ...(points?.length ? [["points", pointsText(points)]] : [])];
   }
 
   /** What to call the answer: `photo-cutout.png`. */
