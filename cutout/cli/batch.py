@@ -25,13 +25,12 @@ from cutout.explain import explain_os_error
 from cutout.options import CutoutOptions, PredictOptions
 
 JOB = "batch.json"
+BEGINNING = 512  # bytes by which a type of image is told
 IMAGES = frozenset(
     {
         ".avif",
         ".bmp",
         ".gif",
-        ".heic",
-        ".heif",
         ".jfif",
         ".jpeg",
         ".jpg",
@@ -94,15 +93,29 @@ def output_folder(
             yield journal
 
 
-def find_images(paths: Iterable[str]) -> list[str]:
-    """Return the paths with the suffix of an image, except outputs of another batch."""
+def find_images(folder: Folder, paths: Iterable[str]) -> list[str]:
+    """Return the paths of images, except outputs of another batch.
+
+    Those are the files with a usual suffix, and others that begin as images do.
+    """
     paths = list(paths)
     made = _folders_of_batches(paths)
-    return sorted(
-        path
-        for path in paths
-        if PurePosixPath(path).suffix.lower() in IMAGES and not path.startswith(made)
-    )
+    own = (path for path in paths if not path.startswith(made))
+    return sorted(path for path in own if _has_suffix(path) or _begins_as_image(folder, path))
+
+
+def _has_suffix(path: str) -> bool:
+    return PurePosixPath(path).suffix.lower() in IMAGES
+
+
+def _begins_as_image(folder: Folder, path: str) -> bool:
+    """Whether a file is an image by its content; False where it cannot be read."""
+    from cutout.imaging.headers import is_image
+
+    try:
+        return is_image(folder.begins_with(path, BEGINNING))
+    except OSError:
+        return False
 
 
 def passed_over(paths: Iterable[str], images: Iterable[str]) -> Counter[str]:

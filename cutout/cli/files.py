@@ -1,6 +1,7 @@
 """Images in and out: files, standard input and output."""
 
 import errno
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +18,8 @@ from cutout.options import Format
 from cutout.system.files import replace
 
 STANDARD = Path("-")
+URL = re.compile("[a-z]{3,5}:/", re.IGNORECASE)
+"""How a path begins that was given as a URL: of several slashes, `Path` keeps one."""
 FORMATS = {
     ".png": Format.png,
     ".webp": Format.webp,
@@ -47,7 +50,12 @@ NOT_WRITTEN = frozenset(
 
 
 def read(path: Path) -> bytes:
-    """Read a file, or standard input for `-`. Raises OSError."""
+    """Read a file, or standard input for `-`. Raises OSError, and InvalidOption for a URL."""
+    if URL.match(str(path)) and not path.exists():
+        raise InvalidOption(
+            f"{path}: URLs are not fetched; download the image first, or pipe it in: "
+            "curl -fsS URL | cutout remove - OUTPUT"
+        )
     if path != STANDARD:
         return path.read_bytes()
     if sys.stdin is None:

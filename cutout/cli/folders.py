@@ -69,6 +69,10 @@ class Folder(Protocol):
 
     def read(self, path: str) -> bytes: ...
 
+    def begins_with(self, path: str, count: int) -> bytes:
+        """Read the first `count` bytes."""
+        ...
+
     def write(self, path: str, data: bytes) -> None: ...
 
     def locked(self) -> AbstractContextManager[None]:
@@ -83,6 +87,8 @@ def open_folder(address: str) -> Folder:
     if "://" not in address:
         return LocalFolder(Path(address).resolve())
     parts = urlsplit(address)
+    if parts.scheme in ("http", "https"):
+        raise InvalidOption(f"{address}: URLs are not fetched; give a directory or a bucket")
     if parts.scheme == "file":
         return LocalFolder(Path(unquote(parts.path)).resolve())
     if parts.password:
@@ -124,6 +130,10 @@ class LocalFolder:
 
     def read(self, path: str) -> bytes:
         return (self.path / path).read_bytes()
+
+    def begins_with(self, path: str, count: int) -> bytes:
+        with (self.path / path).open("rb") as file:
+            return file.read(count)
 
     def write(self, path: str, data: bytes) -> None:
         whole = self.path / path
@@ -231,6 +241,12 @@ class Bucket:
             system.open_input_stream(f"{base}/{path}", compression=None) as stream,
         ):
             data: bytes = stream.read()
+        return data
+
+    def begins_with(self, path: str, count: int) -> bytes:
+        system, base = self._opened
+        with self._explained(path), system.open_input_file(f"{base}/{path}") as file:
+            data: bytes = file.read(count)
         return data
 
     def write(self, path: str, data: bytes) -> None:

@@ -216,7 +216,7 @@ def batch(
         images, options, files.read_image(background_image) if background_image else None
     )
     found = _files_in(source, images, out)
-    paths = batches.find_images(found)
+    paths = batches.find_images(images, found)
     others = batches.passed_over(found, paths)
     if not paths and not watch:
         raise NoImages(f"no image in {source}" + (f"; {_passed_over(others)}" if others else ""))

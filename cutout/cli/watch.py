@@ -43,7 +43,7 @@ class Arrivals:
         Raises OSError, and OutputRefused where two images would have one output.
         """
         found = self._source.files(leave_out=self._target)
-        self.paths = find_images(found)
+        self.paths = find_images(self._source, found)
         stems = output_stems(self.paths)
         settled = [path for path in self.paths if self._is_settled(path, found[path])]
         self._since = {path: self._since[path] for path in self.paths}

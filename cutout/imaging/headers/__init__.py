@@ -18,7 +18,7 @@ from cutout.imaging.headers.png import read_png
 from cutout.imaging.headers.tiff import read_tiff
 from cutout.imaging.headers.webp import read_webp
 
-__all__ = ["FileFormat", "Header", "sniff"]
+__all__ = ["FileFormat", "Header", "is_image", "sniff"]
 
 
 def _starts_with(*beginnings: bytes) -> Callable[[bytes], bool]:
@@ -39,6 +39,11 @@ _READERS: tuple[tuple[str, Callable[[bytes], bool], Callable[[bytes], Header]], 
     ("HEIC", is_heif, read_heif),
     ("BMP", _starts_with(b"BM"), read_bmp),
 )
+
+
+def is_image(data: bytes) -> bool:
+    """Whether a file, or its first 512 bytes, begins as a type of image that is read does."""
+    return any(is_of_format(data) for _, is_of_format, _ in _READERS)
 
 
 def sniff(data: bytes) -> Header:

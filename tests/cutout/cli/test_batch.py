@@ -160,7 +160,7 @@ def test_a_full_disk_ends_the_batch(cutout: Cutout, images: Path, tmp_path: Path
     job = Job(LocalFolder(images), CutoutOptions())
     engine = LocalEngine(Settings())
     with output_folder(LocalFolder(tmp_path), {}, force=True) as journal:
-        paths = find_images(job.source.files())
+        paths = find_images(job.source, job.source.files())
         with pytest.raises(OSError, match="No space left"):
             list(run(engine, job, Full(tmp_path), journal, output_stems(paths), paths, jobs=1))
         assert journal.records == {}
@@ -287,3 +287,13 @@ def test_no_two_images_have_one_output(paths: set[str]) -> None:
         return
     assert stems.keys() == paths
     assert len(set(stems.values())) == len(paths)
+
+
+def test_images_are_found_by_content_too(tmp_path: Path) -> None:
+    (tmp_path / "photo").write_bytes(encoded(disc()))
+    (tmp_path / "cat.jpg.download").write_bytes(encoded(disc(), ".jpg"))
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    (tmp_path / "notes.txt").write_bytes(b"no image")
+    (tmp_path / "empty").write_bytes(b"")
+    folder = LocalFolder(tmp_path)
+    assert find_images(folder, folder.files()) == ["broken.png", "cat.jpg.download", "photo"]

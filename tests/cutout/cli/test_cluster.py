@@ -88,7 +88,7 @@ def test_a_image_that_kills_its_worker_fails_and_the_others_are_done(
 ) -> None:
     (images / "poison.png").write_bytes(encoded(disc(50, 50)))
     source, target = Deadly(images), LocalFolder(tmp_path / "out")
-    paths = find_images(source.files())
+    paths = find_images(source, source.files())
     with target.locked(), closing(Journal(target)) as journal:
         done = cluster.run(
             Settings(models=bundles),

@@ -259,3 +259,11 @@ def test_the_version_is_the_package_s(cutout: Cutout, server: str) -> None:
         cutout("--version").out.decode().strip()
         == httpx2.get(f"{server}/openapi.json").json()["info"]["version"]
     )
+
+
+@pytest.mark.parametrize("command", ["remove", "predict", "batch"])
+def test_a_url_is_not_fetched(command: str, cutout: Cutout, tmp_path: Path) -> None:
+    outputs = () if command == "predict" else (str(tmp_path / "out.png"),)
+    done = cutout(command, "https://images.example/cat.jpg", *outputs)
+    assert done.code == 2
+    assert "URLs are not fetched" in done.err
