@@ -18,7 +18,11 @@ def test_pages_run_nothing_inline_and_nothing_from_elsewhere(client: TestClient,
     )
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert answer.headers["x-content-type-options"] == "nosniff"
-    assert client.head(path).headers["content-length"] == str(len(answer.content))
+    assert answer.headers["content-encoding"] == "gzip"
+    assert client.head(path).headers["content-length"] == answer.headers["content-length"]
+    plain = client.get(path, headers={"Accept-Encoding": "identity"})
+    assert plain.content == answer.content
+    assert plain.headers["content-length"] == str(len(plain.content))
 
 
 def test_assets_are_compressed_and_asked_for_anew(client: TestClient) -> None:
