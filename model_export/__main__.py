@@ -108,7 +108,8 @@ def check(
     sheet: Annotated[
         Path | None,
         typer.Option(
-            help="where the contact sheet goes; runs/check/<folder>-<hash of its path>.png when absent"
+            help="where the contact sheet goes; runs/check/<folder>-<hash of its path>.png when "
+            "absent"
         ),
     ] = None,
     clips: Clips = [],  # noqa: B006 - typer reads it, nothing writes to it
@@ -176,7 +177,8 @@ def evaluate(
     split: Annotated[
         Split,
         typer.Option(
-            help="test: the images that training keeps aside; all: every one, for a bundle that saw none"
+            help="test: the images that training keeps aside; all: every one, for a bundle that "
+            "saw none"
         ),
     ] = Split.TEST,
     alphas: Annotated[
@@ -190,7 +192,9 @@ def evaluate(
     ] = None,
     no_report: Annotated[bool, typer.Option("--no-report", help="only the JSON")] = False,
 ) -> None:
-    """Measure a bundle on a folder of images with masks; one JSON object on standard output, and a report."""
+    """Measure a bundle on a folder of images with masks; one JSON object on standard output, and a
+    report.
+    """
     from model_export.data.pairs import read_clips
     from model_export.quality.evaluate import evaluate as run
     from model_export.report.subject import load_subject
@@ -258,7 +262,9 @@ def export(
     as_json: Json = False,
     overrides: Overrides = [],  # noqa: B006 - typer reads it, nothing writes to it
 ) -> None:
-    """Convert a trained network to ONNX, check it against Keras, and write a bundle that the server loads."""
+    """Convert a trained network to ONNX, check it against Keras, and write a bundle that the server
+    loads.
+    """
     from model_export.bundle.publish import refuse_overwriting
     from model_export.networks.tensorflow import import_tensorflow
     from model_export.training.provenance import read_licenses
@@ -319,7 +325,8 @@ def import_model(
     manifest = import_onnx(job, out)
     if terms == NOT_STATED:
         print(
-            "warning: the terms of these weights are not stated; find them and say them with --license",
+            "warning: the terms of these weights are not stated; find them and say them with "
+            "--license",
             file=sys.stderr,
         )
     if as_json:
@@ -365,7 +372,9 @@ def tune(
     seed: Annotated[int, typer.Option(help="of the search, not of the trainings")] = 0,
     overrides: Overrides = [],  # noqa: B006 - typer reads it, nothing writes to it
 ) -> None:
-    """Search config entries for the best score on the validation split; ends with the config to train with."""
+    """Search config entries for the best score on the validation split; ends with the config to
+    train with.
+    """
     from model_export.config import load_config
     from model_export.tuning.space import read_space
     from model_export.tuning.study import Sampler, Tuning

@@ -1,4 +1,6 @@
-"""The configuration of a training run: TOML files in `configs/`, every key checked, unknown ones refused."""
+"""The configuration of a training run: TOML files in `configs/`, every key checked, unknown ones
+refused.
+"""
 
 import json
 import tomllib
@@ -50,7 +52,8 @@ class DataConfig(_Strict):
     source_size: int | None = Field(
         None,
         ge=32,
-        description="segmenter: side at which images are kept for augmentation; the canvas when absent",
+        description="segmenter: side at which images are kept for augmentation; the canvas when "
+        "absent",
     )
     rendered: tuple[str, ...] = Field(
         (), description="segmenter: folders of cutouts/ whose objects are drawn, not photographed"
@@ -69,11 +72,13 @@ class DataConfig(_Strict):
         0.5,
         gt=0,
         lt=1,
-        description="classifier: share of foreground among the parts; 0.5 cuts them in pairs of one size",
+        description="classifier: share of foreground among the parts; 0.5 cuts them in pairs of "
+        "one size",
     )
     resample: Literal["none", "over", "under"] = Field(
         "none",
-        description="classifier: repeat parts of the rare class, or leave out some of the common one, till even",
+        description="classifier: repeat parts of the rare class, or leave out some of the common "
+        "one, till even",
     )
     augment_only_rare: bool = Field(
         False, description="classifier: [augment] changes parts of the rare class alone"
@@ -174,7 +179,8 @@ class TrainingConfig(_Strict):
     )
     class_weights: Literal["none", "balanced"] | tuple[float, float] = Field(
         "none",
-        description="classifier: weights in the loss, of background and foreground; balanced: by 1 / frequency",
+        description="classifier: weights in the loss, of background and foreground; balanced: by "
+        "1 / frequency",
     )
     dtype_policy: Literal["auto", "float32", "mixed_bfloat16"] = Field(
         "auto", description="auto: bfloat16 where this processor computes faster in it"
@@ -189,8 +195,8 @@ class TrainingConfig(_Strict):
             room = max(0.0, epochs - warmup)
             also = "" if warmup <= epochs else " --set training.warmup_epochs=0"
             raise ValueError(
-                f"warmup_epochs {warmup:g} and decay_epochs {decay:g} are more than {epochs} together; train for "
-                f"longer, or add --set training.decay_epochs={room:g}{also}"
+                f"warmup_epochs {warmup:g} and decay_epochs {decay:g} are more than {epochs} "
+                f"together; train for longer, or add --set training.decay_epochs={room:g}{also}"
             )
         return epochs
 
@@ -272,7 +278,8 @@ class TrainConfig(_Strict):
             for size in (self.preprocess.size, *(entry.size for entry in self.training.sizes)):
                 if size % step:
                     raise ValueError(
-                        f"size {size}: {len(self.network.widths)} levels of network.widths need multiples of {step}"
+                        f"size {size}: {len(self.network.widths)} levels of network.widths need "
+                        f"multiples of {step}"
                     )
         return self
 
@@ -286,11 +293,13 @@ class TrainConfig(_Strict):
 def load_config(
     name_or_path: str, overrides: Sequence[str] = (), base: TrainConfig | None = None
 ) -> TrainConfig:
-    """Read a config by path, or by name from `configs/`; `overrides` are `section.key=value` in TOML's notation.
+    """Read a config by path, or by name from `configs/`; `overrides` are `section.key=value` in
+    TOML's notation.
 
-    `base` is what the config goes on from: it gives the network and its input where the file names none. Where an
-    override leaves fewer epochs than warm-up and decay take, both shrink by as much as the epochs did. Raises DataError
-    naming the file and each key that is unknown or out of range.
+    `base` is what the config goes on from: it gives the network and its input where the file names
+    none. Where an override leaves fewer epochs than warm-up and decay take, both shrink by as much
+    as the epochs did. Raises DataError naming the file and each key that is unknown or out of
+    range.
     """
     path = (
         Path(name_or_path) if name_or_path.endswith(".toml") else CONFIGS / f"{name_or_path}.toml"
@@ -321,8 +330,10 @@ def load_config(
 
 
 def read_run_config(run: Path, overrides: Sequence[str] = ()) -> TrainConfig:
-    """The config that a run's folder was made with, with `overrides` as in `load_config`. Raises DataError if there is
-    none."""
+    """The config that a run's folder was made with, with `overrides` as in `load_config`.
+
+    Raises DataError if there is none.
+    """
     try:
         values = json.loads((run / RUN_CONFIG).read_bytes())
         for text in overrides:
@@ -339,7 +350,9 @@ def read_run_config(run: Path, overrides: Sequence[str] = ()) -> TrainConfig:
 
 
 def _inherit(values: dict[str, Any], base: TrainConfig) -> None:
-    """What the file leaves open comes from `base`: the network, its input, and how images are cut and split."""
+    """What the file leaves open comes from `base`: the network, its input, and how images are cut
+    and split.
+    """
     inherited = base.model_dump(mode="json")
     for section in ("network", "preprocess", "start"):
         values.setdefault(section, inherited[section])
@@ -349,7 +362,9 @@ def _inherit(values: dict[str, Any], base: TrainConfig) -> None:
 
 
 def _shorten_rates(training: dict[str, Any], before: Any) -> None:
-    """Warm-up and decay by as much as the epochs, `before` so many, where they no longer fit into them."""
+    """Warm-up and decay by as much as the epochs, `before` so many, where they no longer fit into
+    them.
+    """
     epochs, rates = training["epochs"], {key: training[key] for key in RATES if key in training}
     if not all(isinstance(value, int | float) for value in (epochs, before, *rates.values())):
         return  # what is no number is told with the other errors
@@ -358,7 +373,9 @@ def _shorten_rates(training: dict[str, Any], before: Any) -> None:
 
 
 def override(values: dict[str, Any], text: str) -> str:
-    """Set one entry of nested tables from `section.key=value` in TOML's notation; a bare word is text. Its key."""
+    """Set one entry of nested tables from `section.key=value` in TOML's notation; a bare word is
+    text. Its key.
+    """
     key, separator, value = text.partition("=")
     if not separator:
         raise DataError(f"{text}: an override reads section.key=value")

@@ -1,4 +1,7 @@
-"""`cutout models add`: fetch a published network, check it, and import it. Never done by a server."""
+"""`cutout models add`: fetch a published network, check it, and import it.
+
+Never done by a server.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace

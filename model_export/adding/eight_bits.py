@@ -33,8 +33,8 @@ class Cost:
 
     def __str__(self) -> str:
         return (
-            f"in 8 bits its masks have an IoU of {self.iou:.3f} with those in float32, and differ by "
-            f"{self.mae:.4f} on average ({self.images} sample images)"
+            f"in 8 bits its masks have an IoU of {self.iou:.3f} with those in float32, and differ "
+            f"by {self.mae:.4f} on average ({self.images} sample images)"
         )
 
 

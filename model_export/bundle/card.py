@@ -15,23 +15,36 @@ CARD = "README.md"
 WEAK = 3  # sets named as the weakest
 
 USE = {
-    "segment": "Finding what stands out in a photograph and giving an alpha for it, so that the background can be "
-    "removed or replaced: `POST /cutout` and `POST /mask`. Where a mistake would cost something, a person should look "
-    "at the result.",
-    "classify": "Telling whether an image, or a part of it, shows foreground: `POST /predict`. Scored over an "
-    "image's parts it gives a coarse alpha, for a first look and for teaching; for cut-outs use a segmenter.",
+    "segment": "Finding what stands out in a photograph and giving an alpha for it, so that the "
+    "background can be removed or replaced: `POST /cutout` and `POST /mask`. Where a "
+    "mistake would cost something, a person should look at the result.",
+    "classify": "Telling whether an image, or a part of it, shows foreground: `POST /predict`. "
+    "Scored over an image's parts it gives a coarse alpha, for a first look and for "
+    "teaching; for cut-outs use a segmenter.",
 }
 LIMITS = {
     "segment": (
-        "One alpha for all that stands out: objects are not told apart, and which of several is meant is not known.",
-        "Soft and thin things (hair, glass, smoke, spokes) come out soft or too solid, not strand by strand.",
+        (
+            "One alpha for all that stands out: objects are not told apart, and which of several "
+            "is meant is not known."
+        ),
+        (
+            "Soft and thin things (hair, glass, smoke, spokes) come out soft or too solid, not "
+            "strand by strand."
+        ),
     ),
     "classify": (
-        "It sees a small grey square: no colour, no fine texture, nothing of the rest of the image.",
+        (
+            "It sees a small grey square: no colour, no fine texture, nothing of the rest of the "
+            "image."
+        ),
         "Its coarse alpha has no exact edges.",
     ),
 }
-UNTESTED = "Images unlike the training data below are untested: medical, aerial and document images among them."
+UNTESTED = (
+    "Images unlike the training data below are untested: medical, aerial and document images "
+    "among them."
+)
 NOT_FOR = (
     "Not for recognising, following or judging people, nor where safety depends on the answer."
 )
@@ -108,8 +121,8 @@ def _quality(manifest: Manifest) -> str:
         for name, values in manifest.quality.items()
     ]
     text = (
-        "## Quality\n\nMeasured through onnxruntime, as served, on the images that training kept aside.\n\n"
-        + _table(["set", *(MEASURES[key] for key in columns)], rows)
+        "## Quality\n\nMeasured through onnxruntime, as served, on the images that training kept "
+        "aside.\n\n" + _table(["set", *(MEASURES[key] for key in columns)], rows)
     )
     before = (manifest.quality_float32 or {}).get(OVERALL)
     if before:
@@ -130,9 +143,10 @@ def _data(training: TrainingRecord) -> str:
     columns = ["set", "images", "terms", *(["masks by"] if taught else [])]
     total = sum(entry.images for entry in training.sets)
     return (
-        f"## Training data\n\n{total:,} images for training and validation. They are not in this bundle. Their "
-        "terms, as their origins state them, apply to them and may reach to what was learned from them.\n\n"
-        + _table(columns, [row[: len(columns)] for row in rows])
+        f"## Training data\n\n{total:,} images for training and validation. They are not in this "
+        "bundle. Their terms, as their origins state them, apply to them and may reach to what "
+        "was learned from "
+        "them.\n\n" + _table(columns, [row[: len(columns)] for row in rows])
     )
 
 
@@ -141,13 +155,19 @@ def _file(manifest: Manifest) -> str:
     rows = [
         [
             "file",
-            f"`{model.file}`, {model.bytes / 1e6:.2f} MB, {model.precision}, ONNX opset {model.opset}",
+            (
+                f"`{model.file}`, {model.bytes / 1e6:.2f} MB, {model.precision}, ONNX opset "
+                f"{model.opset}"
+            ),
         ],
         ["sha256", f"`{model.sha256}`"],
         ["parameters", f"{model.parameters:,}" if model.parameters else "not known"],
         [
             "input",
-            f"{spec.size} x {spec.size} x {spec.channels}, {spec.color}, fit by {spec.fit}, scale {spec.scale}",
+            (
+                f"{spec.size} x {spec.size} x {spec.channels}, {spec.color}, fit by {spec.fit}, "
+                f"scale {spec.scale}"
+            ),
         ],
         ["threshold", f"{manifest.threshold:g}"],
     ]
@@ -177,9 +197,8 @@ def _provenance(training: TrainingRecord) -> str:
     ]
     config = json.dumps(training.config, indent=2)
     return (
-        "## Provenance\n\n"
-        + _table(["", ""], rows)
-        + f"\n\n<details><summary>The whole configuration</summary>\n\n```json\n{config}\n```\n\n</details>"
+        "## Provenance\n\n" + _table(["", ""], rows) + "\n\n<details><summary>The whole "
+        f"configuration</summary>\n\n```json\n{config}\n```\n\n</details>"
     )
 
 

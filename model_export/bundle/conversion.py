@@ -36,10 +36,12 @@ def task_of(config: TrainConfig) -> Kind:
 
 
 def load_network(path: Path, config: TrainConfig) -> Any:
-    """The float32 network of `config` with the weights of a saved `.keras`, made of Keras's own layers only.
+    """The float32 network of `config` with the weights of a saved `.keras`, made of Keras's own
+    layers only.
 
-    Rebuilt rather than used as saved: a network saved under a bfloat16 policy converts to an invalid graph, and a
-    file without layers of ours opens in any Keras. Raises DataError where the weights don't fit the config.
+    Rebuilt rather than used as saved: a network saved under a bfloat16 policy converts to an
+    invalid graph, and a file without layers of ours opens in any Keras. Raises DataError where the
+    weights don't fit the config.
     """
     if not path.is_file():
         raise DataError(f"{path}: no such saved network")
@@ -58,7 +60,9 @@ def load_network(path: Path, config: TrainConfig) -> Any:
 
 
 def served_form(network: Any, config: TrainConfig) -> Any:
-    """What is converted: the network, asked twice and its answer sharpened where the config says so."""
+    """What is converted: the network, asked twice and its answer sharpened where the config says
+    so.
+    """
     if not isinstance(config.network, EncoderDecoderConfig):
         return network
     asked = with_mirror(network) if config.network.mirror else network
@@ -70,8 +74,8 @@ def served_form(network: Any, config: TrainConfig) -> Any:
 def to_onnx(network: Any, config: TrainConfig, path: Path, metadata: dict[str, str]) -> None:
     """Write the network as ONNX, opset 18, float32, with a fixed input size.
 
-    Input `image`, (1, S, S, C) for a segmenter and (N, S, S, C) for a classifier, which scores many parts at once;
-    output `alpha` (1, S, S, 1) or `probability` (N, 1).
+    Input `image`, (1, S, S, C) for a segmenter and (N, S, S, C) for a classifier, which scores many
+    parts at once; output `alpha` (1, S, S, 1) or `probability` (N, 1).
     """
     task, batch = task_of(config), None if task_of(config) == "classify" else 1
     signature = [tf.TensorSpec((batch, *config.preprocess.tensor_shape), tf.float32, name=INPUT)]
@@ -102,7 +106,9 @@ def metadata_of(config: TrainConfig, version: str, license_text: str) -> dict[st
 
 
 def run_onnx(path: Path, x: Tensor) -> NDArray[np.float32]:
-    """The first output for x (N, S, S, C), batch by batch where the file takes only one at a time."""
+    """The first output for x (N, S, S, C), batch by batch where the file takes only one at a
+    time.
+    """
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     name, one_at_a_time = session.get_inputs()[0].name, session.get_inputs()[0].shape[0] == 1
     batches = np.split(x, len(x)) if one_at_a_time else [x]
@@ -110,13 +116,17 @@ def run_onnx(path: Path, x: Tensor) -> NDArray[np.float32]:
 
 
 def parity(network: Any, path: Path, x: Tensor) -> float:
-    """The largest difference between Keras and onnxruntime over x (N, S, S, C). Raises BundleError above 1e-5."""
+    """The largest difference between Keras and onnxruntime over x (N, S, S, C).
+
+    Raises BundleError above 1e-5.
+    """
     expected = np.concatenate(
         [np.asarray(network(sample, training=False)) for sample in np.split(x, len(x))]
     )
     difference = float(np.max(np.abs(expected - run_onnx(path, x))))
     if not difference <= PARITY_TOLERANCE:  # NaN is refused too
         raise BundleError(
-            f"{path.name}: Keras and onnxruntime differ by {difference:.3g}, allowed {PARITY_TOLERANCE:g}; not exported"
+            f"{path.name}: Keras and onnxruntime differ by {difference:.3g}, allowed "
+            f"{PARITY_TOLERANCE:g}; not exported"
         )
     return difference

@@ -1,6 +1,7 @@
 """From a trained network to a bundle that the server loads.
 
-A bundle is a folder: `model.onnx`, `model.keras`, `history.jsonl`, its card `README.md` and, last, `manifest.json`.
+A bundle is a folder: `model.onnx`, `model.keras`, `history.jsonl`, its card `README.md` and, last,
+`manifest.json`.
 """
 
 import dataclasses
@@ -47,9 +48,11 @@ MOST_LOST = 0.005  # of max F: what quantisation may cost before float32 is ship
 PART_STRIDE = 0.35  # as good as 0.25 at half the cost, LOG.md
 
 DESCRIPTIONS = {
-    "classify": "Tells parts of an image that show foreground from parts that show background: a small CNN on grey "
-    "64x64 squares. Scored over an image's parts at several scales it gives a coarse alpha.",
-    "segment": "Classifies every pixel as foreground or background: an encoder-decoder CNN that gives an alpha.",
+    "classify": "Tells parts of an image that show foreground from parts that show background: a "
+    "small CNN on grey 64x64 squares. Scored over an image's parts at several scales "
+    "it gives a coarse alpha.",
+    "segment": "Classifies every pixel as foreground or background: an encoder-decoder CNN that "
+    "gives an alpha.",
 }
 
 
@@ -67,7 +70,9 @@ class Export:
 
 @dataclass(frozen=True)
 class Converted:
-    """A network as ONNX, `model.onnx` in `folder`; its manifest has no quality before it is measured."""
+    """A network as ONNX, `model.onnx` in `folder`; its manifest has no quality before it is
+    measured.
+    """
 
     manifest: Manifest
     network: Any
@@ -76,7 +81,9 @@ class Converted:
 
 @dataclass(frozen=True)
 class Exported:
-    """The manifest of the bundle that was written, and those of all that was measured for it: float32, then 8 bits."""
+    """The manifest of the bundle that was written, and those of all that was measured for it:
+    float32, then 8 bits.
+    """
 
     manifest: Manifest
     measured: tuple[Manifest, ...]
@@ -93,8 +100,9 @@ def lost(measured: Sequence[Manifest]) -> float:
 def export(job: Export, out: Path) -> Exported:
     """Convert, check, quantise, measure on the test split and write the bundle `out`.
 
-    8 bits are taken where they cost less than 0.005 of max F. Raises DataError for a network or images that don't
-    fit, BundleError where Keras and onnxruntime disagree: then nothing is written.
+    8 bits are taken where they cost less than 0.005 of max F. Raises DataError for a network or
+    images that don't fit, BundleError where Keras and onnxruntime disagree: then nothing is
+    written.
     """
     pairs = find_pairs(job.root, job.config.data.sets, job.config.data.clips)
     test = select_some(pairs, "test")
@@ -115,7 +123,8 @@ def export(job: Export, out: Path) -> Exported:
 
 
 def convert(job: Export, pairs: Sequence[Pair], folder: Path) -> Converted:
-    """Make `folder` with the ONNX file of a saved network, checked against Keras on images of the test split.
+    """Make `folder` with the ONNX file of a saved network, checked against Keras on images of the
+    test split.
 
     `pairs` are all there are. Raises as `export`.
     """
@@ -149,7 +158,9 @@ def convert(job: Export, pairs: Sequence[Pair], folder: Path) -> Converted:
 
 
 def _measure(manifest: Manifest, folder: Path, test: Sequence[Pair]) -> Manifest:
-    """The manifest with the quality and the golden answer of the model in `folder`, both as the server would give."""
+    """The manifest with the quality and the golden answer of the model in `folder`, both as the
+    server would give.
+    """
     (folder / MANIFEST).write_text(manifest.model_dump_json())
     predictor = load_predictor(folder)
     scores = (

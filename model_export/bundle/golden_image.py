@@ -1,4 +1,6 @@
-"""The image in every manifest by which a bundle checks itself: drawn here, so that it is nobody's photograph."""
+"""The image in every manifest by which a bundle checks itself: drawn here, so that it is nobody's
+photograph.
+"""
 
 import base64
 
@@ -33,7 +35,9 @@ def answered_golden(predictor: Predictor) -> Golden:
 
 
 def golden_image() -> Image:
-    """A shaded ball with a stripe before a sky and a meadow: (72, 96, 3) uint8 RGB, the same on every machine."""
+    """A shaded ball with a stripe before a sky and a meadow: (72, 96, 3) uint8 RGB, the same on
+    every machine.
+    """
     rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
     sky = np.stack([150 + rows, 185 + rows / 2, 235 - rows / 3], axis=-1)
     meadow = np.stack(

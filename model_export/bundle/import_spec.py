@@ -1,4 +1,6 @@
-"""How to feed somebody else's network and read its answer: a preset by name, or a TOML or JSON file."""
+"""How to feed somebody else's network and read its answer: a preset by name, or a TOML or JSON
+file.
+"""
 
 import json
 import tomllib
@@ -47,7 +49,8 @@ class ImportSpec(_Strict):
 def read_spec(preset: str | None, file: Path | None, overrides: Sequence[str] = ()) -> ImportSpec:
     """The spec of a preset or of a file, with `section.key=value` overrides in TOML's notation.
 
-    Raises DataError for an unknown preset, and naming the file and the key for anything unknown or out of range.
+    Raises DataError for an unknown preset, and naming the file and the key for anything unknown or
+    out of range.
     """
     if (preset is None) == (file is None):
         raise DataError("give either --preset NAME or --spec FILE")

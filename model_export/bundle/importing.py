@@ -1,4 +1,6 @@
-"""Somebody else's ONNX file as a bundle: checked, tried on the golden image, and described for the server."""
+"""Somebody else's ONNX file as a bundle: checked, tried on the golden image, and described for the
+server.
+"""
 
 import hashlib
 import re
@@ -52,9 +54,12 @@ class Import:
 
 
 def import_onnx(job: Import, out: Path) -> Manifest:
-    """Write the bundle `out`; its manifest. The model file is copied byte for byte unless its weights lie beside it.
+    """Write the bundle `out`; its manifest.
 
-    Raises BundleError saying what does not fit the spec, and what to change; then nothing is written.
+    The model file is copied byte for byte unless its weights lie beside it.
+
+    Raises BundleError saying what does not fit the spec, and what to change; then nothing is
+    written.
     """
     if not re.fullmatch(NAME_PATTERN, job.name):
         raise BundleError(
@@ -161,7 +166,8 @@ def _only_input(model: onnx.ModelProto, file: Path) -> Any:
     inputs = [value for value in model.graph.input if value.name not in constants]
     if len(inputs) != 1:
         raise BundleError(
-            f"{file}: {len(inputs)} inputs ({_listed(inputs)}); a network that reads one image has one"
+            f"{file}: {len(inputs)} inputs ({_listed(inputs)}); a network that reads one image "
+            "has one"
         )
     kind = inputs[0].type.tensor_type.elem_type
     if kind not in FLOATS:
@@ -173,7 +179,10 @@ def _only_input(model: onnx.ModelProto, file: Path) -> Any:
 
 
 def _dimensions(source: onnx.ValueInfoProto, job: Import) -> dict[str, int]:
-    """What the input's named dynamic dimensions are fixed to. Raises BundleError where a fixed one is another."""
+    """What the input's named dynamic dimensions are fixed to.
+
+    Raises BundleError where a fixed one is another.
+    """
     stated = _shape(source)
     wanted = (1, *job.spec.preprocess.tensor_shape)
     sizes: dict[str, int] = {}
@@ -185,14 +194,16 @@ def _dimensions(source: onnx.ValueInfoProto, job: Import) -> dict[str, int]:
             fits &= dimension == size
     if not fits:
         raise BundleError(
-            f"{job.file}: the input {source.name!r} is {list(stated)}, the spec makes {list(wanted)}"
-            f"{_remedy(stated, job.spec.preprocess)}"
+            f"{job.file}: the input {source.name!r} is {list(stated)}, the spec makes "
+            f"{list(wanted)}{_remedy(stated, job.spec.preprocess)}"
         )
     return sizes
 
 
 def _remedy(stated: Sequence[int | str], spec: PreprocessSpec) -> str:
-    """What to set where the input is a square image of another size, layout or number of channels."""
+    """What to set where the input is a square image of another size, layout or number of
+    channels.
+    """
     fixed = [size if isinstance(size, int) else 0 for size in stated]
     for layout, channels, sides in (("NCHW", 1, (2, 3)), ("NHWC", 3, (1, 2))):
         if len(fixed) == 4 and fixed[channels] in (1, 3) and fixed[sides[0]] == fixed[sides[1]]:
@@ -210,7 +221,9 @@ def _remedy(stated: Sequence[int | str], spec: PreprocessSpec) -> str:
 
 
 def _colors(channels: int, spec: PreprocessSpec) -> dict[str, tuple[Any, bool]]:
-    """Entry -> value, and whether it is to be set: a mean and std of three values go with colour alone."""
+    """Entry -> value, and whether it is to be set: a mean and std of three values go with colour
+    alone.
+    """
     if channels == spec.channels:
         return {}
     several = len(spec.mean) > 1 or len(spec.std) > 1
@@ -228,8 +241,8 @@ def _chosen_output(model: onnx.ModelProto, job: Import) -> Any:
     place = 0 if choice.name is not None else choice.index
     if place >= len(outputs):
         raise BundleError(
-            f"{job.file}: no output {choice.name or place!r}; there are {_listed(model.graph.output)}: "
-            "set output.name or output.index"
+            f"{job.file}: no output {choice.name or place!r}; there are "
+            f"{_listed(model.graph.output)}: set output.name or output.index"
         )
     return outputs[place]
 
@@ -249,7 +262,8 @@ def _raw_answer(draft: Manifest, work: Path, spec: ImportSpec) -> Any:
     plane = foreground_plane(raw, draft.output)
     if plane.shape[0] != plane.shape[1] or plane.shape[0] < 8:
         raise BundleError(
-            f"output {draft.output.name!r} is {list(raw.shape)}, not a square alpha: set output.layout"
+            f"output {draft.output.name!r} is {list(raw.shape)}, not a square alpha: set "
+            "output.layout"
         )
     return plane
 
@@ -261,8 +275,8 @@ def _refuse_feature_map(shape: Sequence[int], spec: ImportSpec) -> None:
     channels = shape[1] if spec.output.layout == "NCHW" else shape[3]
     if channels > MOST_CHANNELS:
         raise BundleError(
-            f"the output is {list(shape)}, {channels} channels in {spec.output.layout}: features of "
-            "the network and no alpha, or another layout. Set output.index, output.name or "
+            f"the output is {list(shape)}, {channels} channels in {spec.output.layout}: features "
+            "of the network and no alpha, or another layout. Set output.index, output.name or "
             "output.layout; if one of the channels is the foreground, set output.channel"
         )
 
@@ -284,8 +298,8 @@ def _check_range(values: Any, spec: ImportSpec) -> None:
         return
     if low >= -SLACK or _is_undecided(values):
         raise BundleError(
-            f"{found}: no alpha in [0, 1], and no logits either, whose sigmoid would tell foreground "
-            "from background; choose another output by output.index or output.name"
+            f"{found}: no alpha in [0, 1], and no logits either, whose sigmoid would tell "
+            "foreground from background; choose another output by output.index or output.name"
         )
     if spec.output.activation == "none":
         raise BundleError(

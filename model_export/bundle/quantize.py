@@ -1,4 +1,6 @@
-"""Static quantisation: u8 activations, s8 weights per channel, in QDQ form (Jacob et al., arXiv 1712.05877)."""
+"""Static quantisation: u8 activations, s8 weights per channel, in QDQ form (Jacob et al., arXiv
+1712.05877).
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +15,12 @@ from cutout.imaging.preprocess import Tensor
 
 
 def quantize(source: Path, target: Path, samples: Iterator[Tensor]) -> None:
-    """Write `source` quantised to `target`, its ranges taken from samples (1, S, S, C) of real training images.
+    """Write `source` quantised to `target`, its ranges taken from samples (1, S, S, C) of real
+    training images.
 
-    Weights use 7 bits: processors without VNNI add pairs of 8-bit products in 16 bits, which would overflow there
-    and give other answers than here. The head stays in float32: eight bits of logit would leave an alpha of some 80
-    levels, seen as bands in soft edges, and the head costs nothing.
+    Weights use 7 bits: processors without VNNI add pairs of 8-bit products in 16 bits, which would
+    overflow there and give other answers than here. The head stays in float32: eight bits of logit
+    would leave an alpha of some 80 levels, seen as bands in soft edges, and the head costs nothing.
     """
     with TemporaryDirectory() as folder:
         prepared = Path(folder) / "prepared.onnx"

@@ -1,4 +1,6 @@
-"""Random changes that leave an image's meaning alone. They sit between `fit` and `normalize`, never in serving.
+"""Random changes that leave an image's meaning alone.
+
+They sit between `fit` and `normalize`, never in serving.
 
 All functions take a numpy Generator, so a seed repeats a run image for image.
 """
@@ -22,13 +24,18 @@ OUT_OF_FOCUS = 0.5  # share of the backgrounds of what is pasted
 
 
 def augment(sample: Sample, size: int, config: AugmentConfig, rng: Generator) -> Sample:
-    """A random crop of the sample at size x size, its colours changed. Mask in step with the image."""
+    """A random crop of the sample at size x size, its colours changed.
+
+    Mask in step with the image.
+    """
     image, mask = warp(sample, size, config, rng)
     return change_colors(image, config, rng), mask
 
 
 def augment_part(canvas: Canvas, config: AugmentConfig, rng: Generator) -> Canvas:
-    """A random crop of a part's canvas (S, S, C) uint8 at the same size, C = 1 or 3, its colours changed."""
+    """A random crop of a part's canvas (S, S, C) uint8 at the same size, C = 1 or 3, its
+    colours changed.
+    """
     size = canvas.shape[0]
     pixels = canvas[:, :, 0] if canvas.shape[2] == 1 else canvas
     pixels = _apply(pixels, _random_affine(size, size, size, config, rng), size)
@@ -36,7 +43,9 @@ def augment_part(canvas: Canvas, config: AugmentConfig, rng: Generator) -> Canva
 
 
 def warp(sample: Sample, size: int, config: AugmentConfig, rng: Generator) -> Sample:
-    """Crop, flip, rotate and resize in one affine step, so that pixels are interpolated only once."""
+    """Crop, flip, rotate and resize in one affine step, so that pixels are interpolated only
+    once.
+    """
     image, mask = sample
     matrix = _random_affine(image.shape[1], image.shape[0], size, config, rng)
     warped_mask = _apply(mask, matrix, size)
@@ -53,7 +62,8 @@ def warp(sample: Sample, size: int, config: AugmentConfig, rng: Generator) -> Sa
 def change_colors(
     image: NDArray[np.uint8], config: AugmentConfig, rng: Generator
 ) -> NDArray[np.uint8]:
-    """Brightness, contrast, saturation, tint, blur, noise and JPEG artefacts; the first four as gamma where it is grey.
+    """Brightness, contrast, saturation, tint, blur, noise and JPEG artefacts; the first four as
+    gamma where it is grey.
 
     image: (H, W, 3) or (H, W) uint8.
     """
@@ -87,9 +97,9 @@ def paste(
 ) -> Sample:
     """A cut-out at a random size and place on a background, as a sample of size x size.
 
-    What was cut off by its own image's edge is so here, too: a straight cut in mid-image exists in no photograph.
-    With `shadow` it casts a shadow on the background, or a reflection. `most` is how much of the
-    side it may take up.
+    What was cut off by its own image's edge is so here, too: a straight cut in mid-image exists in
+    no photograph. With `shadow` it casts a shadow on the background, or a reflection. `most` is how
+    much of the side it may take up.
     """
     ground = _random_part(background, size, rng)
     if rng.random() < OUT_OF_FOCUS:  # as it often is in photographs, of animals above all
@@ -137,7 +147,9 @@ def lift(sample: Sample) -> Cutout:
 
 
 def scenery(sample: Sample) -> list[Image]:
-    """What an image shows left of, above, right of and below its foreground, where that is a third of it or more."""
+    """What an image shows left of, above, right of and below its foreground, where that is a
+    third of it or more.
+    """
     image, mask = sample
     left, top, width, height = cv2.boundingRect(mask)
     beside = image[:, :left], image[:top], image[:, left + width :], image[top + height :]
@@ -145,8 +157,9 @@ def scenery(sample: Sample) -> list[Image]:
 
 
 def _pasted_size(cutout: Cutout, size: int, most: float, rng: Generator) -> tuple[int, int]:
-    """(width, height) of what is pasted: its longer side a third of `size` to `most` of it, and all of it where it was cut
-    off at both ends."""
+    """(width, height) of what is pasted: its longer side a third of `size` to `most` of it, and
+    all of it where it was cut off at both ends.
+    """
     height, width = cutout.pixels.shape[:2]
     reach = rng.uniform(0.35, most) * size / max(width, height)
     left, top, right, bottom = cutout.cut
@@ -188,7 +201,10 @@ def _random_affine(
 
 
 def _apply(array: NDArray[np.uint8], matrix: NDArray[np.float32], size: int) -> NDArray[np.uint8]:
-    """The warped array. What is to shrink much is shrunk by area first, as serving does it; else it would alias."""
+    """The warped array.
+
+    What is to shrink much is shrunk by area first, as serving does it; else it would alias.
+    """
     shrink = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     if shrink > SHRUNK_FIRST:
         height, width = array.shape[:2]
@@ -207,7 +223,7 @@ def _jitter(image: Image, rng: Generator) -> Image:
     tint = rng.uniform(0.88, 1.12, 3).astype(np.float32)
     saturation = np.float32(rng.uniform(0.5, 1.4))
     pivot, shift = np.float32(image.mean()), np.float32(rng.uniform(-30, 30))
-    # One 3x4 colour matrix does saturation, tint, contrast and brightness in a single pass over the pixels.
+    # One 3x4 colour matrix does saturation, tint, contrast and brightness in a single pass.
     luma = np.array([0.299, 0.587, 0.114], np.float32)
     matrix = saturation * np.eye(3, dtype=np.float32) + (1 - saturation) * luma
     matrix = gain * tint[:, np.newaxis] * matrix
@@ -223,7 +239,8 @@ def _bend(image: NDArray[np.uint8], rng: Generator) -> NDArray[np.uint8]:
 
 
 def _random_part(background: Image, size: int, rng: Generator) -> Image:
-    """A random square of it as (size, size, 3), enlarged little: a blurred ground would tell what was pasted on it.
+    """A random square of it as (size, size, 3), enlarged little: a blurred ground would tell what
+    was pasted on it.
 
     What is too small for that goes on as its own mirror image.
     """

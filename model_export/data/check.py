@@ -1,4 +1,6 @@
-"""`data check`: what a folder of images with masks holds, and what would stop or spoil a training on it."""
+"""`data check`: what a folder of images with masks holds, and what would stop or spoil a training
+on it.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -19,7 +21,7 @@ from model_export.data.progress import track
 
 SMALL_IMAGE = 64  # pixels of the shorter side
 LITTLE, MUCH = 0.005, 0.98  # share of foreground below and above which a mask is suspicious
-SOFT = 0.25  # share of the foreground that may lie between black and white: edges and hair, not a grey mask
+SOFT = 0.25  # share of the foreground that may be grey: edges and hair, not a whole mask
 EDGE_COVERED, MIDDLE_BARE = (
     0.75,
     0.5,
@@ -148,10 +150,16 @@ def _remarks(pair: Pair, image: Image, mask: Mask) -> Iterable[str]:
     elif share < LITTLE:
         yield f"only {share:.2%} of it is foreground; crop the image, or check the mask"
     elif is_inverted(mask):
-        yield "the mask looks inverted: its frame is foreground and its middle is not; swap black and white"
+        yield (
+            "the mask looks inverted: its frame is foreground and its middle is not; swap black "
+            "and white"
+        )
     between = float(((mask > 25) & (mask < 230)).sum() / max(1, int((mask > 25).sum())))
     if between > SOFT and pair.taught is None:  # a teacher's are soft by nature
-        yield f"{between:.0%} of its foreground is neither black nor white; unless it is see-through, draw it 255"
+        yield (
+            f"{between:.0%} of its foreground is neither black nor white; unless it is "
+            "see-through, draw it 255"
+        )
 
 
 def is_outward(mask: Mask) -> bool:
@@ -185,24 +193,33 @@ def _about_sets(root: Path, pairs: Sequence[Pair]) -> list[Finding]:
     drawn = sum(pair.taught is None for pair in pairs)
     if drawn < 3 and drawn < len(pairs):
         text = (
-            f"{drawn} images with masks by people beside a teacher's labels are too few: three, one each to train, to "
-            "validate and to test, are the least; put a set of them beside the labels"
+            f"{drawn} images with masks by people beside a teacher's labels are too few: three, "
+            "one each to train, to validate and to test, are the least; put a set of them beside "
+            "the labels"
         )
         findings.append(Finding(str(root), text, stops=True))
     elif drawn < 3:
-        text = f"{len(pairs)} images are too few: three, one each to train, to validate and to test, are the least"
+        text = (
+            f"{len(pairs)} images are too few: three, one each to train, to validate and to test, "
+            "are the least"
+        )
         findings.append(Finding(str(root), text, stops=True))
     elif few := few_judged(pairs):
         findings.append(Finding(str(root), few, stops=False))
     if pairs and all(pair.form == "alpha" for pair in pairs):
-        text = "cut-outs without their images lie on white; put images to paste them on into backgrounds/"
+        text = (
+            "cut-outs without their images lie on white; put images to paste them on into "
+            "backgrounds/"
+        )
         if not (root / "backgrounds").is_dir():
             findings.append(Finding(str(root), text, stops=False))
     return findings
 
 
 def _inverted_sets(root: Path, looks: Sequence[Look]) -> list[Finding]:
-    """Sets of which most masks have their foreground at the edges: one alone may, a set does not."""
+    """Sets of which most masks have their foreground at the edges: one alone may, a set does
+    not.
+    """
     findings = []
     for name, group in groupby(sorted(looks, key=lambda look: look.pair.set), _set_of):
         members = list(group)

@@ -21,8 +21,9 @@ WHITE = 255
 
 
 class Cutout(NamedTuple):
-    """A foreground to paste elsewhere: (h, w, 4) uint8 RGBA with straight alpha, and on which of its sides (left, top,
-    right, bottom) the edge of its image cut it off."""
+    """A foreground to paste elsewhere: (h, w, 4) uint8 RGBA with straight alpha, and on which
+    of its sides (left, top, right, bottom) the edge of its image cut it off.
+    """
 
     pixels: Pixels
     cut: tuple[bool, bool, bool, bool] = (False, False, False, False)

@@ -1,6 +1,8 @@
-"""Images with foreground masks: loaded in pairs, and split so that no test image was ever trained on.
+"""Images with foreground masks: loaded in pairs, and split so that no test image was ever trained
+on.
 
-`model_export/data/pairs.py` finds them, `model_export/data/files.py` reads their files; the rest of training asks here.
+`model_export/data/pairs.py` finds them, `model_export/data/files.py` reads their files; the rest of
+training asks here.
 """
 
 import hashlib
@@ -60,8 +62,9 @@ def select(pairs: Iterable[Pair], split: Split) -> list[Pair]:
 
     What a teacher labelled is for training alone: a score against it would measure the teacher.
 
-    By the hash alone a small folder may leave a side next to nothing. A side with less than its least, a tenth of the
-    groups and at most ten, gets groups of the fullest one; three groups are enough for all sides.
+    By the hash alone a small folder may leave a side next to nothing. A side with less than its
+    least, a tenth of the groups and at most ten, gets groups of the fullest one; three groups are
+    enough for all sides.
     """
     everything = list(pairs)
     sides = {_key(pair): split_of(pair) for pair in everything if pair.taught is None}
@@ -76,15 +79,17 @@ def select(pairs: Iterable[Pair], split: Split) -> list[Pair]:
 
 
 def few_judged(pairs: Sequence[Pair]) -> str | None:
-    """What to say where so few images are kept aside that a score on them says little; `pairs` are all there are."""
+    """What to say where so few images are kept aside that a score on them says little; `pairs` are
+    all there are.
+    """
     drawn = sum(pair.taught is None for pair in pairs)
     validation, test = len(select(pairs, "validation")), len(select(pairs, "test"))
     if min(validation, test) >= ENOUGH_JUDGED:
         return None
     return (
-        f"only {validation} of {drawn} images validate and {test} test: scores on so few say little. From "
-        f"{LEAST_SHARE * ENOUGH_JUDGED} images on each has {ENOUGH_JUDGED}; or keep others in a folder of their own "
-        "for `evaluate --split all`"
+        f"only {validation} of {drawn} images validate and {test} test: scores on so few say "
+        f"little. From {LEAST_SHARE * ENOUGH_JUDGED} images on each has {ENOUGH_JUDGED}; or keep "
+        "others in a folder of their own for `evaluate --split all`"
     )
 
 
@@ -93,12 +98,14 @@ def select_some(pairs: Sequence[Pair], split: Split) -> list[Pair]:
     chosen = select(pairs, split)
     if not chosen and any(pair.taught for pair in pairs):
         raise DataError(
-            f"{len(pairs)} images, too few of them with masks that a person made or checked: none is left for {split}. "
-            "A teacher's labels are for training alone; put a set of at least three others beside them"
+            f"{len(pairs)} images, too few of them with masks that a person made or checked: none "
+            f"is left for {split}. A teacher's labels are for training alone; put a set of at "
+            "least three others beside them"
         )
     if not chosen:
         raise DataError(
-            f"{len(pairs)} images are too few: none is left for {split}; three images of different clips would do"
+            f"{len(pairs)} images are too few: none is left for {split}; three images of "
+            "different clips would do"
         )
     return chosen
 
@@ -117,7 +124,8 @@ def fingerprint(pairs: Sequence[Pair]) -> str:
 
 
 def load_pair(pair: Pair, least: int | None = None) -> tuple[Image, Mask]:
-    """The image (H, W, 3) and its mask (H, W), both of the same size: reduced where far above `least` pixels a side.
+    """The image (H, W, 3) and its mask (H, W), both of the same size: reduced where far above
+    `least` pixels a side.
 
     A teacher's mask is brought to the image's size.
 
@@ -132,13 +140,17 @@ def load_pair(pair: Pair, least: int | None = None) -> tuple[Image, Mask]:
         )
     if not mask.any():
         raise DataError(
-            f"{pair.mask_path}: the mask is empty; remove the pair or draw the foreground white (255)"
+            f"{pair.mask_path}: the mask is empty; remove the pair or draw the foreground white "
+            "(255)"
         )
     return image, resize(mask, image.shape[1], image.shape[0])
 
 
 def odds_of(pair: Pair, data: DataConfig) -> float:
-    """How often a pair is drawn; 1 as it comes. Of a set `a/b` the weight is that of `a` where it has none."""
+    """How often a pair is drawn; 1 as it comes.
+
+    Of a set `a/b` the weight is that of `a` where it has none.
+    """
     of_set = data.weights.get(pair.set, data.weights.get(pair.set.partition("/")[0], 1.0))
     return of_set if pair.taught is None else of_set * data.soft_weight * pair.taught.certainty
 

@@ -1,4 +1,6 @@
-"""Images that are nearly the same on both sides of the split: a test score that they make too good."""
+"""Images that are nearly the same on both sides of the split: a test score that they make too
+good.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +13,7 @@ from cutout.imaging.preprocess import Image, resize
 from model_export.data.dataset import Pair, Split
 
 HASH_SIDE, LOW = 32, 8  # of the cosine transform the 8 x 8 lowest frequencies, as pHash
-ALIKE = 8  # bits of 64 that may differ between copies: recompressed, resized, slightly cropped or brightened
+ALIKE = 8  # bits of 64 that may differ between copies: recompressed, resized, a little cropped
 DETAIL = (
     16  # side of the colour thumbnail that has to agree too: on white, silhouettes alone collide
 )
@@ -30,10 +32,11 @@ class Twins:
 
 
 def fingerprint_of(image: Image) -> NDArray[np.uint8]:
-    """What survives a change of size or quality: 8 bytes of perceptual hash, then a 16x16 colour thumbnail.
+    """What survives a change of size or quality: 8 bytes of perceptual hash, then a 16x16 colour
+    thumbnail.
 
-    The hash: which of the low frequencies of the cosine transform lie above their median (Zauner, Implementation and
-    benchmarking of perceptual image hash functions, 2010).
+    The hash: which of the low frequencies of the cosine transform lie above their median (Zauner,
+    Implementation and benchmarking of perceptual image hash functions, 2010).
     """
     gray = np.asarray(
         cv2.cvtColor(resize(image, HASH_SIDE, HASH_SIDE), cv2.COLOR_RGB2GRAY), np.float32

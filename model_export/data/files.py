@@ -21,7 +21,7 @@ REDUCED_COLOR = {
     4: cv2.IMREAD_REDUCED_COLOR_4,
     8: cv2.IMREAD_REDUCED_COLOR_8,
 }
-SPARE = 2  # a reduced image keeps so many times the pixels of a side that are wanted: shrinking from there is exact
+SPARE = 2  # times the wanted side that a reduced image keeps: shrinking from there is exact
 VOID = (192, 224, 224)  # BGR: VOC's colour for the edge between objects
 LEAST_WHITE = 128
 
@@ -29,8 +29,9 @@ LEAST_WHITE = 128
 def load_image(path: Path, least: int | None = None) -> Image:
     """An image (H, W, 3) uint8 RGB, upright; transparency is laid on white.
 
-    With `least`, a JPEG whose sides are far longer is decoded at a half, a quarter or an eighth, so that an image of
-    a phone's 12 megapixels never stands in memory. Raises DataError naming the file if it can't be read.
+    With `least`, a JPEG whose sides are far longer is decoded at a half, a quarter or an eighth, so
+    that an image of a phone's 12 megapixels never stands in memory. Raises DataError naming the
+    file if it can't be read.
     """
     return load_sized(path, least)[0]
 
@@ -51,7 +52,10 @@ def load_sized(path: Path, least: int | None = None) -> tuple[Image, tuple[int, 
 
 
 def load_mask(pair: Pair) -> Mask:
-    """The mask (H, W) uint8 in 0..255 of a pair, whatever form it is in. Raises DataError naming the file."""
+    """The mask (H, W) uint8 in 0..255 of a pair, whatever form it is in.
+
+    Raises DataError naming the file.
+    """
     if pair.form == "polygons":
         assert pair.shapes is not None
         return _draw(pair.shapes, pair)
@@ -59,7 +63,8 @@ def load_mask(pair: Pair) -> Mask:
         alpha = load_cutout(pair.mask_path)[:, :, 3]
         if alpha.min() == 255:
             raise DataError(
-                f"{pair.mask_path}: nothing of it is transparent, and there is no mask; add one, or remove it"
+                f"{pair.mask_path}: nothing of it is transparent, and there is no mask; add one, "
+                "or remove it"
             )
         return alpha
     if pair.form == "soft":
@@ -82,7 +87,10 @@ def load_soft(path: Path) -> Mask:
 
 
 def load_cutout(path: Path) -> NDArray[np.uint8]:
-    """A cut-out (H, W, 4) uint8 RGBA. Raises DataError if it can't be read or has no transparency."""
+    """A cut-out (H, W, 4) uint8 RGBA.
+
+    Raises DataError if it can't be read or has no transparency.
+    """
     bgra = _decode(path, cv2.IMREAD_UNCHANGED)
     if bgra.ndim != 3 or bgra.shape[2] != 4:
         raise DataError(f"{path}: a cut-out needs an alpha channel")
@@ -116,13 +124,17 @@ def _gray(path: Path) -> Mask:
     brightest = int(mask.max())
     if 0 < brightest < LEAST_WHITE:
         raise DataError(
-            f"{path}: the mask's brightest value is {brightest}, which means background; save foreground as 255"
+            f"{path}: the mask's brightest value is {brightest}, which means background; save "
+            "foreground as 255"
         )
     return mask
 
 
 def _labelled(pixels: NDArray[np.uint8]) -> Mask:
-    """VOC: any label but background is foreground. As colours, or as the labels' numbers with 255 for the void."""
+    """VOC: any label but background is foreground.
+
+    As colours, or as the labels' numbers with 255 for the void.
+    """
     if pixels.ndim == 3:
         void = (pixels[:, :, :3] == np.array(VOID, np.uint8)).all(axis=2)
         labelled = pixels[:, :, :3].any(axis=2)
@@ -155,8 +167,8 @@ def _draw(shapes: Shapes, pair: Pair) -> Mask:
         for outline in segmentation:
             if len(outline) < 6 or len(outline) % 2:
                 raise DataError(
-                    f"{pair.mask_path}: an outline of {pair.image_path.name} has {len(outline)} numbers; "
-                    "three points, x and y, are the least"
+                    f"{pair.mask_path}: an outline of {pair.image_path.name} has {len(outline)} "
+                    "numbers; three points, x and y, are the least"
                 )
             points = np.asarray(outline, np.float64).reshape(-1, 2)
             cv2.fillPoly(mask, [np.rint(points).astype(np.int32)], 255)

@@ -1,4 +1,6 @@
-"""What the training images' files say of themselves, without an error for those that say nothing."""
+"""What the training images' files say of themselves, without an error for those that say
+nothing.
+"""
 
 from pathlib import Path
 

@@ -25,7 +25,8 @@ from model_export.data.scenery import Scenery
 class MaskBatches(keras.utils.PyDataset):
     """x (N, S, S, C) float32 normalised, y (N, S, S, 2) uint8: mask and edge emphasis.
 
-    The randomness of a sample depends on seed, epoch and place alone, not on which worker thread draws it.
+    The randomness of a sample depends on seed, epoch and place alone, not on which worker thread
+    draws it.
     """
 
     def __init__(self, pairs: Sequence[Pair], config: TrainConfig, root: Path) -> None:
@@ -98,7 +99,9 @@ def load_samples(pairs: Sequence[Pair], spec: PreprocessSpec) -> list[Sample]:
 
 
 def labels(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(S, S, 2) uint8: the mask, and how near to its edge a pixel lies (F3Net, arXiv 1911.11445)."""
+    """(S, S, 2) uint8: the mask, and how near to its edge a pixel lies (F3Net, arXiv
+    1911.11445).
+    """
     window = max(3, mask.shape[0] // 12) | 1
     near_edge = cv2.absdiff(cv2.blur(mask, (window, window)), mask)
     return np.dstack([mask, near_edge])

@@ -1,18 +1,22 @@
-"""Which images and masks a folder holds: the layouts that data sets come in, read behind `find_pairs`.
+"""Which images and masks a folder holds: the layouts that data sets come in, read behind
+`find_pairs`.
 
 A data folder is one set, or holds sets side by side; each set is in any of these layouts:
 
-    images/x.jpg        masks/x.png                   255 = foreground; of a mask with transparency, its alpha
-    im/, imgs/          gt/                           the same under the names of DIS5K and HKU-IS
-    *-Image/x.jpg       *-Mask/x.png                  DUTS: DUTS-TR/DUTS-TR-Image with DUTS-TR-Mask
-    images/x.jpg        annotations/trimaps/x.png     Oxford-IIIT Pet: 1 foreground, 2 background, 3 the edge between
-    JPEGImages/x.jpg    SegmentationClass/x.png       PASCAL VOC: black background, classes foreground, the void between
-    x.jpg, images/x.jpg annotations.json              COCO: polygons; the JSON file has any name, also in annotations/
-    x.png               (its own alpha)               cut-outs: RGBA, in the folder itself or its images/
+    images/x.jpg        masks/x.png                 255 = foreground; if transparent, its alpha
+    im/, imgs/          gt/                         the same as DIS5K and HKU-IS name them
+    *-Image/x.jpg       *-Mask/x.png                DUTS: DUTS-TR/DUTS-TR-Image with DUTS-TR-Mask
+    images/x.jpg        annotations/trimaps/x.png   Oxford-IIIT Pet: 1 foreground, 2 background,
+                                                    3 the edge between
+    JPEGImages/x.jpg    SegmentationClass/x.png     PASCAL VOC: black background, classes
+                                                    foreground, the void between
+    x.jpg, images/x.jpg annotations.json            COCO: polygons; the JSON file has any name,
+                                                    also in annotations/
+    x.png               (its own alpha)             cut-outs: RGBA, here or in images/
     (elsewhere)         labels.json, masks/x.png      soft labels by a teacher: what `label` writes
 
-Beside the sets, `cutouts/` and `backgrounds/` are not sets but what training pastes, and `unlabelled/` holds
-photographs without masks, by which fine-tuning keeps what the network knew.
+Beside the sets, `cutouts/` and `backgrounds/` are not sets but what training pastes, and
+`unlabelled/` holds photographs without masks, by which fine-tuning keeps what the network knew.
 """
 
 import json
@@ -44,12 +48,17 @@ UNREAD_SUFFIXES = frozenset(
 SIDE_BY_SIDE = (("images", "masks"), ("image", "mask"), ("im", "gt"), ("imgs", "gt"))
 UNLABELLED = "unlabelled"
 NO_SETS = frozenset({"cutouts", "backgrounds", UNLABELLED})
-EXPECTED = "expected {root}/<set>/images/x.jpg with <set>/masks/x.png, or another layout of docs/training.md"
+EXPECTED = (
+    "expected {root}/<set>/images/x.jpg with <set>/masks/x.png, or another layout of "
+    "docs/training.md"
+)
 
 
 @dataclass(frozen=True)
 class Shapes:
-    """What one COCO file says of one image: its size, and the outlines or run lengths of its objects."""
+    """What one COCO file says of one image: its size, and the outlines or run lengths of its
+    objects.
+    """
 
     width: int
     height: int
@@ -66,11 +75,13 @@ class Taught:
 
 @dataclass(frozen=True, order=True)
 class Pair:
-    """One image and its mask. `group` names what must stay on one side of a split: the image, or its clip.
+    """One image and its mask.
 
-    `mask_path` is the file that `form` tells how to read: of a cut-out the image itself, of COCO the JSON file,
-    whose `shapes` are this image's. `taught` where a teacher made the mask: then it may be smaller than its image, and
-    the pair is for training alone.
+    `group` names what must stay on one side of a split: the image, or its clip.
+
+    `mask_path` is the file that `form` tells how to read: of a cut-out the image itself, of COCO
+    the JSON file, whose `shapes` are this image's. `taught` where a teacher made the mask: then it
+    may be smaller than its image, and the pair is for training alone.
     """
 
     set: str
@@ -85,7 +96,9 @@ class Pair:
 
 @dataclass(frozen=True)
 class Found:
-    """The pairs of a folder, and what stops training or only surprises, each naming a file and the remedy."""
+    """The pairs of a folder, and what stops training or only surprises, each naming a file and the
+    remedy.
+    """
 
     pairs: list[Pair]
     problems: list[str]
@@ -97,8 +110,9 @@ def find_pairs(
 ) -> list[Pair]:
     """All pairs below `root`, sorted by set and file name.
 
-    `clips` maps a set to a regular expression whose first group names the clip in a stem, so that all the frames of
-    one clip share a side of the split. Raises DataError where a folder or a mask is missing.
+    `clips` maps a set to a regular expression whose first group names the clip in a stem, so that
+    all the frames of one clip share a side of the split. Raises DataError where a folder or a mask
+    is missing.
     """
     found = scan(root, sets, clips)
     if found.problems:
@@ -140,7 +154,10 @@ def find_scenery(folder: Path) -> list[Path]:
 def scan(
     root: Path, sets: Sequence[str] | None = None, clips: Mapping[str, str] | None = None
 ) -> Found:
-    """As `find_pairs`, but tells what is missing beside what is there. Raises DataError where there is nothing."""
+    """As `find_pairs`, but tells what is missing beside what is there.
+
+    Raises DataError where there is nothing.
+    """
     if not root.is_dir():
         raise DataError(f"{root}: no such folder of training images")
     read = {_name(folder): (folder, found) for folder, found in _sets_below(root).items()}
@@ -257,7 +274,8 @@ def _coco(folder: Path) -> Found | None:
                 continue
             if image is None:
                 problems.append(
-                    f"{path}: its image {entry['file_name']} is missing; put it into {folder / 'images'}"
+                    f"{path}: its image {entry['file_name']} is missing; put it into "
+                    f"{folder / 'images'}"
                 )
                 continue
             seen[image] = path
@@ -277,8 +295,9 @@ def _outlines(values: dict[str, Any]) -> dict[Any, list[Any]]:
 
 
 def _coco_values(path: Path) -> dict[str, Any] | None:
-    """The contents of a COCO file; None where it is another kind of JSON, or of the people's joints that COCO publishes
-    beside its outlines. Raises DataError where it is broken."""
+    """The contents of a COCO file; None where it is another kind of JSON, or of the people's joints
+    that COCO publishes beside its outlines. Raises DataError where it is broken.
+    """
     try:
         values = json.loads(path.read_bytes())
     except ValueError as error:
@@ -294,13 +313,16 @@ def _coco_values(path: Path) -> dict[str, Any] | None:
         )
         if missing:
             raise DataError(
-                f"{path}: an entry of {part!r} lacks {', '.join(sorted(missing))}; COCO's form needs it"
+                f"{path}: an entry of {part!r} lacks {', '.join(sorted(missing))}; COCO's form "
+                "needs it"
             )
     return values
 
 
 def _beside(folder: Path, file: Path, name: str) -> Path | None:
-    """The image that a COCO file names: beside it, in images/, or in a folder named as the file's end (val2017)."""
+    """The image that a COCO file names: beside it, in images/, or in a folder named as the file's
+    end (val2017).
+    """
     places = (file.parent, folder, folder / "images", folder / file.stem.split("_")[-1])
     return next((place / name for place in places if (place / name).is_file()), None)
 
@@ -337,7 +359,10 @@ LAYOUTS: tuple[Callable[[Path], Found | None], ...] = (
 def _matched(
     folder: Path, image_folder: Path, masks: Path, form: MaskForm, every_image: bool = True
 ) -> Found:
-    """Images and masks of one stem. Where not `every_image` has a mask, those without are left out."""
+    """Images and masks of one stem.
+
+    Where not `every_image` has a mask, those without are left out.
+    """
     found = _images(image_folder)
     unread = _unread(image_folder)
     images = {path.stem: path for path in found}
@@ -356,7 +381,8 @@ def _matched(
     ]
     if not found and any(path.is_dir() for path in image_folder.glob("[!.]*")):
         problems.append(
-            f"{image_folder}: its images are in folders of it; put them directly into it, and the masks alike"
+            f"{image_folder}: its images are in folders of it; put them directly into it, and the "
+            "masks alike"
         )
     orphans = [path for stem, path in by_stem.items() if stem not in images]
     surprises = [

@@ -1,7 +1,8 @@
-"""Batches for the classifier: parts of images, half of them foreground unless the config says otherwise.
+"""Batches for the classifier: parts of images, half of them foreground unless the config says
+otherwise.
 
-Unbalanced classes (`data.foreground_share`) are met by resampling, by weights in the loss, or by augmentation of the
-rare class (He and Garcia, IEEE TKDE 2009).
+Unbalanced classes (`data.foreground_share`) are met by resampling, by weights in the loss, or by
+augmentation of the rare class (He and Garcia, IEEE TKDE 2009).
 """
 
 from collections.abc import Sequence
@@ -30,10 +31,12 @@ Batch = tuple[Tensor, Tensor] | tuple[Tensor, Tensor, Tensor]
 
 
 class PartBatches(keras.utils.PyDataset):
-    """x (N, S, S, C) float32 normalised, y (N, 1) float32: 1 foreground, 0 background; with class weights w (N,) too.
+    """x (N, S, S, C) float32 normalised, y (N, 1) float32: 1 foreground, 0 background; with class
+    weights w (N,) too.
 
-    Every image gives `data.parts_per_image` parts an epoch, times its odds (`odds_of`). The randomness of a
-    batch depends on seed, epoch and place alone, not on which worker thread draws it.
+    Every image gives `data.parts_per_image` parts an epoch, times its odds (`odds_of`). The
+    randomness of a batch depends on seed, epoch and place alone, not on which worker thread draws
+    it.
     """
 
     def __init__(self, pairs: Sequence[Pair], config: TrainConfig) -> None:
@@ -96,7 +99,9 @@ class PartBatches(keras.utils.PyDataset):
         self.weights = self._class_weights(labels[self.order])
 
     def _resampled(self, labels: NDArray[np.int64], rng: Generator) -> NDArray[np.int64]:
-        """Places of the parts of an epoch: all of them once, or as many of one class as of the other."""
+        """Places of the parts of an epoch: all of them once, or as many of one class as of the
+        other.
+        """
         rare, common = np.flatnonzero(labels == self.rare), np.flatnonzero(labels != self.rare)
         if self.config.data.resample == "over":
             return np.concatenate([common, np.resize(rng.permutation(rare), len(common))])

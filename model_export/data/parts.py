@@ -1,20 +1,21 @@
 """The labelled parts of an image that the classifier learns from and is tested on.
 
-A **part** is a square inside the image, its side a given share of the image's shorter side, rounded to pixels.
-Its label comes from the share of its pixels that are foreground (mask >= 128):
+A **part** is a square inside the image, its side a given share of the image's shorter side, rounded
+to pixels. Its label comes from the share of its pixels that are foreground (mask >= 128):
 
     at least 60 %   foreground (1)
     at most 5 %     background (0)
     in between      no part: nobody could say what it shows
 
-An image yields **pairs** of one foreground and one background part of the same size, so that classes are balanced
-at every size and size says nothing about the class. For each pair a size is drawn, uniformly from those at which the
-image has parts of both classes; then one part of each class, uniformly from all its positions (steps of one pixel),
-with replacement. An image that has both classes at no size yields nothing.
+An image yields **pairs** of one foreground and one background part of the same size, so that
+classes are balanced at every size and size says nothing about the class. For each pair a size is
+drawn, uniformly from those at which the image has parts of both classes; then one part of each
+class, uniformly from all its positions (steps of one pixel), with replacement. An image that has
+both classes at no size yields nothing.
 
-The draw depends on the seed, the epoch, the image's set and stem, its mask and the sizes, and on nothing else:
-the same parts on every machine and whatever other images there are. Training, validation, test and `evaluate` all
-cut parts here.
+The draw depends on the seed, the epoch, the image's set and stem, its mask and the sizes, and on
+nothing else: the same parts on every machine and whatever other images there are. Training,
+validation, test and `evaluate` all cut parts here.
 """
 
 import hashlib
@@ -43,7 +44,10 @@ JUDGED_PAIRS = (
     8  # pairs of parts from each image wherever a network is judged, so that figures compare
 )
 JUDGED_SEED = 0
-NO_PARTS = "none of the images has parts of both classes: their masks are too full or too thin for data.part_sizes"
+NO_PARTS = (
+    "none of the images has parts of both classes: their masks are too full or too thin for "
+    "data.part_sizes"
+)
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,9 @@ class LoadedPair:
 
 
 def draw_parts(mask: Mask, sizes: Sequence[float], pairs: int, rng: Generator) -> list[Part]:
-    """`pairs` pairs of a foreground and a background part of a mask (H, W) uint8, foreground first; or none at all."""
+    """`pairs` pairs of a foreground and a background part of a mask (H, W) uint8, foreground first;
+    or none at all.
+    """
     drawable = _drawable(mask, sizes)
     if not drawable:
         return []
@@ -81,9 +87,11 @@ def draw_parts(mask: Mask, sizes: Sequence[float], pairs: int, rng: Generator) -
 def draw_unevenly(
     mask: Mask, sizes: Sequence[float], count: int, share: float, rng: Generator
 ) -> list[Part]:
-    """`count` parts, that share of them foreground but at least one of each class; none where `draw_parts` finds none.
+    """`count` parts, that share of them foreground but at least one of each class; none where
+    `draw_parts` finds none.
 
-    Classes as unlike in number as in the images of a real task: not in pairs, though each size is drawn alike.
+    Classes as unlike in number as in the images of a real task: not in pairs, though each size is
+    drawn alike.
     """
     drawable = _drawable(mask, sizes)
     if not drawable:
@@ -101,7 +109,8 @@ def part_seed(pair: Pair, seed: int, epoch: int = 0) -> Generator:
 
 
 def foreground_counts(mask: Mask, side: int) -> NDArray[np.int32]:
-    """How many foreground pixels every square of that side has: (H - side + 1, W - side + 1), at its top left corner.
+    """How many foreground pixels every square of that side has: (H - side + 1, W - side + 1), at
+    its top left corner.
 
     By an integral image: four look-ups a square, whatever its size (Crow, SIGGRAPH 1984).
     """
@@ -130,7 +139,8 @@ def load_images(
 def judged_parts(
     image: LoadedPair, sizes: Sequence[float], spec: PreprocessSpec
 ) -> tuple[Tensor, NDArray[np.int64]]:
-    """The 16 parts (n, S, S, C) of an image that networks are judged on, and their labels (n,); n = 0 if it has none.
+    """The 16 parts (n, S, S, C) of an image that networks are judged on, and their labels (n,); n =
+    0 if it has none.
 
     Always the same for the same image and sizes, prepared as the server prepares them.
     """

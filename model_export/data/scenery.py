@@ -25,8 +25,8 @@ TRIES = 4  # to lay the second where it hides little of the first
 class Scenery:
     """Cut-outs and backgrounds to paste them on, from DIR/cutouts and DIR/backgrounds.
 
-    A cut-out made from an image of a set of the same name stays on the side that the hash gives that
-    image. `borrowed` are backgrounds cut from the training images themselves, for the share
+    A cut-out made from an image of a set of the same name stays on the side that the hash gives
+    that image. `borrowed` are backgrounds cut from the training images themselves, for the share
     `policy.borrow` of what is pasted; behind the share `policy.behind` lies another cut-out, as a
     chair or a basket lies behind a cat.
     """

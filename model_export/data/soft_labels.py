@@ -1,4 +1,5 @@
-"""What `label` leaves in a directory, and what training reads there: a teacher's alphas, and its own doubt about each.
+"""What `label` leaves in a directory, and what training reads there: a teacher's alphas, and its
+own doubt about each.
 
 labels.json         which teacher, where the images are, and the rule by which images are left out
 labels.jsonl        a line an image: its file, its mask's, and the figures that the rule looks at
@@ -52,7 +53,10 @@ class Rule(_Strict):
 
 
 class Label(_Strict):
-    """One image's line. Paths have slashes, `image` from the images' directory, `mask` from MASKS."""
+    """One image's line.
+
+    Paths have slashes, `image` from the images' directory, `mask` from MASKS.
+    """
 
     image: str
     mask: str

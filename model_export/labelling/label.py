@@ -1,4 +1,7 @@
-"""`label`: a bundle's alphas as masks for images that have none. Can be stopped and gone on with."""
+"""`label`: a bundle's alphas as masks for images that have none.
+
+Can be stopped and gone on with.
+"""
 
 import os
 from collections.abc import Callable, Iterable, Sequence

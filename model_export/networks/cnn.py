@@ -8,9 +8,11 @@ from model_export.config import CnnConfig
 
 
 def build_cnn(config: CnnConfig, spec: PreprocessSpec) -> keras.Model:
-    """(N, 64, 64, 1) in [0, 1] -> (N, 1), the probability of foreground. 1,624,705 parameters at the defaults.
+    """(N, 64, 64, 1) in [0, 1] -> (N, 1), the probability of foreground. 1,624,705 parameters at
+    the defaults.
 
-    Dropout and L2 are measures of training; they change no parameter count and nothing at inference.
+    Dropout and L2 are measures of training; they change no parameter count and nothing at
+    inference.
     """
     l2 = keras.regularizers.L2(config.l2) if config.l2 else None
     kernel, activation = config.kernel_size, config.activation

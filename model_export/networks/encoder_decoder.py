@@ -18,13 +18,15 @@ def build_encoder_decoder(
     *,
     training: bool = False,
 ) -> keras.Model:
-    """(N, S, S, C) normalised -> a list of alphas (N, s, s, 1) in [0, 1]; the first at full size, the others coarser.
+    """(N, S, S, C) normalised -> a list of alphas (N, s, s, 1) in [0, 1]; the first at full size,
+    the others coarser.
 
-    Plain 3x3 convolutions, which train and run fast on a CPU. The encoder goes down to 1/64, where one convolution
-    sees the whole image (extreme downsampling: EDN, arXiv 2012.13093); most parameters sit there and cost little
-    time. The decoder goes up by bilinear steps and adds what the encoder saw at each level. The coarser alphas are
-    for deep supervision (U^2-Net, arXiv 2005.09007) and are dropped by `inference_model`. `training` takes the faster
-    kernels; the weights are the same, one for one.
+    Plain 3x3 convolutions, which train and run fast on a CPU. The encoder goes down to 1/64, where
+    one convolution sees the whole image (extreme downsampling: EDN, arXiv 2012.13093); most
+    parameters sit there and cost little time. The decoder goes up by bilinear steps and adds what
+    the encoder saw at each level. The coarser alphas are for deep supervision (U^2-Net, arXiv
+    2005.09007) and are dropped by `inference_model`. `training` takes the faster kernels; the
+    weights are the same, one for one.
     """
     l2 = keras.regularizers.L2(config.l2) if config.l2 else None
     conv = partial(

@@ -11,9 +11,11 @@ BATCH_NORM_MOMENTUM = 0.9
 
 @keras.saving.register_keras_serializable("cutout")
 class FusedBatchNormalization(layers.BatchNormalization):
-    """BatchNormalization that trains through TensorFlow's fused kernel: about a third faster on a CPU.
+    """BatchNormalization that trains through TensorFlow's fused kernel: about a third faster on a
+    CPU.
 
-    Same weights in the same order, so what it learns loads into the plain layer. Other backends train as usual.
+    Same weights in the same order, so what it learns loads into the plain layer. Other backends
+    train as usual.
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:

@@ -12,7 +12,9 @@ from model_export.networks.precision import dtype_policy
 
 
 def build_for_serving(config: TrainConfig) -> tuple[Any, Any]:
-    """The same network in float32 at its final size: whole, to take the weights, and the part that is exported."""
+    """The same network in float32 at its final size: whole, to take the weights, and the part that
+    is exported.
+    """
     with dtype_policy("float32"):
         if isinstance(config.network, CnnConfig):
             whole = build_cnn(config.network, config.preprocess)
@@ -30,7 +32,9 @@ def inference_model(model: keras.Model) -> keras.Model:
 
 
 def served_form(network: Any, config: TrainConfig) -> Any:
-    """What is converted: the network, asked twice and its answer sharpened where the config says so."""
+    """What is converted: the network, asked twice and its answer sharpened where the config says
+    so.
+    """
     if not isinstance(config.network, EncoderDecoderConfig):
         return network
     asked = with_mirror(network) if config.network.mirror else network
@@ -42,8 +46,8 @@ def served_form(network: Any, config: TrainConfig) -> Any:
 def with_mirror(model: keras.Model) -> keras.Model:
     """The same network asked twice, about an image and its mirror image: the mean of both alphas.
 
-    What a network says of one side it should say of the other; where it doesn't, the mean errs less (test-time
-    augmentation, as in Krizhevsky et al., NeurIPS 2012).
+    What a network says of one side it should say of the other; where it doesn't, the mean errs less
+    (test-time augmentation, as in Krizhevsky et al., NeurIPS 2012).
     """
     image = keras.Input(model.input_shape[1:], name="image")
     mirrored = model(image[:, :, ::-1])[:, :, ::-1]
@@ -53,10 +57,11 @@ def with_mirror(model: keras.Model) -> keras.Model:
 
 
 def with_sharpness(model: keras.Model, sharpness: float) -> keras.Model:
-    """The same network with the logits of its alphas multiplied: a^s / (a^s + (1 - a)^s), nearer to 0 and to 1.
+    """The same network with the logits of its alphas multiplied: a^s / (a^s + (1 - a)^s), nearer to
+    0 and to 1.
 
-    The outline, where the alpha is a half, stays where it is. This is a temperature below one (Guo et al., arXiv
-    1706.04599), the same for every image.
+    The outline, where the alpha is a half, stays where it is. This is a temperature below one (Guo
+    et al., arXiv 1706.04599), the same for every image.
     """
     image = keras.Input(model.input_shape[1:], name="image")
     alpha = model(image)

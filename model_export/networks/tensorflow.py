@@ -7,9 +7,11 @@ from pathlib import Path
 
 
 def import_tensorflow() -> None:
-    """Import TensorFlow and Keras with nothing on standard error, so that the commands' own words can be seen.
+    """Import TensorFlow and Keras with nothing on standard error, so that the commands' own words
+    can be seen.
 
-    TensorFlow's C++ side writes straight to the descriptor, before any of its log levels counts. Raises ImportError.
+    TensorFlow's C++ side writes straight to the descriptor, before any of its log levels counts.
+    Raises ImportError.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     sys.stderr.flush()

@@ -11,7 +11,8 @@ from model_export.networks.served import build_for_serving, inference_model
 
 
 def take_weights(model: keras.Model, keras_file: Path) -> None:
-    """Put the weights of a saved network into `model`; alphas that are not served keep their fresh ones.
+    """Put the weights of a saved network into `model`; alphas that are not served keep their fresh
+    ones.
 
     Raises DataError where they don't fit.
     """
@@ -25,10 +26,12 @@ def take_weights(model: keras.Model, keras_file: Path) -> None:
 
 
 def load_network(path: Path, config: TrainConfig) -> Any:
-    """The float32 network of `config` with the weights of a saved `.keras`, made of Keras's own layers only.
+    """The float32 network of `config` with the weights of a saved `.keras`, made of Keras's own
+    layers only.
 
-    Rebuilt rather than used as saved: a network saved under a bfloat16 policy converts to an invalid graph, and a
-    file without layers of ours opens in any Keras. Raises DataError where the weights don't fit the config.
+    Rebuilt rather than used as saved: a network saved under a bfloat16 policy converts to an
+    invalid graph, and a file without layers of ours opens in any Keras. Raises DataError where the
+    weights don't fit the config.
     """
     if not path.is_file():
         raise DataError(f"{path}: no such saved network")

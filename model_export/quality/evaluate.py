@@ -1,4 +1,6 @@
-"""How good a bundle is on a folder of images, through onnxruntime and with the server's own preprocessing."""
+"""How good a bundle is on a folder of images, through onnxruntime and with the server's own
+preprocessing.
+"""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -44,12 +46,14 @@ def evaluate(
     threads: int = 1,
     clips: Mapping[str, str] | None = None,
 ) -> Result:
-    """One JSON-ready object: what was evaluated, the measures over all images, and under `sets` those of each set.
+    """One JSON-ready object: what was evaluated, the measures over all images, and under `sets`
+    those of each set.
 
-    For a classifier loss, accuracy, balanced_accuracy, precision, recall, auc and confusion_matrix over labelled
-    parts; for a segmenter, or with `alphas`, mae, max_f, iou and s_measure over whole images, at the mask's own
-    size. `which="test"` takes the images that training kept aside; "all" takes every image. `clips` as in
-    `find_pairs`, in place of those that the bundle was trained with.
+    For a classifier loss, accuracy, balanced_accuracy, precision, recall, auc and confusion_matrix
+    over labelled parts; for a segmenter, or with `alphas`, mae, max_f, iou and s_measure over whole
+    images, at the mask's own size. `which="test"` takes the images that training kept aside; "all"
+    takes every image. `clips` as in `find_pairs`, in place of those that the bundle was trained
+    with.
     """
     predictor = load_predictor(bundle, threads)
     return {
@@ -99,7 +103,9 @@ def _none_to_judge_on(root: Path) -> NoReturn:
 def score_parts(
     predictor: Predictor, pairs: Sequence[Pair], watch: Watch | None = None
 ) -> dict[str, Result]:
-    """Set -> measures over 16 labelled parts of every image that has both kinds, and the same for all sets."""
+    """Set -> measures over 16 labelled parts of every image that has both kinds, and the same for
+    all sets.
+    """
     manifest = predictor.manifest
     if manifest.parts is None:
         raise BundleError(f"{manifest.name}: only a classifier can be scored on parts")
@@ -121,7 +127,9 @@ def score_parts(
 def score_alphas(
     predictor: Predictor, pairs: Sequence[Pair], watch: Watch | None = None
 ) -> dict[str, Result]:
-    """Set -> measures of the alphas of whole images, brought bilinearly to the mask's size; and for all sets."""
+    """Set -> measures of the alphas of whole images, brought bilinearly to the mask's size; and for
+    all sets.
+    """
     scores: defaultdict[str, MaskScore] = defaultdict(MaskScore)
     for pair in track(pairs, "evaluating"):
         image, mask = load_pair(pair)

@@ -11,8 +11,11 @@ THRESHOLDS = 256
 
 @dataclass
 class MaskScore:
-    """Sums over images of one set. Precision and recall are averaged per threshold over images, as the field
-    does for max F (Achanta et al., CVPR 2009)."""
+    """Sums over images of one set.
+
+    Precision and recall are averaged per threshold over images, as the field does for max F
+    (Achanta et al., CVPR 2009).
+    """
 
     images: int = 0
     absolute_error: float = 0.0
@@ -59,19 +62,24 @@ class MaskScore:
 
 
 def iou(alpha: NDArray[np.uint8], truth: NDArray[np.bool_]) -> float:
-    """Intersection over union of alpha (H, W) uint8, foreground from 128 on, and truth (H, W); 1 if both are empty."""
+    """Intersection over union of alpha (H, W) uint8, foreground from 128 on, and truth (H, W); 1 if
+    both are empty.
+    """
     chosen = alpha >= 128
     united = int((chosen | truth).sum())
     return float((chosen & truth).sum() / united) if united else 1.0
 
 
 def mean_absolute_error(alpha: NDArray[np.uint8], truth: NDArray[np.bool_]) -> float:
-    """How far alpha (H, W) uint8, 255 = foreground, is from truth (H, W) on the mean over the pixels, in [0, 1]."""
+    """How far alpha (H, W) uint8, 255 = foreground, is from truth (H, W) on the mean over the
+    pixels, in [0, 1].
+    """
     return float(np.abs(alpha.astype(np.float32) / 255 - truth).mean())
 
 
 def s_measure(alpha: NDArray[np.uint8], truth: NDArray[np.bool_]) -> float:
-    """Structure measure in [0, 1]: half how alike the regions are, half how alike the objects (Fan et al., ICCV 2017).
+    """Structure measure in [0, 1]: half how alike the regions are, half how alike the objects (Fan
+    et al., ICCV 2017).
 
     alpha (H, W) uint8, 255 = foreground; truth (H, W). Without per-image stretching of the alpha.
     """
@@ -92,7 +100,9 @@ def _object_similarity(values: NDArray[np.float64]) -> float:
 
 
 def _region_similarity(prediction: NDArray[np.float64], truth: NDArray[np.bool_]) -> float:
-    """Structural similarity of the four rectangles that meet at the centre of the true foreground, by area."""
+    """Structural similarity of the four rectangles that meet at the centre of the true foreground,
+    by area.
+    """
     rows, columns = np.nonzero(truth)
     row, column = int(np.rint(rows.mean())) + 1, int(np.rint(columns.mean())) + 1
     total = 0.0

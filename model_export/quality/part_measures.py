@@ -14,7 +14,9 @@ LEAST_PROBABILITY = 1e-7  # as Keras clips, so that a sure mistake costs 16 and 
 def confusion(
     labels: Labels, probabilities: Probabilities, threshold: float = 0.5
 ) -> NDArray[np.int64]:
-    """Counts (2, 2): row = what it is, column = what it was taken for, 0 background and 1 foreground."""
+    """Counts (2, 2): row = what it is, column = what it was taken for, 0 background and 1
+    foreground.
+    """
     predicted = (probabilities >= threshold).astype(np.int64)
     return np.bincount(2 * labels + predicted, minlength=4).reshape(2, 2)
 
@@ -22,9 +24,11 @@ def confusion(
 def part_scores(
     labels: Labels, probabilities: Probabilities, threshold: float = 0.5
 ) -> dict[str, float]:
-    """loss (binary cross-entropy), accuracy, balanced_accuracy, precision, recall and auc of n >= 1 parts.
+    """loss (binary cross-entropy), accuracy, balanced_accuracy, precision, recall and auc of n >= 1
+    parts.
 
-    A ratio of nothing to nothing is 0. Of a single class, balanced accuracy is its recall and auc 0.5.
+    A ratio of nothing to nothing is 0. Of a single class, balanced accuracy is its recall and auc
+    0.5.
     """
     table = confusion(labels, probabilities, threshold)
     right, of_class, taken_for = table.diagonal(), table.sum(axis=1), table.sum(axis=0)
@@ -45,7 +49,8 @@ def cross_entropy(labels: Labels, probabilities: Probabilities) -> float:
 
 
 def auc(labels: Labels, probabilities: Probabilities) -> float:
-    """Area under the ROC curve: how often a foreground part scores above a background part, ties counting half.
+    """Area under the ROC curve: how often a foreground part scores above a background part, ties
+    counting half.
 
     From the ranks, as the Mann-Whitney U statistic (Hanley & McNeil, Radiology 1982).
     """

@@ -28,7 +28,10 @@ T = TypeVar("T")
 def as_text(report: Report) -> str:
     """The report for a terminal."""
     lines = [
-        f"{'set':<24}{'images':>9}{'train':>7}{'valid.':>7}{'test':>6}  {'width x height':<16}{'foreground':<12}"
+        (
+            f"{'set':<24}{'images':>9}{'train':>7}{'valid.':>7}{'test':>6}  "
+            f"{'width x height':<16}{'foreground':<12}"
+        )
     ]
     for name, entry in report.sets.items():
         size = _median(entry["width"]) + " x " + _median(entry["height"])
@@ -43,7 +46,8 @@ def as_text(report: Report) -> str:
     lines += _listed("error: training would stop", stops) + _listed("warning", warnings)
     if report.twins:
         lines.append(
-            f"\nwarning: {len(report.twins)} near-duplicates across the split, which make scores too good."
+            f"\nwarning: {len(report.twins)} near-duplicates across the split, which make scores "
+            "too good."
         )
         lines.append("Remove one of each two, or name their group in data.clips:")
         lines += [
@@ -66,7 +70,9 @@ def as_text(report: Report) -> str:
 
 @dataclass(frozen=True)
 class Cell:
-    """One thumbnail of a sheet: (h, w, 3) uint8 RGB, at most THUMBNAIL a side, and what stands under it."""
+    """One thumbnail of a sheet: (h, w, 3) uint8 RGB, at most THUMBNAIL a side, and what stands
+    under it.
+    """
 
     image: NDArray[np.uint8]
     text: str
@@ -74,7 +80,9 @@ class Cell:
 
 
 def contact_sheet(looks: Sequence[Look]) -> NDArray[np.uint8]:
-    """A sheet (H, W, 3) uint8 RGB: suspicious pairs first, the rest evenly over the folder; foreground tinted."""
+    """A sheet (H, W, 3) uint8 RGB: suspicious pairs first, the rest evenly over the folder;
+    foreground tinted.
+    """
     suspicious = [look for look in looks if look.suspicious][: SHOWN // 2]
     others = evenly([look for look in looks if not look.suspicious], SHOWN - len(suspicious))
     return sheet(

@@ -38,14 +38,17 @@ def comparison(
     return {
         "title": " – ".join(names),
         "heading": " and ".join(names) if len(names) < 3 else f"{len(names)} models side by side",
-        "lead": f"The same {results[0]['images']:,} images of “{root_name}” {aside}, through onnxruntime.",
-        "measures_text": "The best of each row is green. Lower is better for MAE, loss and calibration error.",
+        "lead": f"The same {results[0]['images']:,} images of “{root_name}” {aside}, through "
+        "onnxruntime.",
+        "measures_text": "The best of each row is green. Lower is better for MAE, loss and "
+        "calibration error.",
         "measures": _measures(names, results, evidence),
         "plots": quality_plots(counts, None),
-        "sets_text": f"{main}; the sets where they differ most come first. {_ahead(names, results)}",
+        "sets_text": f"{main}; the sets where they differ most come first. "
+        f"{_ahead(names, results)}",
         "sets": _sets(names, results),
-        "images_text": f"Where the {main if main == 'IoU' else 'share of parts told right'} differs most, at most "
-        "two of a set. The outline of the true mask is pink.",
+        "images_text": f"Where the {main if main == 'IoU' else 'share of parts told right'} "
+        "differs most, at most two of a set. The outline of the true mask is pink.",
         "images": _images(names, subjects, evidence),
         "panels": 2 + len(subjects),
         "models": _models(names, subjects, times),
@@ -54,7 +57,9 @@ def comparison(
 
 
 def labels(subjects: Sequence[Subject]) -> list[str]:
-    """A short name for each: the bundle's, with version or folder where that alone would be ambiguous."""
+    """A short name for each: the bundle's, with version or folder where that alone would be
+    ambiguous.
+    """
     manifests = [subject.manifest for subject in subjects]
     for options in (
         [manifest.name for manifest in manifests],

@@ -18,8 +18,8 @@ BINS = 10
 class ScoreCounts:
     """How much background and how much foreground got each score: all that the curves need.
 
-    `scores` (K,) rise within [0, 1]; `negatives` and `positives` (K,) are counts, or weights where images of all
-    sizes are to count alike.
+    `scores` (K,) rise within [0, 1]; `negatives` and `positives` (K,) are counts, or weights where
+    images of all sizes are to count alike.
     """
 
     scores: Values
@@ -39,7 +39,9 @@ class ScoreCounts:
 
     @cached_property
     def from_top(self) -> tuple[Values, Values]:
-        """Negatives and positives at or above each score, highest score first, each after a leading 0."""
+        """Negatives and positives at or above each score, highest score first, each after a leading
+        0.
+        """
         zero = np.zeros(1)
         return (
             np.concatenate([zero, self.negatives[::-1].cumsum()]),
@@ -58,7 +60,9 @@ class Curve:
 
 @dataclass(frozen=True)
 class Calibration:
-    """For each occupied bin of scores: the mean score, how often it was foreground, and its share of everything."""
+    """For each occupied bin of scores: the mean score, how often it was foreground, and its share
+    of everything.
+    """
 
     score: Values
     frequency: Values
@@ -67,14 +71,18 @@ class Calibration:
 
 
 def roc(counts: ScoreCounts) -> Curve:
-    """False positive rate against true positive rate, from (0, 0) to (1, 1); its area counts ties half."""
+    """False positive rate against true positive rate, from (0, 0) to (1, 1); its area counts ties
+    half.
+    """
     negatives, positives = counts.from_top
     x, y = negatives / max(negatives[-1], 1e-12), positives / max(positives[-1], 1e-12)
     return Curve(x, y, float(np.trapezoid(y, x)))
 
 
 def precision_recall(counts: ScoreCounts) -> Curve:
-    """Recall against precision at every score; the area is average precision, without interpolation."""
+    """Recall against precision at every score; the area is average precision, without
+    interpolation.
+    """
     negatives, positives = (values[1:] for values in counts.from_top)
     recall = positives / max(positives[-1], 1e-12) if len(positives) else positives
     precision = positives / np.maximum(positives + negatives, 1e-12)
@@ -83,9 +91,11 @@ def precision_recall(counts: ScoreCounts) -> Curve:
 
 
 def calibration(counts: ScoreCounts, bins: int = BINS) -> Calibration:
-    """Whether 0.8 means 80 %: bins of equal width, and the expected calibration error (Guo et al., ICML 2017).
+    """Whether 0.8 means 80 %: bins of equal width, and the expected calibration error (Guo et al.,
+    ICML 2017).
 
-    The error is the mean over all samples of |score - frequency of foreground| of their bin; 0 is perfect.
+    The error is the mean over all samples of |score - frequency of foreground| of their bin; 0 is
+    perfect.
     """
     place = np.minimum((counts.scores * bins).astype(np.int64), bins - 1)
     weight = counts.negatives + counts.positives
@@ -107,7 +117,9 @@ def confusion_at(counts: ScoreCounts, threshold: float) -> Values:
 
 
 def thinned(curve: Curve, points: int = 300) -> Curve:
-    """The same curve through at most about `points` of its points, its ends among them: enough for a plot."""
+    """The same curve through at most about `points` of its points, its ends among them: enough for
+    a plot.
+    """
     if len(curve.x) <= points:
         return curve
     length = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(curve.x), np.diff(curve.y)))])

@@ -1,4 +1,6 @@
-"""What a report keeps of an evaluation while it runs: counts for the curves, a score an image, telling parts."""
+"""What a report keeps of an evaluation while it runs: counts for the curves, a score an image,
+telling parts.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -25,8 +27,9 @@ TELLING_KEPT = 40  # the surest, to choose from
 
 @dataclass(frozen=True)
 class ImageScore:
-    """One image's: the IoU of its alpha from 0.5 on, or the share of its parts that were told right; the error breaks
-    ties: mean absolute error, or cross-entropy."""
+    """One image's: the IoU of its alpha from 0.5 on, or the share of its parts that were told
+    right; the error breaks ties: mean absolute error, or cross-entropy.
+    """
 
     pair: Pair
     value: float
@@ -93,7 +96,9 @@ class Evidence:
         return ScoreCounts(np.arange(LEVELS) / (LEVELS - 1), self._levels[0], self._levels[1])
 
     def telling(self, label: int, right: bool) -> list[TellingPart]:
-        """The four parts of that label told right, or wrong, most surely; at most two of a set if others are there."""
+        """The four parts of that label told right, or wrong, most surely; at most two of a set if
+        others are there.
+        """
         kept = sorted(self._telling.get((label, right), []), reverse=True)
         return spread_over_sets([part for _, _, part in kept], TELLING)
 
@@ -124,7 +129,9 @@ class Evidence:
 
 
 def spread_over_sets(ranked: Sequence[Scored], count: int) -> list[Scored]:
-    """The first `count` with at most two of a set; filled up in order where there are too few sets."""
+    """The first `count` with at most two of a set; filled up in order where there are too few
+    sets.
+    """
     seen: Counter[str] = Counter()
     chosen = []
     for image in ranked:

@@ -13,7 +13,9 @@ PRECISIONS = {"float32": "float32", "uint8": "8 bits"}
 
 
 def as_text(exported: Exported, out: Path) -> str:
-    """What was measured, in float32 and in 8 bits, which of it was taken, where it is and how to serve it."""
+    """What was measured, in float32 and in 8 bits, which of it was taken, where it is and how to
+    serve it.
+    """
     title = f"test split, {exported.manifest.quality[OVERALL]['images']:.0f} images"
     columns = {
         "megabytes": "MB",
@@ -26,7 +28,8 @@ def as_text(exported: Exported, out: Path) -> str:
         )
         for each in exported.measured
     ]
-    bundle = f"{exported.manifest.name} {exported.manifest.version}, {PRECISIONS[exported.manifest.model.precision]}"
+    manifest = exported.manifest
+    bundle = f"{manifest.name} {manifest.version}, {PRECISIONS[manifest.model.precision]}"
     return "\n".join(
         [
             table(title, columns, rows),
@@ -52,6 +55,9 @@ def _choice(exported: Exported) -> list[str]:
         return []
     if exported.manifest.model.precision == "float32":
         return [
-            f"float32 was taken: 8 bits would cost {lost(exported.measured):.3f} of max F, {MOST_LOST} or more"
+            (
+                f"float32 was taken: 8 bits would cost {lost(exported.measured):.3f} of max F, "
+                f"{MOST_LOST} or more"
+            )
         ]
     return [f"8 bits were taken: they change max F by {-lost(exported.measured):+.3f}"]

@@ -1,6 +1,7 @@
 """Plots as SVG text that stands in the page itself: its fonts, its colours, light or dark.
 
-Matplotlib draws with the stand-in colours below; they are then replaced by the page's CSS variables.
+Matplotlib draws with the stand-in colours below; they are then replaced by the page's CSS
+variables.
 """
 
 import io
@@ -86,7 +87,9 @@ _numbers = itertools.count()
 
 
 def learning_curves(history: History) -> list[str]:
-    """Loss, scores and rate over epochs, a figure each; the epoch whose network was kept is marked."""
+    """Loss, scores and rate over epochs, a figure each; the epoch whose network was kept is
+    marked.
+    """
     return [figure for name, lines in LEARNING if (figure := _learning_curve(history, name, lines))]
 
 
@@ -109,7 +112,10 @@ def precision_recall_figure(curves: Sequence[tuple[str, Curve]], base_rate: floa
 
 
 def reliability_figure(calibrations: Sequence[tuple[str, Calibration]]) -> str:
-    """How often what got a score was foreground; larger points hold more of the samples. On the diagonal is perfect."""
+    """How often what got a score was foreground; larger points hold more of the samples.
+
+    On the diagonal is perfect.
+    """
     axes = new_axes("score", "share that is foreground", unit=True)
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (3, 3)))
     for number, (name, calibration) in enumerate(calibrations):

@@ -11,7 +11,9 @@ Series = tuple[list[int], list[float]]
 
 @dataclass(frozen=True)
 class History:
-    """One dictionary an epoch; validation's measures stand only in the epochs that had a look at it."""
+    """One dictionary an epoch; validation's measures stand only in the epochs that had a look at
+    it.
+    """
 
     epochs: tuple[dict[str, float], ...]
 
@@ -32,7 +34,9 @@ class History:
 
 
 def read_history(folder: Path) -> History | None:
-    """The history in a run's or a bundle's folder; None where there is none. A half-written last line is left out.
+    """The history in a run's or a bundle's folder; None where there is none.
+
+    A half-written last line is left out.
 
     A resumed run may have written an epoch twice: the later line counts.
     """

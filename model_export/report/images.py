@@ -51,7 +51,8 @@ def shown(sample: NDArray[np.float32]) -> Image:
 
 
 def heat(image: Image, influence: NDArray[np.float32], strongest: float) -> Image:
-    """The image in grey, orange where `influence` (H, W) speaks for foreground and blue where against it.
+    """The image in grey, orange where `influence` (H, W) speaks for foreground and blue where
+    against it.
 
     Full colour is reached at `strongest`.
     """

@@ -13,7 +13,9 @@ SECONDS_BETWEEN = 30.0  # drawing takes about half a second
 
 
 class LiveReport(keras.callbacks.Callback):
-    """Rewrites the run's report after a look at the validation split; comes after what writes the history."""
+    """Rewrites the run's report after a look at the validation split; comes after what writes the
+    history.
+    """
 
     def __init__(self, run: Path) -> None:
         super().__init__()

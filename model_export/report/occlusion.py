@@ -1,8 +1,10 @@
-"""What a classifier looks at: cover a small square of its input, see how the answer changes, move on.
+"""What a classifier looks at: cover a small square of its input, see how the answer changes, move
+on.
 
-Occlusion (Zeiler & Fergus, arXiv 1311.2901) rather than Grad-CAM: it asks the ONNX file that is served, through
-onnxruntime, and needs neither Keras nor gradients; it works for any network that somebody brings; and it is as fine as
-the cells of this network's last convolution. It costs about 200 answers a part, some tens of milliseconds.
+Occlusion (Zeiler & Fergus, arXiv 1311.2901) rather than Grad-CAM: it asks the ONNX file that is
+served, through onnxruntime, and needs neither Keras nor gradients; it works for any network that
+somebody brings; and it is as fine as the cells of this network's last convolution. It costs about
+200 answers a part, some tens of milliseconds.
 """
 
 from collections.abc import Callable
@@ -21,8 +23,9 @@ STEP_SHARE = 0.0625
 def occlusion_map(sample: Tensor, score: Score) -> NDArray[np.float32]:
     """How much each pixel speaks for foreground: (H, W) float32, above 0 for, below 0 against.
 
-    `sample` (1, H, W, C) is what the network reads; `score` gives the probability of foreground (n,) of n of them. A
-    pixel's value is the mean fall of the probability over all patches that cover it; patches hold the sample's mean.
+    `sample` (1, H, W, C) is what the network reads; `score` gives the probability of foreground
+    (n,) of n of them. A pixel's value is the mean fall of the probability over all patches that
+    cover it; patches hold the sample's mean.
     """
     height, width = sample.shape[1:3]
     boxes = [(top, left) for top in _starts(height) for left in _starts(width)]

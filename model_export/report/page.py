@@ -11,7 +11,9 @@ Context = dict[str, Any]
 
 
 def render(template: str, context: Context) -> str:
-    """The page of `report.html` or `compare.html`; values are escaped, a name that is missing is an error."""
+    """The page of `report.html` or `compare.html`; values are escaped, a name that is missing is an
+    error.
+    """
     environment = Environment(
         loader=PackageLoader("model_export.report"),
         autoescape=True,

@@ -71,7 +71,10 @@ def learning(history: History) -> Section:
     epochs = sum(entry["epoch"] > 0 for entry in history.epochs)
     text = f"{epochs} {'epoch' if epochs == 1 else 'epochs'} in {_minutes(history.minutes)}."
     if history.best_epoch is not None:
-        text += f" The network of epoch {history.best_epoch} scored best on the validation split and was kept (dashed)."
+        text += (
+            f" The network of epoch {history.best_epoch} scored best on the validation split and "
+            "was kept (dashed)."
+        )
     titles = ("Loss", "Scores", "Learning rate")
     plots = figures.learning_curves(history)
     return {
@@ -91,16 +94,20 @@ def quality(result: Result, evidence: Evidence, threshold: float) -> Section:
         "text": f"{weighing} Foreground is a score of {threshold:g} or more.",
         "plots": quality_plots([("", counts)], threshold),
         "confusion": _confusion(counts, threshold, unit),
-        "confusion_text": "Rows are what it is, columns what it was taken for; percentages are of the row.",
+        "confusion_text": "Rows are what it is, columns what it was taken for; percentages are of "
+        "the row.",
         "table": _set_table(result),
-        "table_text": f"The bar is {MEASURES[main_measure(result)]}; the strongest set comes first.",
+        "table_text": f"The bar is {MEASURES[main_measure(result)]}; the strongest set comes "
+        "first.",
     }
 
 
 def quality_plots(
     counts: Sequence[tuple[str, ScoreCounts]], threshold: float | None
 ) -> list[Section]:
-    """ROC, precision-recall and reliability of one or several, and of one the spread of its scores."""
+    """ROC, precision-recall and reliability of one or several, and of one the spread of its
+    scores.
+    """
     first = counts[0][1]
     base = float(first.positives.sum() / max(first.total, 1e-12))
     rocs = [(name, roc(each)) for name, each in counts]
@@ -120,8 +127,8 @@ def quality_plots(
         _plot(
             "Calibration",
             figures.reliability_figure(reliable),
-            "Whether a score of 0.8 means 80 %: on the dashed line it does. Larger points hold more. "
-            "ECE: the mean distance from the line, ten bins.",
+            "Whether a score of 0.8 means 80 %: on the dashed line it does. Larger points hold "
+            "more. ECE: the mean distance from the line, ten bins.",
         ),
     ]
     if threshold is not None:
@@ -133,12 +140,14 @@ def quality_plots(
 
 
 def images(predictor: Predictor, evidence: Evidence, result: Result) -> Section:
-    """The best and the worst images as overlays; each is run once more, so that none had to be kept."""
+    """The best and the worst images as overlays; each is run once more, so that none had to be
+    kept.
+    """
     best, worst = evidence.best_and_worst(BEST, WORST)
     what = "the share of its parts that were told right" if "parts" in result else "IoU"
     text = (
-        f"Ranked by {what}, at most two of a set. The image; the image with the true mask; the alpha that the "
-        "network gave, with the outline of the true mask in pink."
+        f"Ranked by {what}, at most two of a set. The image; the image with the true mask; the "
+        "alpha that the network gave, with the outline of the true mask in pink."
     )
     return {
         "text": text,
@@ -164,7 +173,9 @@ def overlay_panels(pair: Pair, predictors: Iterable[tuple[str, Predictor]]) -> l
 
 
 def looks(predictor: Predictor, evidence: Evidence) -> Section | None:
-    """Occlusion maps of the parts that were told right and wrong with the most certainty; None for a segmenter."""
+    """Occlusion maps of the parts that were told right and wrong with the most certainty; None for
+    a segmenter.
+    """
     groups = []
     for title, label, right in LOOKS:
         parts = evidence.telling(label, right)
@@ -173,9 +184,9 @@ def looks(predictor: Predictor, evidence: Evidence) -> Section | None:
     if not groups:
         return None
     text = (
-        "Parts as the network reads them, with its answer. A small patch is moved over the part and the change of the "
-        "answer noted: orange is where the network sees foreground, blue where it sees background. Full colour is the "
-        "strongest influence within the part."
+        "Parts as the network reads them, with its answer. A small patch is moved over the part "
+        "and the change of the answer noted: orange is where the network sees foreground, blue "
+        "where it sees background. Full colour is the strongest influence within the part."
     )
     return {"text": text, "groups": groups}
 
@@ -205,7 +216,8 @@ def data(manifest: Manifest, evidence: Evidence, which: str, root_name: str) -> 
     rest = 100 - TEST_PERCENT - VALIDATION_PERCENT
     kept_aside = (
         f"Split by a hash of set and image, all frames of a clip on one side: {rest} % training, "
-        f"{VALIDATION_PERCENT} % validation, {TEST_PERCENT} % test. Judged here: the test split of “{root_name}”."
+        f"{VALIDATION_PERCENT} % validation, {TEST_PERCENT} % test. Judged here: the test split "
+        f"of “{root_name}”."
     )
     everything = (
         f"Judged here: every image of “{root_name}”, those that training may have seen among them."
@@ -255,9 +267,9 @@ def model(manifest: Manifest, time: Timing) -> Section:
 
 def time_text(time: Timing) -> str:
     return (
-        f"Median of {time.runs} runs on an image of {time.width} × {time.height} pixels, {_threads(time.threads)} in "
-        f"onnxruntime, {time.machine}. Measured lightly, beside whatever else the machine was doing; without decoding, "
-        "refining and encoding."
+        f"Median of {time.runs} runs on an image of {time.width} × {time.height} pixels, "
+        f"{_threads(time.threads)} in onnxruntime, {time.machine}. Measured lightly, beside "
+        "whatever else the machine was doing; without decoding, refining and encoding."
     )
 
 
@@ -281,7 +293,9 @@ def config(manifest: Manifest) -> Section | None:
 
 
 def config_sections(values: dict[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Each section of a configuration with its entries; those that are absent or empty are left out."""
+    """Each section of a configuration with its entries; those that are absent or empty are left
+    out.
+    """
     sections = {
         name: entries for name, entries in values.items() if isinstance(entries, dict) and entries
     }

@@ -15,7 +15,10 @@ from model_export.training.run_folder import MODEL
 
 @dataclass(frozen=True)
 class Subject:
-    """A loaded network with what is known of how it came about. `is_run`: float32, not exported yet."""
+    """A loaded network with what is known of how it came about.
+
+    `is_run`: float32, not exported yet.
+    """
 
     predictor: Predictor
     folder: Path
@@ -31,7 +34,8 @@ class Subject:
 def load_subject(folder: Path, root: Path, threads: int = 1) -> Subject:
     """A bundle's folder, or a run's, whose best network is converted to ONNX for the occasion.
 
-    `root` holds the images. Raises DataError where `folder` is neither, BundleError for a damaged bundle.
+    `root` holds the images. Raises DataError where `folder` is neither, BundleError for a damaged
+    bundle.
     """
     if (folder / MANIFEST).is_file():
         return Subject(

@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 def table(
     title: str, columns: Mapping[str, str], rows: Sequence[tuple[str, Mapping[str, float]]]
 ) -> str:
-    """Figures under their headings, a line a row; `columns` maps a key to its heading. Empty ones are left out."""
+    """Figures under their headings, a line a row; `columns` maps a key to its heading.
+
+    Empty ones are left out.
+    """
     shown = {key: head for key, head in columns.items() if any(key in values for _, values in rows)}
     lines = [[title, *shown.values()]]
     for name, values in rows:

@@ -20,7 +20,8 @@ LONGEST_SECONDS = 3.0
 class Timing:
     """Medians in milliseconds for one image of `width` x `height`, and where they were taken.
 
-    An alpha takes `prepare`, `network` and `assemble`; `probability` is the answer to the image as a whole.
+    An alpha takes `prepare`, `network` and `assemble`; `probability` is the answer to the image as
+    a whole.
     """
 
     prepare: float

@@ -19,7 +19,9 @@ COLUMNS = {
 
 
 def scores(run: Path) -> str:
-    """What the run scored on the validation split: what it began with, where it was fine-tuned, and what was kept."""
+    """What the run scored on the validation split: what it began with, where it was fine-tuned, and
+    what was kept.
+    """
     history = read_history(run)
     seen = [entry for entry in history.epochs if "score" in entry] if history else []
     if not seen:
@@ -40,8 +42,8 @@ def _forgotten(before: Mapping[str, float], after: Mapping[str, float]) -> str:
     """What learning the new cost on general images, or that nobody knows."""
     if "kept_mean_iou" not in before:
         return (
-            "what it forgot of other kinds was not measured: give general images with --keep, or put photographs of "
-            "yours without masks into unlabelled/ of the data folder"
+            "what it forgot of other kinds was not measured: give general images with --keep, or "
+            "put photographs of yours without masks into unlabelled/ of the data folder"
         )
     was, now = before["kept_mean_iou"], after["kept_mean_iou"]
     return f"on what it was to keep, IoU went from {was:.3f} to {now:.3f} ({now - was:+.3f})"

@@ -33,7 +33,8 @@ def write_report(
 ) -> Result:
     """Measure a bundle or run on the images of `root` and write its report; what `evaluate` gives.
 
-    Raises DataError as `evaluate`. A page that can't be made is a warning: the measures are worth having by themselves.
+    Raises DataError as `evaluate`. A page that can't be made is a warning: the measures are worth
+    having by themselves.
     """
     evidence = Evidence(subject.manifest.threshold)
     pairs = pairs_to_judge(subject.manifest, root, which, clips)
@@ -45,7 +46,10 @@ def write_report(
 
 
 def write_run_report(run: Path, root: Path) -> None:
-    """The report of a training run that has ended, in its folder. Whatever goes wrong here is only a warning."""
+    """The report of a training run that has ended, in its folder.
+
+    Whatever goes wrong here is only a warning.
+    """
     try:
         with only_a_warning(f"no report of {run}; the run itself is complete"):
             write_report(load_subject(run, root), root, run / REPORT, "test")
@@ -57,9 +61,12 @@ def write_run_report(run: Path, root: Path) -> None:
 
 
 def write_progress(run: Path) -> None:
-    """A page with what there is while a run goes on: configuration and learning curves. It reloads every minute.
+    """A page with what there is while a run goes on: configuration and learning curves.
 
-    Only after epochs that had a look at the validation split; nothing that goes wrong here is more than a warning.
+    It reloads every minute.
+
+    Only after epochs that had a look at the validation split; nothing that goes wrong here is more
+    than a warning.
     """
     with only_a_warning(f"no report of {run}"):
         history = read_history(run)
@@ -72,7 +79,8 @@ def write_comparison(
 ) -> list[Result]:
     """Measure several bundles or runs on the same images and write one page; a result for each.
 
-    With `which="test"` only images count that none of them trained on. Raises DataError where that leaves none.
+    With `which="test"` only images count that none of them trained on. Raises DataError where that
+    leaves none.
     """
     pairs = common_pairs([pairs_to_judge(subject.manifest, root, which) for subject in subjects])
     alphas = any(subject.manifest.task == "segment" for subject in subjects)
@@ -89,7 +97,10 @@ def write_comparison(
 
 
 def common_pairs(lists: Sequence[Sequence[Pair]]) -> list[Pair]:
-    """The pairs that stand in every list, in the order of the first. Raises DataError where there are none."""
+    """The pairs that stand in every list, in the order of the first.
+
+    Raises DataError where there are none.
+    """
     others = [{pair.image_path for pair in pairs} for pairs in lists[1:]]
     common = [pair for pair in lists[0] if all(pair.image_path in paths for paths in others)]
     if not common:
@@ -149,8 +160,8 @@ def _progress(history: History, config: TrainConfig) -> dict[str, Any]:
             "heading": config.name,
             "subheading": "training",
             "lead": "A training run in progress.",
-            "notice": f"Epoch {done} of {epochs}. This page reloads every minute; quality, images and speed "
-            "follow when the run has ended.",
+            "notice": f"Epoch {done} of {epochs}. This page reloads every minute; quality, "
+            "images and speed follow when the run has ended.",
             "tiles": sections.progress_tiles(history, epochs),
             "learning": sections.learning(history),
             "config": {"text": "", "sections": flat},

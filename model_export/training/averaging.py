@@ -10,7 +10,9 @@ from cutout.system.files import replace
 
 
 class WeightAverage(keras.callbacks.Callback):
-    """An exponential moving average of all weights, batch statistics included (Polyak averaging)."""
+    """An exponential moving average of all weights, batch statistics included (Polyak
+    averaging).
+    """
 
     EVERY = 4
 

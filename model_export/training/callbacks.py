@@ -64,7 +64,9 @@ class KeepBest(keras.callbacks.Callback):
             self.offer(epoch + 1, self.validation.scores)
 
     def offer(self, epoch: int, scores: Scores) -> None:
-        """Save what has these scores: as the last, and as the best if it is better than any before."""
+        """Save what has these scores: as the last, and as the best if it is better than any
+        before.
+        """
         if scores["score"] > self.best:
             self.best, self.best_epoch = scores["score"], epoch
             replace(self.out / MODEL, self.served.save)
@@ -143,6 +145,7 @@ class Patience(keras.callbacks.Callback):
         waited = epoch + 1 - self.best.best_epoch
         if self.epochs and self.best.validation.scores and waited >= self.epochs:
             print(
-                f"no better score in {self.epochs} epochs; the best was epoch {self.best.best_epoch}"
+                f"no better score in {self.epochs} epochs; the best was epoch "
+                f"{self.best.best_epoch}"
             )
             self.model.stop_training = True

@@ -1,4 +1,6 @@
-"""Keeping what a network knows while it learns something new: general images beside the new ones, and judged too."""
+"""Keeping what a network knows while it learns something new: general images beside the new ones,
+and judged too.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,9 +20,11 @@ MOST_JUDGED = 100  # images, evenly over the sets: enough to see a loss, few eno
 
 
 class KeptImages:
-    """The training and validation images of a general folder, on the sides of the split that they always have.
+    """The training and validation images of a general folder, on the sides of the split that they
+    always have.
 
-    Where all are labels of the network itself, the others judge how far it still agrees with what it was.
+    Where all are labels of the network itself, the others judge how far it still agrees with what
+    it was.
     """
 
     def __init__(self, root: Path, config: TrainConfig) -> None:
@@ -32,7 +36,9 @@ class KeptImages:
         ]
 
     def weighted(self, config: TrainConfig, new: Sequence[Pair]) -> TrainConfig:
-        """The config with which the kept images are `training.keep_share` of what is drawn beside `new`."""
+        """The config with which the kept images are `training.keep_share` of what is drawn beside
+        `new`.
+        """
         weights = config.data.weights
         total = sum(odds_of(pair, config.data) for pair in new)
         each = self.share / (1 - self.share) * total / len(self.train)
@@ -42,7 +48,9 @@ class KeptImages:
         )
 
     def judged_too(self, new: Judge, kept: Judge) -> Judge:
-        """Score both; a network is as good as on what it trains on: the kept images count by their share."""
+        """Score both; a network is as good as on what it trains on: the kept images count by their
+        share.
+        """
 
         def score(model: Any) -> Scores:
             scores, others = new(model), kept(model)
@@ -78,7 +86,9 @@ class KeptImages:
 
 
 def _sides(pairs: Sequence[Pair]) -> tuple[list[Pair], list[Pair]]:
-    """Those to train on and those that validate; labels validate too where there is nothing else."""
+    """Those to train on and those that validate; labels validate too where there is nothing
+    else.
+    """
     as_drawn = [replace(pair, taught=None) for pair in pairs]
     split = as_drawn if all(pair.taught for pair in pairs) else pairs
     train, validation = (set(select_some(split, side)) for side in SIDES)

@@ -13,8 +13,8 @@ EDGE_EMPHASIS = 4.0
 def structure_loss(target: Any, emphasis: Any, alpha: Any) -> Any:
     """Weighted cross-entropy plus weighted soft IoU, a number per sample (F3Net, arXiv 1911.11445).
 
-    target, alpha: (N, H, W, 1) float32 in [0, 1]; emphasis: (N, H, W, 1) in [0, 1], high near edges. The second
-    term is one minus intersection over union and looks at the object as a whole.
+    target, alpha: (N, H, W, 1) float32 in [0, 1]; emphasis: (N, H, W, 1) in [0, 1], high near
+    edges. The second term is one minus intersection over union and looks at the object as a whole.
     """
     weight = 1.0 + EDGE_EMPHASIS * emphasis
     alpha = ops.clip(alpha, 1e-6, 1.0 - 1e-6)
@@ -45,7 +45,7 @@ class DeeplySupervised(keras.Model):
         total = sum(self.losses, 0.0)  # penalties on weights
         weights = chain((1.0, *COARSE_WEIGHTS), repeat(COARSE_WEIGHTS[-1]))
         for level, (alpha, weight) in enumerate(zip(alphas, weights, strict=False)):
-            # Known by construction: where the resolution grows, Keras traces the step with sizes left open.
+            # By construction: where the resolution grows, Keras traces with sizes left open.
             stride = 2 ** (level + 1) if level else 1
             coarse = ops.average_pool(labels, stride, stride) if level else labels
             total += weight * ops.mean(structure_loss(coarse[..., :1], coarse[..., 1:], alpha))

@@ -1,4 +1,6 @@
-"""Where a network comes from: its images and their terms, its config, the code and libraries that made it."""
+"""Where a network comes from: its images and their terms, its config, the code and libraries that
+made it.
+"""
 
 import platform
 import subprocess
@@ -46,7 +48,10 @@ class Licenses:
 
 
 def read_licenses(path: Path = LICENSES) -> Licenses:
-    """A TOML file: `weights = "terms"` and a table `[sets]` of name = "terms". Raises DataError for anything else."""
+    """A TOML file: `weights = "terms"` and a table `[sets]` of name = "terms".
+
+    Raises DataError for anything else.
+    """
     try:
         values = tomllib.loads(path.read_text())
         return Licenses(
@@ -62,7 +67,9 @@ def read_licenses(path: Path = LICENSES) -> Licenses:
 
 
 class RunStart(BaseModel):
-    """What a run began with, `provenance.json` in its folder: it may be exported later, by newer code."""
+    """What a run began with, `provenance.json` in its folder: it may be exported later, by newer
+    code.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -76,14 +83,19 @@ class RunStart(BaseModel):
 
 
 def record_start(pairs: Sequence[Pair], out: Path, resume: bool) -> None:
-    """Note in the run's folder `out` what it begins with; `pairs` are all there are. A resumed run keeps its note."""
+    """Note in the run's folder `out` what it begins with; `pairs` are all there are.
+
+    A resumed run keeps its note.
+    """
     if not resume:
         text = run_start(pairs).model_dump_json(indent=2)
         replace(out / PROVENANCE, lambda path: path.write_text(text + "\n"))
 
 
 def run_start(pairs: Sequence[Pair]) -> RunStart:
-    """The code and libraries as they are now, and the fingerprint of what `pairs` (all splits) hold for training."""
+    """The code and libraries as they are now, and the fingerprint of what `pairs` (all splits) hold
+    for training.
+    """
     seen = _seen(pairs)
     return RunStart(
         code_version=code_version(),
@@ -111,9 +123,11 @@ def training_record(
     licenses: Licenses,
     run: Path | None = None,
 ) -> TrainingRecord:
-    """What a network trained with `config` on `pairs` (all splits) of `root` saw: training and validation images.
+    """What a network trained with `config` on `pairs` (all splits) of `root` saw: training and
+    validation images.
 
-    Code, libraries and fingerprint are those that the folder `run` says it began with, else those of now.
+    Code, libraries and fingerprint are those that the folder `run` says it began with, else those
+    of now.
     """
     seen = _seen(pairs)
     start = noted(run) or run_start(pairs)
@@ -141,7 +155,8 @@ def training_record(
 
 
 def weights_license(record: TrainingRecord, licenses: Licenses, start: Start | None = None) -> str:
-    """The stated terms where every set is known, a general sentence where the user's own sets are among them.
+    """The stated terms where every set is known, a general sentence where the user's own sets are
+    among them.
 
     Fine-tuned weights are under the terms of those they started from too, and what a teacher taught
     may be under the teacher's.
@@ -153,7 +168,10 @@ def weights_license(record: TrainingRecord, licenses: Licenses, start: Start | N
 
 def _own_terms(record: TrainingRecord, licenses: Licenses, start: Start | None) -> str:
     if start:
-        return f"{GENERAL_TERMS} Fine-tuned from {start.name} {start.version}, whose terms go on applying: {start.license}"
+        return (
+            f"{GENERAL_TERMS} Fine-tuned from {start.name} {start.version}, whose terms go on "
+            f"applying: {start.license}"
+        )
     return (
         licenses.weights
         if all(entry.name in licenses.sets for entry in record.sets)
@@ -186,7 +204,10 @@ def _versions() -> dict[str, str]:
 
 
 def noted(run: Path | None) -> RunStart | None:
-    """What a run's folder says that it began with, if anything. Raises DataError for a note that can't be read."""
+    """What a run's folder says that it began with, if anything.
+
+    Raises DataError for a note that can't be read.
+    """
     if run is None or not (run / PROVENANCE).is_file():
         return None
     try:

@@ -32,8 +32,8 @@ def refuse_another_run(config: TrainConfig, pairs: Sequence[Pair], out: Path) ->
     note = noted(out)
     if note is not None and note.fingerprint != run_start(pairs).fingerprint:
         raise DataError(
-            f"{out}: this run began with other images than those in --data. Resume it with the same "
-            "ones, or give another --out"
+            f"{out}: this run began with other images than those in --data. Resume it with the "
+            "same ones, or give another --out"
         )
 
 

@@ -13,10 +13,12 @@ KINDS = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD", "rmsprop": "RMSprop"}
 
 @keras.saving.register_keras_serializable("cutout")
 class WarmupStableDecay(keras.optimizers.schedules.LearningRateSchedule):
-    """Linear warm-up, a constant rate, then half a cosine down to zero (arXiv 2405.18392). In optimiser steps.
+    """Linear warm-up, a constant rate, then half a cosine down to zero (arXiv 2405.18392).
 
-    A run with a constant middle can be prolonged without its length having been known beforehand; a plain cosine
-    can't.
+    In optimiser steps.
+
+    A run with a constant middle can be prolonged without its length having been known beforehand; a
+    plain cosine can't.
     """
 
     def __init__(self, peak: float, warmup: int, decay_from: int, total: int) -> None:
@@ -40,7 +42,9 @@ class WarmupStableDecay(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def build_optimizer(config: TrainingConfig, steps: list[int]) -> Any:
-    """The optimiser of a config; `steps` are the steps in each epoch, which may differ as the resolution grows."""
+    """The optimiser of a config; `steps` are the steps in each epoch, which may differ as the
+    resolution grows.
+    """
     rate: Any = config.learning_rate
     if config.warmup_epochs or config.decay_epochs:
         rate = WarmupStableDecay(

@@ -28,14 +28,15 @@ class Origin:
 def find_origin(path: Path) -> Origin:
     """The network in a bundle's folder, a run's folder, or a .keras file in either.
 
-    Its config carries `start`, which tells what the weights have seen. Raises DataError where there is no saved
-    network, or nothing that says how it was trained.
+    Its config carries `start`, which tells what the weights have seen. Raises DataError where there
+    is no saved network, or nothing that says how it was trained.
     """
     keras_file = path if path.suffix == ".keras" else path / MODEL
     folder = keras_file.parent
     if not keras_file.is_file():
         raise DataError(
-            f"{keras_file}: no such saved network; give a bundle with its {MODEL}, a run, or a .keras file"
+            f"{keras_file}: no such saved network; give a bundle with its {MODEL}, a run, or a "
+            ".keras file"
         )
     if (folder / MANIFEST).is_file():
         config, start = _of_bundle(folder / MANIFEST, keras_file)
@@ -50,7 +51,8 @@ def find_origin(path: Path) -> Origin:
         )
     else:
         raise DataError(
-            f"{folder}: neither {MANIFEST} nor {RUN_CONFIG} beside {keras_file.name} says what network it is"
+            f"{folder}: neither {MANIFEST} nor {RUN_CONFIG} beside {keras_file.name} says what "
+            "network it is"
         )
     seen = () if config.start is None else config.start.sets
     return Origin(

@@ -1,4 +1,6 @@
-"""What differs between telling parts apart and classifying every pixel: the batches, the loss, the score."""
+"""What differs between telling parts apart and classifying every pixel: the batches, the loss, the
+score.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path

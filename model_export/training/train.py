@@ -1,7 +1,8 @@
 """Train a network from a config on a folder of sets. A run can be stopped at any time and resumed.
 
-A run's folder holds `config.json`, `history.jsonl` (a line an epoch), the checkpoint to resume from, and
-`model.keras`: the float32 network with the weights that scored best on the validation split.
+A run's folder holds `config.json`, `history.jsonl` (a line an epoch), the checkpoint to resume
+from, and `model.keras`: the float32 network with the weights that scored best on the validation
+split.
 """
 
 import sys
@@ -46,12 +47,13 @@ def train(
 ) -> Path:
     """Train and return the path of the best model. Ctrl-C and SIGTERM end the run and keep it.
 
-    `start` is a saved network of the same shape to go on with; `keep` is a folder of general images to train on
-    beside those in `root`, so that what the network knew stays (rehearsal: Robins, Connection Science 7, 1995).
-    `watchers` are told of every epoch, last: the history is written then.
+    `start` is a saved network of the same shape to go on with; `keep` is a folder of general images
+    to train on beside those in `root`, so that what the network knew stays (rehearsal: Robins,
+    Connection Science 7, 1995). `watchers` are told of every epoch, last: the history is written
+    then.
 
-    Raises DataError for unusable images, for a run that is there already and was not asked to go on,
-    and where other settings or images than those it began with are to go on.
+    Raises DataError for unusable images, for a run that is there already and was not asked to go
+    on, and where other settings or images than those it began with are to go on.
     """
     _refuse_overwriting(out, resume)
     if keep and config.start is None:
@@ -96,7 +98,9 @@ def train(
 
 
 def build_for_training(config: TrainConfig) -> Any:
-    """The network with fresh weights under the config's dtype policy, of any input size if it takes any."""
+    """The network with fresh weights under the config's dtype policy, of any input size if it takes
+    any.
+    """
     with dtype_policy(precision(config.training.dtype_policy).policy):
         if isinstance(config.network, CnnConfig):
             return build_cnn(config.network, config.preprocess)
@@ -107,7 +111,9 @@ def build_for_training(config: TrainConfig) -> Any:
 
 
 def build_for_serving(config: TrainConfig) -> tuple[Any, Any]:
-    """The same network in float32 at its final size: whole, to take the weights, and the part that is exported."""
+    """The same network in float32 at its final size: whole, to take the weights, and the part that
+    is exported.
+    """
     with dtype_policy("float32"):
         if isinstance(config.network, CnnConfig):
             whole = build_cnn(config.network, config.preprocess)
@@ -155,7 +161,9 @@ def _task(config: TrainConfig) -> Task:
 def _task_on(
     config: TrainConfig, root: Path, pairs: Sequence[Pair], kept: KeptImages | None
 ) -> tuple[Any, Judge]:
-    """The batches to train on and what judges the network, of the images and of those to keep beside them."""
+    """The batches to train on and what judges the network, of the images and of those to keep
+    beside them.
+    """
     train, validation = select_some(pairs, "train"), select_some(pairs, "validation")
     if kept is None:
         task = _task(config)

@@ -1,4 +1,6 @@
-"""What a search found, as one HTML page that needs nothing else: its history, what mattered, entry by entry."""
+"""What a search found, as one HTML page that needs nothing else: its history, what mattered, entry
+by entry.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -27,8 +29,9 @@ def write_report(study: optuna.Study, out: Path) -> Path:
     context = {
         "title": f"{study.study_name}: search",
         "heading": study.study_name,
-        "lead": f"The best is trial {best.number}: {_described(best)}. Scores are those of the validation split; what "
-        "the chosen config is worth, the test split says after a training with it.",
+        "lead": f"The best is trial {best.number}: {_described(best)}. Scores are those of the "
+        "validation split; what the chosen config is worth, the test split says after a "
+        "training with it.",
         "tiles": _tiles(study, trials),
         "plots": [plot for plot in (_history(scored), _importances(study)) if plot],
         "entries": [_entry(name, scored, best) for name in best.params],
@@ -39,7 +42,9 @@ def write_report(study: optuna.Study, out: Path) -> Path:
 
 
 def importances(study: optuna.Study) -> dict[str, float]:
-    """Config entry -> its share in the spread of the scores (PED-ANOVA: Watanabe et al., IJCAI 2023); may be empty."""
+    """Config entry -> its share in the spread of the scores (PED-ANOVA: Watanabe et al., IJCAI
+    2023); may be empty.
+    """
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if len(complete) < FEWEST_FOR_IMPORTANCE or len({trial.value for trial in complete}) < 2:
         return {}

@@ -1,4 +1,5 @@
-"""What to search: a TOML file of the config's own shape, with a list or a range in the place of each value.
+"""What to search: a TOML file of the config's own shape, with a list or a range in the place of
+each value.
 
 [training]
 learning_rate = { low = 1e-4, high = 1e-2, log = true }     # a range
@@ -45,12 +46,15 @@ class Space:
         combinations = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
         if len(combinations) > LARGEST_GRID:
             raise DataError(
-                f"a grid of {len(combinations)} combinations is too large; try --sampler random or tpe"
+                f"a grid of {len(combinations)} combinations is too large; try --sampler random "
+                "or tpe"
             )
         return combinations
 
     def ends(self) -> Iterator[Values]:
-        """One entry at a time at each end of its range, or at each of its choices: what has to be valid."""
+        """One entry at a time at each end of its range, or at each of its choices: what has to be
+        valid.
+        """
         for key, distribution in self.entries.items():
             if isinstance(distribution, CategoricalDistribution):
                 yield from ({key: choice} for choice in distribution.choices)
@@ -59,7 +63,10 @@ class Space:
 
 
 def read_space(path: Path) -> Space:
-    """Read a space. Raises DataError naming the file and the entry for anything that is neither a list nor a range."""
+    """Read a space.
+
+    Raises DataError naming the file and the entry for anything that is neither a list nor a range.
+    """
     try:
         values = tomllib.loads(path.read_text())
     except OSError as error:
@@ -94,7 +101,8 @@ def _entries(table: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, BaseD
             yield from _entries(value, f"{name}.")
         else:
             raise ValueError(
-                f"{name}: expected a list of values or {{ low = ..., high = ... }}; --set fixes a value"
+                f"{name}: expected a list of values or {{ low = ..., high = ... }}; --set fixes a "
+                "value"
             )
 
 
@@ -109,7 +117,8 @@ def _range(name: str, table: Mapping[str, Any]) -> BaseDistribution:
     unknown = set(table) - RANGE_KEYS
     if unknown:
         raise ValueError(
-            f"{name}: unknown: {', '.join(sorted(unknown))}; a range has {', '.join(sorted(RANGE_KEYS))}"
+            f"{name}: unknown: {', '.join(sorted(unknown))}; a range has "
+            f"{', '.join(sorted(RANGE_KEYS))}"
         )
     low, high, step, log = table["low"], table["high"], table.get("step"), table.get("log", False)
     try:

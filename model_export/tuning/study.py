@@ -1,7 +1,8 @@
-"""Search config entries for the best score on the validation split: grid, random or Bayesian (TPE), with Optuna.
+"""Search config entries for the best score on the validation split: grid, random or Bayesian (TPE),
+with Optuna.
 
-A study's folder holds `study.db` (SQLite, all that resuming takes), `trials/NNNN/` (a training run each), and once a
-trial is done `best.toml` and `study.html`. The test split is never looked at.
+A study's folder holds `study.db` (SQLite, all that resuming takes), `trials/NNNN/` (a training run
+each), and once a trial is done `best.toml` and `study.html`. The test split is never looked at.
 """
 
 import json
@@ -66,10 +67,12 @@ class Tuning:
 
 
 def tune(job: Tuning, out: Path, resume: bool = False, start: Start = Training) -> Path:
-    """Run the trials that are missing; the path of the best config. Ctrl-C stops, and `resume` goes on.
+    """Run the trials that are missing; the path of the best config.
 
-    Raises DataError for an entry the config doesn't know, a study that is there and was not asked to go on or differs
-    from this one, and where no trial came to an end.
+    Ctrl-C stops, and `resume` goes on.
+
+    Raises DataError for an entry the config doesn't know, a study that is there and was not asked
+    to go on or differs from this one, and where no trial came to an end.
     """
     for values in job.space.ends():
         job.with_values(values)
@@ -99,7 +102,10 @@ def write_results(job: Tuning, study: optuna.Study, out: Path) -> Path:
             f"{out}: no trial came to an end: {'; '.join(sorted(reasons)) or 'none was run'}"
         )
     best = study.best_trial
-    head = f"# The best of {len(completed(study))} complete trials, score {best.value:.4f} on the validation split:\n"
+    head = (
+        f"# The best of {len(completed(study))} complete trials, score {best.value:.4f} on the "
+        "validation split:\n"
+    )
     varied = "".join(f"#   {line}\n" for line in overrides(best.params))
     replace(
         out / BEST,
@@ -212,7 +218,8 @@ def _open(job: Tuning, out: Path, resume: bool) -> optuna.Study:
     name = out.resolve().name
     if name in known and not resume:
         raise DataError(
-            f"{out}: a study is there already; --resume goes on with it, another --out starts afresh"
+            f"{out}: a study is there already; --resume goes on with it, another --out starts "
+            "afresh"
         )
     study = optuna.create_study(
         storage=storage,
@@ -259,7 +266,10 @@ def _pruner(job: Tuning) -> optuna.pruners.BasePruner:
 
 
 def _same_search(job: Tuning, study: optuna.Study) -> None:
-    """Scores compare only where config, data and space are the same. Raises DataError where they are not."""
+    """Scores compare only where config, data and space are the same.
+
+    Raises DataError where they are not.
+    """
     search = {
         "config": job.with_values({}).model_dump(mode="json"),
         "space": {
@@ -271,13 +281,16 @@ def _same_search(job: Tuning, study: optuna.Study) -> None:
         text = json.dumps(value, sort_keys=True)
         if study.user_attrs.setdefault(key, text) != text:
             raise DataError(
-                f"{study.study_name}: the study was begun with another {key}; start afresh in another --out"
+                f"{study.study_name}: the study was begun with another {key}; start afresh in "
+                "another --out"
             )
         study.set_user_attr(key, text)
 
 
 def _done(study: optuna.Study) -> list[FrozenTrial]:
-    """Those that count: complete, pruned, or failed by their own fault; one that was stopped is queued again."""
+    """Those that count: complete, pruned, or failed by their own fault; one that was stopped is
+    queued again.
+    """
     finished = (trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished())
     return [
         trial

@@ -1,4 +1,6 @@
-"""One trial: `python -m model_export train` in a process of its own, its scores read while it runs."""
+"""One trial: `python -m model_export train` in a process of its own, its scores read while it
+runs.
+"""
 
 import json
 import os
@@ -101,6 +103,8 @@ def to_toml(config: TrainConfig) -> str:
 
 
 def _environment(threads: int) -> dict[str, str]:
-    """TensorFlow in that many threads: several trainings that each take all cores slow one another down."""
+    """TensorFlow in that many threads: several trainings that each take all cores slow one another
+    down.
+    """
     names = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS")
     return {**os.environ, **dict.fromkeys(names, str(threads))}

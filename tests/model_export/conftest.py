@@ -1,4 +1,6 @@
-"""What several tests share: drawn images with masks on each side of the split, and a small segmenter."""
+"""What several tests share: drawn images with masks on each side of the split, and a small
+segmenter.
+"""
 
 import os
 from pathlib import Path

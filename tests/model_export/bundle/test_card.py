@@ -1,4 +1,6 @@
-"""Model cards: those of the shipped bundles are current, and a card says what a reader must know."""
+"""Model cards: those of the shipped bundles are current, and a card says what a reader must
+know.
+"""
 
 from pathlib import Path
 

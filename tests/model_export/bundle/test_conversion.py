@@ -1,4 +1,6 @@
-"""What is served: a segmenter asked twice, about an image and its mirror image, and its answer sharpened."""
+"""What is served: a segmenter asked twice, about an image and its mirror image, and its answer
+sharpened.
+"""
 
 from pathlib import Path
 from typing import Any

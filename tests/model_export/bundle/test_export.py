@@ -1,4 +1,6 @@
-"""From images with masks to a bundle that the server loads, for both networks: small images, one epoch."""
+"""From images with masks to a bundle that the server loads, for both networks: small images, one
+epoch.
+"""
 
 import json
 import subprocess

@@ -1,4 +1,6 @@
-"""Other people's ONNX files become bundles: the signatures of well-known networks, through the real server."""
+"""Other people's ONNX files become bundles: the signatures of well-known networks, through the real
+server.
+"""
 
 import hashlib
 import json
@@ -49,7 +51,9 @@ def import_file(file: Path, out: Path, *arguments: str) -> Manifest:
 
 
 def mask_of(models: Path) -> Any:
-    """What the whole server answers to a bright disc on black: the mask (64, 96) uint8, the network's own."""
+    """What the whole server answers to a bright disc on black: the mask (64, 96) uint8, the
+    network's own.
+    """
     with TestClient(create_app(Settings(models=models))) as client:
         answer = client.post("/mask", files={"file": encoded(disc())}, data={"refine": "false"})
         assert answer.status_code == 200, answer.text
@@ -100,7 +104,8 @@ def test_every_name_of_a_preset_is_known(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", ["toml", "json"])
 def test_a_spec_says_what_no_preset_does(suffix: str, tmp_path: Path) -> None:
     spec = {
-        "description": "half precision, last of two channels, half as large as its input, channels last, blue first",
+        "description": "half precision, last of two channels, half as large as its input, "
+        "channels last, blue first",
         "preprocess": {"color": "bgr", "size": 64, "fit": "pad", "scale": "unit"},
         "output": {"name": "out1", "layout": "NHWC", "channel": 1},
     }

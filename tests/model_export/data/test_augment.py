@@ -1,4 +1,6 @@
-"""What is pasted where, seen in pixels: a subject is red, what is around it blue, the other scenery green."""
+"""What is pasted where, seen in pixels: a subject is red, what is around it blue, the other scenery
+green.
+"""
 
 from pathlib import Path
 

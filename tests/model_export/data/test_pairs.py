@@ -186,7 +186,10 @@ def test_a_mask_without_a_image_is_told_but_stops_nothing(tmp_path: Path) -> Non
     found = scan(tmp_path)
     assert ([pair.stem for pair in found.pairs], found.problems) == (["x"], [])
     assert found.surprises == [
-        f"{tmp_path}/masks/y.png: a mask without an image, left out; expected {tmp_path}/images/y.jpg"
+        (
+            f"{tmp_path}/masks/y.png: a mask without an image, left out; expected "
+            f"{tmp_path}/images/y.jpg"
+        )
     ]
 
 

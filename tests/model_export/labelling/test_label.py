@@ -34,7 +34,9 @@ def teacher(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def images(tmp_path: Path) -> Path:
-    """Bright discs in two directories, a grey image of which the teacher is in doubt, a black one."""
+    """Bright discs in two directories, a grey image of which the teacher is in doubt, a black
+    one.
+    """
     root = tmp_path / "unlabelled"
     for number, name in enumerate(("a/one.jpg", "b/two.jpg", "b/two.webp")):
         write(root / name, draw_pair(number)[0])

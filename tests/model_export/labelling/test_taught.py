@@ -1,4 +1,6 @@
-"""Training takes a teacher's labels as what they are: soft, weighted, for training alone, and named."""
+"""Training takes a teacher's labels as what they are: soft, weighted, for training alone, and
+named.
+"""
 
 import json
 from pathlib import Path
@@ -24,7 +26,9 @@ DARK = 5  # images of which the teacher finds no subject
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """`own`, drawn by hand, beside `shop`: soft labels by brightness, in two directories of images."""
+    """`own`, drawn by hand, beside `shop`: soft labels by brightness, in two directories of
+    images.
+    """
     data = tmp_path / "data"
     for number in range(4):
         write_pair(data / "own", f"mug{number}", *draw_pair(number))

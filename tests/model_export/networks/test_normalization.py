@@ -1,4 +1,6 @@
-"""The fused batch normalisation against Keras's own layer and against numbers worked out by hand."""
+"""The fused batch normalisation against Keras's own layer and against numbers worked out by
+hand.
+"""
 
 from typing import Any
 
@@ -45,7 +47,9 @@ def test_it_gives_what_the_plain_layer_gives_and_the_same_gradients(x: Any) -> N
 
 
 def test_its_moving_statistics_follow_the_plain_ones(x: Any) -> None:
-    """But for one thing: of N values it takes the variance as a sample's, N / (N - 1) times as large."""
+    """But for one thing: of N values it takes the variance as a sample's, N / (N - 1) times as
+    large.
+    """
     fused, plain = both()
     for made in (fused, plain):
         made(x, training=True)

@@ -1,8 +1,8 @@
 """Our measures against the field's own libraries.
 
-The expected figures are those of PySODMetrics 1.6.2 (with `normalize=False`: an alpha is not stretched) and
-scikit-learn 1.9.1 on the same arrays. Neither is installed here: the one pins OpenCV below 5, the other would add
-150 MB for one function.
+The expected figures are those of PySODMetrics 1.6.2 (with `normalize=False`: an alpha is not
+stretched) and scikit-learn 1.9.1 on the same arrays. Neither is installed here: the one pins OpenCV
+below 5, the other would add 150 MB for one function.
 """
 
 import numpy as np
@@ -15,7 +15,9 @@ S_MEASURES = (0.778103, 0.344286, 0.571101, 1.0)
 
 
 def cases() -> list[tuple[NDArray[np.uint8], NDArray[np.bool_]]]:
-    """A soft blob beside its disc, stripes, a mixture of both on two objects, and a perfect answer."""
+    """A soft blob beside its disc, stripes, a mixture of both on two objects, and a perfect
+    answer.
+    """
     rows, columns = np.mgrid[0:48, 0:64]
     disc = np.hypot(columns - 30, rows - 20) < 14
     soft = np.clip(1.2 - np.hypot(columns - 34, rows - 23) / 16, 0, 1)

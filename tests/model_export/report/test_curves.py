@@ -53,9 +53,7 @@ def test_average_precision_is_that_of_the_textbook() -> None:
     )
 
 
-def test_calibration_error_is_nothing_where_scores_are_frequencies_and_their_distance_elsewhere() -> (
-    None
-):
+def test_calibration_error_is_the_distance_of_scores_from_frequencies() -> None:
     scores = np.array([0.15, 0.85])
     honest = ScoreCounts(scores, np.array([85.0, 15.0]), np.array([15.0, 85.0]))
     assert calibration(honest).ece == pytest.approx(0, abs=1e-12)

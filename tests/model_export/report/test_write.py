@@ -1,4 +1,6 @@
-"""Whole reports, of bundles for which bright is foreground: right figures, one file, and never in the way."""
+"""Whole reports, of bundles for which bright is foreground: right figures, one file, and never in
+the way.
+"""
 
 import json
 import re

@@ -33,7 +33,9 @@ def test_each_fourth_step_keeps_the_fourth_power_of_the_decay() -> None:
 
 
 def test_the_first_averages_keep_less() -> None:
-    """(1 + n) / (10 + n) after n of them: 2/11, then 3/12, so that the random start is forgotten."""
+    """(1 + n) / (10 + n) after n of them: 2/11, then 3/12, so that the random start is
+    forgotten.
+    """
     assert averages(0.999, 11.0, 21.0) == pytest.approx([9.0, 18.0])
 
 

@@ -1,4 +1,6 @@
-"""Going on with a trained network: its weights, what it has seen, what it keeps, and when a run ends."""
+"""Going on with a trained network: its weights, what it has seen, what it keeps, and when a run
+ends.
+"""
 
 import json
 import shutil
@@ -226,7 +228,9 @@ def test_a_run_that_no_longer_improves_ends(images: Path, tmp_path: Path) -> Non
 
 
 def test_a_stopped_run_keeps_its_best_and_goes_on(images: Path, tmp_path: Path) -> None:
-    """Stopped in its second epoch, and before it would first have looked at the validation split."""
+    """Stopped in its second epoch, and before it would first have looked at the validation
+    split.
+    """
     options = ["classifier-defaults", "--data", str(images), "--out", str(tmp_path)]
     lasting = settings("training.epochs=5000", "training.validate_every=1000")
     command = [sys.executable, "-um", "model_export", "train", *options, *lasting]

@@ -1,4 +1,6 @@
-"""Both networks learn four images by heart in a few steps: data, loss, gradients and measures go together."""
+"""Both networks learn four images by heart in a few steps: data, loss, gradients and measures go
+together.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -35,7 +37,9 @@ UNCHANGED += ["augment.min_crop=1", "augment.max_crop=1"]
 
 
 def learned(config: TrainConfig, task: Any, root: Path) -> tuple[dict[str, float], list[float]]:
-    """Scores of the served network on the four images that it was trained on, and the loss of each epoch."""
+    """Scores of the served network on the four images that it was trained on, and the loss of each
+    epoch.
+    """
     keras.utils.set_random_seed(1)
     pairs = select(find_pairs(root), "train")[:4]
     batches = task.batches(pairs, root)

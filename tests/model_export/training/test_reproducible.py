@@ -19,7 +19,9 @@ WEIGHTS_TOLERANCE = 1e-4  # of weights around 0.1
 
 @pytest.mark.parametrize("name", ["classifier", "segmenter"])
 def test_the_same_command_gives_the_same_metrics(name: str, images: Path, tmp_path: Path) -> None:
-    """With all that is random switched on: drawn parts, augmentation, pasting, dropout, averaging."""
+    """With all that is random switched on: drawn parts, augmentation, pasting, dropout,
+    averaging.
+    """
     random = {
         "classifier": ["augment.flip=0.5", "data.redraw_parts=true", "network.dropout=0.3"],
         "segmenter": ["network.dropout=0.1", "augment.flip=0.5"],

@@ -40,7 +40,8 @@ def test_a_config_written_as_toml_reads_back(tmp_path: Path) -> None:
 
 
 class Scripted(Training):
-    """A training whose scores are known beforehand: a tenth of the kernel size, after an epoch with a tenth of that.
+    """A training whose scores are known beforehand: a tenth of the kernel size, after an epoch with
+    a tenth of that.
 
     With SGD it fails; with one of size 1 it would never end by itself.
     """
