@@ -53,7 +53,7 @@ def train(
     out: Annotated[
         Path | None, typer.Option(help="the run's folder; runs/<name> when absent")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="go on with the run in --out")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="continue the run in --out")] = False,
     start: Annotated[
         Path | None,
         typer.Option("--from", help="fine-tune: a bundle, a run or a .keras file to start from"),
@@ -122,7 +122,7 @@ def check(
 
     if sheet is not None and not cv2.haveImageWriter(str(sheet)):
         raise typer.BadParameter(
-            f"{sheet} has no ending of an image's, as sheet.png has", param_hint="--sheet"
+            f"{sheet}: not the name of an image file; use one like sheet.png", param_hint="--sheet"
         )
     report = run(folder, read_clips(clips))
     path = sheet or sheet_of(folder)
@@ -155,7 +155,7 @@ def label(
         int, typer.Option(min=1, help="onnxruntime's threads; all cores when absent")
     ] = usable_cores(),
 ) -> None:
-    """Make masks for images without any by a bundle, a teacher. Run again, it goes on."""
+    """Make masks for images without any by a bundle, a teacher. Run again to continue."""
     from cutout.inference.onnx_predictor import load_predictor
     from model_export.labelling.label import label as run
     from model_export.labelling.summary import as_text, write_sheet
@@ -289,7 +289,7 @@ def export(
 def import_model(
     file: Annotated[
         Path,
-        typer.Argument(help="somebody else's .onnx: one image in, an alpha or its logits out"),
+        typer.Argument(help="another project's .onnx: one image in, an alpha or its logits out"),
     ],
     out: Annotated[Path, typer.Option(help="the bundle's folder, for example mine/u2net")],
     preset: Annotated[
@@ -309,7 +309,7 @@ def import_model(
     as_json: Json = False,
     overrides: Overrides = [],  # noqa: B006 - typer reads it, nothing writes to it
 ) -> None:
-    """Wrap somebody else's ONNX file into a bundle that the server loads."""
+    """Wrap another project's ONNX file into a bundle that the server loads."""
     from model_export.bundle.import_spec import NOT_STATED, read_spec
     from model_export.bundle.importing import Import, import_onnx
     from model_export.bundle.publish import refuse_overwriting
@@ -364,7 +364,7 @@ def tune(
         int | None, typer.Option(min=1, help="in all; 20, or all of a grid, when absent")
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="trainings at once; they share the cores")] = 1,
-    resume: Annotated[bool, typer.Option("--resume", help="go on with the study in --out")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="continue the study in --out")] = False,
     prune: Annotated[bool, typer.Option(help="stop trials that fall behind the median")] = True,
     storage: Annotated[
         str | None, typer.Option(help="a database's URL, to share a study; study.db when absent")

@@ -268,7 +268,7 @@ class TrainConfig(_Strict):
     augment: AugmentConfig | None = None
     training: TrainingConfig = TrainingConfig()
     start: Start | None = Field(
-        None, description="what `train --from` started from; nobody writes it by hand"
+        None, description="what `train --from` started from; not written by hand"
     )
 
     @model_validator(mode="after")
@@ -296,9 +296,9 @@ def load_config(
     """Read a config by path, or by name from `configs/`; `overrides` are `section.key=value` in
     TOML's notation.
 
-    `base` is what the config goes on from: it gives the network and its input where the file names
-    none. Where an override leaves fewer epochs than warm-up and decay take, both shrink by as much
-    as the epochs did. Raises DataError naming the file and each key that is unknown or out of
+    `base` is what the config continues from: it gives the network and its input where the file
+    names none. Where an override leaves fewer epochs than warm-up and decay take, both shrink by as
+    much as the epochs did. Raises DataError naming the file and each key that is unknown or out of
     range.
     """
     path = (
@@ -313,7 +313,7 @@ def load_config(
             _inherit(values, base)
         elif "network" not in values:
             raise DataError(
-                f"{path}: names no network; give --from BUNDLE, whose network it goes on with"
+                f"{path}: names no network; give --from BUNDLE to continue training its network"
             )
         stated = values.get("training", {})
         before = stated.get("epochs", TrainingConfig().epochs) if isinstance(stated, dict) else None
@@ -367,7 +367,7 @@ def _shorten_rates(training: dict[str, Any], before: Any) -> None:
     """
     epochs, rates = training["epochs"], {key: training[key] for key in RATES if key in training}
     if not all(isinstance(value, int | float) for value in (epochs, before, *rates.values())):
-        return  # what is no number is told with the other errors
+        return  # what is not a number is reported with the other errors
     if 0 < epochs < before and sum(rates.values()) > epochs:
         training.update({key: value * epochs / before for key, value in rates.items()})
 

@@ -1,5 +1,5 @@
-"""The image in every manifest by which a bundle checks itself: drawn here, so that it is nobody's
-photograph.
+"""The image in every manifest by which a bundle checks itself: synthetic, so
+it has no copyright.
 """
 
 import base64

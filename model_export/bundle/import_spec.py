@@ -1,4 +1,4 @@
-"""How to feed somebody else's network and read its answer: a preset by name, or a TOML or JSON
+"""How to feed another project's network and read its answer: a preset by name, or a TOML or JSON
 file.
 """
 

@@ -63,7 +63,8 @@ def import_onnx(job: Import, out: Path) -> Manifest:
     """
     if not re.fullmatch(NAME_PATTERN, job.name):
         raise BundleError(
-            f"{job.name!r} is no name for a model: lower-case letters, digits, - and _; say --name"
+            f"{job.name!r} is not a name for a model (lower-case letters, digits, - and _); give "
+            "--name"
         )
     _refuse_pointer(job.file)
     model = _load(job.file)
@@ -282,7 +283,9 @@ def _refuse_feature_map(shape: Sequence[int], spec: ImportSpec) -> None:
 
 
 def _check_range(values: Any, spec: ImportSpec) -> None:
-    """Raises BundleError for values that are no alpha: logits, a squeezed alpha, anything else."""
+    """Raise BundleError for values that are not an alpha: logits, a squeezed alpha, anything
+    else.
+    """
     if not np.isfinite(values).all():
         raise BundleError(
             "the golden image gives NaN or infinite values: check preprocess.scale, mean and std"

@@ -242,7 +242,7 @@ def _random_part(background: Image, size: int, rng: Generator) -> Image:
     """A random square of it as (size, size, 3), enlarged little: a blurred ground would tell what
     was pasted on it.
 
-    What is too small for that goes on as its own mirror image.
+    What is too small for that is continued by its own mirror image.
     """
     height, width = background.shape[:2]
     zoom = rng.uniform(min(1.0, size / min(height, width)), MOST_ENLARGED)

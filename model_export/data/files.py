@@ -63,7 +63,7 @@ def load_mask(pair: Pair) -> Mask:
         alpha = load_cutout(pair.mask_path)[:, :, 3]
         if alpha.min() == 255:
             raise DataError(
-                f"{pair.mask_path}: nothing of it is transparent, and there is no mask; add one, "
+                f"{pair.mask_path}: no part of it is transparent, and there is no mask; add one, "
                 "or remove it"
             )
         return alpha

@@ -133,7 +133,7 @@ def read_clips(texts: Sequence[str]) -> dict[str, str]:
         try:
             groups = re.compile(pattern).groups
         except re.error as error:
-            raise DataError(f"{text}: no regular expression: {error}") from error
+            raise DataError(f"{text}: not a regular expression: {error}") from error
         if groups < 1:
             raise DataError(f"{text}: clips read SET=REGEX, with a group in it that names the clip")
         clips[name] = pattern
@@ -154,7 +154,7 @@ def find_scenery(folder: Path) -> list[Path]:
 def scan(
     root: Path, sets: Sequence[str] | None = None, clips: Mapping[str, str] | None = None
 ) -> Found:
-    """As `find_pairs`, but tells what is missing beside what is there.
+    """Find pairs as `find_pairs` does, and report what is missing beside what is there.
 
     Raises DataError where there is nothing.
     """

@@ -5,7 +5,7 @@ to pixels. Its label comes from the share of its pixels that are foreground (mas
 
     at least 60 %   foreground (1)
     at most 5 %     background (0)
-    in between      no part: nobody could say what it shows
+    in between      no part: what it shows is ambiguous
 
 An image yields **pairs** of one foreground and one background part of the same size, so that
 classes are balanced at every size and size says nothing about the class. For each pair a size is

@@ -1,4 +1,4 @@
-"""One way to show that long work is going on: a progress bar on standard error."""
+"""Show the progress of long work: a bar on standard error."""
 
 from collections.abc import Iterator, Sequence
 from typing import TypeVar

@@ -1,6 +1,6 @@
 """`label`: a bundle's alphas as masks for images that have none.
 
-Can be stopped and gone on with.
+Can be stopped and continued.
 """
 
 import os
@@ -56,8 +56,8 @@ def label(
 
     `rule` is written down beside them and may be another the next time: it costs no new labels.
     Where there are more than `most` images, so many of them are taken, evenly over the sorted list.
-    Ctrl-C and SIGTERM end the work; the next call goes on. Raises DataError where there is nothing
-    to label, OutputRefused where `out` holds something else or lies among the images.
+    Ctrl-C and SIGTERM end the work; the next call continues it. Raises DataError where there is
+    nothing to label, OutputRefused where `out` holds something else or lies among the images.
     """
     paths = _some(_images(images, out), most)
     record = _begun(teacher_of(predictor.manifest), images, out, rule)
@@ -83,7 +83,7 @@ def label(
                 lines.write(made.model_dump_json() + "\n")
                 lines.flush()
     except KeyboardInterrupt:
-        print("stopped; the same command goes on from here")
+        print("stopped; run the same command to continue")
     waiting = sum(name not in done for name in found) - len(unreadable)
     return Labelled(record, list(done.values()), unreadable, waiting)
 

@@ -46,8 +46,8 @@ def served_form(network: Any, config: TrainConfig) -> Any:
 def with_mirror(model: keras.Model) -> keras.Model:
     """The same network asked twice, about an image and its mirror image: the mean of both alphas.
 
-    What a network says of one side it should say of the other; where it doesn't, the mean errs less
-    (test-time augmentation, as in Krizhevsky et al., NeurIPS 2012).
+    What a network says of one side it should say of the other; where it doesn't, averaging reduces
+    the error (test-time augmentation, as in Krizhevsky et al., NeurIPS 2012).
     """
     image = keras.Input(model.input_shape[1:], name="image")
     mirrored = model(image[:, :, ::-1])[:, :, ::-1]

@@ -47,7 +47,8 @@ def comparison(
         "sets_text": f"{main}; the sets where they differ most come first. "
         f"{_ahead(names, results)}",
         "sets": _sets(names, results),
-        "images_text": f"Where the {main if main == 'IoU' else 'share of parts told right'} "
+        "images_text": "Where the "
+        f"{main if main == 'IoU' else 'share of correctly classified parts'} "
         "differs most, at most two of a set. The outline of the true mask is pink.",
         "images": _images(names, subjects, evidence),
         "panels": 2 + len(subjects),

@@ -29,10 +29,10 @@ BEST, WORST = 6, 10
 LOWER_IS_BETTER = frozenset({"mae", "loss"})
 KINDS = ("background", "foreground")
 LOOKS = (
-    ("Foreground, rightly and surely", 1, True),
-    ("Background, rightly and surely", 0, True),
-    ("Foreground, surely taken for background", 1, False),
-    ("Background, surely taken for foreground", 0, False),
+    ("Foreground, correct and confident", 1, True),
+    ("Background, correct and confident", 0, True),
+    ("Foreground, confidently taken for background", 1, False),
+    ("Background, confidently taken for foreground", 0, False),
 )
 
 
@@ -144,7 +144,7 @@ def images(predictor: Predictor, evidence: Evidence, result: Result) -> Section:
     kept.
     """
     best, worst = evidence.best_and_worst(BEST, WORST)
-    what = "the share of its parts that were told right" if "parts" in result else "IoU"
+    what = "the share of its parts that were classified correctly" if "parts" in result else "IoU"
     text = (
         f"Ranked by {what}, at most two of a set. The image; the image with the true mask; the "
         "alpha that the network gave, with the outline of the true mask in pink."

@@ -112,7 +112,7 @@ def common_pairs(lists: Sequence[Sequence[Pair]]) -> list[Pair]:
 
 @contextmanager
 def only_a_warning(what: str) -> Iterator[None]:
-    """A report is never worth a training or its figures: whatever it raises is told and dropped."""
+    """Turn whatever a report raises into a warning: a training must never fail for its report."""
     try:
         yield
     except Exception as error:

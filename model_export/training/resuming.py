@@ -1,4 +1,4 @@
-"""What a resumed run may change: nothing but how long it goes on."""
+"""What a resumed run may change: how many epochs it has, and nothing else."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path

@@ -19,7 +19,9 @@ OWN_TERMS = "trained with this code; the terms of its images apply"
 
 @dataclass(frozen=True)
 class Origin:
-    """A trained network to go on with: its saved weights and the config they were trained with."""
+    """A trained network to continue with: its saved weights and the config they were trained
+    with.
+    """
 
     keras_file: Path
     config: TrainConfig
@@ -66,7 +68,8 @@ def _of_bundle(path: Path, keras_file: Path) -> tuple[TrainConfig, Start]:
         manifest = Manifest.model_validate_json(path.read_bytes())
         if manifest.training is None:
             raise DataError(
-                f"{path}: this network was not trained here; only one that was can be gone on with"
+                f"{path}: this network was not trained here; only networks trained with "
+                "model_export can be fine-tuned"
             )
         config = TrainConfig.model_validate_json(json.dumps(manifest.training.config))
     except ValidationError as error:

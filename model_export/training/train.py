@@ -47,7 +47,7 @@ def train(
 ) -> Path:
     """Train and return the path of the best model. Ctrl-C and SIGTERM end the run and keep it.
 
-    `start` is a saved network of the same shape to go on with; `keep` is a folder of general images
+    `start` is a saved network of the same shape to start from; `keep` is a folder of general images
     to train on beside those in `root`, so that what the network knew stays (rehearsal: Robins,
     Connection Science 7, 1995). `watchers` are told of every epoch, last: the history is written
     then.
@@ -93,7 +93,7 @@ def train(
             _fit(model, batches, sizes, done, [*progress.callbacks, estimate, *watchers])
     except KeyboardInterrupt:
         progress.keep_something(model)
-        print(f"stopped; the best model so far is {out / MODEL}, and --resume goes on from here")
+        print(f"stopped; the best model so far is {out / MODEL}, --resume continues from here")
     return out / MODEL
 
 
@@ -203,7 +203,7 @@ def _stopping() -> None:
 def _refuse_overwriting(out: Path, resume: bool) -> None:
     if (out / STATE).is_file() and not resume:
         raise DataError(
-            f"{out}: a run is there already; --resume goes on with it, another --out starts afresh"
+            f"{out}: a run is there already; --resume continues it, another --out starts a new one"
         )
 
 

@@ -72,7 +72,7 @@ def tune(job: Tuning, out: Path, resume: bool = False, start: Start = Training) 
     Ctrl-C stops, and `resume` goes on.
 
     Raises DataError for an entry the config doesn't know, a study that is there and was not asked
-    to go on or differs from this one, and where no trial came to an end.
+    to go on or differs from this one, and where no trial finished.
     """
     for values in job.space.ends():
         job.with_values(values)
@@ -82,7 +82,7 @@ def tune(job: Tuning, out: Path, resume: bool = False, start: Start = Training) 
         with signals_interrupt():
             _Runner(job, study, out, wanted, start).run()
     except KeyboardInterrupt:
-        print(f"stopped; --resume goes on with the study in {out}")
+        print(f"stopped; --resume continues the study in {out}")
     return write_results(job, study, out)
 
 
@@ -98,9 +98,7 @@ def write_results(job: Tuning, study: optuna.Study, out: Path) -> Path:
         reasons = {
             trial.user_attrs.get("reason", "stopped") for trial in study.get_trials(deepcopy=False)
         }
-        raise DataError(
-            f"{out}: no trial came to an end: {'; '.join(sorted(reasons)) or 'none was run'}"
-        )
+        raise DataError(f"{out}: no trial finished: {'; '.join(sorted(reasons)) or 'none was run'}")
     best = study.best_trial
     head = (
         f"# The best of {len(completed(study))} complete trials, score {best.value:.4f} on the "

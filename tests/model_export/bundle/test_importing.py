@@ -238,7 +238,7 @@ def test_what_does_not_fit_is_named_and_nothing_is_written(
 
 def test_a_folder_whose_name_will_not_do_asks_for_another(tmp_path: Path) -> None:
     file = write_network(tmp_path / "theirs.onnx", nchw(320))
-    with pytest.raises(BundleError, match=r"'Their Net' is no name for a model.*--name"):
+    with pytest.raises(BundleError, match=r"'Their Net' is not a name for a model.*--name"):
         import_file(file, tmp_path / "Their Net", "--preset", "u2net")
 
 
