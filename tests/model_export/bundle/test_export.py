@@ -96,7 +96,7 @@ def test_a_run_ends_with_a_report_and_its_bundle_keeps_what_it_began_with(
     start = json.loads((trained / "provenance.json").read_text())
     own = {entry.name: entry.images for entry in training.sets}
     noted = {key: getattr(training, key) for key in ("code_version", "fingerprint", "libraries")}
-    assert start == {**noted, "images": own}
+    assert start == {**noted, "images": own, "teachers": {}}
     assert {"python", "keras", "onnxruntime"} <= set(training.libraries)
     assert training.exported_by
     assert (bundle / "history.jsonl").read_bytes() == (trained / "history.jsonl").read_bytes()
