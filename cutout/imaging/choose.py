@@ -3,7 +3,8 @@
 No network is asked. An alpha falls into pieces; a piece that holds several subjects falls into
 parts where it has a neck, and the borders between them follow the image's: a pixel belongs to the
 part from which the way to it, inside the piece, crosses the least change of colour (a geodesic
-distance; Bai, Sapiro, "Geodesic Matting", IJCV 2009).
+distance; Bai, Sapiro, "Geodesic Matting", IJCV 2009). Parts of one colour are one, and so is a part
+with its limbs: small parts that have no other neighbour.
 """
 
 from collections.abc import Iterable
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cutout.imaging.box import Box, Point, Size
+from cutout.imaging.geodesic import FAR, change, ways
 from cutout.imaging.preprocess import Alpha, Image, resize
 
 Mask = NDArray[np.bool_]
@@ -27,13 +29,12 @@ SHALLOW = 0.35  # share of the piece's greatest depth below which nothing is a p
 COLUMN = 0.75  # of the greater depth: parts one above the other, so near, are one (head and body)
 FILLED = 0.6  # share of its depth around its middle that surely belongs to a part
 PARTS = 16
-CONTRAST = np.float32(40)  # how many pixels of way the change from black to white of one channel is
+SAME = 0.06  # median change of colour along a border below which it is none
+LIMB = 0.4  # share of its only neighbour's area below which a part is a limb of it
 WEAK = 0.12  # share of a box below which the image alone has to say what is in it
 BORDER = 0.15  # share of a box's sides, at each side of its middle, that has to be told apart
 TIGHT = 0.5  # how much shorter a way to the middle counts than one to the border: boxes are tight
 SPARE = 2  # pixels that are kept around a box, so that its border is no edge to be refined
-ROUNDS = 8
-FAR = np.float32(1e6)
 HALO = 9  # pixels: how far the soft edge of what is kept reaches
 
 
@@ -133,8 +134,8 @@ class _Scene:
         seeds = np.stack([_filled(middle, inside.shape), rim])
         for seed, points in zip(seeds, (choice.kept, choice.dropped), strict=True):
             seed |= _discs([(point, 0.0) for point in points], inside)
-        ways = self._ways(seeds, inside)
-        return np.asarray(inside & (TIGHT * ways[0] <= ways[1]), np.bool_)
+        to_middle, to_rim = ways(seeds, self._image, inside)
+        return np.asarray(inside & (TIGHT * to_middle <= to_rim), np.bool_)
 
     def _parts(self) -> "tuple[NDArray[np.int32], list[list[Core]]]":
         """The number of each pixel's part (h, w), -1 outside, and the cores of each part."""
@@ -142,9 +143,13 @@ class _Scene:
         parts = np.full(self.inside.shape, -1, np.int32)
         if groups:
             seeds = np.stack([_discs(group, self.inside) for group in groups])
-            nearest = self._ways(seeds, self.inside).argmin(axis=0)
+            nearest = ways(seeds, self._image, self.inside).argmin(axis=0)
             parts[self.inside] = nearest[self.inside]
-        return parts, groups
+        hosts = _hosts(parts, self._image, len(groups))
+        joined: list[list[Core]] = [[] for _ in groups]
+        for host, group in zip(hosts, groups, strict=True):
+            joined[host] += group
+        return np.array([*hosts, -1], np.int32)[parts], joined  # -1 stays -1
 
     def _divided(
         self,
@@ -163,50 +168,8 @@ class _Scene:
             seed[:] = _discs([*own, *((point, 0.0) for point in points)], part)
         for point in dropped:
             seeds[0, point.y, point.x] = False
-        ways = self._ways(seeds, part)
-        return np.asarray(ways[0] <= ways[1], np.bool_)
-
-    def _ways(self, seeds: Mask, inside: Mask) -> Maps:
-        """The length of the shortest way inside from each seed (n, h, w) to each pixel (n, h, w).
-
-        A step is as long as its pixels are apart, times 1 + CONTRAST times the change of colour.
-        Row by row, downwards and upwards, until nothing changes; along a row, at once: the shortest
-        way to x is `min(way[i] - sum[i]) + sum[x]`, `sum` being the steps from where it begins.
-        """
-        ways = np.where(seeds & inside, np.float32(0), FAR)
-        for _ in range(ROUNDS):
-            before = ways.copy()
-            for flip in (slice(None), slice(None, None, -1)):
-                _sweep(ways[:, flip], self._image[flip], inside[flip])
-            if np.array_equal(before, ways):
-                break
-        return ways
-
-
-def _sweep(ways: Maps, image: Maps, inside: Mask) -> None:
-    """Shorten ways (n, h, w) by steps along each row, and from each row to the next, in place."""
-    wall = np.where(inside, np.float32(0), FAR)
-    along = np.zeros(inside.shape)
-    along[:, 1:] = np.cumsum(_steps(image[:, 1:], image[:, :-1]) + wall[:, 1:] + wall[:, :-1], 1)
-    down = _steps(image[1:], image[:-1]) + wall[1:]
-    right = _steps(image[1:, 1:], image[:-1, :-1], 2**0.5) + wall[1:, 1:]
-    left = _steps(image[1:, :-1], image[:-1, 1:], 2**0.5) + wall[1:, :-1]
-    for row in range(len(inside)):
-        here = ways[:, row]
-        if row:
-            above = ways[:, row - 1]
-            np.minimum(here, above + down[row - 1], out=here)
-            np.minimum(here[:, 1:], above[:, :-1] + right[row - 1], out=here[:, 1:])
-            np.minimum(here[:, :-1], above[:, 1:] + left[row - 1], out=here[:, :-1])
-        total = along[row]
-        forth = np.minimum.accumulate(here - total, axis=1) + total
-        back = np.minimum.accumulate((here + total)[:, ::-1], axis=1)[:, ::-1] - total
-        np.minimum(here, np.minimum(forth, back), out=here, casting="same_kind")
-
-
-def _steps(one: Maps, other: Maps, apart: float = 1.0) -> Maps:
-    change = np.sqrt(np.square(one - other).sum(axis=-1))
-    return np.asarray(np.float32(apart) * (1 + CONTRAST * change), np.float32)
+        to_kept, to_dropped = ways(seeds, self._image, part)
+        return np.asarray(to_kept <= to_dropped, np.bool_)
 
 
 Core = tuple[Point, float]
@@ -273,6 +236,54 @@ def _peaks(depth: Maps) -> list[list[Point]]:
         ]
         for highest, found in peaks.items()
     ]
+
+
+Borders = dict[tuple[int, int], list[float]]
+"""The changes of colour, pixel by pixel, along the border of each two neighbouring parts."""
+
+
+def _hosts(parts: NDArray[np.int32], image: Maps, count: int) -> list[int]:
+    """What each part belongs to: itself, or a neighbour that it is no subject beside.
+
+    That is one from which no change of colour parts it, or one of which it is a limb.
+    """
+    hosts = list(range(count))
+    borders = _borders(parts, image)
+    areas = np.bincount(parts[parts >= 0], minlength=count)
+
+    def join(one: int, other: int) -> None:
+        small, large = sorted((one, other), key=lambda part: areas[part])
+        areas[large] += areas[small]
+        hosts[:] = [large if host == small else host for host in hosts]
+
+    for (one, other), steps in borders.items():
+        if hosts[one] != hosts[other] and np.median(steps) < SAME:
+            join(hosts[one], hosts[other])
+    while (limb := _limb(hosts, borders, areas)) is not None:
+        join(*limb)
+    return hosts
+
+
+def _limb(hosts: list[int], borders: Borders, areas: NDArray[np.intp]) -> tuple[int, int] | None:
+    """A part with a single neighbour, which is far larger, and that neighbour."""
+    pairs = {(hosts[one], hosts[other]) for one, other in borders}
+    for part in set(hosts):
+        near = {other for pair in pairs if part in pair for other in pair} - {part}
+        if len(near) == 1 and areas[part] < LIMB * areas[min(near)]:
+            return part, min(near)
+    return None
+
+
+def _borders(parts: NDArray[np.int32], image: Maps) -> Borders:
+    found: Borders = {}
+    for here, there in ((np.s_[:, 1:], np.s_[:, :-1]), (np.s_[1:], np.s_[:-1])):
+        one, other = parts[here], parts[there]
+        border = (one != other) & (one >= 0) & (other >= 0)
+        steps = change(image[here][border], image[there][border])
+        low, high = np.minimum(one, other)[border], np.maximum(one, other)[border]
+        for a, b, step in zip(low.tolist(), high.tolist(), steps.tolist(), strict=True):
+            found.setdefault((a, b), []).append(step)
+    return found
 
 
 def _discs(cores: list[Core], inside: Mask) -> Mask:

@@ -92,6 +92,22 @@ def test_a_head_stays_on_its_body() -> None:
         assert overlap(choose(alpha, image, points(at)), head | body) > 0.93
 
 
+@pytest.mark.parametrize(("radius", "color"), [(50, RED), (25, BLUE)])
+def test_what_no_colour_parts_and_what_is_a_limb_is_one_subject(
+    radius: int, color: tuple[int, int, int]
+) -> None:
+    body, other = disc(110, 100, 50), disc(110 + 40 + radius, 100, radius)
+    alpha, image = scene((body, RED), (other, color))
+    assert overlap(choose(alpha, image, points((100, 100))), body | other) > 0.95
+
+
+def test_a_point_that_drops_takes_a_limb_off() -> None:
+    body, limb = disc(110, 100, 50), disc(175, 100, 25)
+    alpha, image = scene((body, RED), (limb, BLUE))
+    answer = choose(alpha, image, points((100, 100), dropped=((180, 100),)))
+    assert overlap(answer, body & ~limb) > 0.93
+
+
 def test_a_box_means_what_has_its_middle_in_it_and_keeps_nothing_outside() -> None:
     alpha, image = scene((LEFT, RED), (RIGHT, RED))
     answer = choose(alpha, image, Choice((), (), Box(165, 35, 110, 90)))
