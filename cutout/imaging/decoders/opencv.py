@@ -18,6 +18,8 @@ from cutout.imaging.headers.png_pixels import with_bounded_pixels
 
 Stored = NDArray[np.integer[Any] | np.floating[Any]]
 
+UNKNOWN = "the image is corrupt, truncated or an unsupported variant of its format"
+"""OpenCV does not say more."""
 LEAST_WEBP = 32
 """Bytes that OpenCV wants of one; an image of one colour takes 28."""
 
@@ -110,9 +112,7 @@ def _imdecode(data: bytes | bytearray, flags: int) -> Stored:
     with suppress(cv2.error):
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     if pixels is None:
-        raise UndecodableImage(
-            "the image is corrupt, truncated or an unsupported variant of its format"
-        )
+        raise UndecodableImage(UNKNOWN)
     return pixels
 
 

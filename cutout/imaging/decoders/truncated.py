@@ -13,6 +13,7 @@ from contextlib import suppress
 import numpy as np
 
 from cutout.errors import UndecodableImage
+from cutout.imaging.decoders import opencv
 from cutout.imaging.decoders.common import Decoded, Pixels
 from cutout.imaging.decoders.opencv import decode_jpeg
 from cutout.imaging.decoders.pillow import decoding, open_jpeg
@@ -21,6 +22,7 @@ from cutout.imaging.headers.common import chunks
 from cutout.imaging.headers.gif_bmp import has_last_row_first, missing_bytes, row_bytes
 from cutout.imaging.headers.jpeg import is_cut_short, lacks_only_sharpness
 from cutout.imaging.headers.png_pixels import bytes_of_rows
+from cutout.imaging.headers.tiff import describe
 
 LEAST = 0.9
 """Share of the rows that must be there."""
@@ -77,6 +79,11 @@ def _rest(
     if header.format == "webp" and len(data) < (size := 8 + _riff_size(data)):
         raise UndecodableImage(
             f"the WebP is truncated: {len(data)} of {size} bytes are there; send the whole file"
+        ) from error
+    if header.format == "tiff" and error.detail == opencv.UNKNOWN:
+        raise UndecodableImage(
+            f"the TIFF ({describe(data)}) is corrupt, truncated or of a variant that is not read; "
+            "save it with 8 bits and LZW, or as PNG"
         ) from error
     raise error
 

@@ -9,6 +9,18 @@ FEW_TILE_PIXELS = (
     16 << 20
 )  # that the tiles may always have in all: those at the edges reach beyond the image
 WIDTH, HEIGHT, TILE_WIDTH, TILE_HEIGHT, EXTRA_SAMPLES = 256, 257, 322, 323, 338  # tags
+COMPRESSION, SAMPLE_FORMAT, FLOAT, MOST_INLINE = 259, 339, 3, 2
+COMPRESSIONS = {
+    1: "none",
+    5: "LZW",
+    6: "old-style JPEG",
+    7: "JPEG",
+    8: "Deflate",
+    32773: "PackBits",
+    34925: "LZMA",
+    50000: "Zstandard",
+    50001: "WebP",
+}
 BITS, PHOTOMETRIC, SAMPLES, PLANAR, ICC = 258, 262, 277, 284, 34675
 RGB, PALETTE, LAB = 2, 3, frozenset({8, 9, 10})  # values of PHOTOMETRIC
 MODELS: dict[int, ColorModel] = {0: "gray", 1: "gray", 5: "cmyk"}
@@ -64,3 +76,15 @@ def _check_variant(tags: dict[int, int]) -> None:
         raise NotRead("a palette with transparency")
     if tags.get(PLANAR) == 2 and tags.get(BITS) == 16 and tags.get(SAMPLES, 1) > 3:
         raise NotRead("16 bits with alpha in separate planes")
+
+
+def describe(data: bytes) -> str:
+    """Say which kind of TIFF it is, for a message: bits, compression, colours."""
+    tags = {tag: value for tag, _, count, value in tiff_entries(data) if count == 1 or tag == BITS}
+    compression = tags.get(COMPRESSION, 1)
+    parts = [f"compression {COMPRESSIONS.get(compression, compression)}"]
+    if (samples := tags.get(SAMPLES, 1)) <= MOST_INLINE:
+        parts.insert(0, f"{tags.get(BITS, 1)} bits")
+    if tags.get(SAMPLE_FORMAT) == FLOAT:
+        parts.append("floats")
+    return ", ".join([*parts, f"{samples} samples a pixel"])

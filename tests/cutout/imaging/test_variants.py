@@ -165,3 +165,10 @@ def test_the_smallest_webp_is_read() -> None:
     image = raster(data, ANY)
     assert image.upload == (4, 4)
     assert len(np.unique(image.image.reshape(-1, 3), axis=0)) == 1
+
+
+def test_what_a_tiff_is_that_cannot_be_decoded_is_said() -> None:
+    gray = np.zeros((4, 8, 1), np.uint8)
+    strange = rgba_tiff(gray, t262=(3, 1, 1), t259=(3, 1, 34925), t258=(3, 1, 12))
+    with pytest.raises(UndecodableImage, match="12 bits, compression LZMA, 1 samples"):
+        raster(strange, ANY)
