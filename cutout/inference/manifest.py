@@ -67,6 +67,11 @@ class DataSet(_Strict):
     name: str
     images: int
     license: str
+    terms: Literal["open", "restricted", "unclear"] | None = Field(
+        None,
+        description="open: CC0, CC BY, MIT and their like; restricted: research or non-commercial "
+        "use; unclear: not stated, not verified or mixed",
+    )
     masks_by: str | None = Field(
         None, description="the network that made its masks, and its terms; absent where people did"
     )

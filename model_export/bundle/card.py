@@ -4,6 +4,7 @@ After Mitchell et al., Model Cards for Model Reporting (FAT* 2019).
 """
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,11 @@ MEASURES = {
     "precision": "precision",
     "recall": "recall",
     "loss": "loss",
+}
+TERMS = {
+    "open": "state open terms (CC0, CC BY, MIT and their like)",
+    "restricted": "allow research or non-commercial use only",
+    "unclear": "state none, or none that is clear",
 }
 COUNTS = frozenset({"images", "parts"})
 MAIN_MEASURE = {"segment": "iou", "classify": "balanced_accuracy"}
@@ -145,9 +151,19 @@ def _data(training: TrainingRecord) -> str:
     return (
         f"## Training data\n\n{total:,} images for training and validation. They are not in this "
         "bundle. Their terms, as their origins state them, apply to them and may reach to what "
-        "was learned from "
-        "them.\n\n" + _table(columns, [row[: len(columns)] for row in rows])
+        f"was learned from them.{_by_terms(training)}\n\n"
+        + _table(columns, [row[: len(columns)] for row in rows])
     )
+
+
+def _by_terms(training: TrainingRecord) -> str:
+    """How many of the images state open terms; nothing where an older manifest does not say."""
+    counts = Counter[str]()
+    for entry in training.sets:
+        counts[entry.terms or ""] += entry.images
+    if not counts or "" in counts:
+        return ""
+    return " Of them " + "; ".join(f"{counts[kind]:,} {TERMS[kind]}" for kind in TERMS) + "."
 
 
 def _file(manifest: Manifest) -> str:

@@ -183,7 +183,7 @@ def _sets_below(root: Path) -> dict[Path, Found]:
     own = _read(root)
     if own is not None and any(pair.image_path.parent != root for pair in own.pairs):
         return {root: own}
-    folders = sorted(path for path in root.iterdir() if path.is_dir() and path.name not in NO_SETS)
+    folders = sorted(path for path in root.iterdir() if path.is_dir() and _may_be_set(path))
     below = {folder: found for folder in folders if (found := _read(folder)) is not None}
     if own is None:
         return below
@@ -194,6 +194,11 @@ def _sets_below(root: Path) -> dict[Path, Found]:
         f"{root}: {len(own.pairs)} images lie beside the sets and are left out",
     )
     return {**below, first: replace(below[first], surprises=[stray, *below[first].surprises])}
+
+
+def _may_be_set(folder: Path) -> bool:
+    """Whether a directory's name leaves it to be a set; labels of `unlabelled` may be beside it."""
+    return folder.name not in NO_SETS or (folder / RECORD).is_file()
 
 
 def _read(folder: Path) -> Found | None:

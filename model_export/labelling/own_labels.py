@@ -11,7 +11,7 @@ from cutout.inference.manifest import MANIFEST
 from cutout.inference.onnx_predictor import load_predictor
 from cutout.system.cores import usable_cores
 from model_export.data.pairs import UNLABELLED, scan
-from model_export.data.soft_labels import Rule
+from model_export.data.soft_labels import RECORD, Rule
 from model_export.labelling.label import label
 
 OWN_LABELS = "own-labels"
@@ -25,8 +25,8 @@ def images_to_keep(keep: Path | None, start: Path, data: Path, out: Path) -> Pat
     returned. Raises DataError where `start` is no bundle and so has no network that runs.
     """
     general = keep or data / UNLABELLED
-    if keep is None and not general.is_dir():
-        return None
+    if keep is None and (not general.is_dir() or (general / RECORD).is_file()):
+        return None  # with labels it is one of the sets
     if _has_masks(general):
         return general
     bundle = start if start.is_dir() else start.parent

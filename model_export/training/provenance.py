@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -39,24 +40,37 @@ GENERAL_TERMS = (
 )
 
 
+Terms = Literal["open", "restricted", "unclear"]
+
+
 @dataclass(frozen=True)
 class Licenses:
     """The terms of the weights, and of each set by name."""
 
     weights: str
     sets: dict[str, str]
+    open: frozenset[str] = frozenset()
+    restricted: frozenset[str] = frozenset()
+
+    def terms_of(self, name: str) -> Terms:
+        """Whether a set states open terms, restricted ones, or none that are clear."""
+        if name in self.open:
+            return "open"
+        return "restricted" if name in self.restricted else "unclear"
 
 
 def read_licenses(path: Path = LICENSES) -> Licenses:
     """A TOML file: `weights = "terms"` and a table `[sets]` of name = "terms".
 
-    Raises DataError for anything else.
+    `open` and `restricted` may list sets whose terms are so. Raises DataError for anything else.
     """
     try:
         values = tomllib.loads(path.read_text())
         return Licenses(
             str(values["weights"]),
             {str(name): str(terms) for name, terms in values["sets"].items()},
+            frozenset(values.get("open", ())),
+            frozenset(values.get("restricted", ())),
         )
     except OSError as error:
         raise DataError(f"{path}: {reason(error)}") from error
@@ -141,6 +155,7 @@ def training_record(
                 name=name,
                 images=count,
                 license=licenses.sets.get(name, NOT_STATED),
+                terms=licenses.terms_of(name),
                 masks_by=teachers.get(name),
             )
             for name, count in sorted(counts.items())

@@ -16,6 +16,7 @@ from model_export.data.dataset import find_pairs, load_pair, odds_of, select, se
 from model_export.data.pairs import scan
 from model_export.data.soft_labels import LINES, RECORD, Rule
 from model_export.labelling.label import label
+from model_export.labelling.own_labels import images_to_keep
 from model_export.quality.evaluate import pairs_to_judge
 from model_export.training.provenance import Licenses, run_start, teachers_of, training_record
 from tests.support.bundles import write_bundle
@@ -111,13 +112,27 @@ def test_softness_is_no_fault_of_a_label(root: Path) -> None:
 def test_provenance_names_the_teacher_and_its_terms(root: Path) -> None:
     from model_export.config import load_config
 
-    pairs, licenses = find_pairs(root), Licenses("mine", {"own": "mine", "shop/new": "CC0"})
+    pairs, licenses = (
+        find_pairs(root),
+        Licenses("mine", {"own": "mine", "shop/new": "CC0"}, open=frozenset({"shop/new"})),
+    )
     record = training_record(load_config("segmenter"), pairs, root, licenses)
     sets = {entry.name: entry for entry in record.sets}
     assert sets["own"].masks_by is None
     assert sets["shop/new"].license == "CC0"
+    terms = {name: entry.terms for name, entry in sets.items()}
+    assert terms == {"own": "unclear", "shop/new": "open", "shop/old": "unclear"}
     by = sets["shop/new"].masks_by
     assert by is not None
     assert by.startswith("teacher 1.0.0 (")
     assert by.endswith("): Apache-2.0")
     assert run_start(pairs).teachers == teachers_of(pairs) == {"shop/new": by, "shop/old": by}
+
+
+def test_labels_may_be_called_unlabelled(root: Path) -> None:
+    (root / "shop").rename(root / "unlabelled")
+    assert {pair.set for pair in find_pairs(root) if pair.taught} == {
+        "unlabelled/new",
+        "unlabelled/old",
+    }
+    assert images_to_keep(None, root, root, root.parent / "run") is None
