@@ -29,19 +29,30 @@ class Steadier:
     def step(self, alpha: Alpha, image: Image) -> Alpha:
         """Steady the next frame's alpha (h, w) float32 in [0, 1], by its image (H, W, 3) uint8."""
         height, width = alpha.shape
-        small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+        small = _shrunk(image, width, height)
         seen = np.asarray(cv2.GaussianBlur(small, (0, 0), 1.0), np.float32)
         if self._alpha is None or self._seen is None or self._alpha.shape != alpha.shape:
             self._alpha, self._seen = alpha, seen
             return alpha
-        kept = _kept(seen - self._seen)
+        kept = _kept(cv2.absdiff(seen, self._seen))
         self._alpha = alpha + kept * (self._alpha - alpha)
         self._seen = seen + kept[:, :, np.newaxis] * (self._seen - seen)
         return self._alpha
 
 
+def _shrunk(image: Image, width: int, height: int) -> Image:
+    """Shrink an image, first by a whole number, which OpenCV does far faster."""
+    rows, columns = image.shape[:2]
+    factor = max(1, min(rows // height, columns // width))
+    whole = (columns // factor, rows // factor)
+    image = image[: whole[1] * factor, : whole[0] * factor]
+    near = cv2.resize(image, whole, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(near, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
 def _kept(change: Maps) -> Maps:
-    """The share to keep of what was before, (h, w), by the change of colours (h, w, 3)."""
-    largest = np.abs(change).max(axis=2)
+    """The share to keep of what was before, (h, w), by how much the colours changed (h, w, 3)."""
+    red, green, blue = cv2.split(change)
+    largest = cv2.max(cv2.max(red, green), blue)
     largest = np.asarray(cv2.dilate(largest, np.ones((AROUND, AROUND), np.uint8)), np.float32)
     return np.asarray(KEPT * np.exp(-np.square(largest / STILL)), np.float32)
