@@ -19,6 +19,7 @@ import { canCopyImages, copy, draggedOutAs, save } from "./takeaway.js";
 import { detailOf, methodTexts, noteOn, reason, stageTexts, stateOf } from "./texts.js";
 import { Upload } from "./upload.js";
 
+const CALM = 300; // ms without a change, after which a draft is made good
 const GRID_FROM = 7; // images that come at once: more than a look at each
 const $ = (id) => document.getElementById(id);
 
@@ -231,21 +232,28 @@ function preview() {
 /** Finish an image as the options say. */
 async function dress(image) {
   if (image.status !== "done" || isCurrent(image)) return;
-  await attempt(image, drafted);
-  await attempt(image, finished);
+  const recipe = keyOf(options.recipe());
+  if (await attempt(image, drafted)) await pause(); // more changes may follow: the next draft shall not wait for this
+  if (recipe === keyOf(options.recipe())) await attempt(image, finished);
 }
 
+function pause() {
+  return new Promise((resolve) => setTimeout(resolve, CALM));
+}
+
+/** Make a result and show it; answers whether it did. */
 async function attempt(image, make) {
   const recipe = options.recipe();
   try {
     const made = await make(image, recipe);
-    if (!made || made.key !== keyOf(options.recipe()) || isCurrent(image)) return;
+    if (!made || made.key !== keyOf(options.recipe()) || isCurrent(image)) return false;
     await image.show(made);
     image.trouble = undefined;
   } catch (problem) {
     image.trouble = problem;
   }
   update(image);
+  return !image.trouble;
 }
 
 /** Small copies for the grid, as long as it is in sight. */

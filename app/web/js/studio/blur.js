@@ -12,16 +12,14 @@ const NEUTRAL = 128;
 /** A plane (one channel), blurred. */
 export function blur(image, radius) {
   const grid = gridOf(image, radius);
-  return blurred([means(image, grid, 1, (i) => image.data[i])], grid);
+  return blurred(means(image, grid), grid);
 }
 
 /** A background (RGBA), blurred where it is seen and filled where it is not: RGB. */
 export function blurFilled(image, radius) {
   const grid = gridOf(image, radius);
-  const { data } = image;
-  const colors = [0, 1, 2].map((c) => means(image, grid, 4, (i) => (data[i + c] * data[i + 3]) / 255));
-  const alpha = means(image, grid, 4, (i) => data[i + 3]);
-  return blurred(filled(colors, alpha, grid.columns, grid.rows), grid);
+  const [alpha, ...colors] = means(image, grid).reverse();
+  return blurred(filled(colors.reverse(), alpha, grid.columns, grid.rows), grid);
 }
 
 function gridOf({ width, height }, radius) {
@@ -30,20 +28,28 @@ function gridOf({ width, height }, radius) {
   return { width, height, side, reach, columns: Math.ceil(width / side), rows: Math.ceil(height / side) };
 }
 
-/** The mean of each cell, pixels beyond the image being 0. */
-function means({ width, height }, { side, columns, rows }, channels, value) {
-  const cells = new Float32Array(columns * rows);
+/** The mean of each cell, a plane a channel, pixels beyond the image being 0; of RGBA, colours count by their alpha. */
+function means({ width, height, channels, data }, { side, columns, rows }) {
+  const planes = Array.from({ length: channels }, () => new Float32Array(columns * rows));
+  const [red, green, blue, alpha] = planes;
   for (let y = 0, i = 0; y < height; y++) {
-    const row = Math.floor(y / side) * columns;
-    for (let x = 0, cell = 0, within = 0; x < width; x++, i += channels) {
-      cells[row + cell] += value(i);
-      if (++within === side) {
-        within = 0;
+    for (let x = 0, cell = Math.floor(y / side) * columns, left = side; x < width; x++, i += channels) {
+      if (channels === 1) {
+        red[cell] += data[i];
+      } else if (data[i + 3]) {
+        const share = data[i + 3] / 255;
+        red[cell] += data[i] * share;
+        green[cell] += data[i + 1] * share;
+        blue[cell] += data[i + 2] * share;
+        alpha[cell] += data[i + 3];
+      }
+      if (--left === 0) {
+        left = side;
         cell++;
       }
     }
   }
-  return cells.map((total) => total / (side * side));
+  return planes.map((plane) => plane.map((total) => total / (side * side)));
 }
 
 function blurred(planes, grid) {

@@ -24,7 +24,7 @@ const CALLS = {
   async compose({ cut, recipe, detail, file }) {
     const source = await cutout(cut, detail);
     const scaled = { ...reducedBy(source.ratio, recipe, detail), behind: await backdrop(recipe.behind) };
-    const original = recipe.blur ? resize(await originalOf(file), source.image.width, source.image.height) : null;
+    const original = recipe.blur ? await originalOf(file, source.image) : null;
     const { image, region } = compose(source.image, scaled, original);
     const format = detail === "full" ? recipe.format : image.channels === 3 ? "jpeg" : "png";
     const blob = await encode(image, format, recipe.quality);
@@ -74,10 +74,13 @@ function reducedBy(ratio, recipe, detail) {
   };
 }
 
-async function originalOf(file) {
+/** The original at the size of a cut-out; the last small copy is kept, for drafts. */
+async function originalOf(file, { width, height }) {
   const key = keyOf(file);
   if (original.key !== key) original = { key, image: await decode(file) };
-  return original.image;
+  if (original.image.width === width && original.image.height === height) return original.image;
+  if (original.small?.width !== width) original.small = resize(original.image, width, height);
+  return original.small;
 }
 
 function keyOf({ name, size, lastModified }) {
