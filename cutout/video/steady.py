@@ -34,7 +34,7 @@ class Steadier:
         if self._alpha is None or self._seen is None or self._alpha.shape != alpha.shape:
             self._alpha, self._seen = alpha, seen
             return alpha
-        kept = _kept(cv2.absdiff(seen, self._seen))
+        kept = _kept(np.asarray(cv2.absdiff(seen, self._seen), np.float32))
         self._alpha = alpha + kept * (self._alpha - alpha)
         self._seen = seen + kept[:, :, np.newaxis] * (self._seen - seen)
         return self._alpha
