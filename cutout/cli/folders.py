@@ -22,7 +22,7 @@ from typing import IO, TYPE_CHECKING, Protocol
 from urllib.parse import unquote, urlsplit
 
 from cutout.errors import InvalidOption, OutputRefused
-from cutout.system.files import replace
+from cutout.system.files import remove_parts, replace
 
 if TYPE_CHECKING:
     from pyarrow import fs
@@ -150,6 +150,7 @@ class LocalFolder:
                 raise OutputRefused(
                     f"another batch is writing to {self.address}; wait, or choose another OUT"
                 ) from None
+            remove_parts(self.path)
             yield
 
     def log(self, path: str) -> "LocalLog":

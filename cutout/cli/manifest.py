@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
+from typing import get_type_hints
 
 from cutout.cli.folders import Folder
 
@@ -99,9 +100,17 @@ class Journal:
 def _read(lines: Iterable[str]) -> Iterable[Record]:
     for line in lines:
         try:
-            yield Record(**json.loads(line))
+            record = Record(**json.loads(line))
         except (ValueError, TypeError):
             continue
+        if _has_its_types(record):
+            yield record
+
+
+def _has_its_types(record: Record) -> bool:
+    """Whether each value is of the type that its field says: others wrote lines that do not."""
+    types = get_type_hints(Record)
+    return all(isinstance(value, types[name]) for name, value in asdict(record).items())
 
 
 def _line(record: Record) -> str:

@@ -2,9 +2,11 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
+PART = re.compile(r"\.([0-9]{1,10})-[0-9a-f]{16}.*")  # process id, digest, suffix
 ENDING = len(".weights.h5")  # the longest suffix that a writer looks at
 
 
@@ -27,3 +29,24 @@ def replace(path: Path, write: Callable[[Path], object]) -> None:
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def remove_parts(directory: Path) -> None:
+    """Remove the temporary files that killed processes have left below a directory.
+
+    Those of processes that live, on this machine, are kept. Raises OSError.
+    """
+    for folder, _, names in os.walk(directory):
+        for name in names:
+            if (part := PART.fullmatch(name)) and not _is_alive(int(part[1])):
+                (Path(folder) / name).unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True

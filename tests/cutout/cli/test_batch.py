@@ -262,7 +262,8 @@ def test_a_folder_in_the_way_a_pipe_and_a_broken_line_stop_nothing(
     assert cutout("batch", source, out).code == 0
     assert outputs(out).keys() == {"cat.jpg.png", "cat.png/in.png"}
     journal = out / "manifest.jsonl"
-    journal.write_bytes(journal.read_bytes().replace(b"coverage", b"\xffoverage", 1))
+    broken = journal.read_bytes().replace(b"coverage", b"\xffoverage", 1)
+    journal.write_bytes(broken + b'{"path": 1}\n{"path": "a", "bytes": "many"}\n[]\n')
     assert cutout("batch", source, out).code == 0
     assert len(manifest(out)) == 2
 

@@ -1,10 +1,13 @@
 """Files are replaced whole, under names that their writers take."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from cutout.system.files import replace
+from cutout.system.files import remove_parts, replace
 
 
 @pytest.mark.parametrize(
@@ -36,3 +39,17 @@ def test_where_writing_fails_the_old_file_stays(tmp_path: Path) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - the writer's own
         replace(tmp_path / "cat.png", write)
     assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
+
+
+def test_temporary_files_of_processes_that_are_gone_are_removed(tmp_path: Path) -> None:
+    done = subprocess.Popen([sys.executable, "-c", ""])
+    done.wait()
+    (tmp_path / "deep").mkdir()
+    for process in (done.pid, os.getpid()):
+        (tmp_path / "deep" / f".{process}-0123456789abcdef.png").touch()
+    (tmp_path / f".{done.pid}-notes.png").touch()
+    remove_parts(tmp_path)
+    assert {file.name for file in tmp_path.rglob(".*")} == {
+        f".{os.getpid()}-0123456789abcdef.png",
+        f".{done.pid}-notes.png",
+    }
