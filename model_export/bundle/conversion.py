@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-import keras
 import numpy as np
 import onnx
 import onnxruntime
@@ -12,15 +11,9 @@ import tensorflow as tf
 import tf2onnx
 from numpy.typing import NDArray
 
-from cutout.errors import BundleError, DataError
+from cutout.errors import BundleError
 from cutout.imaging.preprocess import Tensor
-from model_export.config import CnnConfig, EncoderDecoderConfig, TrainConfig
-from model_export.networks.served import (
-    build_for_serving,
-    inference_model,
-    with_mirror,
-    with_sharpness,
-)
+from model_export.config import CnnConfig, TrainConfig
 
 OPSET = 18  # the newest that tf2onnx writes
 INPUT = "image"
@@ -33,42 +26,6 @@ Kind = Literal["classify", "segment"]
 
 def task_of(config: TrainConfig) -> Kind:
     return "classify" if isinstance(config.network, CnnConfig) else "segment"
-
-
-def load_network(path: Path, config: TrainConfig) -> Any:
-    """The float32 network of `config` with the weights of a saved `.keras`, made of Keras's own
-    layers only.
-
-    Rebuilt rather than used as saved: a network saved under a bfloat16 policy converts to an
-    invalid graph, and a file without layers of ours opens in any Keras. Raises DataError where the
-    weights don't fit the config.
-    """
-    if not path.is_file():
-        raise DataError(f"{path}: no such saved network")
-    try:
-        saved = keras.models.load_model(path, compile=False)
-    except (ValueError, TypeError, OSError, KeyError) as error:
-        raise DataError(f"{path}: Keras can't load it: {error}") from error
-    network = build_for_serving(config)[1]
-    try:
-        network.set_weights(inference_model(saved).get_weights())
-    except ValueError as error:
-        raise DataError(
-            f"{path}: its weights don't fit the network of config {config.name!r}: {error}"
-        ) from error
-    return network
-
-
-def served_form(network: Any, config: TrainConfig) -> Any:
-    """What is converted: the network, asked twice and its answer sharpened where the config says
-    so.
-    """
-    if not isinstance(config.network, EncoderDecoderConfig):
-        return network
-    asked = with_mirror(network) if config.network.mirror else network
-    return (
-        with_sharpness(asked, config.network.sharpness) if config.network.sharpness > 1 else asked
-    )
 
 
 def to_onnx(network: Any, config: TrainConfig, path: Path, metadata: dict[str, str]) -> None:

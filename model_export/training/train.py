@@ -21,7 +21,7 @@ from model_export.data.dataset import SPLITS, Pair, few_judged, find_pairs, sele
 from model_export.networks.cnn import build_cnn
 from model_export.networks.encoder_decoder import build_encoder_decoder, freeze
 from model_export.networks.precision import dtype_policy, precision
-from model_export.networks.served import inference_model
+from model_export.networks.served import build_for_serving
 from model_export.networks.weights import take_weights
 from model_export.training.averaging import WeightAverage
 from model_export.training.candidate import Candidate, Judge
@@ -108,20 +108,6 @@ def build_for_training(config: TrainConfig) -> Any:
         freeze(network, config.training.frozen_levels)
         outputs = network.outputs if config.training.deep_supervision else network.outputs[0]
         return DeeplySupervised(network.input, outputs, name=network.name)
-
-
-def build_for_serving(config: TrainConfig) -> tuple[Any, Any]:
-    """The same network in float32 at its final size: whole, to take the weights, and the part that
-    is exported.
-    """
-    with dtype_policy("float32"):
-        if isinstance(config.network, CnnConfig):
-            whole = build_cnn(config.network, config.preprocess)
-        else:
-            whole = build_encoder_decoder(config.network, config.preprocess, config.preprocess.size)
-            if not config.training.deep_supervision:
-                whole = inference_model(whole)
-    return whole, inference_model(whole)
 
 
 def _fit(model: Any, batches: Any, sizes: list[Any], done: int, callbacks: list[Any]) -> None:
