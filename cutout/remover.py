@@ -27,8 +27,8 @@ from cutout.system.clock import Clock
 from cutout.system.idle import idle_cores
 
 KEPT_BESIDE_SRGB = (
-    "keep_profile excludes a background and an outline: their colours are sRGB, those of the image "
-    "would not be; leave one of them out"
+    "keep_profile cannot be combined with a background or an outline, whose colours are sRGB; "
+    "leave one of them out"
 )
 
 

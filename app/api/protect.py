@@ -135,7 +135,8 @@ class TrustedHosts:
         if scope["type"] == "http" and scope["path"] not in PROBES:
             host = _without_port(Headers(scope=scope).get("host", ""))
             if host not in self.names and not host.endswith(self.suffixes or ("\0",)):
-                detail = "unknown Host header; the operator can allow it: CUTOUT_TRUSTED_HOSTS"
+                allow = "the operator can allow it: CUTOUT_TRUSTED_HOSTS"
+                detail = f"unknown host {host[:100]!r}; {allow}"
                 await problem_response(Request(scope), 421, "unknown_host", detail)(
                     scope, receive, send
                 )

@@ -46,12 +46,12 @@ def check(
             "--background '#fff' or --background-image IMAGE"
         )
     if source.resolve() == target.resolve():
-        raise OutputRefused("IN and OUT are the same file")
+        raise OutputRefused("IN and OUT are the same file; choose another OUT")
     if suffix:
         _check_file(target, force)
     elif target.is_file() or (target.is_dir() and any(target.iterdir()) and not force):
         reason = "is a file" if target.is_file() else "is not empty; --force writes there"
-        raise OutputRefused(f"{target} {reason}; frames are written into a folder")
+        raise OutputRefused(f"{target} {reason}; frames are written into a directory")
 
 
 def run(
@@ -95,11 +95,11 @@ def run(
 
 def _check_file(target: Path, force: bool) -> None:
     if target.is_dir():
-        raise OutputRefused(f"{target} is a folder; give the name of a file in it")
+        raise OutputRefused(f"{target} is a directory; add a file name")
     if not target.parent.is_dir():
-        raise OutputRefused(f"no such folder: {target.parent}")
+        raise OutputRefused(f"no such directory: {target.parent}")
     if target.exists() and not force:
-        raise OutputRefused(f"{target} is there already; --force overwrites it")
+        raise OutputRefused(f"{target} exists; use --force to overwrite it")
 
 
 @contextmanager

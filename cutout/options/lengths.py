@@ -90,7 +90,9 @@ class Points:
     @classmethod
     def parse(cls, text: str) -> "Points":
         """Read `x y +; x y -`, each `px` or `%`, `+` without a sign. Raises InvalidOption."""
-        expected = "points; write them as x y +; x y -, each in px or %, at most 32 of them"
+        expected = (
+            "a list of points; write it as x y +; x y -, each x and y in px or %, at most 32 points"
+        )
         _check(POINTS, text, expected)
         marks = []
         for point in re.split("; ?", text):

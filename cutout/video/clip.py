@@ -94,7 +94,7 @@ class Clip:
             count += 1
             yield Frame(_pixels(frame, self._max_pixels), last)
         if not count:
-            raise UndecodableImage(f"{self.path}: no frame of it can be decoded")
+            raise UndecodableImage(f"{self.path}: no frame can be decoded")
 
     def _decoded(self) -> Iterator[VideoFrame]:
         bad = 0
@@ -123,7 +123,7 @@ def _opened(path: Path) -> Iterator[InputContainer]:
     try:
         container = av.open(str(path), options={"format_whitelist": DEMUXERS})
     except (av.error.FFmpegError, OSError) as error:
-        raise UnsupportedFormat(f"{path}: not a clip of a kind that is read: {KINDS}") from error
+        raise UnsupportedFormat(f"{path}: not a supported clip: {KINDS}") from error
     with container:
         yield container
 
@@ -131,7 +131,7 @@ def _opened(path: Path) -> Iterator[InputContainer]:
 def _video_of(path: Path, container: InputContainer) -> VideoStream:
     stream = container.streams.best("video")
     if not isinstance(stream, VideoStream):
-        raise UnsupportedFormat(f"{path}: holds no video")
+        raise UnsupportedFormat(f"{path}: there is no video in it")
     return stream
 
 

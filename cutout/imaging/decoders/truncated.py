@@ -50,8 +50,8 @@ def decode_rest(
     height = -(-header.height // factor)
     if decoded is None or rows < LEAST * height:
         raise UndecodableImage(
-            f"the {header.format.upper()} is truncated: {rows * factor} of {header.height} rows "
-            f"are there, {LEAST:.0%} are needed; send the whole file"
+            f"the {header.format.upper()} is truncated: it has {rows * factor} of {header.height} "
+            f"rows, and needs at least {LEAST:.0%}; send the whole file"
         ) from error
     rows = min(rows, height)
     there = min(header.height, rows * factor)

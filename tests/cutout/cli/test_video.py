@@ -103,7 +103,7 @@ def test_sound_is_kept(cutout: Cutout, tmp_path: Path, given: str, suffix: str, 
     [
         (["out.mp4"], "MP4 has no transparency"),
         (["out.avi"], ".webm, .mov or .mp4"),
-        (["no/out.webm"], "no such folder"),
+        (["no/out.webm"], "no such directory"),
         (["there.webm"], "--force"),
         (["in.mp4", "--background", "#fff"], "the same file"),
         (["out.webm", "--model", "nobody"], "nobody"),

@@ -518,7 +518,11 @@ def test_where_nothing_was_seen_at_a_point_it_is_looked_at_from_nearer_by() -> N
 @pytest.mark.parametrize(
     ("data", "code", "told"),
     [
-        ({"points": "25 50"}, "invalid_option", "'25 50' is not points; write them as x y +"),
+        (
+            {"points": "25 50"},
+            "invalid_option",
+            "'25 50' is not a list of points; write it as x y +",
+        ),
         (
             {"points": "400px 5px"},
             "region_out_of_bounds",
