@@ -34,7 +34,7 @@ def _tracked_texts() -> Iterator[tuple[str, str]]:
             continue
         content = path.read_bytes()
         if b"\0" not in content:
-            yield name, content.decode()
+            yield name, content.decode(errors="replace")  # binary files without a NUL, too
 
 
 def _lines_with(pattern: re.Pattern[str]) -> list[str]:

@@ -75,7 +75,7 @@ def test_a_server_that_stays_busy_is_given_up_and_a_closed_engine_waits_no_longe
             models(address)
         with closing(ServerEngine(address)) as engine:
             engine.stop()
-            with pytest.raises(Overloaded, match="places"):
+            with pytest.raises(Overloaded, match="permits"):
                 engine.models()
 
 
