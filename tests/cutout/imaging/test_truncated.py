@@ -50,7 +50,8 @@ def test_nine_tenths_of_the_rows_are_enough(
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "BMP"])
 def test_less_is_refused_with_how_much_is_there(form: str) -> None:
-    with pytest.raises(UndecodableImage, match=r"truncated: it has \d+ of 200 rows, and needs at least 90%"):
+    words = r"truncated: it has \d+ of 200 rows, and needs at least 90%"
+    with pytest.raises(UndecodableImage, match=words):
         raster(without(0.4, noise(form)), ANY)
 
 
