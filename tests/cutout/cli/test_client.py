@@ -129,6 +129,7 @@ def raw(*answers: bytes) -> Iterator[str]:
                 connection.sendall(answer)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(30)  # where a client asks less often than there are answers
         thread = threading.Thread(target=serve)
         thread.start()
         try:
@@ -151,7 +152,9 @@ def test_what_answers_and_is_no_server_of_ours_is_told_apart() -> None:
 
 
 def test_a_connection_that_breaks_is_replaced_once() -> None:
-    good = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(EMPTY), EMPTY)
+    # without `close` the client may use a connection again before it sees that it was closed
+    head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
+    good = head % len(EMPTY) + EMPTY
     with (
         raw(good, good, good[:60], good) as address,
         closing(ServerEngine(f"http://{address}")) as engine,
