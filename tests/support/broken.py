@@ -46,7 +46,6 @@ def unsupported() -> dict[str, bytes]:
         "svg that fetches": b'<svg xmlns="http://www.w3.org/2000/svg"><image href="http://127.0.0.1/"/></svg>',
         "zip": b"PK\x03\x04" + bytes(100),
         "gzip": b"\x1f\x8b\x08" + bytes(100),
-        "heic": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200),
         "mp4": b"\0\0\0\x18ftypisom\0\0\0\0isommp42" + bytes(200),
         "wav": b"RIFF\x24\0\0\0WAVEfmt " + bytes(100),
         "psd": b"8BPS\0\x01" + bytes(100),
@@ -122,6 +121,7 @@ def liars() -> dict[str, bytes]:
     gif, bmp, tiff = saved(_drawing(), "GIF"), saved(_drawing(), "BMP"), saved(_drawing(), "TIFF")
     exif = b"Exif\0\0"
     return {
+        "heic of nothing": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200),
         "PNG with the body of a JPEG": PNG_SIGNATURE + jpeg,
         "JPEG with the body of a PNG": jpeg[:3] + png,
         "WebP with the body of a GIF": webp[:12] + gif,
