@@ -176,7 +176,7 @@ def test_a_wait_ends_when_it_is_stopped() -> None:
         asking.start()
         engine.stop()
         asking.join(60)
-        assert [error.detail for error in told] == ["all 2 places are taken"]
+        assert [error.detail for error in told] == ["all 2 permits are taken"]
         engine.close()
 
 

@@ -298,7 +298,7 @@ def test_names_are_matched_as_they_are_first(tmp_path: Path) -> None:
 def test_opaque_images_without_masks_are_no_cut_outs(tmp_path: Path) -> None:
     opaque = np.dstack([IMAGE, np.full_like(MASK, 255)])
     write(tmp_path / "x.png", opaque)
-    with pytest.raises(DataError, match="nothing of it is transparent"):
+    with pytest.raises(DataError, match="no part of it is transparent"):
         load_mask(find_pairs(tmp_path)[0])
 
 
