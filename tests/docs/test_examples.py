@@ -17,6 +17,8 @@ from cutout.cli.serve import command
 from docs.tables import ROOT, documents
 from tests.support.live import live
 
+pytestmark = pytest.mark.slow
+
 FENCE = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 PHOTOGRAPHS = ROOT / "tests" / "data" / "photographs"
 REFUSED = {"file=@README.md": "415", "treshold=0.5": "422"}  # what docs/api.md shows being refused
