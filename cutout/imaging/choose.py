@@ -120,8 +120,9 @@ class _Scene:
             wanted = _by_box(parts, groups, choice.box) - unwanted
         answer = np.isin(parts, list(wanted)) & self.inside
         for part in wanted & unwanted:
-            here = parts == part
-            answer[here] = self._divided(here, groups[part], kept, dropped)[here]
+            here = (parts == part) & self.inside
+            cores = groups[part] if part >= 0 else []  # a piece too small to have a core
+            answer[here] = self._divided(here, cores, kept, dropped)[here]
         if choice.box is not None:
             answer &= _filled(choice.box.grown(SPARE, SPARE, SPARE, SPARE), answer.shape)
         return answer
