@@ -10,6 +10,7 @@ from cutout.imaging.matting.guided import RADIUS, linear_model
 from cutout.imaging.preprocess import Alpha, Image, Matte, resize
 from cutout.system.idle import idle_cores
 
+MOST_CELLS = 256  # along the longer side; what RADIUS and the rest are tuned for
 CERTAIN = 0.06  # an alpha this near to 0 or 1, all around a cell, is taken as 0 or 1
 LONGEST_RESTORED = (
     4096  # pixels; an image a thousand times as wide as high would otherwise ask for gigabytes
@@ -57,7 +58,7 @@ def refine(coarse: Alpha, image: Image) -> Matte:
     alpha between the two stays as it is.
     """
     height, width = image.shape[:2]
-    grid = Grid.like(width, height, max(coarse.shape))
+    grid = Grid.like(width, height, min(max(coarse.shape), MOST_CELLS))
     alpha = grid.resample(coarse)
     uncertain, is_foreground = _uncertain(alpha), alpha > 0.5
     matte = _fill(is_foreground & ~uncertain, grid)
