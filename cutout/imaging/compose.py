@@ -16,8 +16,8 @@ from cutout.system.idle import idle_cores
 Cutout = NDArray[np.uint8]
 """(H, W, 4) uint8 RGBA with straight alpha; RGB is 0 where alpha is 0."""
 
-Draw = Callable[[slice, NDArray[np.uint8]], None]
-"""Writes the rows of a slice into an array of as many rows."""
+Draw = Callable[[slice, NDArray[np.uint8]], NDArray[np.uint8]]
+"""Returns the rows of a slice: written into an array of as many rows, or where they are already."""
 
 
 def times(alpha: Matte, own: Matte | None) -> Matte:
@@ -64,10 +64,11 @@ class Cut:
         edges = EdgeColors(self.image, self.alpha)
         bands = {edges.grid.pixel_rows(band).start: band for band in edges.grid.bands()}
 
-        def draw(rows: slice, pixels: NDArray[np.uint8]) -> None:
+        def draw(rows: slice, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
             part = pixels.reshape(len(pixels), -1, 4)
             _cut(self.image[rows], self.alpha[rows], part)
             edges.replace(part, bands[rows.start])
+            return pixels
 
         return draw, [edges.grid.pixel_rows(band) for band in bands.values()]
 

@@ -41,15 +41,14 @@ class Segment(NamedTuple):
 def deflate_rows(draw: Draw, rows: Sequence[slice], row_bytes: int) -> Iterator[bytes]:
     """Filter and compress the rows of an image; yield the parts of one zlib stream.
 
-    `rows` are slices that follow one another from the top, and `draw` writes one of them. It is
+    `rows` are slices that follow one another from the top, and `draw` returns one of them. It is
     called from several threads.
     """
     scratch = threading.local()
 
     def segment(part: slice) -> Segment:
         pixels, filtered = _scratch(scratch, part.stop - part.start, row_bytes)
-        draw(part, pixels)
-        return _deflate(pixels, filtered)
+        return _deflate(draw(part, pixels), filtered)
 
     segments = idle_cores.each(segment, rows)
     yield HEADER

@@ -64,11 +64,8 @@ def encode_png(pixels: Pixels | Cut, attached: Attached = NOTHING_ATTACHED) -> b
 def _drawing(pixels: Pixels) -> tuple[Draw, list[slice]]:
     """Rows that are there already, (H, row_bytes), in parts."""
     height, step = len(pixels), max(1, PNG_PART // pixels.shape[1])
-
-    def draw(rows: slice, part: Pixels) -> None:
-        part[:] = pixels[rows]
-
-    return draw, [slice(top, min(top + step, height)) for top in range(0, height, step)]
+    parts = [slice(top, min(top + step, height)) for top in range(0, height, step)]
+    return lambda rows, _: pixels[rows], parts
 
 
 def _png_chunks(attached: Attached, has_colors: bool) -> Iterator[bytes]:
