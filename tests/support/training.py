@@ -70,3 +70,15 @@ def write_space(folder: Path, text: str) -> Path:
     path = folder / "space.toml"
     path.write_text(text)
     return path
+
+
+BRIEF = [
+    "--no-report",
+    *settings(
+        "training.epochs=1",
+        "training.decay_epochs=0",
+        "training.batch_size=4",
+        "training.samples_per_epoch=8",
+    ),
+]
+"""Options of a run of two steps, as short as it can be."""

@@ -12,7 +12,7 @@ from cutout.inference.manifest import read_manifest
 from tests.support.bundles import write_bundle
 from tests.support.pairs import draw_pair, write_pair
 from tests.support.paths import ROOT
-from tests.support.training import run, settings
+from tests.support.training import BRIEF, run
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -20,15 +20,6 @@ pytestmark = [
 ]
 
 FENCE = re.compile(r"```sh\n(.*?)```", re.DOTALL)
-BRIEF = [
-    "--no-report",
-    *settings(
-        "training.epochs=1",
-        "training.decay_epochs=0",
-        "training.batch_size=4",
-        "training.samples_per_epoch=8",
-    ),
-]
 
 
 def test_the_commands_lead_to_a_student(

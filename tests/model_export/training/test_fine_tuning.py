@@ -27,21 +27,11 @@ from model_export.training.progress import Progress
 from model_export.training.start import find_origin
 from tests.support.bundles import write_bundle
 from tests.support.pairs import draw_pair, write_pair
-from tests.support.training import history, run, settings
+from tests.support.training import BRIEF, history, run, settings
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),
-]
-
-BRIEF = [
-    "--no-report",
-    *settings(
-        "training.epochs=1",
-        "training.decay_epochs=0",
-        "training.batch_size=4",
-        "training.samples_per_epoch=8",
-    ),
 ]
 
 
