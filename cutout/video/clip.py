@@ -63,7 +63,8 @@ class Clip:
     @property
     def time_base(self) -> Fraction:
         """The unit of `Frame.pts`, seconds."""
-        return Fraction(self._video.time_base.numerator, self._video.time_base.denominator)
+        base = self._video.time_base or Fraction(1, av.time_base)
+        return Fraction(base.numerator, base.denominator)
 
     @property
     def pixel_aspect(self) -> Fraction:
