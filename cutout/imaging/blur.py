@@ -23,15 +23,12 @@ from numpy.typing import NDArray
 from cutout.imaging.bands import BAND_BYTES
 from cutout.imaging.box import Size
 from cutout.imaging.compose import Cutout
+from cutout.imaging.fill import Maps, filled
 from cutout.imaging.preprocess import Image, Matte
-
-Maps = NDArray[np.float32]
 
 LONGEST = 1500  # cells: a blur hides what is finer
 FINENESS = 4  # cells to a radius
 BLURS = 3
-LEAST = np.float32(1 / 64)  # the share of a cell's own colours below which its surroundings count
-NEUTRAL = 128  # the colour of a background of which nothing is seen
 
 
 @dataclass(frozen=True)
@@ -93,32 +90,11 @@ def blur_filled(pixels: Cutout, radius: int) -> Image:
     """Blur what is seen of a background (H, W, 4) RGBA, and fill what is not: (H, W, 3).
 
     Where a cell shows little of it (step 1 with colours weighed by their alpha), the colours come
-    from around, so that nothing of the subject shines through: `filled`, then steps 2 and 3.
+    from around (`cutout.imaging.fill.filled`), so that nothing of the subject shines through; then
+    steps 2 and 3.
     """
     grid = BlurGrid.of(Size(pixels.shape[1], pixels.shape[0]), radius)
-    return grid.blurred(_filled(grid.means(pixels)))
-
-
-def _filled(means: Maps) -> Maps:
-    """Colours (rows, columns, 3) of cells (rows, columns, 4): colour * alpha and alpha, 0 to 255.
-
-    Cells are averaged 2 x 2, over and over, with 0 beyond the last ones, until one is left, whose
-    surroundings are 128. From there back to the finest, each cell becomes `(colour * alpha + e *
-    around) / (alpha + e)`, with alpha from 0 to 1, `e` 1/64, and `around` the coarser cells
-    enlarged twice, bilinearly.
-    """
-    rows, columns = means.shape[:2]
-    if max(rows, columns) == 1:
-        around = np.full((1, 1, 3), NEUTRAL, np.float32)
-    else:
-        even = cv2.copyMakeBorder(means, 0, rows % 2, 0, columns % 2, cv2.BORDER_CONSTANT)
-        half = (even.shape[1] // 2, even.shape[0] // 2)
-        coarser = _filled(_floats(cv2.resize(even, half, interpolation=cv2.INTER_AREA)))
-        whole = (2 * half[0], 2 * half[1])
-        around = _floats(cv2.resize(coarser, whole, interpolation=cv2.INTER_LINEAR))
-        around = around[:rows, :columns]
-    share = means[:, :, 3:] * np.float32(1 / 255)
-    return _floats((means[:, :, :3] + LEAST * around) / (share + LEAST))
+    return grid.blurred(filled(grid.means(pixels)))
 
 
 def _floats(array: object) -> Maps:

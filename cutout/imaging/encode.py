@@ -15,7 +15,11 @@ from numpy.typing import NDArray
 from cutout.errors import InvalidOption
 from cutout.imaging.compose import Cut, Draw
 from cutout.imaging.deflate import deflate_rows
+from cutout.imaging.fill import fill_transparent
 from cutout.imaging.metadata import JPEG_XMP, NOTHING, Metadata
+from cutout.imaging.straight import alpha_of
+from cutout.imaging.webp import LONGEST as LONGEST_WEBP
+from cutout.imaging.webp import webp
 
 Pixels = NDArray[np.uint8]
 
@@ -30,13 +34,11 @@ class Attached:
 
 NOTHING_ATTACHED = Attached()
 WEBP_QUALITY, JPEG_QUALITY = 85, 92
+LONGEST_JPEG = 65_500  # pixels a side, of libjpeg
 PNG_COLOR = {1: 0, 3: 2, 4: 6}  # channels -> colour type
 PNG_PART = 1 << 21  # bytes of rows that are compressed by one thread
 JPEG_PART = 65_519
 """Bytes of an ICC profile in one segment of a JPEG (ICC.1:2022, annex B.4)."""
-RIM = 15
-"""Side of the square, in pixels, over which colours reach out of the subject: about a JPEG block to
-every side."""
 
 
 def encode_png(pixels: Pixels | Cut, attached: Attached = NOTHING_ATTACHED) -> bytes:
@@ -89,12 +91,16 @@ def _chunk(kind: bytes, body: bytes) -> tuple[bytes, bytes, bytes, bytes]:
 def encode_webp(
     pixels: Pixels, attached: Attached = NOTHING_ATTACHED, quality: int | None = None
 ) -> bytes:
-    """Encode pixels (H, W, 3) RGB or (H, W, 4) RGBA, uint8, as a lossy WebP.
+    """Encode pixels (H, W), (H, W, 3) RGB or (H, W, 4) RGBA, uint8, as a WebP; alpha is lossless.
 
-    `quality` is from 1 to 100. Raises InvalidOption beyond 16,383 pixels a side.
+    `quality`, of the colours, is from 1 to 100. Raises InvalidOption beyond 16,383 pixels a side.
     """
-    parameters = [cv2.IMWRITE_WEBP_QUALITY, quality or WEBP_QUALITY]
-    return _imencode(".webp", pixels, parameters, longest=16_383, attached=attached)
+    _refuse_longer(pixels, LONGEST_WEBP, "webp")
+    profile = attached.profile if pixels.ndim == 3 else None
+    if pixels.ndim == 2:
+        pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB), np.uint8)
+    colors, alpha = split(pixels)
+    return webp(colors, alpha, quality or WEBP_QUALITY, profile, attached.metadata)
 
 
 def encode_jpeg(
@@ -104,8 +110,11 @@ def encode_jpeg(
 
     `quality` is from 1 to 100. Raises InvalidOption beyond 65,500 pixels a side.
     """
+    _refuse_longer(pixels, LONGEST_JPEG, "jpeg")
+    if pixels.ndim == 3:
+        pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), np.uint8)
     parameters = [cv2.IMWRITE_JPEG_QUALITY, quality or JPEG_QUALITY]
-    jpeg = _imencode(".jpg", pixels, parameters, longest=65_500)
+    jpeg = cv2.imencode(".jpg", pixels, parameters)[1].tobytes()
     if attached == NOTHING_ATTACHED:
         return jpeg
     end = 4 + struct.unpack_from(">H", jpeg, 4)[0]  # of JFIF's own segment, which comes first
@@ -132,31 +141,12 @@ def _segment(marker: int, body: bytes) -> bytes:
     return struct.pack(">BBH", 0xFF, marker, 2 + len(body)) + body
 
 
-def _imencode(
-    extension: str,
-    pixels: Pixels,
-    parameters: list[int],
-    longest: int,
-    attached: Attached = NOTHING_ATTACHED,
-) -> bytes:
+def _refuse_longer(pixels: Pixels, longest: int, name: str) -> None:
     if max(pixels.shape[:2]) > longest:
         raise InvalidOption(
-            f"{extension[1:]} holds at most {longest} pixels a side, and the result has "
+            f"{name} holds at most {longest} pixels a side, and the result has "
             f"{max(pixels.shape[:2])}; ask for a smaller size, or for format png"
         )
-    if pixels.ndim == 3:
-        code = cv2.COLOR_RGBA2BGRA if pixels.shape[2] == 4 else cv2.COLOR_RGB2BGR
-        pixels = np.asarray(cv2.cvtColor(pixels, code), np.uint8)
-    said = {
-        cv2.IMAGE_METADATA_ICCP: attached.profile if pixels.ndim == 3 else None,
-        cv2.IMAGE_METADATA_EXIF: attached.metadata.exif,
-        cv2.IMAGE_METADATA_XMP: attached.metadata.xmp,
-    }
-    kinds = [kind for kind, body in said.items() if body]
-    if not kinds:
-        return cv2.imencode(extension, pixels, parameters)[1].tobytes()
-    parts = [np.frombuffer(said[kind] or b"", np.uint8) for kind in kinds]
-    return cv2.imencodeWithMetadata(extension, pixels, kinds, parts, parameters)[1].tobytes()
 
 
 def encode_zip(
@@ -164,9 +154,14 @@ def encode_zip(
 ) -> bytes:
     """Encode a cut-out (H, W, 4) as a ZIP of exactly `color.jpg` and `alpha.png`.
 
-    One of (H, W, 3) is fully opaque. `quality` is the JPEG's.
+    One of (H, W, 3) is fully opaque. `quality` is the JPEG's, whose colours reach beyond the
+    subject's edge, so that no black is mixed into it.
     """
     color, alpha = split(pixels)
+    if alpha is None:
+        alpha = np.full(pixels.shape[:2], 255, np.uint8)
+    else:
+        color = fill_transparent(color, alpha)
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:  # both are compressed already
         archive.writestr(zipfile.ZipInfo("color.jpg"), encode_jpeg(color, attached, quality))
@@ -174,18 +169,10 @@ def encode_zip(
     return file.getvalue()
 
 
-def split(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Split pixels into colour (H, W, 3) and alpha (H, W).
-
-    The subject's colours are extended beyond its edge, so that JPEG does not mix black into it.
-    """
+def split(pixels: Pixels) -> tuple[Pixels, Pixels | None]:
+    """Split pixels (H, W, 3 or 4) into colour (H, W, 3) and alpha (H, W), None if opaque."""
     if pixels.shape[2] == 3:
-        return pixels, np.full(pixels.shape[:2], 255, np.uint8)
-    alpha = np.ascontiguousarray(pixels[:, :, 3])
-    full = np.asarray(alpha > 0, np.uint8)
-    count = cv2.boxFilter(full, cv2.CV_16U, (RIM, RIM), normalize=False)
-    color = np.ascontiguousarray(pixels[:, :, :3])
-    for channel in range(3):
-        total = cv2.boxFilter(color[:, :, channel] * full, cv2.CV_16U, (RIM, RIM), normalize=False)
-        np.copyto(color[:, :, channel], cv2.divide(total, count, dtype=cv2.CV_8U), where=full == 0)
-    return color, alpha
+        return pixels, None
+    alpha = alpha_of(pixels)
+    color = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB), np.uint8)
+    return color, None if int(alpha.min()) == 255 else alpha

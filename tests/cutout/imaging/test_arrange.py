@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cutout.imaging import arrange
 from cutout.imaging.box import Box, Size
 from cutout.imaging.decode import Raster
-from cutout.imaging.encode import encode_zip, split
+from cutout.imaging.encode import encode_zip
 from cutout.options import Margins
 from tests.support.images import decoded
 
@@ -146,11 +146,3 @@ def test_a_zip_holds_colour_and_alpha_and_puts_together_again() -> None:
     assert (
         np.abs(color[alpha > 0].astype(int) - (250, 120, 10)).max() <= 4
     )  # JPEG's own loss, no black mixed in
-
-
-def test_colour_reaches_a_little_beyond_the_edge_and_no_further() -> None:
-    color, alpha = split(block(80, 60, (30, 20, 20, 20)))
-    assert color[25, 27].tolist() == [250, 120, 10]
-    assert not color[25, 20].any()
-    assert alpha[25, 27] == 0
-    assert split(color)[1].min() == 255

@@ -1,0 +1,55 @@
+"""Colours for what shows none: those of the nearest pixels that do, spread smoothly."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cutout.imaging.preprocess import Image, Matte
+
+Maps = NDArray[np.float32]
+
+CELL = 16  # pixels: about a block of JPEG or WebP, so that no block has an edge which nobody sees
+LEAST = np.float32(1 / 64)  # the share of a cell's own colours below which its surroundings count
+NEUTRAL = 128  # the colour of an image of which nothing is seen
+
+
+def filled(means: Maps) -> Maps:
+    """Fill cells (rows, columns, 4) of colour * alpha and alpha, 0 to 255: (rows, columns, 3).
+
+    Cells are averaged 2 x 2, over and over, with 0 beyond the last ones, until one is left, whose
+    surroundings are 128. From there back to the finest, each cell becomes `(colour * alpha + e *
+    around) / (alpha + e)`, with alpha from 0 to 1, `e` 1/64, and `around` the coarser cells
+    enlarged twice, bilinearly (pull-push: Gortler and others, The Lumigraph, SIGGRAPH 1996).
+    """
+    rows, columns = means.shape[:2]
+    if max(rows, columns) == 1:
+        around = np.full((1, 1, 3), NEUTRAL, np.float32)
+    else:
+        even = cv2.copyMakeBorder(means, 0, rows % 2, 0, columns % 2, cv2.BORDER_CONSTANT)
+        half = (even.shape[1] // 2, even.shape[0] // 2)
+        coarser = filled(_floats(cv2.resize(even, half, interpolation=cv2.INTER_AREA)))
+        whole = (2 * half[0], 2 * half[1])
+        around = _floats(cv2.resize(coarser, whole, interpolation=cv2.INTER_LINEAR))
+        around = around[:rows, :columns]
+    share = means[:, :, 3:] * np.float32(1 / 255)
+    return _floats((means[:, :, :3] + LEAST * around) / (share + LEAST))
+
+
+def fill_transparent(colors: Image, alpha: Matte) -> Image:
+    """Colours (H, W, 3) with those of the subject where the alpha (H, W) is 0.
+
+    `colors` are 0 there. A lossy encoder spends no bytes on an edge that nobody sees, and mixes no
+    black into the subject.
+    """
+    height, width = alpha.shape
+    seen = cv2.inRange(alpha, 1, 255)
+    cells = (-(-width // CELL), -(-height // CELL))
+    small = [cv2.resize(each, cells, interpolation=cv2.INTER_AREA) for each in (colors, seen)]
+    means = filled(_floats(cv2.merge([*cv2.split(small[0]), small[1]])))
+    rounded = np.clip(np.rint(means), 0, 255).astype(np.uint8)
+    around = cv2.resize(rounded, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.copyTo(colors, seen, around), np.uint8)
+
+
+def _floats(array: object) -> Maps:
+    return np.asarray(array, np.float32)
