@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
-from cutout import remover
+from cutout import animation, remover
 from cutout.errors import InvalidOption
 from cutout.explain import explain_all
 from cutout.imaging.colors import conversion
@@ -20,7 +20,7 @@ from cutout.inference.registry import Registry
 from cutout.options import CutoutOptions, MaskOptions, PredictOptions
 from cutout.options.keywords import CutoutKeywords, MaskKeywords
 from cutout.results import Score
-from cutout.settings import SHIPPED_MODELS
+from cutout.settings import MAX_FRAMES, SHIPPED_MODELS
 from cutout.sources import ArraySource, Source, Upload
 from cutout.system.clock import Clock
 from cutout.system.cores import usable_cores
@@ -43,7 +43,8 @@ class Remover:
 
     Thread-safe. Every method takes an image as
 
-    - `bytes`: a JPEG, PNG, WebP, GIF (first frame), BMP, TIFF, AVIF or HEIC file in memory,
+    - `bytes`: a JPEG, PNG, WebP, GIF (first frame, unless `frames="all"`), BMP, TIFF, AVIF or HEIC
+      file in memory,
     - a path (`str` or `os.PathLike`) to such a file,
     - a numpy array (H, W, 3) RGB or (H, W, 4) RGBA, uint8,
     - a PIL image,
@@ -60,13 +61,15 @@ class Remover:
         threads: int | None = None,
         default_model: str | None = None,
         max_pixels: int = MAX_PIXELS,
+        max_frames: int = MAX_FRAMES,
     ) -> None:
         """Load models.
 
         `models` is a directory of bundles, or one bundle; those that come with the package when
         absent. `threads` is how many threads onnxruntime uses for one image: all usable cores when
         absent; 1 is best where several threads call at once. `default_model` makes the masks where
-        a call names none. Images with more than `max_pixels` are refused.
+        a call names none. Images with more than `max_pixels` are refused, and with `frames="all"`
+        animations of more than `max_frames`, or of more than `max_pixels` in all their frames.
 
         Raises `cutout.errors.BundleError` where a bundle cannot be loaded.
         """
@@ -75,7 +78,7 @@ class Remover:
             loaded: list[Predictor] = load_bundles(folder, threads or usable_cores())
             models = Registry(loaded, default_model)
         self._models = models
-        self._max_pixels = max_pixels
+        self._max_pixels, self._max_frames = max_pixels, max_frames
 
     @property
     def models(self) -> list[str]:
@@ -133,7 +136,10 @@ class Remover:
         given = None if mask is None else self._mask_source(mask)
 
         def run(source: Source[Any]) -> Any:
-            return remover.cut_out(source, chosen, self._models, Clock(), behind, given).content
+            job = (chosen, self._models, Clock(), behind, given)
+            if isinstance(source, Upload):
+                return animation.cut_out(source, *job).content
+            return remover.cut_out(source, *job).content
 
         return self._in_kind(image, run)
 
@@ -180,7 +186,7 @@ class Remover:
         if isinstance(image, str | os.PathLike):
             image = Path(image).read_bytes()
         if isinstance(image, bytes | bytearray | memoryview):
-            return Upload.read(bytes(image), self._max_pixels)
+            return Upload.read(bytes(image), self._max_pixels, self._max_frames)
         if isinstance(image, np.ndarray):
             return ArraySource.of(image, self._max_pixels)
         if _is_pil(image):

@@ -18,7 +18,7 @@ from cutout.imaging.straight import alpha_of, resize_cutout
 from cutout.options import Blur, Channels, Color, CutoutOptions, Format, Shadow
 from cutout.options.colors import WHITE
 from cutout.plan import Plan
-from cutout.sources import Source
+from cutout.sources import ArraySource, Source
 from cutout.system.clock import Clock
 
 Pixels = NDArray[np.uint8]
@@ -83,6 +83,18 @@ def compose(
         behind = _given_background(background, frame.size, options, clock)
     with clock.stage("postprocess"):
         return _on(pixels, options, behind), _shown(frame, plan)
+
+
+def at_size(background: Source[object], size: Size) -> ArraySource:
+    """Decode a background and bring it to the size of the frames that it goes behind, once for all.
+
+    Raises UndecodableImage.
+    """
+    raster = background.decode(reduction(background.header, size))
+    pixels = raster.image
+    if raster.alpha is not None:
+        pixels = np.dstack([pixels, raster.alpha])
+    return ArraySource(covering(pixels, *size), background.max_pixels)
 
 
 def _is_finished(cut: Cut, answer: Size, options: CutoutOptions) -> bool:

@@ -14,6 +14,9 @@ _HERE = Path(__file__).parent
 SHIPPED_MODELS = _HERE / "bundles" if (_HERE / "bundles").is_dir() else _HERE.parent / "models"
 """The bundles that come with the package: inside it in a wheel, beside it in a clone."""
 
+MAX_FRAMES = 300
+"""Of an animation: of 300x200 pixels, they take about 12 s on a core."""
+
 Provider = Literal["cpu", "cuda", "tensorrt", "openvino", "migraphx"]
 S = TypeVar("S", bound=BaseSettings)
 
@@ -49,6 +52,13 @@ class EngineSettings(BaseSettings):
     )
     max_pixels: int = Field(
         64_000_000, ge=64, le=1 << 28, description="largest image, pixels, by its header; then 413"
+    )
+    max_frames: int = Field(
+        MAX_FRAMES,
+        ge=1,
+        le=100_000,
+        description="most frames of an animation with `frames=all`, which all together may have "
+        "`CUTOUT_MAX_PIXELS`; then 413",
     )
     intra_op_threads: int = Field(
         1, ge=1, le=256, description="threads of onnxruntime for one image"

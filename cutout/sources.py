@@ -20,18 +20,22 @@ from cutout.imaging.encode import (
     encode_webp,
     encode_zip,
 )
+from cutout.imaging.encode_frames import Frame, encode_gif
 from cutout.imaging.headers import Header
 from cutout.imaging.metadata import Metadata, read_metadata
 from cutout.options import Format
+from cutout.settings import MAX_FRAMES
 
 Pixels = NDArray[np.uint8]
 T_co = TypeVar("T_co", covariant=True)
+
 
 WRITERS: dict[Format, tuple[str, Callable[[Any, Attached, int | None], bytes]]] = {
     Format.png: ("image/png", lambda pixels, attached, _: encode_png(pixels, attached)),
     Format.webp: ("image/webp", encode_webp),
     Format.jpeg: ("image/jpeg", encode_jpeg),
     Format.zip: ("application/zip", encode_zip),
+    Format.gif: ("image/gif", lambda pixels, *_: encode_gif([Frame(pixels, 0)])),
 }
 
 
@@ -83,16 +87,20 @@ class File:
 
 @dataclass(frozen=True)
 class Upload:
-    """An image file in memory, its header read and within the limits. The result is a File."""
+    """An image file in memory, its header read and within the limits. The result is a File.
+
+    `max_frames`: how many frames of an animation may be worked on.
+    """
 
     data: bytes
     header: Header
     max_pixels: int
+    max_frames: int = MAX_FRAMES
 
     @classmethod
-    def read(cls, data: bytes, max_pixels: int) -> "Upload":
+    def read(cls, data: bytes, max_pixels: int, max_frames: int = MAX_FRAMES) -> "Upload":
         """Read the header. Raises UnsupportedFormat, UndecodableImage or ImageTooLarge."""
-        return cls(data, read_header(data, max_pixels), max_pixels)
+        return cls(data, read_header(data, max_pixels), max_pixels, max_frames)
 
     def decode(
         self, factor: int = 1, size: Size | None = None, keep_profile: bool = False

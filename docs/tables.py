@@ -54,7 +54,14 @@ FIRST_SETTINGS = (
 )
 SETTINGS = {
     "Models": ("default_model", "providers", "intra_op_threads"),
-    "Load": ("threads", "queue", "pixels_at_once", "deadline_seconds", "drain_seconds"),
+    "Load": (
+        "threads",
+        "queue",
+        "pixels_at_once",
+        "max_frames",
+        "deadline_seconds",
+        "drain_seconds",
+    ),
     "Connections": (
         "connections",
         "header_seconds",
@@ -95,6 +102,7 @@ LIMITS = (
     *(
         "max_upload_bytes",
         "max_pixels",
+        "max_frames",
         "pixels_at_once",
         "threads",
         "queue",

@@ -1,6 +1,6 @@
 """The engine's jobs, run in the worker threads under admission: what every route calls."""
 
-from cutout import remover
+from cutout import animation, remover
 from cutout.errors import ClientError
 from cutout.options import CutoutOptions, MaskOptions, PredictOptions
 from cutout.results import Result, Score
@@ -29,8 +29,8 @@ async def cut_out(
         behind = None if background is None else _upload(services, background, "background image")
         known = None if given is None else _upload(services, given, "mask")
         return Job(
-            _pixels(upload, behind, known),
-            lambda clock: remover.cut_out(upload, options, services.models, clock, behind, known),
+            animation.weight(upload, options) + _pixels(behind, known),
+            lambda clock: animation.cut_out(upload, options, services.models, clock, behind, known),
         )
 
     return await services.workers.run(prepare, clock)
@@ -72,7 +72,7 @@ async def score(services: Services, clock: Clock, image: bytes, options: Predict
 def _upload(services: Services, data: bytes, name: str | None = None) -> Upload:
     """Read an image's header; an error names the image where it is not the only one."""
     try:
-        return Upload.read(data, services.settings.max_pixels)
+        return Upload.read(data, services.settings.max_pixels, services.settings.max_frames)
     except ClientError as error:
         if name is None:
             raise

@@ -41,6 +41,7 @@ IMAGES = frozenset(
     }
 )
 SUFFIXES = {
+    "image/gif": ".gif",
     "image/jpeg": ".jpg",
     "image/webp": ".webp",
     "application/zip": ".zip",

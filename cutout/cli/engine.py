@@ -69,7 +69,7 @@ class LocalEngine:
         prepare_for_images()
         loaded = load_bundles(settings.models, settings.intra_op_threads, settings.providers)
         self.registry = Registry(loaded, settings.default_model)
-        self._max_pixels = settings.max_pixels
+        self._max_pixels, self._max_frames = settings.max_pixels, settings.max_frames
 
     def cut_out(
         self,
@@ -78,14 +78,14 @@ class LocalEngine:
         background: bytes | None = None,
         given: bytes | None = None,
     ) -> Cutout:
-        from cutout import remover
+        from cutout import animation
         from cutout.system.shortage import explained
 
         with explained():
             behind = None if background is None else self._upload(background)
             known = None if given is None else self._upload(given)
             upload = self._upload(image)
-            result = remover.cut_out(upload, options, self.registry, Clock(), behind, known)
+            result = animation.cut_out(upload, options, self.registry, Clock(), behind, known)
         content = result.content
         return Cutout(
             content.data, content.media_type, result.subject.coverage, result.frames_dropped
@@ -116,4 +116,4 @@ class LocalEngine:
     def _upload(self, data: bytes) -> "Upload":
         from cutout.sources import Upload
 
-        return Upload.read(data, self._max_pixels)
+        return Upload.read(data, self._max_pixels, self._max_frames)

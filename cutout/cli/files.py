@@ -27,12 +27,12 @@ FORMATS = {
     ".jpeg": Format.jpeg,
     ".jfif": Format.jpeg,
     ".zip": Format.zip,
+    ".gif": Format.gif,
 }
 NOT_WRITTEN = frozenset(
     {
         ".avif",
         ".bmp",
-        ".gif",
         ".heic",
         ".heif",
         ".ico",

@@ -5,7 +5,7 @@ the header before anything is allocated. Colours come out as sRGB (`cutout.imagi
 is what the networks were trained on, and what a file without a profile means.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -18,6 +18,7 @@ from cutout.imaging.bands import bands
 from cutout.imaging.box import Size
 from cutout.imaging.colors import Conversion, conversion, profile_to_keep, to_8_bits
 from cutout.imaging.decoders import heif, opencv, pillow
+from cutout.imaging.decoders.animated import Animation
 from cutout.imaging.decoders.common import Decoded
 from cutout.imaging.decoders.truncated import decode_rest
 from cutout.imaging.headers import Header, sniff
@@ -142,6 +143,17 @@ def decode(
     if kept is not None:
         raster = replace(raster, kept=raster.image, profile=kept)
     return raster if convert is None else _converted(raster, convert)
+
+
+def decode_frames(animation: Animation, header: Header) -> Iterator[tuple[Raster, float]]:
+    """Decode one frame after the other, each with all that is shown, and for how many milliseconds.
+
+    Colours as by `decode`. Raises UndecodableImage, and MemoryError if memory is short.
+    """
+    convert = conversion(header.space, header.model)
+    for shown in animation.frames():
+        raster = _upright(shown.decoded, header)
+        yield raster if convert is None else _converted(raster, convert), shown.milliseconds
 
 
 def _whole_or_rest(

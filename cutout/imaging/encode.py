@@ -47,20 +47,28 @@ def encode_png(pixels: Pixels | Cut, attached: Attached = NOTHING_ATTACHED) -> b
     Lossless, and fast rather than small. A cut-out is drawn, filtered and compressed some rows at a
     time, so that nothing of the image's own size is allocated.
     """
+    parts = [png_head(pixels.shape), *_png_chunks(attached, has_colors=len(pixels.shape) > 2)]
+    for body in png_rows(pixels):
+        parts += png_chunk(b"IDAT", body)
+    return b"".join([*parts, *png_chunk(b"IEND", b"")])
+
+
+def png_head(shape: tuple[int, ...]) -> bytes:
+    """What a PNG of that shape, (H, W), (H, W, 3) or (H, W, 4), begins with."""
+    height, width, channels = (*shape, 1)[:3]
+    size = struct.pack(">IIBBBBB", width, height, 8, PNG_COLOR[channels], 0, 0, 0)
+    return b"".join([b"\x89PNG\r\n\x1a\n", *png_chunk(b"IHDR", size)])
+
+
+def png_rows(pixels: Pixels | Cut) -> Iterator[bytes]:
+    """Compress pixels as for `encode_png`: the parts of one zlib stream."""
     height, width, channels = (*pixels.shape, 1)[:3]
     row_bytes = width * channels
-    parts = [
-        b"\x89PNG\r\n\x1a\n",
-        *_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, PNG_COLOR[channels], 0, 0, 0)),
-        *_png_chunks(attached, has_colors=channels > 1),
-    ]
     if isinstance(pixels, Cut):
         draw, rows = pixels.drawing()
     else:
         draw, rows = _drawing(pixels.reshape(height, row_bytes))
-    for body in deflate_rows(draw, rows, row_bytes):
-        parts += _chunk(b"IDAT", body)
-    return b"".join([*parts, *_chunk(b"IEND", b"")])
+    return deflate_rows(draw, rows, row_bytes)
 
 
 def _drawing(pixels: Pixels) -> tuple[Draw, list[slice]]:
@@ -73,17 +81,18 @@ def _drawing(pixels: Pixels) -> tuple[Draw, list[slice]]:
 def _png_chunks(attached: Attached, has_colors: bool) -> Iterator[bytes]:
     said = attached.metadata
     if attached.profile is not None and has_colors:
-        yield from _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(attached.profile))
+        yield from png_chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(attached.profile))
     if said.dpi is not None:
         across, down = (round(value / 0.0254) for value in said.dpi)
-        yield from _chunk(b"pHYs", struct.pack(">IIB", across, down, 1))
+        yield from png_chunk(b"pHYs", struct.pack(">IIB", across, down, 1))
     if said.exif is not None:
-        yield from _chunk(b"eXIf", said.exif)
+        yield from png_chunk(b"eXIf", said.exif)
     if said.xmp is not None:
-        yield from _chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + said.xmp)
+        yield from png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + said.xmp)
 
 
-def _chunk(kind: bytes, body: bytes) -> tuple[bytes, bytes, bytes, bytes]:
+def png_chunk(kind: bytes, body: bytes) -> tuple[bytes, bytes, bytes, bytes]:
+    """Make a chunk of a PNG, in pieces."""
     checksum = isal_zlib.crc32(body, isal_zlib.crc32(kind))
     return struct.pack(">I", len(body)), kind, body, struct.pack(">I", checksum)
 

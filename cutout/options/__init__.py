@@ -1,7 +1,14 @@
 """What a caller may ask for, parsed once, at the door: fields, lengths (30px, 10%), colours."""
 
 from cutout.options.colors import Color
-from cutout.options.fields import Channels, CutoutOptions, Format, MaskOptions, PredictOptions
+from cutout.options.fields import (
+    Channels,
+    CutoutOptions,
+    Format,
+    Frames,
+    MaskOptions,
+    PredictOptions,
+)
 from cutout.options.lengths import Margins, Points, Position, Region
 from cutout.options.looks import Blur, Outline, Shadow
 
@@ -11,6 +18,7 @@ __all__ = [
     "Color",
     "CutoutOptions",
     "Format",
+    "Frames",
     "Margins",
     "MaskOptions",
     "Outline",

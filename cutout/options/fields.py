@@ -50,6 +50,7 @@ class Format(StrEnum):
     webp = "webp"
     jpeg = "jpeg"
     zip = "zip"
+    gif = "gif"
     auto = "auto"
 
     @classmethod
@@ -63,6 +64,13 @@ class Channels(StrEnum):
 
     rgba = "rgba"
     alpha = "alpha"
+
+
+class Frames(StrEnum):
+    """Which frames of an animation are cut out."""
+
+    first = "first"
+    all = "all"
 
 
 def _parsed_by(parse: Callable[[str], T]) -> BeforeValidator:
@@ -177,9 +185,17 @@ class CutoutOptions(MaskOptions):
         Format,
         Field(
             description="jpeg has no transparency: white unless a background is given; zip holds "
-            "color.jpg and alpha.png; auto is png where something is transparent, else jpeg"
+            "color.jpg and alpha.png; gif has 255 colours, no half transparency; auto is png where "
+            "something is transparent, else jpeg"
         ),
     ] = Format.png
+    frames: Annotated[
+        Frames,
+        Field(
+            description="all: cut out every frame of a GIF, WebP or PNG that is an animation, and "
+            "write an animated png, webp or gif (auto: the type of the upload) with its timing"
+        ),
+    ] = Frames.first
     channels: Annotated[
         Channels, Field(description="alpha: the finished alpha alone, as a grey image")
     ] = Channels.rgba

@@ -3,7 +3,7 @@
 from typing import Literal, TypedDict
 
 from cutout.options.colors import Color
-from cutout.options.fields import Channels, Format
+from cutout.options.fields import Channels, Format, Frames
 from cutout.options.lengths import Margins, Points, Position, Region
 from cutout.options.looks import Blur, Outline, Shadow
 
@@ -24,7 +24,8 @@ class MaskKeywords(TypedDict, total=False):
 class CutoutKeywords(MaskKeywords, total=False):
     """The options of a cut-out."""
 
-    format: Format | Literal["png", "webp", "jpeg", "jpg", "zip", "auto"]
+    format: Format | Literal["png", "webp", "jpeg", "jpg", "zip", "gif", "auto"]
+    frames: Frames | Literal["first", "all"]
     channels: Channels | Literal["rgba", "alpha"]
     quality: int | None
     background: Color | Blur | str | None

@@ -18,9 +18,9 @@ from typing import TypeAlias
 import cv2
 import numpy as np
 
-from cutout.finishing import compose
+from cutout.finishing import at_size, compose
 from cutout.imaging.box import Size
-from cutout.imaging.compose import Cut, covering, times
+from cutout.imaging.compose import Cut, times
 from cutout.imaging.decode import Raster
 from cutout.imaging.hard import harden
 from cutout.imaging.headers import Header
@@ -79,7 +79,7 @@ def _prepared(
     clip: Clip, writer: Writer, job: ClipJob, pool: ThreadPoolExecutor
 ) -> Generator[tuple[Prepared, int]]:
     predictor = job.models.for_masks(job.options.model)
-    behind = _scaled(job.background, job.max_pixels)
+    behind = _scaled(job.background)
     ahead = AHEAD * job.threads
 
     def look(frame: Frame) -> tuple[Frame, Alpha]:
@@ -103,17 +103,12 @@ def _steadied(
             yield frame, steadier.step(coarse, frame.pixels.image) if steady else coarse
 
 
-def _scaled(background: Source[object] | None, max_pixels: int) -> Behind:
+def _scaled(background: Source[object] | None) -> Behind:
     """What gives the background at the size of a frame: it is decoded and scaled once."""
 
     @lru_cache(maxsize=1)
     def behind(size: Size) -> ArraySource | None:
-        if background is None:
-            return None
-        raster = background.decode()
-        if raster.alpha is None:
-            return ArraySource(covering(raster.image, *size), max_pixels)
-        return ArraySource(covering(np.dstack([raster.image, raster.alpha]), *size), max_pixels)
+        return None if background is None else at_size(background, size)
 
     return behind
 

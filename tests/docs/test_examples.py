@@ -15,6 +15,7 @@ from app.settings import Settings
 from cutout.cli.main import cli
 from cutout.cli.serve import command
 from docs.tables import ROOT, documents
+from tests.support.animations import animated
 from tests.support.live import live
 
 pytestmark = pytest.mark.slow
@@ -62,6 +63,7 @@ def test_the_documents_show_the_command_line() -> None:
 
 def test_every_call_of_the_api_by_example_is_answered(tmp_path: Path) -> None:
     folder = shutil.copytree(PHOTOGRAPHS, tmp_path / "photographs")
+    (folder / "wave.gif").write_bytes(animated("GIF"))
     calls = commands(ROOT / "docs" / "api.md", "curl")
     assert len(calls) > 10
     with live(Settings(threads=1)) as (address, _):

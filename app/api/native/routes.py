@@ -66,7 +66,7 @@ def _images(*media_types: str) -> dict[int | str, dict[str, Any]]:
     operation_id="cutout",
     summary="Remove the background",
     response_class=Response,
-    responses=_images("image/png", "image/webp", "image/jpeg", "application/zip"),
+    responses=_images("image/png", "image/webp", "image/jpeg", "image/gif", "application/zip"),
 )
 async def cutout(request: Request, form: Annotated[CutoutForm, MULTIPART]) -> Response:
     """The image without its background: straight alpha as PNG or WebP, or on a colour or image."""

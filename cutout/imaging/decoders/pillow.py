@@ -64,11 +64,11 @@ def decode(data: bytes, header: Header) -> Decoded:
         if image.size != (header.width, header.height):
             width, height = image.size
             raise ValueError(f"it has {width} x {height} pixels, its header says other")
-        pixels = _pixels(image, "RGBA" if image.has_transparency_data else "RGB")
+        pixels = pixels_of(image, "RGBA" if image.has_transparency_data else "RGB")
     return Decoded(pixels, None) if pixels.shape[2] == 3 else Decoded(*split(pixels))
 
 
-def _pixels(image: ImageFile.ImageFile, mode: str) -> Pixels:
+def pixels_of(image: ImageFile.ImageFile, mode: str) -> Pixels:
     """The pixels of a file in that mode, (h, w, 3) or (h, w, 4).
 
     A few rows at a time: of all at once, Pillow makes up to three copies, while libavif still holds
@@ -83,11 +83,11 @@ def _pixels(image: ImageFile.ImageFile, mode: str) -> Pixels:
 
 
 @contextmanager
-def decoding() -> Iterator[None]:
+def decoding(what: str = "the image") -> Iterator[None]:
     """Turn whatever a broken file makes Pillow raise into UndecodableImage."""
     try:
         yield
     except MemoryError:
         raise
     except Exception as error:  # of every kind: struct.error, KeyError, SyntaxError, ...
-        raise UndecodableImage(f"the image cannot be decoded: {error}") from error
+        raise UndecodableImage(f"{what} cannot be decoded: {error}") from error

@@ -1,6 +1,8 @@
 """GIF (GIF89a) and BMP (DIB) headers."""
 
 import struct
+from collections.abc import Iterator
+from contextlib import suppress
 
 from cutout.imaging.headers.common import MAX_PARTS, MAX_PROFILE, Header, Malformed, NotRead
 
@@ -35,21 +37,32 @@ def first_image(gif: bytes) -> bytes:
     raise Malformed("no image in it")
 
 
+def fits_its_screen(gif: bytes) -> bool:
+    """Whether all frames lie within the screen, whose size is that of the image."""
+    width, height = struct.unpack_from("<HH", gif, 6)
+    frames = (struct.unpack_from("<4H", gif, at + 1) for at in _descriptors(gif))
+    return all(
+        left + across <= width and top + down <= height for left, top, across, down in frames
+    )
+
+
 def _count_frames(gif: bytes) -> int:
     """Count the images of a GIF, as far as it goes, and as MAX_BLOCKS allows."""
-    frames = 0
-    try:
+    return sum(1 for _ in _descriptors(gif))
+
+
+def _descriptors(gif: bytes) -> Iterator[int]:
+    """Where the descriptor of each image begins."""
+    with suppress(IndexError, Malformed):
         position = _after_colors(gif, 10, 13)
         while gif[position] in (0x21, 0x2C):
             if gif[position] == 0x2C:
-                frames += 1
-                position = _after_colors(gif, position + 9, position + 10) + 1
+                after_colors = _after_colors(gif, position + 9, position + 10)
+                yield position
+                position = after_colors + 1
             else:
                 position += 2
             position = _after_blocks(gif, position, MAX_BLOCKS)
-    except (IndexError, Malformed):
-        pass
-    return frames
 
 
 def _after_colors(gif: bytes, flags: int, position: int) -> int:

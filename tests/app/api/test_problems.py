@@ -37,7 +37,7 @@ def test_bad_uploads_are_problems_with_a_code(client: TestClient, path: str, nam
     [
         ({"margin": "2"}, "invalid_option"),
         ({"background": "bluish"}, "invalid_option"),
-        ({"format": "gif"}, "invalid_option"),
+        ({"format": "tiff"}, "invalid_option"),
         ({"size": "0"}, "invalid_option"),
         ({"treshold": "0.5"}, "invalid_option"),
         ({"model": "nobody"}, "unknown_model"),

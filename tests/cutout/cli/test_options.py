@@ -32,6 +32,7 @@ ALL: dict[str, Any] = {
     "box": "0 0 50% 90%",
     "invert": True,
     "format": "webp",
+    "frames": "all",
     "quality": 70,
     "channels": "alpha",
     "background": "blur:12",
@@ -113,7 +114,7 @@ def test_commands_have_the_names_and_texts_of_the_definition(
         ("--outline", "#fff 8px", "'#fff 8px' is not an outline; write it as 8px #fff"),
         ("--shadow", "long", "'long' is not one of 'soft' or 'contact'"),
         ("--quality", "0", "'0' is out of range: it must be at least 1"),
-        ("--format", "tiff", "'tiff' is not one of 'png', 'webp', 'jpeg', 'zip' or 'auto'"),
+        ("--format", "tiff", "'tiff' is not one of 'png', 'webp', 'jpeg', 'zip', 'gif' or 'auto'"),
     ],
 )
 def test_what_the_api_refuses_ends_with_2_and_the_option_s_name(

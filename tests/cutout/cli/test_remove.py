@@ -11,6 +11,7 @@ import pytest
 
 from cutout.cli import files
 from cutout.explain import explain_os_error
+from tests.support.animations import TIMES, animated, play
 from tests.support.command import Cutout
 from tests.support.images import decoded, disc, encoded
 
@@ -77,11 +78,11 @@ def test_the_type_is_that_of_the_name(cutout: Cutout, image: Path, tmp_path: Pat
             "a.png: --format auto writes a PNG or a JPEG; use a name without .png, ",
         ),
         (
-            "a.gif",
+            "a.bmp",
             "",
             None,
             (
-                "a.gif: unknown suffix; use one of .png, .webp, .jpg, .jpeg, .jfif, .zip, "
+                "a.bmp: unknown suffix; use one of .png, .webp, .jpg, .jpeg, .jfif, .zip, .gif, "
                 "or set --format\n"
             ),
         ),
@@ -267,3 +268,17 @@ def test_a_url_is_not_fetched(command: str, cutout: Cutout, tmp_path: Path) -> N
     done = cutout(command, "https://images.example/cat.jpg", *outputs)
     assert done.code == 2
     assert "URLs are not fetched" in done.err
+
+
+def test_an_animation_stays_one_where_all_frames_are_asked_for(
+    cutout: Cutout, server: str, tmp_path: Path
+) -> None:
+    moving = tmp_path / "in.gif"
+    moving.write_bytes(animated("GIF"))
+    for words in ((), ("--server", server)):
+        for name in ("out.gif", "out.webp", "out.png"):
+            assert cutout("remove", moving, tmp_path / name, "--force", *words).code == 0
+            assert len(play((tmp_path / name).read_bytes()).frames) == 1
+            again = ("remove", moving, tmp_path / name, "--force", "--frames", "all", *words)
+            assert cutout(*again).code == 0
+            assert play((tmp_path / name).read_bytes()).times == TIMES

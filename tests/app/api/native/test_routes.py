@@ -16,8 +16,9 @@ from cutout.imaging.box import Size
 from cutout.imaging.preprocess import Alpha, Image
 from cutout.inference.predictor import Prepared
 from cutout.results import Subject
+from tests.support.animations import TIMES, animated, play
 from tests.support.images import decoded, disc, encoded
-from tests.support.stand_ins import BrightPredictor
+from tests.support.stand_ins import BrightPredictor, bright_predictors
 
 
 def test_predict_says_how_bright_a_image_is(client: TestClient) -> None:
@@ -553,3 +554,27 @@ def test_what_of_an_upload_is_missing_is_said(client: TestClient) -> None:
         headers = client.post(route, files={"file": whole}).headers
         assert "X-Frames-Dropped" not in headers
         assert "X-Rows-Decoded" not in headers
+
+
+def test_every_frame_of_an_animation_is_cut_out_where_that_is_asked_for(client: TestClient) -> None:
+    for form, kind in (("webp", "image/webp"), ("gif", "image/gif"), ("auto", "image/gif")):
+        data = {"frames": "all", "format": form}
+        answer = client.post("/cutout", files={"file": animated("GIF")}, data=data)
+        assert (answer.status_code, answer.headers["content-type"]) == (200, kind)
+        assert "X-Frames-Dropped" not in answer.headers
+        assert answer.headers["X-Subject-Found"] == "true"
+        assert play(answer.content).times == TIMES
+    refused = client.post(
+        "/cutout", files={"file": animated("GIF")}, data={"frames": "all", "format": "jpeg"}
+    )
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_option")
+
+
+def test_an_animation_of_more_frames_than_the_operator_allows_is_refused() -> None:
+    settings = Settings(max_frames=2, log_format="text")
+    with TestClient(create_app(settings, bright_predictors)) as client:
+        sent = {"file": animated("PNG")}
+        answer = client.post("/cutout", files=sent, data={"frames": "all"})
+        assert (answer.status_code, answer.json()["code"]) == (413, "image_too_large")
+        assert "3 frames; the limit is 2" in answer.json()["detail"]
+        assert client.post("/cutout", files=sent).headers["X-Frames-Dropped"] == "2"

@@ -1,0 +1,239 @@
+"""An animation goes in, an animation comes out: each frame is cut out as an image is.
+
+    frame -> `remover.cut_out` -> compressed
+
+One after the other, so that one frame is in memory, and of the others what they are compressed to.
+The masks are steadied over time, as those of clips are.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cutout import remover
+from cutout.errors import ClientError, ImageTooLarge, InvalidOption
+from cutout.finishing import at_size
+from cutout.imaging.box import Box, Size
+from cutout.imaging.compose import Cut
+from cutout.imaging.decode import Raster, decode_frames
+from cutout.imaging.decoders.animated import Animation
+from cutout.imaging.encode import NOTHING_ATTACHED, Attached
+from cutout.imaging.encode_frames import Frame, encode_animated_webp, encode_apng, encode_gif
+from cutout.imaging.headers import Header
+from cutout.imaging.metadata import NOTHING, Metadata
+from cutout.imaging.preprocess import Alpha, Image, Tensor
+from cutout.inference.manifest import Manifest
+from cutout.inference.predictor import Predictor, Prepared
+from cutout.inference.registry import Registry
+from cutout.options import CutoutOptions, Format, Frames
+from cutout.results import Result, Subject
+from cutout.sources import File, Source, Upload
+from cutout.system.clock import Clock
+from cutout.video.steady import Steadier
+
+Pixels = NDArray[np.uint8]
+
+WRITERS: dict[Format, tuple[str, Callable[[Iterable[Frame], int, int | None], bytes]]] = {
+    Format.png: ("image/png", encode_apng),
+    Format.webp: ("image/webp", encode_animated_webp),
+    Format.gif: ("image/gif", encode_gif),
+}
+OF_ONE_IMAGE = ("points", "crop", "scale", "position", "keep_profile", "keep_metadata")
+"""Options that say something of one image, not of one that moves."""
+
+
+def weight(upload: Upload, options: CutoutOptions) -> int:
+    """As how many pixels an upload counts where memory is given out: all that are worked on.
+
+    Raises ImageTooLarge for more frames, or more pixels in all of them, than are allowed.
+    """
+    header = upload.header
+    if not _is_asked_for(header, options):
+        return header.weight
+    if header.frames > upload.max_frames:
+        raise ImageTooLarge(
+            f"the animation has {header.frames} frames; the limit is {upload.max_frames}: send "
+            "fewer, leave out frames=all, or raise CUTOUT_MAX_FRAMES"
+        )
+    if header.frames * header.pixels > upload.max_pixels:
+        raise ImageTooLarge(
+            f"the animation has {header.frames} frames of {header.width} x {header.height} = "
+            f"{header.frames * header.pixels} pixels; the limit is {upload.max_pixels} in all: "
+            "send a smaller one, leave out frames=all, or raise CUTOUT_MAX_PIXELS"
+        )
+    return header.frames * header.weight
+
+
+def cut_out(
+    upload: Upload,
+    options: CutoutOptions,
+    models: Registry,
+    clock: Clock,
+    background: Source[object] | None = None,
+    given: Source[object] | None = None,
+) -> Result[File]:
+    """Cut out an image, or with `frames=all` every frame of an animation.
+
+    `given` as for `remover.cut_out`. Of an animation, the subject is found if any frame has it; its
+    box holds those of all frames, its coverage is their mean. Raises InvalidOption for what an
+    animation cannot have, and as `weight`.
+    """
+    _check(options, given is not None)
+    if not _is_asked_for(upload.header, options):
+        return remover.cut_out(upload, options, models, clock, background, given)
+    weight(upload, options)
+    form = Format(upload.header.format) if options.format is Format.auto else options.format
+    media_type, encode = WRITERS[form]
+    animation = Animation(upload.data, upload.header)
+    frames = _Frames(animation, upload, options, models, clock, background)
+    content = File(encode(frames, animation.plays, options.quality), media_type)
+    subject = _together([result.subject for result in frames.results])
+    return replace(frames.results[0], content=content, subject=subject)
+
+
+def _is_asked_for(header: Header, options: CutoutOptions) -> bool:
+    """Whether all frames of an upload are to be cut out, and it has more than one."""
+    return options.frames is Frames.all and header.frames > 1
+
+
+def _check(options: CutoutOptions, has_mask: bool) -> None:
+    if options.frames is Frames.first:
+        return
+    if options.format not in (*WRITERS, Format.auto):
+        raise InvalidOption(
+            f"format: {options.format} holds one image; with frames=all choose png, webp or gif"
+        )
+    usual = CutoutOptions()
+    changed = [name for name in OF_ONE_IMAGE if getattr(options, name) != getattr(usual, name)]
+    if has_mask or changed:
+        raise InvalidOption(
+            f"{'mask' if has_mask else changed[0]} says something of one image; leave it out, or "
+            "leave out frames=all"
+        )
+
+
+def _together(subjects: list[Subject]) -> Subject:
+    """What the masks of all frames say."""
+    boxes = [subject.box for subject in subjects if subject.box is not None]
+    return Subject(
+        found=any(subject.found for subject in subjects),
+        coverage=round(sum(subject.coverage for subject in subjects) / len(subjects), 6),
+        box=_around(boxes) if boxes else None,
+    )
+
+
+def _around(boxes: list[Box]) -> Box:
+    return Box.between(
+        min(box.left for box in boxes),
+        min(box.top for box in boxes),
+        max(box.right for box in boxes),
+        max(box.bottom for box in boxes),
+    )
+
+
+class _Frames:
+    """The frames of an animation, each cut out when it is asked for.
+
+    `results` has what was made of those so far, without their pixels.
+    """
+
+    def __init__(
+        self,
+        animation: Animation,
+        upload: Upload,
+        options: CutoutOptions,
+        models: Registry,
+        clock: Clock,
+        background: Source[object] | None,
+    ) -> None:
+        self._animation, self._upload, self._clock = animation, upload, clock
+        self._options = options.model_copy(update={"format": Format.png})
+        self._models = Registry([_Steadied(models.for_masks(options.model))])
+        self._background = background and self._at_size(background)
+        self.results: list[Result[Any]] = []
+
+    def __iter__(self) -> Iterator[Frame]:
+        rasters = decode_frames(self._animation, self._upload.header)
+        for _ in range(self._upload.header.frames):
+            with self._clock.stage("decode"):
+                raster, milliseconds = next(rasters)
+            source = _FrameSource(raster, self._upload.max_pixels)
+            result: Result[Any] = remover.cut_out(
+                source, self._options, self._models, self._clock, self._background
+            )
+            self.results.append(replace(result, content=None))
+            started = time.perf_counter_ns()
+            yield Frame(result.content, milliseconds)
+            self._clock.add("encode", started)
+
+    def _at_size(self, background: Source[object]) -> Source[object]:
+        """The background at the size of the frames, so that it is decoded once."""
+        size = self._options.answer_size(self._upload.header.upright)
+        try:
+            with self._clock.stage("decode"):
+                return at_size(background, size)
+        except ClientError as error:
+            raise type(error)(f"background image: {error.detail}") from error
+
+
+@dataclass(frozen=True)
+class _FrameSource:
+    """A frame that is decoded already; its answer are pixels."""
+
+    raster: Raster
+    max_pixels: int
+
+    @property
+    def header(self) -> Header:
+        return Header("array", *self.raster.size)
+
+    def decode(
+        self, factor: int = 1, size: Size | None = None, keep_profile: bool = False
+    ) -> Raster:
+        return self.raster.resized(size or self.raster.size)
+
+    def metadata(self) -> Metadata:
+        return NOTHING
+
+    def write(
+        self,
+        pixels: Pixels | Cut,
+        form: Format,
+        attached: Attached = NOTHING_ATTACHED,
+        quality: int | None = None,
+    ) -> Pixels | Cut:
+        return pixels
+
+
+class _Steadied:
+    """A predictor whose alphas are steadied from one frame to the next; for one animation."""
+
+    def __init__(self, predictor: Predictor) -> None:
+        self._predictor, self._steadier = predictor, Steadier()
+
+    @property
+    def manifest(self) -> Manifest:
+        return self._predictor.manifest
+
+    def prepare(self, image: Image) -> Prepared:
+        self._image = image
+        return self._predictor.prepare(image)
+
+    def predict(self, prepared: Prepared) -> Tensor:
+        return self._predictor.predict(prepared)
+
+    def assemble(self, prepared: Prepared, output: Tensor) -> Alpha:
+        return self._steadier.step(self._predictor.assemble(prepared, output), self._image)
+
+    def mask_size(self, size: Size) -> Size:
+        return self._predictor.mask_size(size)
+
+    def probability(self, image: Image, alpha: Alpha | None = None) -> float:
+        return self._predictor.probability(image, alpha)
+
+    def score_size(self, size: Size) -> Size:
+        return self._predictor.score_size(size)

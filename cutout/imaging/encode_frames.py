@@ -1,0 +1,179 @@
+"""From frames to the bytes of an animation: PNG (APNG), WebP or GIF.
+
+Frames come one after another, and of each no more than its compressed bytes is kept; libraries
+that write animations want all of them at once. So each frame is whole, and replaces the one before.
+
+Sources: PNG (Third Edition) 11.3.6, RFC 9649 2.7.1, GIF89a 17 to 26.
+"""
+
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import GifImagePlugin
+from PIL import Image as Pillow
+
+from cutout.imaging.compose import Cut
+from cutout.imaging.encode import encode_webp, png_chunk, png_head, png_rows
+from cutout.imaging.headers.common import chunks
+from cutout.imaging.straight import alpha_of
+
+Pixels = NDArray[np.uint8]
+
+SHORT = 65_535
+MOST_WEBP_MS = (1 << 24) - 1
+REPLACES, ANIMATED, HAS_ALPHA = 2, 2, 16  # flags of ANMF, and of VP8X
+CENTISECOND, CLEARED = 10, 2  # the unit of a GIF's times, and how its frames are disposed of
+TWO_COLORS = 128
+"""The smallest table of colours of a GIF as a whole, which some programs expect; frames have their
+own."""
+CLEAR = 255
+"""The colour number that is transparent in a GIF."""
+SAMPLES = 8_000
+"""Pixels by which the palette of a frame is chosen: all of them take ten times as long."""
+SOLID = 128
+"""From this alpha on a pixel is opaque in a GIF, which knows nothing in between."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Finished pixels, (H, W), (H, W, 3) or (H, W, 4) uint8, and for how long they are shown.
+
+    All frames of an animation have one shape.
+    """
+
+    pixels: Pixels | Cut
+    milliseconds: float
+
+
+def encode_apng(frames: Iterable[Frame], plays: int, quality: int | None = None) -> bytes:
+    """Encode frames as an animated PNG, lossless; `plays` is how often, 0 for without end."""
+    head, parts, count, sequence = b"", list[bytes](), 0, 0
+    for count, frame in enumerate(frames, 1):
+        head = head or png_head(frame.pixels.shape)
+        parts += png_chunk(b"fcTL", _frame_control(sequence, frame))
+        sequence += 1
+        for body in png_rows(frame.pixels):
+            if count == 1:
+                parts += png_chunk(b"IDAT", body)
+            else:
+                parts += png_chunk(b"fdAT", struct.pack(">I", sequence) + body)
+                sequence += 1
+    control = png_chunk(b"acTL", struct.pack(">II", count, plays))
+    return b"".join([head, *control, *parts, *png_chunk(b"IEND", b"")])
+
+
+def _frame_control(sequence: int, frame: Frame) -> bytes:
+    """Where the whole frame goes, for how long; it stays, and replaces what was there."""
+    height, width = frame.pixels.shape[:2]
+    seconds = Fraction(frame.milliseconds) / 1000
+    finest = 1000 if seconds == 0 else max(1, min(1000, int(SHORT / seconds)))
+    delay = seconds.limit_denominator(finest)
+    above, below = min(SHORT, delay.numerator), delay.denominator
+    return struct.pack(">IIIIIHHBB", sequence, width, height, 0, 0, above, below, 0, 0)
+
+
+def encode_animated_webp(frames: Iterable[Frame], plays: int, quality: int | None = None) -> bytes:
+    """Encode frames as an animated WebP, lossy; `plays` as for `encode_apng`.
+
+    `quality` is from 1 to 100. Raises InvalidOption beyond 16,383 pixels a side.
+    """
+    parts, size, flags = list[bytes](), b"", ANIMATED
+    for frame, milliseconds in _timed(frames, unit=1, most=MOST_WEBP_MS):
+        height, width = frame.pixels.shape[:2]
+        size = _three_bytes(width - 1) + _three_bytes(height - 1)
+        still = encode_webp(_whole(frame), quality=quality)
+        body = b""
+        for kind, start, end in chunks(still, 12, "<4sI", 0):
+            if kind in (b"ALPH", b"VP8 ", b"VP8L"):
+                flags |= HAS_ALPHA if kind != b"VP8 " else 0
+                body += _riff_chunk(kind, still[start:end])
+        place = bytes(6) + size + _three_bytes(milliseconds) + bytes((REPLACES,))
+        parts.append(_riff_chunk(b"ANMF", place + body))
+    head = _riff_chunk(b"VP8X", bytes((flags, 0, 0, 0)) + size)
+    head += _riff_chunk(b"ANIM", struct.pack("<IH", 0, min(SHORT, plays)))
+    return _riff_chunk(b"RIFF", b"".join([b"WEBP", head, *parts]))
+
+
+def _three_bytes(number: int) -> bytes:
+    return number.to_bytes(3, "little")
+
+
+def _riff_chunk(kind: bytes, body: bytes) -> bytes:
+    return kind + struct.pack("<I", len(body)) + body + bytes(len(body) & 1)
+
+
+def encode_gif(frames: Iterable[Frame], plays: int = 1, quality: int | None = None) -> bytes:
+    """Encode frames as a GIF: 255 colours each, transparent or not; `plays` as for `encode_apng`.
+
+    A single frame is a still image.
+    """
+    parts, screen = list[bytes](), b""
+    for frame, centiseconds in _timed(frames, unit=CENTISECOND, most=SHORT):
+        height, width = frame.pixels.shape[:2]
+        screen = struct.pack("<6sHHBBB6x", b"GIF89a", width, height, TWO_COLORS, 0, 0)
+        parts += GifImagePlugin.getdata(
+            _with_palette(_whole(frame)),
+            duration=CENTISECOND * centiseconds,
+            disposal=CLEARED,
+            transparency=CLEAR,
+            include_color_table=True,
+        )
+    if plays != 1:
+        repeated = struct.pack("<BH", 1, min(SHORT, max(0, plays - 1)))
+        screen += b"!\xff\x0bNETSCAPE2.0\x03" + repeated + b"\0"
+    return b"".join([screen, *parts, b";"])
+
+
+def _with_palette(pixels: Pixels) -> Pillow.Image:
+    """Pixels with a palette of their own colours, which a sample of them is enough to choose."""
+    colors = _colors(pixels)
+    shown = np.ones(pixels.shape[:2], bool)
+    if pixels.ndim == 3 and pixels.shape[2] == 4:
+        shown = alpha_of(pixels) >= SOLID
+    palette = _palette(colors[shown])
+    numbers = np.array(
+        Pillow.fromarray(colors).quantize(palette=palette, dither=Pillow.Dither.NONE)
+    )
+    numbers[numbers == CLEAR] = 0  # of one colour
+    numbers[~shown] = CLEAR
+    image = Pillow.fromarray(numbers)
+    image.putpalette(palette.getpalette("RGB") or b"")
+    return image
+
+
+def _colors(pixels: Pixels) -> Pixels:
+    if pixels.ndim == 2:
+        return np.repeat(pixels[:, :, np.newaxis], 3, axis=2)
+    return np.ascontiguousarray(pixels[:, :, :3])
+
+
+def _palette(colors: Pixels) -> Pillow.Image:
+    """An image whose palette suits colours (N, 3); those after the last are the first again."""
+    sample = (
+        colors[:: max(1, len(colors) // SAMPLES)] if len(colors) else np.zeros((1, 3), np.uint8)
+    )
+    image = Pillow.fromarray(sample[np.newaxis]).quantize(CLEAR, kmeans=1)
+    chosen = (image.getpalette("RGB") or [])[: 3 * CLEAR]
+    image.putpalette(chosen + chosen[:3] * (CLEAR + 1 - len(chosen) // 3))
+    return image
+
+
+def _whole(frame: Frame) -> Pixels:
+    return frame.pixels.whole() if isinstance(frame.pixels, Cut) else frame.pixels
+
+
+def _timed(frames: Iterable[Frame], unit: int, most: int) -> Iterator[tuple[Frame, int]]:
+    """Each frame and its time in units of so many milliseconds.
+
+    What rounding takes from one frame the next one gets, so that the whole is as long as it was.
+    """
+    total, ended = 0.0, 0
+    for frame in frames:
+        total += frame.milliseconds / unit
+        time = max(0, min(most, round(total) - ended))
+        ended = round(total)
+        yield frame, time
