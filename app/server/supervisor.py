@@ -6,7 +6,9 @@ second or two; connections made meanwhile wait in the socket's backlog (docs/dec
 
 import logging
 import os
+import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -22,8 +24,14 @@ from ..sizing import Sizing
 from . import STARTUP_FAILURE
 from .connection import http_protocol
 from .sockets import listen
+from .worker_process import Worker
 
 APP = f"{__package__.rpartition('.')[0]}.worker:from_environment"  # app, or cutout.server
+
+MOST_FAILED = 5
+"""Workers that may exit in a row before they serve. Then the server exits; where others serve, it
+starts a further one only after so many seconds: SECONDS_BETWEEN."""
+SECONDS_BETWEEN = 30.0
 
 log = logging.getLogger("cutout")
 
@@ -45,7 +53,7 @@ def serve(settings: Settings) -> None:
     with _shared_metrics(several=settings.metrics and workers > 1):
         supervisor = Supervisor(config, sockets=[listening])
         supervisor.run()
-    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+    if supervisor.failed:
         raise SystemExit(STARTUP_FAILURE)
 
 
@@ -66,7 +74,18 @@ def worker_config(settings: Settings, workers: int = 1) -> uvicorn.Config:
 
 
 class Supervisor(Multiprocess):
-    """uvicorn's supervisor, with two changes: how it stops, and which workers it replaces."""
+    """uvicorn's supervisor, with two changes: how it stops, and which workers it replaces.
+
+    `failed`: it stops because its workers cannot start.
+    """
+
+    failed = False
+    _not_before = 0.0
+
+    def init_processes(self) -> None:
+        """Start the workers."""
+        for _ in range(self.processes_num):
+            self.processes.append(self._started(failed=0))
 
     def terminate_all(self) -> None:
         """Close the listening sockets, then tell the workers to stop.
@@ -85,18 +104,54 @@ class Supervisor(Multiprocess):
         signal while it waits for the answer.
         """
         for index, worker in enumerate(self.processes):
-            if worker.process.is_alive():
-                continue
+            if not worker.process.is_alive() and not self.should_exit.is_set():
+                self._replace(index, worker)
+
+    def _replace(self, index: int, worker: Process) -> None:
+        failed = _failed(worker)
+        is_hopeless = failed >= MOST_FAILED
+        if worker.exitcode == STARTUP_FAILURE:  # it has said why
+            self._give_up()
+        elif is_hopeless and not any(map(_serves, self.processes)):
+            log.critical("startup failed", extra=_why(failed, worker.exitcode))
+            self._give_up()
+        elif not is_hopeless or time.monotonic() >= self._not_before:
             worker.kill()  # closes its pipes
             metrics.forget(worker.pid)
-            if worker.exitcode == STARTUP_FAILURE:
-                self.should_exit.set()
-            if self.should_exit.is_set():
-                return
             fields = {"worker_pid": worker.pid, "exit_code": worker.exitcode}
             log.warning("worker exited, restarting", extra=fields)
-            self.processes[index] = Process(self.config, self.sockets)
-            self.processes[index].start()
+            self._not_before = time.monotonic() + SECONDS_BETWEEN
+            self.processes[index] = self._started(failed)
+
+    def _started(self, failed: int) -> Worker:
+        worker = Worker(self.config, self.sockets, failed)
+        worker.start()
+        return worker
+
+    def _give_up(self) -> None:
+        self.failed = True
+        self.should_exit.set()
+
+
+def _failed(worker: Process) -> int:
+    """How many workers in a row have not served, this one among them; 0 where it has.
+
+    Those that uvicorn starts itself, when signals ask for them, count as if they had.
+    """
+    return 1 + worker.failed if isinstance(worker, Worker) and not worker.has_served else 0
+
+
+def _serves(worker: Process) -> bool:
+    return worker.process.is_alive() and not _failed(worker)
+
+
+def _why(failed: int, exit_code: int | None) -> dict[str, str]:
+    """The fields of the log event for workers that exit before they serve."""
+    cause = "a library or a model makes it crash"
+    if exit_code == -signal.SIGKILL:
+        cause = "mostly for want of memory: raise the limit, or lower CUTOUT_WORKERS"
+    detail = f"{failed} workers in a row exited before they served, the last with {exit_code}"
+    return {"code": "worker_exited", "detail": f"{detail}: {cause}"}
 
 
 @contextmanager

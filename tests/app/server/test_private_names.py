@@ -44,6 +44,7 @@ from uvicorn.supervisors.multiprocess import Process
 from app.server.connection import Connection
 from app.server.supervisor import Supervisor
 from app.server.transport import OneWrite
+from app.server.worker_process import Worker
 
 ROOT = Path(__file__).parents[3]
 FRAMEWORKS = ("uvicorn", "starlette", "fastapi")
@@ -81,6 +82,8 @@ SUPERVISOR = {
     "sockets": "closed at once on shutdown",
     "processes": "the workers, replaced in place",
     "should_exit": "set if a worker cannot start",
+    "processes_num": "how many workers there are",
+    "init_processes": "replaced: workers that tell when they serve",
     "keep_subprocess_alive": "replaced: no ping",
     "terminate_all": "extended: closes the sockets first",
 }
@@ -90,6 +93,8 @@ WORKER = {
     "exitcode": "why it ended",
     "kill": "closes its pipes",
     "start": "starts it",
+    "config": "for the server in it",
+    "server": "replaced: tells once it serves",
 }
 
 
@@ -219,6 +224,7 @@ def test_connection_uses_nothing_else_of_the_protocol() -> None:
 
 def test_supervisor_uses_nothing_else_of_uvicorn_s() -> None:
     assert _used_of_base(Supervisor) <= set(SUPERVISOR)
+    assert _used_of_base(Worker) <= set(WORKER)
 
 
 def test_a_cycle_has_what_is_set_and_read() -> None:

@@ -13,7 +13,7 @@ import pytest
 import uvicorn
 from uvicorn.supervisors.multiprocess import SIGNALS, Process
 
-from app.server.supervisor import Supervisor
+from app.server.supervisor import MOST_FAILED, Supervisor
 from tests.support.bundles import write_bundles
 from tests.support.images import decoded, disc, encoded
 from tests.support.service import PATIENCE, Service, eventually
@@ -182,3 +182,31 @@ def test_counts_that_have_no_place_stop_the_start(
         refusal
         == f"cutout: PROMETHEUS_MULTIPROC_DIR: {tmp_path}/nowhere is not a writable directory"
     )
+
+
+KILLED_AT_START = """
+import os, signal, sys
+if "--multiprocessing-fork" in sys.orig_argv:
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_workers_that_are_killed_before_they_serve_stop_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(KILLED_AT_START)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    killed = Service(write_bundles(tmp_path / "models"), workers="2")
+    assert killed.process.wait(PATIENCE) == 3
+    lines = [json.loads(line) for line in killed.log.read_text().splitlines()]
+    (failed,) = [line for line in lines if line["message"] == "startup failed"]
+    assert failed["code"] == "worker_exited"
+    assert "5 workers in a row exited before they served, the last with -9" in failed["detail"]
+
+
+def test_a_worker_that_served_may_be_killed_any_number_of_times(service: Service) -> None:
+    seen = [service.worker_id()]
+    for _ in range(MOST_FAILED):
+        os.kill(seen[-1], signal.SIGKILL)
+        eventually(lambda: service.worker_id() not in seen and service.get("/readyz")[0] == 200)
+        seen.append(service.worker_id())
