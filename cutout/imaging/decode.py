@@ -20,6 +20,7 @@ from cutout.imaging.colors import Conversion, conversion, profile_to_keep, to_8_
 from cutout.imaging.decoders import heif, opencv, pillow
 from cutout.imaging.decoders.animated import Animation
 from cutout.imaging.decoders.common import Decoded
+from cutout.imaging.decoders.pixels import turned
 from cutout.imaging.decoders.truncated import decode_rest
 from cutout.imaging.headers import Header, sniff
 from cutout.imaging.headers.gif_bmp import needs_pillow
@@ -194,8 +195,8 @@ def _upright(decoded: Decoded, header: Header) -> Raster:
         image, alpha = hide_transparent(image, alpha)
     orientation = 1 if header.turned_by_decoder else header.orientation
     if alpha is not None:
-        alpha = _turn(alpha, orientation)
-    return Raster(_turn(image, orientation), alpha, header.upright, rows=decoded.rows)
+        alpha = turned(alpha, orientation)
+    return Raster(turned(image, orientation), alpha, header.upright, rows=decoded.rows)
 
 
 def _converted(raster: Raster, convert: Conversion) -> Raster:
@@ -217,11 +218,3 @@ def hide_transparent(image: Pixels, alpha: Pixels) -> tuple[Pixels, Pixels | Non
         hidden = cv2.inRange(alpha[rows], 0, 0)
         cv2.bitwise_or(image[rows], cv2.merge([hidden, hidden, hidden]), dst=image[rows])
     return image, alpha
-
-
-def _turn(pixels: Pixels, orientation: int) -> Pixels:
-    """Apply an EXIF orientation, 1 to 8."""
-    if orientation >= 5:
-        pixels = np.asarray(cv2.transpose(pixels), np.uint8)
-    flip = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}.get(orientation)
-    return pixels if flip is None else np.asarray(cv2.flip(pixels, flip, dst=pixels), np.uint8)

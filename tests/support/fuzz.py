@@ -26,12 +26,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from app.settings import Settings
-from cutout import remover
+from cutout import animation, remover
 from cutout.errors import ClientError
 from cutout.imaging.box import Size
 from cutout.imaging.decode import reduction
 from cutout.inference.registry import Registry
-from cutout.options import CutoutOptions, Format, MaskOptions, PredictOptions
+from cutout.options import CutoutOptions, Format, Frames, MaskOptions, PredictOptions
 from cutout.sources import Upload
 from cutout.system.clock import Clock
 from tests.support import broken
@@ -64,7 +64,7 @@ NUMBERS = (
     1 << 31,
     (1 << 32) - 1,
 )
-JOBS = 4
+JOBS = 5
 DRESSED = CutoutOptions.model_validate(
     {
         "size": 20,
@@ -74,6 +74,7 @@ DRESSED = CutoutOptions.model_validate(
         "outline": "2px #f008",
     }
 )
+EVERY_FRAME = CutoutOptions(frames=Frames.all, size=20)
 LINE_CASES = 500  # that a line of the child tells of
 
 Attack = Callable[[bytes, int], None]
@@ -95,8 +96,10 @@ def attack(data: bytes, number: int) -> None:
     elif number % JOBS == 2:
         options = CutoutOptions(crop=True, format=Format.auto)
         remover.cut_out(upload, options, models, clock, background=upload)
-    else:
+    elif number % JOBS == 3:
         remover.cut_out(upload, DRESSED, models, clock, given=upload)
+    else:
+        animation.cut_out(upload, EVERY_FRAME, models, clock)
 
 
 def case(seed: int, number: int, images: list[bytes]) -> bytes:

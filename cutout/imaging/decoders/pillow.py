@@ -6,7 +6,7 @@ others, and warn of sizes that are within our limits.
 
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import numpy as np
 from PIL import ImageFile
@@ -22,7 +22,7 @@ from cutout.imaging.colors import Conversion
 from cutout.imaging.decoders.common import Decoded, Pixels
 from cutout.imaging.decoders.pixels import split
 from cutout.imaging.headers import Header
-from cutout.imaging.headers.gif_bmp import first_image
+from cutout.imaging.headers.gif_bmp import FirstImage
 
 CLASSES: dict[str, type[ImageFile.ImageFile]] = {
     "avif": AvifImageFile,
@@ -45,7 +45,7 @@ def _opened(data: bytes, header: Header, factor: int = 1) -> ImageFile.ImageFile
     if header.format == "jpeg":
         return open_jpeg(data, header, factor)
     if header.format == "gif":
-        return GifImageFile(io.BytesIO(first_image(data)))
+        return GifImageFile(io.BytesIO(FirstImage.of(data).file))
     return CLASSES[header.format](io.BytesIO(data))
 
 
@@ -66,6 +66,26 @@ def decode(data: bytes, header: Header) -> Decoded:
             raise ValueError(f"it has {width} x {height} pixels, its header says other")
         pixels = pixels_of(image, "RGBA" if image.has_transparency_data else "RGB")
     return Decoded(pixels, None) if pixels.shape[2] == 3 else Decoded(*split(pixels))
+
+
+def decode_gif(gif: bytes) -> Decoded:
+    """Decode the first image of a GIF as far as its data goes."""
+    image = _as_far(gif)
+    pixels = pixels_of(image, "RGBA" if image.has_transparency_data else "RGB")
+    return Decoded(pixels, None) if pixels.shape[2] == 3 else Decoded(*split(pixels))
+
+
+def color_numbers(gif: bytes) -> Pixels:
+    """The numbers of the colours (H, W) of the first image of a GIF, as far as its data goes."""
+    return np.array(_as_far(gif))
+
+
+def _as_far(gif: bytes) -> GifImageFile:
+    image = GifImageFile(io.BytesIO(gif))
+    with suppress(OSError):
+        image.load()
+    image.tile = []
+    return image
 
 
 def pixels_of(image: ImageFile.ImageFile, mode: str) -> Pixels:

@@ -22,3 +22,11 @@ def unpremultiply(image: Pixels, alpha: Pixels) -> None:
     for rows in bands(image):
         planes = [cv2.divide(plane, alpha[rows], scale=255) for plane in cv2.split(image[rows])]
         image[rows] = cv2.merge(planes)
+
+
+def turned(pixels: Pixels, orientation: int) -> Pixels:
+    """Apply an EXIF orientation, 1 to 8."""
+    if orientation >= 5:
+        pixels = np.asarray(cv2.transpose(pixels), np.uint8)
+    flip = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}.get(orientation)
+    return pixels if flip is None else np.asarray(cv2.flip(pixels, flip, dst=pixels), np.uint8)

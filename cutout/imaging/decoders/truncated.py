@@ -1,7 +1,7 @@
 """Files that were cut short: the rows that are there, if they are nearly all.
 
 What is missing is transparent. A JPEG in scans has all of its rows, less sharp, once the first
-scans of its brightness are whole.
+scans of its brightness are whole; so has an interlaced GIF.
 """
 
 import logging
@@ -9,26 +9,40 @@ import struct
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from cutout.errors import UndecodableImage
 from cutout.imaging.decoders import opencv
 from cutout.imaging.decoders.common import Decoded, Pixels
 from cutout.imaging.decoders.opencv import decode_jpeg
-from cutout.imaging.decoders.pillow import decoding, open_jpeg
+from cutout.imaging.decoders.pillow import color_numbers, decode_gif, decoding, open_jpeg
+from cutout.imaging.decoders.pixels import turned
 from cutout.imaging.headers import Header
-from cutout.imaging.headers.common import chunks
-from cutout.imaging.headers.gif_bmp import has_last_row_first, missing_bytes, row_bytes
+from cutout.imaging.headers.boxes import check_whole
+from cutout.imaging.headers.common import Truncated, chunks
+from cutout.imaging.headers.gif_bmp import (
+    FirstImage,
+    has_last_row_first,
+    missing_bytes,
+    row_bytes,
+)
 from cutout.imaging.headers.jpeg import is_cut_short, lacks_only_sharpness
 from cutout.imaging.headers.png_pixels import bytes_of_rows
 from cutout.imaging.headers.tiff import describe
+from cutout.imaging.headers.tiff_strips import Strips, with_height
 
 LEAST = 0.9
 """Share of the rows that must be there."""
 
 END = b"\xff\xd9"
 """The marker that ends a JPEG."""
+
+MOST_BYTES = 8
+"""Of a pixel: four samples of 16 bits."""
 
 log = logging.getLogger("cutout")
 
@@ -45,6 +59,9 @@ def decode_rest(
     """
     try:
         decoded, rows = _rest(data, header, factor, whole, error)
+    except Truncated as short:
+        name = "WebP" if header.format == "webp" else header.format.upper()
+        raise UndecodableImage(f"the {name} is truncated: {short}") from error
     except (LookupError, ValueError, struct.error):
         raise error from None  # broken before its end
     height = -(-header.height // factor)
@@ -58,12 +75,36 @@ def decode_rest(
     log.warning("truncated image decoded", extra={"rows": there, "of": header.height})
     alpha = decoded.alpha
     if rows < height:
-        alpha = np.full((height, decoded.image.shape[1]), 255, np.uint8) if alpha is None else alpha
-        if header.format == "bmp" and has_last_row_first(data):
-            alpha[: height - rows] = 0
-        else:
-            alpha[rows:] = 0
-    return Decoded(decoded.image, alpha, decoded.in_srgb, rows=there)
+        is_there = np.full((height, -(-header.width // factor)), 255, np.uint8)
+        is_there[_missing(data, header, rows, height)] = 0
+        if header.turned_by_decoder:
+            is_there = turned(is_there, header.orientation)
+        decoded = _padded(decoded, is_there, error)
+        alpha = is_there if decoded.alpha is None else np.minimum(decoded.alpha, is_there)
+    return replace(decoded, alpha=alpha, rows=there)
+
+
+def _missing(data: bytes, header: Header, rows: int, height: int) -> slice:
+    """Which rows are not there."""
+    is_from_below = header.format == "bmp" and has_last_row_first(data)
+    return slice(height - rows) if is_from_below else slice(rows, None)
+
+
+def _padded(decoded: Decoded, is_there: Pixels, error: UndecodableImage) -> Decoded:
+    """Bring what was decoded without the missing rows to the size of the image."""
+    if decoded.image.shape[:2] == is_there.shape:
+        return decoded
+    left, top, width, height = cv2.boundingRect(is_there)
+    if decoded.image.shape[:2] != (height, width):
+        raise error
+    here = (slice(top, top + height), slice(left, left + width))
+    image = np.zeros((*is_there.shape, 3), decoded.image.dtype)
+    image[here] = decoded.image
+    if decoded.alpha is None:
+        return replace(decoded, image=image)
+    alpha = np.zeros(is_there.shape, np.uint8)
+    alpha[here] = decoded.alpha
+    return replace(decoded, image=image, alpha=alpha)
 
 
 def _rest(
@@ -76,16 +117,25 @@ def _rest(
         return _png(data, header, whole)
     if header.format == "bmp" and (missing := missing_bytes(data)) > 0:
         return _bmp(data, header, missing, whole)
-    if header.format == "webp" and len(data) < (size := 8 + _riff_size(data)):
-        raise UndecodableImage(
-            f"the WebP is truncated: {len(data)} of {size} bytes are there; send the whole file"
-        ) from error
+    if header.format == "gif":
+        return _gif(data, header, error)
+    if header.format == "tiff" and (strips := Strips.of(data)).end > len(data):
+        return _tiff(data, header, strips, whole)
+    _check_bytes(data, header)
     if header.format == "tiff" and error.detail == opencv.UNKNOWN:
         raise UndecodableImage(
             f"the TIFF ({describe(data)}) is corrupt, truncated or of a variant that is not read; "
             "save it with 8 bits and LZW, or as PNG"
         ) from error
     raise error
+
+
+def _check_bytes(data: bytes, header: Header) -> None:
+    """Raise Truncated if a file lacks bytes whose rows cannot be told."""
+    if header.format == "webp" and len(data) < (size := 8 + _riff_size(data)):
+        raise Truncated(f"{len(data)} of {size} bytes are there; send the whole file")
+    if header.format in ("avif", "heic"):
+        check_whole(data)
 
 
 def _riff_size(data: bytes) -> int:
@@ -147,6 +197,47 @@ def _bmp(data: bytes, header: Header, missing: int, whole: Decode) -> tuple[Deco
     rows = header.height - -(-missing // row_bytes(data))
     enough = rows >= LEAST * header.height
     return (whole(data + bytes(missing)) if enough else None), max(0, rows)
+
+
+def _tiff(data: bytes, header: Header, strips: Strips, whole: Decode) -> tuple[Decoded | None, int]:
+    """Have the missing rows of an uncompressed TIFF decoded as zeros, else only those there."""
+    rows = strips.rows_in(len(data))
+    missing = strips.end - len(data)
+    if rows < LEAST * header.height:
+        return None, rows
+    if strips.is_uncompressed and missing <= MOST_BYTES * header.pixels:
+        return whole(data + bytes(missing)), rows
+    if strips.are_planes_apart:
+        raise Truncated(f"{missing} bytes of its planes are missing; send the whole file")
+    return whole(with_height(data, rows)), rows
+
+
+def _gif(data: bytes, header: Header, error: UndecodableImage) -> tuple[Decoded | None, int]:
+    """What Pillow has decoded of the first image when the data ends, and how many rows that are.
+
+    Rows that are not reached keep what the image is filled with before: so it is filled twice.
+    """
+    first = FirstImage.of(data)
+    if first.is_whole or first.box.right > header.width or first.box.bottom > header.height:
+        raise error
+    with decoding():
+        one, other = (color_numbers(first.filled_with(number)) for number in (0, 255))
+        decoded = decode_gif(first.file)
+    box = first.box
+    reached = np.ones(len(one), bool)
+    reached[box.rows] = (one == other)[box.rows, box.columns].all(axis=1)
+    if first.is_interlaced:
+        return _deinterlaced(decoded, reached)
+    return decoded, len(one) if reached.all() else int(reached.argmin())
+
+
+def _deinterlaced(decoded: Decoded, reached: NDArray[np.bool_]) -> tuple[Decoded, int]:
+    """All rows, where most of them are reached: in place of the others, those above them."""
+    if reached.mean() < LEAST:
+        return decoded, int(reached.sum())
+    above = np.maximum.accumulate(np.where(reached, np.arange(len(reached)), 0))
+    alpha = None if decoded.alpha is None else decoded.alpha[above]
+    return replace(decoded, image=decoded.image[above], alpha=alpha), len(reached)
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from cutout.errors import EmptyImage, UndecodableImage, UnsupportedFormat
 from cutout.imaging.headers.avif import is_avif, read_avif
+from cutout.imaging.headers.boxes import check_whole
 from cutout.imaging.headers.common import FileFormat, Header, Malformed, NotRead, Truncated
 from cutout.imaging.headers.gif_bmp import read_bmp, read_gif
 from cutout.imaging.headers.heif import is_heif, read_heif
@@ -64,7 +65,7 @@ def sniff(data: bytes) -> Header:
 
 def _read(name: str, read: Callable[[bytes], Header], data: bytes) -> Header:
     try:
-        return read(data)
+        return _with_its_bytes(name, read, data)
     except Truncated as error:
         raise UndecodableImage(f"the {name} is truncated: {error}") from error
     except NotRead as error:
@@ -77,3 +78,13 @@ def _read(name: str, read: Callable[[bytes], Header], data: bytes) -> Header:
         raise UndecodableImage(f"the {name} is truncated or corrupt in its header") from error
     except (OverflowError, ValueError) as error:
         raise UndecodableImage(f"the {name} has a corrupt header") from error
+
+
+def _with_its_bytes(name: str, read: Callable[[bytes], Header], data: bytes) -> Header:
+    """Read a header; of a file made of boxes that cannot be read, say if it is truncated."""
+    try:
+        return read(data)
+    except (LookupError, StopIteration, ValueError, struct.error):
+        if name in ("AVIF", "HEIC"):
+            check_whole(data)
+        raise

@@ -9,6 +9,7 @@ from itertools import islice
 
 from cutout.imaging.colors.spaces import Cicp, ColorSpace
 from cutout.imaging.headers import av1
+from cutout.imaging.headers.boxes import box_in, boxes_in
 from cutout.imaging.headers.common import MAX_PARTS, MAX_PROFILE, Header, Malformed, bounded
 
 MAX_FRAMES = 8  # of one item; layered ones have up to 4
@@ -34,17 +35,17 @@ def is_avif(data: bytes) -> bool:
 
 def read_avif(data: bytes) -> Header:
     """Read the header of the primary image, or where there are only tracks, of the first frame."""
-    kinds = {kind for kind, _, _ in bounded(_boxes(data, 0, len(data)))}
+    kinds = {kind for kind, _, _ in bounded(boxes_in(data, 0, len(data)))}
     if b"meta" not in kinds and b"moov" in kinds:
         size = _track_size(data)
         _check_tracks(data, size)
         return Header("avif", *size)
-    meta = _box(data, b"meta", 0, len(data))
+    meta = box_in(data, b"meta", 0, len(data))
     inside = (meta[0] + 4, meta[1])
-    properties = _box(data, b"iprp", *inside)
-    container = list(bounded(_boxes(data, *_box(data, b"ipco", *properties))))
-    primary = _primary_item(data, _box(data, b"pitm", *inside)[0])
-    owned = _associated(data, _box(data, b"ipma", *properties))
+    properties = box_in(data, b"iprp", *inside)
+    container = list(bounded(boxes_in(data, *box_in(data, b"ipco", *properties))))
+    primary = _primary_item(data, box_in(data, b"pitm", *inside)[0])
+    owned = _associated(data, box_in(data, b"ipma", *properties))
     own = [container[index - 1] for index in owned[primary]]
     width, height = next(
         struct.unpack_from(">II", data, start + 4) for kind, start, _ in own if kind == b"ispe"
@@ -87,29 +88,6 @@ def _space(data: bytes, properties: list[tuple[bytes, int, int]]) -> ColorSpace 
         if data[start : start + 4] == b"nclx":
             return Cicp(*struct.unpack_from(">HH", data, start + 4))
     return None
-
-
-def _boxes(data: bytes, position: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """(kind, start, end) of the boxes between two places."""
-    end = min(end, len(data))
-    while position + 8 <= end:
-        size, kind = struct.unpack_from(">I4s", data, position)
-        start = position + 8
-        if size == 1:
-            size, start = struct.unpack_from(">Q", data, start)[0], start + 8
-        stop = end if size == 0 else min(end, position + size)
-        if stop < start:
-            raise Malformed("a box smaller than its own header")
-        yield kind, start, stop
-        position = stop
-
-
-def _box(data: bytes, wanted: bytes, position: int, end: int) -> tuple[int, int]:
-    """Start and end of the first box of a kind. Raises Malformed where there is none."""
-    for kind, start, stop in bounded(_boxes(data, position, end)):
-        if kind == wanted:
-            return start, stop
-    raise Malformed(f"no {wanted.decode()} box")
 
 
 def _primary_item(data: bytes, start: int) -> int:
@@ -181,7 +159,7 @@ def _check_items(
     said: dict[int, tuple[int, int] | None],
 ) -> None:
     """Raises Malformed if a frame is larger than its item, or all are far larger than the image."""
-    frames, pixels, coded = _Frames(data), 0, _coded_items(data, _box(data, b"iinf", *meta))
+    frames, pixels, coded = _Frames(data), 0, _coded_items(data, box_in(data, b"iinf", *meta))
     for item, extents in bounded(_payloads(data, meta)):
         if item in coded:
             width, height = frames.largest(extents)
@@ -197,7 +175,7 @@ def _coded_items(data: bytes, box: tuple[int, int]) -> set[int]:
     """The items that are AV1 streams, rather than grids of them or metadata."""
     start, end = box
     coded = set()
-    for kind, at, _ in bounded(_boxes(data, start + (6 if data[start] == 0 else 8), end)):
+    for kind, at, _ in bounded(boxes_in(data, start + (6 if data[start] == 0 else 8), end)):
         if kind == b"infe" and data[at] >= 2:
             item, _, name = struct.unpack_from(">HH4s" if data[at] == 2 else ">IH4s", data, at + 4)
             if name == b"av01":
@@ -207,7 +185,7 @@ def _coded_items(data: bytes, box: tuple[int, int]) -> set[int]:
 
 def _payloads(data: bytes, meta: tuple[int, int]) -> Iterator[tuple[int, Extents]]:
     """Each item, and where its payload lies."""
-    position, _ = _box(data, b"iloc", *meta)
+    position, _ = box_in(data, b"iloc", *meta)
     version, sizes = data[position], (data[position + 4], data[position + 5])
     offset_size, length_size, base_size = sizes[0] >> 4, sizes[0] & 15, sizes[1] >> 4
     index_size = sizes[1] & 15 if version else 0
@@ -215,7 +193,8 @@ def _payloads(data: bytes, meta: tuple[int, int]) -> Iterator[tuple[int, Extents
     count = struct.unpack_from(">" + wide, data, position + 6)[0]
     position += 6 + struct.calcsize(wide)
     head = f">{wide}{'H' if version else ''}H"
-    inline = next((start for kind, start, _ in bounded(_boxes(data, *meta)) if kind == b"idat"), 0)
+    inside = bounded(boxes_in(data, *meta))
+    inline = next((start for kind, start, _ in inside if kind == b"idat"), 0)
     parts_left = MAX_PARTS
     for _ in range(count):
         item, *method, _ = struct.unpack_from(head, data, position)
@@ -243,7 +222,7 @@ def _payloads(data: bytes, meta: tuple[int, int]) -> Iterator[tuple[int, Extents
 
 def _track_size(data: bytes) -> tuple[int, int]:
     """The size of the first track of images. Raises Malformed where there is none."""
-    for kind, *track in _few_boxes(data, *_box(data, b"moov", 0, len(data))):
+    for kind, *track in _few_boxes(data, *box_in(data, b"moov", 0, len(data))):
         if kind == b"trak":
             width, height = _side(data, _only(data, b"tkhd", *track)[0])
             if width and height:
@@ -260,7 +239,7 @@ def _side(data: bytes, head: int) -> tuple[int, int]:
 def _check_tracks(data: bytes, size: tuple[int, int]) -> None:
     """Raises Malformed where a track, or the first frame of one, is larger than the image."""
     frames = _Frames(data)
-    for kind, *track in _few_boxes(data, *_box(data, b"moov", 0, len(data))):
+    for kind, *track in _few_boxes(data, *box_in(data, b"moov", 0, len(data))):
         if kind == b"trak":
             head = _only(data, b"tkhd", *track)[0]
             table = _only(data, b"stbl", *_only(data, b"minf", *_only(data, b"mdia", *track)))
@@ -287,7 +266,7 @@ def _first_sample(data: bytes, table: tuple[int, int]) -> tuple[int, int]:
 
 
 def _few_boxes(data: bytes, start: int, end: int) -> list[tuple[bytes, int, int]]:
-    boxes = list(islice(_boxes(data, start, end), MAX_TRACK_BOXES + 1))
+    boxes = list(islice(boxes_in(data, start, end), MAX_TRACK_BOXES + 1))
     if len(boxes) > MAX_TRACK_BOXES:
         raise Malformed("too many boxes")
     return boxes

@@ -37,10 +37,9 @@ class Header:
     Width and height are those stored; `orientation` is EXIF's, 1 to 8, and still to be applied,
     except where the decoder does (`turned_by_decoder`). `has_alpha`: the file may carry
     transparency. `gray_key`: the grey that a PNG declares transparent, in 16 bits where it has
-    them, else in 8. `premultiplied`: the
-    colours are stored multiplied by the alpha. `model`: how the pixels are stored;
-    `space`: which colours they are, None for sRGB. `truncated`: a PNG ends
-    before its end. `frames`: of an animation, of which the first is read.
+    them, else in 8. `premultiplied`: the colours are stored multiplied by the alpha. `model`: how
+    the pixels are stored; `space`: which colours they are, None for sRGB. `truncated`: a PNG, or a
+    TIFF whose planes are apart, ends before its end. `frames`: how many an animation has.
     """
 
     format: FileFormat | Literal["array"]

@@ -2,10 +2,13 @@
 
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from cutout.imaging.headers.common import Malformed, bounded
+from cutout.imaging.headers.common import Malformed, Truncated, bounded
 
 ORIENTATION = 274
+NUMBERS = {1: ("B", 1), 3: ("H", 2), 4: ("I", 4)}
+"""Types of whole numbers: BYTE, SHORT and LONG, for `struct`, and their bytes."""
 MAX_TAGS = 4096
 """Tags of one directory; cameras write some 50."""
 
@@ -27,23 +30,54 @@ def is_big_tiff(data: bytes) -> bool:
     return data[:4] in (b"II+\0", b"MM\0+")
 
 
+@dataclass(frozen=True)
+class Layout:
+    """How the first directory of a TIFF is written, which is the one that OpenCV reads.
+
+    `order` and `word` are formats of `struct`: the order of bytes, and a place in the file. Each of
+    the `entries`, by where it begins, has its value, or the place of its values, `inline` bytes on.
+    """
+
+    order: str
+    word: str
+    head: str
+    inline: int
+    entries: range
+
+    @classmethod
+    def of(cls, data: bytes) -> "Layout":
+        """Read it. Raises Malformed, Truncated or struct.error."""
+        order = {b"II": "<", b"MM": ">"}.get(data[:2])
+        if order is None:
+            raise Malformed("no byte order mark")
+        is_big = is_big_tiff(data)
+        word, head, inline = ("Q", "HHQ", 12) if is_big else ("I", "HHI", 8)
+        start = struct.unpack_from(order + word, data, 8 if is_big else 4)[0]
+        if start >= len(data):
+            raise Truncated(
+                f"its directory is at byte {start}, and {len(data)} bytes are there; send the "
+                "whole file"
+            )
+        count = struct.unpack_from(order + ("Q" if is_big else "H"), data, start)[0]
+        first, step = (start + 8, 20) if is_big else (start + 2, 12)
+        return cls(order, word, head, inline, range(first, first + step * count, step))
+
+
 def tiff_entries(data: bytes) -> Iterator[tuple[int, int, int, int]]:
-    """(tag, type, count, first value) of the first directory, which is the one that OpenCV reads.
+    """(tag, type, count, first value) of the entries of the first directory.
 
     The value is what stands in the entry itself: no more than a place in the file where the values
     do not fit in.
     """
-    order = {b"II": "<", b"MM": ">"}.get(data[:2])
-    if order is None:
-        raise Malformed("no byte order mark")
-    is_big = is_big_tiff(data)
-    word, head, inline = ("Q", "HHQ", 12) if is_big else ("I", "HHI", 8)
-    offset = struct.unpack_from(order + word, data, 8 if is_big else 4)[0]
-    entries = struct.unpack_from(order + ("Q" if is_big else "H"), data, offset)[0]
-    first, step = (offset + 8, 20) if is_big else (offset + 2, 12)
-    for entry in bounded(iter(range(first, first + step * entries, step)), MAX_TAGS):
-        tag, kind, count = struct.unpack_from(order + head, data, entry)
-        code, size = {1: ("B", 1), 3: ("H", 2), 4: ("I", 4)}.get(kind, (word, 0))
-        if count * size > struct.calcsize(word):
-            code = word
-        yield tag, kind, count, struct.unpack_from(order + code, data, entry + inline)[0]
+    layout = Layout.of(data)
+    for entry in bounded(iter(layout.entries), MAX_TAGS):
+        tag, kind, count = struct.unpack_from(layout.order + layout.head, data, entry)
+        code, size = NUMBERS.get(kind, (layout.word, 0))
+        if count * size > struct.calcsize(layout.word):
+            code = layout.word
+        yield (
+            tag,
+            kind,
+            count,
+            struct.unpack_from(layout.order + code, data, entry + layout.inline)[0],
+        )

@@ -3,7 +3,9 @@
 import struct
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 
+from cutout.imaging.box import Box
 from cutout.imaging.headers.common import MAX_PARTS, MAX_PROFILE, Header, Malformed, NotRead
 
 RLE = (1, 2)
@@ -20,21 +22,58 @@ def read_gif(data: bytes) -> Header:
     return Header("gif", width, height, has_alpha=True, frames=max(1, _count_frames(data)))
 
 
-def first_image(gif: bytes) -> bytes:
-    """Cut a GIF down to its first image and what belongs to that. Raises Malformed."""
-    position = _after_colors(gif, 10, 13)
-    head, control = gif[:position], b""
-    for _ in range(MAX_PARTS):
-        kind = gif[position]
-        if kind == 0x2C:
-            return b"".join((head, control, gif[position:]))
-        if kind != 0x21:
-            break
-        end = _after_blocks(gif, position + 2, MAX_PARTS)
-        if gif[position + 1] == 0xF9:
-            control = gif[position:end]
-        position = end
-    raise Malformed("no image in it")
+@dataclass(frozen=True)
+class FirstImage:
+    """A GIF down to its first image: what stands before it, what is said of it, and itself.
+
+    `box` is where it lies on the screen.
+    """
+
+    head: bytes
+    control: bytes
+    image: bytes
+    box: Box
+
+    @classmethod
+    def of(cls, gif: bytes) -> "FirstImage":
+        """Find it. Raises Malformed, IndexError or struct.error."""
+        position = _after_colors(gif, 10, 13)
+        head, control = gif[:position], b""
+        for _ in range(MAX_PARTS):
+            kind = gif[position]
+            if kind == 0x2C:
+                box = Box(*struct.unpack_from("<4H", gif, position + 1))
+                return cls(head, control, gif[position:], box)
+            if kind != 0x21:
+                break
+            end = _after_blocks(gif, position + 2, MAX_PARTS)
+            if gif[position + 1] == 0xF9:
+                control = gif[position:end]
+            position = end
+        raise Malformed("no image in it")
+
+    @property
+    def file(self) -> bytes:
+        """The GIF of this image."""
+        return b"".join((self.head, self.control, self.image))
+
+    @property
+    def is_interlaced(self) -> bool:
+        return bool(self.image[9] & 0x40)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its data has an end."""
+        try:
+            _after_blocks(self.image, _after_colors(self.image, 9, 10) + 1, MAX_BLOCKS)
+        except IndexError:
+            return False
+        return True
+
+    def filled_with(self, number: int) -> bytes:
+        """The GIF of this image, with that colour number as the transparent one."""
+        control = b"!\xf9\x04\x01\0\0" + bytes((number,)) + b"\0"
+        return b"".join((self.head, control, self.image))
 
 
 def fits_its_screen(gif: bytes) -> bool:
@@ -114,6 +153,8 @@ def _bmp_profile(data: bytes, size: int) -> bytes | None:
 def row_bytes(bmp: bytes) -> int:
     """How many bytes a row of an uncompressed BMP takes."""
     width, _, _, bits = struct.unpack_from("<iiHH", bmp, 18)
+    if bits == 0:
+        raise Malformed("pixels of no bits")
     return int((width * bits + 31) // 32 * 4)
 
 

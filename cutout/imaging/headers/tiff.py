@@ -4,6 +4,7 @@ import struct
 
 from cutout.imaging.headers.common import MAX_PROFILE, ColorModel, Header, Malformed, NotRead
 from cutout.imaging.headers.exif import ORIENTATION, is_big_tiff, tiff_entries
+from cutout.imaging.headers.tiff_strips import APART, lacks_strips
 
 FEW_TILE_PIXELS = (
     16 << 20
@@ -63,6 +64,7 @@ def read_tiff(data: bytes) -> Header:
         has_alpha=extra is not None and not (is_rgb and extra == UNSPECIFIED),
         premultiplied=extra == ASSOCIATED_ALPHA,
         turned_by_decoder=True,
+        truncated=tags.get(PLANAR) == APART and lacks_strips(data),
         model=MODELS.get(tags.get(PHOTOMETRIC, 2), "rgb"),
         space=profile,
     )
@@ -74,7 +76,7 @@ def _check_variant(tags: dict[int, int]) -> None:
         raise NotRead("colours in CIELab")
     if tags.get(PHOTOMETRIC) == PALETTE and EXTRA_SAMPLES in tags:
         raise NotRead("a palette with transparency")
-    if tags.get(PLANAR) == 2 and tags.get(BITS) == 16 and tags.get(SAMPLES, 1) > 3:
+    if tags.get(PLANAR) == APART and tags.get(BITS) == 16 and tags.get(SAMPLES, 1) > 3:
         raise NotRead("16 bits with alpha in separate planes")
 
 

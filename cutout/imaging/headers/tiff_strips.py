@@ -1,0 +1,106 @@
+"""Which strips and tiles of a TIFF are in the file (TIFF 6.0, sections 3 and 15)."""
+
+import struct
+from dataclasses import dataclass
+
+from cutout.imaging.headers.common import MAX_PARTS, Malformed, bounded
+from cutout.imaging.headers.exif import MAX_TAGS, NUMBERS, Layout
+
+WIDTH, HEIGHT, BITS, COMPRESSION, SAMPLES, PLANAR = 256, 257, 258, 259, 277, 284  # tags
+ROWS_PER_STRIP, TILE_WIDTH, TILE_HEIGHT = 278, 322, 323
+STRIPS, TILES = (273, 279), (324, 325)  # tags: where each begins, and how many bytes it has
+UNCOMPRESSED, APART = 1, 2  # values of COMPRESSION, and of PLANAR
+
+
+@dataclass(frozen=True)
+class Strips:
+    """The strips or tiles of a TIFF, each (first row, start, end), and what tells their rows.
+
+    `row_bytes`: of a row of an uncompressed strip; 0 where rows cannot be told.
+    """
+
+    parts: tuple[tuple[int, int, int], ...]
+    height: int
+    row_bytes: int
+    is_uncompressed: bool
+    are_planes_apart: bool
+
+    @classmethod
+    def of(cls, tiff: bytes) -> "Strips":
+        """Read the lists. Raises LookupError, Malformed or struct.error where they are broken."""
+        tags = _numbers(tiff)
+        width, height = tags[WIDTH][0], tags[HEIGHT][0]
+        is_tiled = TILES[0] in tags
+        starts, sizes = (tags[tag] for tag in (TILES if is_tiled else STRIPS))
+        across = -(-width // max(1, tags[TILE_WIDTH][0])) if is_tiled else 1
+        rows = tags[TILE_HEIGHT][0] if is_tiled else tags.get(ROWS_PER_STRIP, (height,))[0]
+        down = max(1, min(height, rows))
+        a_plane = max(1, across * -(-height // down))
+        apart = tags.get(PLANAR, (1,))[0] == APART
+        samples = 1 if apart else tags.get(SAMPLES, (1,))[0]
+        bits = tags.get(BITS, (1,))[0]
+        return cls(
+            tuple(
+                (number % a_plane // max(1, across) * down, start, start + size)
+                for number, (start, size) in enumerate(zip(starts, sizes, strict=True))
+            ),
+            height,
+            0 if is_tiled else -(-width * samples * bits // 8),
+            tags.get(COMPRESSION, (1,))[0] == UNCOMPRESSED,
+            apart,
+        )
+
+    def rows_in(self, size: int) -> int:
+        """Count the rows, from the top, that are whole in the first `size` bytes of the file."""
+        return min(
+            (self._rows_before(size, *part) for part in self.parts if part[2] > size),
+            default=self.height,
+        )
+
+    def _rows_before(self, size: int, top: int, start: int, end: int) -> int:
+        if not (self.is_uncompressed and self.row_bytes):
+            return top
+        return top + max(0, size - start) // self.row_bytes
+
+    @property
+    def end(self) -> int:
+        """Where the last of them ends."""
+        return max(end for _, _, end in self.parts)
+
+
+def lacks_strips(tiff: bytes) -> bool:
+    """Whether strips or tiles reach beyond the file. OpenCV does not see it if planes are apart."""
+    try:
+        return Strips.of(tiff).end > len(tiff)
+    except (LookupError, ValueError, struct.error):
+        return False  # broken lists are the decoder's to judge
+
+
+def with_height(tiff: bytes, height: int) -> bytes:
+    """The same file, that says another height."""
+    layout = Layout.of(tiff)
+    for entry in bounded(iter(layout.entries), MAX_TAGS):
+        tag, kind, _ = struct.unpack_from(layout.order + layout.head, tiff, entry)
+        if tag == HEIGHT:
+            changed = bytearray(tiff)
+            code = layout.order + NUMBERS[kind][0]
+            struct.pack_into(code, changed, entry + layout.inline, height)
+            return bytes(changed)
+    raise Malformed("no height")
+
+
+def _numbers(tiff: bytes) -> dict[int, tuple[int, ...]]:
+    """The values of each tag that has whole numbers, and no more than MAX_PARTS of them."""
+    layout, numbers = Layout.of(tiff), dict[int, tuple[int, ...]]()
+    kinds = NUMBERS | {16: ("Q", 8)}
+    for entry in bounded(iter(layout.entries), MAX_TAGS):
+        tag, kind, count = struct.unpack_from(layout.order + layout.head, tiff, entry)
+        code, size = kinds.get(kind, ("", 0))
+        if not code or count > MAX_PARTS:
+            continue
+        place = entry + layout.inline
+        if count * size > struct.calcsize(layout.word):
+            place = struct.unpack_from(layout.order + layout.word, tiff, place)[0]
+        if place + count * size <= len(tiff):
+            numbers[tag] = struct.unpack_from(f"{layout.order}{count}{code}", tiff, place)
+    return numbers
