@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from tests.support.images import disc
+from tests.support.paths import ROOT
+
+HEICS = ROOT / "tests" / "data" / "heic"
 
 WIDTH, HEIGHT = 48, 32
 HUGE = 60_000
@@ -26,7 +29,16 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 def good() -> dict[str, bytes]:
     """An image of every format, colour model and way of packing that is read, each WIDTH x
     HEIGHT."""
-    return {**_jpegs(), **_pngs(), **_webps(), **_gifs(), **_bmps(), **_tiffs(), **_avifs()}
+    return {
+        **_jpegs(),
+        **_pngs(),
+        **_webps(),
+        **_gifs(),
+        **_bmps(),
+        **_tiffs(),
+        **_avifs(),
+        **_heics(),
+    }
 
 
 def unsupported() -> dict[str, bytes]:
@@ -380,6 +392,10 @@ def _avifs() -> dict[str, bytes]:
             _drawing(), "AVIF", speed=10, save_all=True, append_images=[_drawing()] * 2
         ),
     }
+
+
+def _heics() -> dict[str, bytes]:
+    return {f"HEIC {path.stem}": path.read_bytes() for path in sorted(HEICS.glob("*.heic"))}
 
 
 def _patched(data: bytes, place: int, values: bytes) -> bytes:

@@ -10,21 +10,36 @@ from cutout.imaging.headers import Header
 
 
 def decode(data: bytes, header: Header) -> Decoded:
-    """Decode the primary image, upright, with 8 bits. Raises UndecodableImage."""
+    """Decode the primary image, upright; grey of more than 8 bits with 16. Raises UndecodableImage.
+
+    The rows are taken as libheif has them: pi-heif would write beyond them where a file says more
+    bits than its samples have.
+    """
     try:
-        file = pi_heif.open_heif(data)
-        pixels = np.asarray(file[file.primary_index])
+        file = pi_heif.open_heif(data, hdr_to_16bit=False, remove_stride=False)
+        decoded = _copied(file[file.primary_index])
     except MemoryError:
         raise
     except Exception as error:  # pi_heif raises whatever a broken file makes it meet
         raise UndecodableImage(f"the HEIC cannot be decoded: {str(error).strip()}") from error
-    if pixels.ndim == 2 or pixels.shape[2] < 3:
-        colors = pixels if pixels.ndim == 2 else pixels[:, :, 0]
-        alpha = None if pixels.ndim == 2 else np.ascontiguousarray(pixels[:, :, 1])
-        return Decoded(np.repeat(colors[:, :, np.newaxis], 3, axis=2), alpha)
-    if pixels.shape[2] == 3:
-        return Decoded(pixels.copy(), None)
-    image, alpha = split(pixels)
-    if header.premultiplied:
-        unpremultiply(image, alpha)
-    return Decoded(image, alpha)
+    if header.premultiplied and decoded.alpha is not None:
+        unpremultiply(np.asarray(decoded.image, np.uint8), decoded.alpha)
+    return decoded
+
+
+def _copied(image: pi_heif.HeifImage) -> Decoded:
+    """Copy the pixels, which are gone with the file. Raises ValueError for rows too short."""
+    rows = np.frombuffer(image.data, np.uint8).reshape(-1, image.stride)
+    width, height = image.size
+    kind, _, is_deep = image.mode.partition(";")
+    row_bytes = width * len(kind) * (2 if is_deep else 1)
+    if row_bytes > image.stride or len(rows) != height:
+        raise ValueError("its samples have fewer bits than its header says")
+    pixels = rows[:, :row_bytes].reshape(height, width, -1)
+    if is_deep:
+        samples = np.ascontiguousarray(pixels).view(np.dtype("<u2"))
+        shift = 16 - int(image.info["bit_depth"])
+        return Decoded(np.repeat(np.asarray(samples << shift, np.uint16), 3, axis=2), None)
+    if len(kind) == 1:
+        return Decoded(np.repeat(pixels, 3, axis=2), None)
+    return Decoded(pixels.copy(), None) if len(kind) == 3 else Decoded(*split(pixels))

@@ -3,12 +3,18 @@
 libheif refuses by itself to decode frames that are larger than the header says.
 """
 
+import re
+
 import pi_heif
 
 from cutout.imaging.colors.spaces import Cicp, ColorSpace
-from cutout.imaging.headers.common import MAX_PROFILE, Header, Malformed
+from cutout.imaging.headers.boxes import boxes_in
+from cutout.imaging.headers.common import MAX_PROFILE, Header, Malformed, bounded
 
 BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"heif")
+
+ENTRY = re.compile(rb"....infe(?:\x02...(?:..)..|\x03...(?:....)..)", re.DOTALL)
+"""Size, kind and numbers of the box of an item's type and names; before version 2, no type."""
 
 
 def is_heif(data: bytes) -> bool:
@@ -22,6 +28,7 @@ def is_heif(data: bytes) -> bool:
 
 def read_heif(data: bytes) -> Header:
     """Read the header of the primary image; size and orientation are those of the upright one."""
+    _check_names(data)
     try:
         file = pi_heif.open_heif(data)
         image = file[file.primary_index]
@@ -38,6 +45,25 @@ def read_heif(data: bytes) -> Header:
         model="gray" if image.mode.startswith("L") else "rgb",
         space=_space(image),
     )
+
+
+def _check_names(data: bytes) -> None:
+    """Raise Malformed for a type or name of an item that is no text: pi-heif 1.4 crashes on it."""
+    for kind, start, end in bounded(boxes_in(data, 0, len(data))):
+        if kind == b"meta":
+            for entry in bounded(ENTRY.finditer(data, start, end)):
+                size = int.from_bytes(data[entry.start() : entry.start() + 4], "big")
+                names = data[entry.end() : entry.start() + size]
+                if not _is_text(names):
+                    raise Malformed("an item whose type or name is no UTF-8")
+
+
+def _is_text(names: bytes) -> bool:
+    try:
+        names.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _space(image: pi_heif.HeifImage) -> ColorSpace | None:

@@ -99,3 +99,23 @@ def test_an_avif_of_tracks_alone_is_read() -> None:
     tracks = raster(moving[:at] + b"free" + moving[at + 4 :], ANY)
     assert tracks.upload == (40, 24)
     assert is_near(tracks.image, np.full((24, 40, 3), 90, np.uint8), 3)
+
+
+def test_grey_that_says_more_bits_than_it_has_is_refused() -> None:
+    """pi-heif would write twice as many bytes as there are."""
+    gray = bytearray(heic("alpha").replace(b"auxl", b"cdsc"))  # the alpha is an image of its own
+    gray[gray.index(b"pitm") + 9] = 2  # and the one that is shown
+    image = raster(bytes(gray), ANY).image
+    assert is_near(image[MIDDLE][..., 0], quarters(4)[8::16, 12::24, 3], 2)
+    bits = gray.rindex(b"hvcC") + 21
+    gray[bits : bits + 2] = b"\xfa\xfa"  # 10
+    with pytest.raises(UndecodableImage, match="fewer bits than its header says"):
+        raster(bytes(gray), ANY)
+
+
+def test_an_item_whose_type_is_no_text_is_refused() -> None:
+    """pi-heif would crash."""
+    data = heic("turned")
+    place = data.index(b"Exif", data.index(b"infe"))
+    with pytest.raises(UndecodableImage, match="an item whose type or name is no UTF-8"):
+        sniff(data[:place] + b"E\xeaif" + data[place + 4 :])
