@@ -189,6 +189,7 @@ def liars() -> dict[str, bytes]:
         "WebP whose canvas is another size": _vp8x(webp, 900, 900),
         "WebP said to be animated": _vp8x(webp, WIDTH, HEIGHT, flags=0x02),
         "WebP said to have alpha": _vp8x(webp, WIDTH, HEIGHT, flags=0x10),
+        "BMP of pixels of no bits, truncated": _patched(bmp, 28, b"\0\0")[:40],
         "GIF without a frame": gif[:13] + b"\x3b",
         "GIF whose frame is larger than its screen": _gif_with_frame(gif, 0, 0, 4000, 4000),
         "GIF whose frame lies outside": _gif_with_frame(gif, 40_000, 40_000, WIDTH, HEIGHT),
