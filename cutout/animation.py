@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cutout import remover
+from cutout import framing, remover
 from cutout.errors import ClientError, ImageTooLarge, InvalidOption
 from cutout.finishing import at_size
 from cutout.imaging.box import Box, Size
@@ -42,18 +42,20 @@ WRITERS: dict[Format, tuple[str, Callable[[Iterable[Frame], int, int | None], by
     Format.webp: ("image/webp", encode_animated_webp),
     Format.gif: ("image/gif", encode_gif),
 }
-OF_ONE_IMAGE = ("points", "crop", "scale", "position", "keep_profile", "keep_metadata")
+OF_ONE_IMAGE = ("points", "crop", "canvas", "scale", "position", "keep_profile", "keep_metadata")
 """Options that say something of one image, not of one that moves."""
 
 
 def weight(upload: Upload, options: CutoutOptions) -> int:
     """As how many pixels an upload counts where memory is given out: all that are worked on.
 
-    Raises ImageTooLarge for more frames, or more pixels in all of them, than are allowed.
+    Raises ImageTooLarge for a larger canvas, more frames, or more pixels in all of them, than are
+    allowed.
     """
     header = upload.header
     if not _is_asked_for(header, options):
-        return header.weight
+        framing.check(options, upload.max_pixels)
+        return max(header.weight, options.canvas.pixels if options.canvas else 0)
     if header.frames > upload.max_frames:
         raise ImageTooLarge(
             f"the animation has {header.frames} frames; the limit is {upload.max_frames}: send "

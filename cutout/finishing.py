@@ -1,13 +1,12 @@
 """From a cut-out to what was asked for: its size, its arrangement, what is under and behind it."""
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cutout.errors import ClientError, ImageTooLarge, InvalidOption
-from cutout.imaging.arrange import crop, place, subject_box
+from cutout.errors import ClientError
+from cutout.framing import Frame
+from cutout.imaging.arrange import place
 from cutout.imaging.blur import blur_filled
 from cutout.imaging.box import Box, Size
 from cutout.imaging.compose import Cut, Cutout, covering, on_color, on_image
@@ -24,36 +23,6 @@ from cutout.system.clock import Clock
 Pixels = NDArray[np.uint8]
 SEEN = 25  # up to this alpha, 10 %, the background is what an image shows
 UNDER = {Shadow.soft: with_soft_shadow, Shadow.contact: with_contact_shadow}
-
-
-@dataclass(frozen=True)
-class Frame:
-    """The part of a cut-out that is shown, None for all of it, and the size that it comes to."""
-
-    crop: Box | None
-    size: Size
-
-    @classmethod
-    def of(cls, pixels: Cutout, options: CutoutOptions, max_pixels: int) -> "Frame":
-        """Frame a cut-out (H, W, 4): a crop has room for margins, and for the outline beyond them.
-
-        Raises ImageTooLarge, or InvalidOption where the outline leaves nothing of `size`.
-        """
-        box = subject_box(pixels) if options.crop else None
-        if box is None:
-            return cls(None, Size(pixels.shape[1], pixels.shape[0]).limited(options.size))
-        box, size = _with_room(options.margin.around(box), options)
-        if box.width * box.height > max_pixels:
-            raise ImageTooLarge(
-                f"the crop with margin {options.margin} has {box.width} x {box.height} = "
-                f"{box.width * box.height} pixels; the limit is {max_pixels}: ask for a smaller "
-                "margin"
-            )
-        return cls(box, size)
-
-    def cropped(self, pixels: Cutout) -> Cutout:
-        """Cut out the part of a cut-out (H, W, 4), transparent where there is none of it."""
-        return pixels if self.crop is None else crop(pixels, self.crop)
 
 
 def compose(
@@ -74,8 +43,7 @@ def compose(
     with clock.stage("postprocess"):
         whole = resize_cutout(cut.whole(), *plan.answer)
         frame = Frame.of(whole, options, max_pixels)
-        arranged = place(frame.cropped(whole), options.scale, _position(options))
-        pixels = _dressed(resize_cutout(arranged, *frame.size), options)
+        pixels = _dressed(_arranged(whole, frame, options), options)
         if options.channels is Channels.alpha and options.format is not Format.zip:
             return alpha_of(pixels), _shown(frame, plan)
         behind = _own_background(cut.image, whole, frame, options) if background is None else None
@@ -103,21 +71,16 @@ def _is_finished(cut: Cut, answer: Size, options: CutoutOptions) -> bool:
     return cut.size == answer and not changed and options.format in (Format.png, Format.auto)
 
 
-def _with_room(box: Box, options: CutoutOptions) -> tuple[Box, Size]:
-    """The box of a crop with room for the outline, and its size: the outline's width is final."""
-    room = 0 if options.outline is None else options.outline.width
-    longest = None if options.size is None else options.size - 2 * room
-    if longest is not None and longest < 1:
-        raise InvalidOption(
-            f"outline: {room} px at each side leave nothing of a size of {options.size} px"
-        )
-    inner = box.size.limited(longest)
-    grown = box.grown(*[round(room * box.width / inner.width)] * 4)
-    return grown, Size(inner.width + 2 * room, inner.height + 2 * room)
-
-
 def _shown(frame: Frame, plan: Plan) -> Box | None:
-    return None if frame.crop is None else frame.crop.rescaled(plan.answer, plan.upload)
+    return None if frame.shown is None else frame.shown.rescaled(plan.answer, plan.upload)
+
+
+def _arranged(whole: Cutout, frame: Frame, options: CutoutOptions) -> Cutout:
+    """The cut-out in its frame; a canvas puts the subject at its position itself."""
+    if options.canvas is not None:
+        return frame.framed(whole)
+    arranged = place(frame.cropped(whole), options.scale, _position(options))
+    return resize_cutout(arranged, *frame.size)
 
 
 def _dressed(pixels: Cutout, options: CutoutOptions) -> Cutout:
@@ -135,7 +98,7 @@ def _own_background(
         return None
     seen = np.asarray(cv2.inRange(alpha_of(cutout), 0, SEEN), np.uint8)
     ground = Cut(resize(image, cutout.shape[1], cutout.shape[0]), seen).whole()
-    return blur_filled(resize_cutout(frame.cropped(ground), *frame.size), options.background.radius)
+    return blur_filled(frame.framed(ground), options.background.radius)
 
 
 def _given_background(
@@ -170,7 +133,7 @@ def _position(options: CutoutOptions) -> tuple[float, float] | None:
     """Where the subject goes; a scaled one is centred unless a position says otherwise."""
     if options.position is None:
         return None if options.scale is None else (0.5, 0.5)
-    return None if options.position.keeps else (options.position.left, options.position.top)
+    return None if options.position.keeps else options.position.shares
 
 
 def _opaque(behind: Raster, options: CutoutOptions) -> Pixels:

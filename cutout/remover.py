@@ -7,6 +7,7 @@ Each `clock.stage` is an entry of `Server-Timing`, and the point where a job sto
 has passed or whose client has disconnected. Runs in any thread; knows nothing of HTTP.
 """
 
+from cutout import framing
 from cutout.errors import InvalidOption
 from cutout.finishing import compose
 from cutout.imaging.box import Size
@@ -47,6 +48,7 @@ def cut_out(
     """
     if options.keep_profile and (background is not None or options.adds_colors):
         raise InvalidOption(KEPT_BESIDE_SRGB)
+    framing.check(options, source.max_pixels)
     predictor = models.for_masks(options.model)
     plan = Plan.of(source.header, options, predictor)
     trimap = read_trimap(given, plan, clock)

@@ -93,7 +93,7 @@ OPTIONS = {
         "invert",
         "mask",
     ),
-    "Where the subject is": ("scale", "position", "megapixels"),
+    "Where the subject is": ("canvas", "scale", "position", "megapixels"),
     "What is added": ("shadow", "outline"),
 }
 OTHER = "Other"

@@ -26,7 +26,7 @@ def subject_box(pixels: Cutout) -> Box | None:
 def crop(pixels: Cutout, box: Box) -> Cutout:
     """Cut out the part in a box, transparent where the box reaches beyond the image."""
     canvas = np.zeros((box.height, box.width, 4), np.uint8)
-    _paste(canvas, pixels, -box.left, -box.top)
+    paste(canvas, pixels, -box.left, -box.top)
     return canvas
 
 
@@ -54,11 +54,11 @@ def place(pixels: Cutout, scale: float | None, position: tuple[float, float] | N
     if position is not None:
         left = round(free[0] * position[0])
         top = round(free[1] * position[1])
-    _paste(canvas, subject, min(max(left, 0), free[0]), min(max(top, 0), free[1]))
+    paste(canvas, subject, min(max(left, 0), free[0]), min(max(top, 0), free[1]))
     return canvas
 
 
-def _paste(canvas: NDArray[np.uint8], pixels: NDArray[np.uint8], left: int, top: int) -> None:
+def paste(canvas: NDArray[np.uint8], pixels: NDArray[np.uint8], left: int, top: int) -> None:
     """Copy `pixels` onto `canvas` with their corner at (left, top), which may lie outside of it."""
     rows = slice(max(0, top), min(canvas.shape[0], top + pixels.shape[0]))
     columns = slice(max(0, left), min(canvas.shape[1], left + pixels.shape[1]))

@@ -9,11 +9,12 @@ from cutout.options.fields import (
     MaskOptions,
     PredictOptions,
 )
-from cutout.options.lengths import Margins, Points, Position, Region
+from cutout.options.lengths import Canvas, Margins, Points, Position, Region
 from cutout.options.looks import Blur, Outline, Shadow
 
 __all__ = [
     "Blur",
+    "Canvas",
     "Channels",
     "Color",
     "CutoutOptions",

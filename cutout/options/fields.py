@@ -21,10 +21,13 @@ from cutout.errors import InvalidOption
 from cutout.imaging.box import Size
 from cutout.options.colors import Color
 from cutout.options.lengths import (
+    CANVAS,
+    LONGEST,
     MARGINS,
     POINTS,
     POSITION,
     REGION,
+    Canvas,
     Margins,
     Points,
     Position,
@@ -95,6 +98,7 @@ AS_TEXT = PlainSerializer(str, return_type=str)
 RegionField = Annotated[InstanceOf[Region], _parsed_by(Region.parse), AS_TEXT, _text(REGION)]
 PointsField = Annotated[InstanceOf[Points], _parsed_by(Points.parse), AS_TEXT, _text(POINTS)]
 MarginsField = Annotated[InstanceOf[Margins], _parsed_by(Margins.parse), AS_TEXT, _text(MARGINS)]
+CanvasField = Annotated[InstanceOf[Canvas], _parsed_by(Canvas.parse), AS_TEXT, _text(CANVAS)]
 PositionField = Annotated[
     InstanceOf[Position], _parsed_by(Position.parse), AS_TEXT, _text(POSITION)
 ]
@@ -138,7 +142,7 @@ class MaskOptions(_Options):
     ] = None
     size: Annotated[
         int | None,
-        Field(ge=1, le=16384, description="longest side of the answer, pixels; never enlarges"),
+        Field(ge=1, le=LONGEST, description="longest side of the answer, pixels; never enlarges"),
     ] = None
     roi: Annotated[
         RegionField | None,
@@ -239,9 +243,16 @@ class CutoutOptions(MaskOptions):
             json_schema_extra={"default": "0"},
             description="room around a cropped subject: 30px or 10% (of its width or height), at "
             "most 500px or 50%, one, two (above and below, sides) or four (clockwise from the "
-            "top); or 0.05, a share of its longer side",
+            "top); or 0.05, a share of its longer side. With `canvas`, room at the canvas's edges",
         ),
     ] = Field(default_factory=lambda: Margins.parse("0"))
+    canvas: Annotated[
+        CanvasField | None,
+        Field(
+            description="exact size of the answer, 2000x1500: with `crop` the subject, else all of "
+            "the image, as large as `margin` leaves room for, in the middle or at `position`"
+        ),
+    ] = None
     scale: Annotated[
         float | None,
         Field(
@@ -295,6 +306,6 @@ class CutoutOptions(MaskOptions):
 
     @property
     def is_arranged(self) -> bool:
-        """Whether the subject is cropped, scaled or moved."""
+        """Whether the subject is cropped, scaled, moved or put on a canvas."""
         moved = self.position is not None and not self.position.keeps
-        return self.crop or self.scale is not None or moved
+        return self.crop or self.scale is not None or self.canvas is not None or moved

@@ -4,7 +4,7 @@ from typing import Literal, TypedDict
 
 from cutout.options.colors import Color
 from cutout.options.fields import Channels, Format, Frames
-from cutout.options.lengths import Margins, Points, Position, Region
+from cutout.options.lengths import Canvas, Margins, Points, Position, Region
 from cutout.options.looks import Blur, Outline, Shadow
 
 
@@ -34,6 +34,7 @@ class CutoutKeywords(MaskKeywords, total=False):
     megapixels: float | None
     crop: bool
     margin: Margins | str
+    canvas: Canvas | str | None
     scale: float | None
     position: Position | str | None
     keep_profile: bool

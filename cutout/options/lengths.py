@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from cutout.errors import InvalidOption, RegionEmpty, RegionOutOfBounds
 from cutout.imaging.box import Box, Point, Size
 
+LONGEST = 16384
+"""Of the sides of an answer, in pixels."""
 _PERCENT = r"(?:100|[0-9]{1,2}(?:\.[0-9]{1,4})?)%"
 _LENGTH = rf"(?:{_PERCENT}|[0-9]{{1,5}}px|0)"
 _ROOM = r"(?:(?:50|[1-4]?[0-9](?:\.[0-9]{1,4})?)%|(?:500|[1-4]?[0-9]{1,2})px|0)"
@@ -16,6 +18,8 @@ _POINT = rf"{_LENGTH}[ ,]{_LENGTH}(?: ?[+-])?"
 POINTS = rf"^{_POINT}(?:; ?{_POINT}){{0,31}}$"
 REGION = rf"^{_LENGTH}(?:[ ,]{_LENGTH}){{3}}$"
 MARGINS = rf"^(?:0\.[0-9]{{1,4}}|{_ROOM}(?:[ ,]{_ROOM}(?:[ ,]{_ROOM}[ ,]{_ROOM})?)?)$"
+_SIDE = r"[1-9][0-9]{0,4}"
+CANVAS = rf"^{_SIDE}x{_SIDE}$"
 POSITION = rf"^(?:original|center|{_PERCENT}(?:[ ,]{_PERCENT})?)$"
 
 
@@ -157,6 +161,43 @@ class Margins:
             self.top.of(down), self.right.of(across), self.bottom.of(down), self.left.of(across)
         )
 
+    def within(self, canvas: Size) -> Box:
+        """Find what they leave of a canvas; the result has no pixel where they leave nothing."""
+        longer = max(canvas)
+        across = longer if self.of_longer_side else canvas.width
+        down = longer if self.of_longer_side else canvas.height
+        return Box.between(
+            self.left.of(across),
+            self.top.of(down),
+            canvas.width - self.right.of(across),
+            canvas.height - self.bottom.of(down),
+        )
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """The fixed size of an answer, whatever is put on it."""
+
+    size: Size
+    text: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Canvas":
+        """Read `2000x1500`, width and height in pixels, 1 to 16384. Raises InvalidOption."""
+        expected = "a canvas; write it as 2000x1500, width and height in pixels, 1 to 16384"
+        _check(CANVAS, text, expected)
+        size = Size(*map(int, text.split("x")))
+        if max(size) > LONGEST:
+            raise InvalidOption(f"{text!r} is not {expected}")
+        return cls(size, text)
+
+    @property
+    def pixels(self) -> int:
+        return self.size.width * self.size.height
+
     def __str__(self) -> str:
         return self.text
 
@@ -182,6 +223,11 @@ class Position:
     def keeps(self) -> bool:
         """Whether the subject stays where it is."""
         return self.text == "original"
+
+    @property
+    def shares(self) -> tuple[float, float]:
+        """The shares of the free room at its left and above it."""
+        return self.left, self.top
 
     def __str__(self) -> str:
         return self.text

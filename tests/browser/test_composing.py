@@ -71,6 +71,18 @@ CASES: list[tuple[dict[str, str | bool], dict[str, str]]] = [
         {"outline": "12px #ffffff", "crop": "true", "size": "120", "shadow": "soft"},
     ),
     (
+        {"crop": True, "margin": "0.1", "size": "800x800", "background": "color"},
+        {"crop": "true", "margin": "10%", "canvas": "800x800", "background": "#ffffff"},
+    ),
+    (
+        {"margin": "0.05", "size": "800x800", "background": "blur", "blur": "9"},
+        {"margin": "5%", "canvas": "800x800", "background": "blur:9"},
+    ),
+    (
+        {"crop": True, "size": "800x800", "outline": True, "background": "color"},
+        {"crop": "true", "canvas": "800x800", "outline": "12px #ffffff", "background": "#ffffff"},
+    ),
+    (
         {"crop": True, "margin": "0.2", "result": "mask"},
         {"crop": "true", "margin": "0.2", "channels": "alpha"},
     ),

@@ -147,7 +147,6 @@ export default {
   "copied": "Copied",
   "curl": "The same from a terminal",
 
-  "curl.canvas": "The API has no canvas of a fixed size: the command crops, leaves the margin and limits the longest side.",
   "curl.mask": "Your corrections go along as a mask.",
   "curl.mask.save": "Save the mask",
 

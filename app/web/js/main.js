@@ -372,7 +372,6 @@ function showSelected() {
   $("correct").hidden = !(selected.status === "done" && selected.url && !parts);
   showChoosing(selected);
   $("copy-image").hidden = !(selected.status === "done" && canCopyImages && !parts);
-  $("no-canvas").hidden = !options.canvas;
   $("trimap").hidden = !selected.trimap;
   $("curl").textContent = outgoing.command(selected);
   if (parts && selected.status === "done") explain(selected);

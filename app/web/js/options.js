@@ -131,9 +131,9 @@ export class Options {
   fields() {
     const { color, margin, "outline-color": line } = this.inputs;
     const { mask, crop, canvas, background, behind, blur, shadow, outline, format, quality } = this.recipe();
-    const size = this.size ?? (canvas && Math.max(canvas.width, canvas.height));
     const fields = this.cutFields();
-    if (size) fields.push(["size", String(size)]);
+    if (this.size) fields.push(["size", String(this.size)]);
+    if (canvas) fields.push(["canvas", `${canvas.width}x${canvas.height}`]);
     if (mask) fields.push(["channels", "alpha"]);
     if (format !== "png") fields.push(["format", format]);
     if (quality) fields.push(["quality", String(quality)]);
@@ -143,7 +143,8 @@ export class Options {
     if (background) fields.push(["background", color.value]);
     if (behind) fields.push(["background_image", behind]);
     if (crop) fields.push(["crop", "true"]);
-    if (crop && Number(margin.value)) fields.push(["margin", margin.value]);
+    if (Number(margin.value) && canvas) fields.push(["margin", `${Math.round(100 * margin.value)}%`]);
+    else if (Number(margin.value) && crop) fields.push(["margin", margin.value]);
     return fields;
   }
 
@@ -167,6 +168,7 @@ export class Options {
     this.showLengths();
     part(this.form, "behind").hidden = background.value !== "image";
     custom.hidden = size.value !== CUSTOM;
+    margin.max = this.canvas ? 0.45 : 0.5; // half of a canvas at each side would leave nothing
     part(this.form, "white").hidden = !(cutout && format.value === "jpeg" && background.value === "none");
     part(this.form, "margin").hidden = !(crop.checked || this.canvas);
     part(this.form, "wrong-size").hidden = custom.hidden || custom.validity.valid;

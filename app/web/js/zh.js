@@ -147,7 +147,6 @@ export default {
   "copied": "已复制",
   "curl": "在终端里做同样的事",
 
-  "curl.canvas": "API 没有固定大小的画布：命令会裁剪、留白并限制最长边。",
   "curl.mask": "你的修正会作为蒙版一起发送。",
   "curl.mask.save": "保存蒙版",
 

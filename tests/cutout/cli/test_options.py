@@ -41,6 +41,7 @@ ALL: dict[str, Any] = {
     "megapixels": 0.5,
     "crop": True,
     "margin": "10px 5%",
+    "canvas": "200x100",
     "scale": 0.5,
     "position": "10% 90%",
     "keep_profile": True,

@@ -12,7 +12,7 @@ import { subjectBox } from "./subject.js";
 export function layoutOf(cutout, { crop, margin, size, canvas, outline }) {
   const subject = crop ? subjectBox(cutout) : null;
   const whole = { left: 0, top: 0, width: cutout.width, height: cutout.height };
-  if (canvas) return onCanvas(subject ?? whole, margin, canvas);
+  if (canvas) return onCanvas(subject ?? whole, margin, canvas, subject ? (outline?.width ?? 0) : 0);
   if (!subject) return { box: whole, ...limited(whole, size), region: whole };
   const box = grown(subject, rint(margin * Math.max(subject.width, subject.height)));
   const room = outline?.width ?? 0;
@@ -28,9 +28,9 @@ export function laid(image, { box, width, height, canvas, left, top }) {
   return canvas ? pasted(shown, canvas, left, top) : shown;
 }
 
-/** In the middle of a canvas, as large as the margin, a share of each side, lets it be. */
-function onCanvas(box, margin, canvas) {
-  const room = (side) => Math.max(1, side - 2 * rint(margin * side));
+/** In the middle of a canvas, as large as the margin, a share of each side, and the outline let it be. */
+function onCanvas(box, margin, canvas, line) {
+  const room = (side) => Math.max(1, side - 2 * (rint(margin * side) + line));
   const ratio = Math.min(room(canvas.width) / box.width, room(canvas.height) / box.height);
   const width = Math.max(1, rint(box.width * ratio));
   const height = Math.max(1, rint(box.height * ratio));

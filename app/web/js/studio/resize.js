@@ -1,9 +1,11 @@
 /** Resizing as the server does it (OpenCV): by area when shrinking, bilinear when enlarging. */
 
 import { pixels } from "./pixels.js";
+import { rint } from "./rounding.js";
 
 const HALVED_FROM = 1024; // pixels of the longer side
 const SPARE = 1.5;
+const UNIT = 2048; // of the weights when enlarging
 
 /** Resize a cut-out so that a pixel's colour counts as much as its alpha: no dark fringe. */
 export function resizeCutout(image, width, height) {
@@ -34,9 +36,8 @@ export function resize(image, width, height) {
   if (image.width === width && image.height === height) return image;
   const halved = halve(image, width, height);
   const shrinking = width <= halved.width && height <= halved.height;
-  const across = shrinking ? areas(halved.width, width) : lines(halved.width, width);
-  const down = shrinking ? areas(halved.height, height) : lines(halved.height, height);
-  return separable(halved, across, down);
+  if (!shrinking) return enlarged(halved, width, height);
+  return separable(halved, areas(halved.width, width), areas(halved.height, height));
 }
 
 function halve(image, width, height) {
@@ -89,15 +90,51 @@ function areas(source, target) {
   });
 }
 
-/** For each target pixel the two source pixels it lies between. */
-function lines(source, target) {
-  const scale = source / target;
-  return Array.from({ length: target }, (_, index) => {
-    const position = Math.min(source - 1, Math.max(0, (index + 0.5) * scale - 0.5));
-    const first = Math.min(source - 1, Math.floor(position));
-    const rest = position - first;
-    return { first, weights: Float32Array.from(rest && first + 1 < source ? [1 - rest, rest] : [1]) };
+/**
+ * Bilinear, to the bit as OpenCV's whole numbers come out: of each weight 11 bits, of a row's sum 4 bits less. What lies
+ * beyond the first and the last pixel of a row is that pixel; of a column, each of both weights is rounded by itself.
+ */
+function enlarged(image, width, height) {
+  const { channels, data } = image;
+  const across = lines(image.width, width, true);
+  const result = pixels(width, height, channels);
+  const stride = width * channels;
+  const rows = new Map(); // source rows, resized across, while they are needed
+  const rowAt = (row) => {
+    if (!rows.has(row)) rows.set(row, sums(data, row * image.width * channels, across, channels));
+    return rows.get(row);
+  };
+  lines(image.height, height, false).forEach(({ first, second, near, far }, row) => {
+    for (const known of rows.keys()) if (known < first) rows.delete(known);
+    const [above, below] = [rowAt(first), rowAt(second)];
+    for (let x = 0, to = row * stride; x < stride; x++, to++) {
+      result.data[to] = (((near * above[x]) >> 16) + ((far * below[x]) >> 16) + 2) >> 2;
+    }
   });
+  return result;
+}
+
+/** For each target pixel the two source pixels it lies between, and their weights in 2048ths. */
+function lines(source, target, holds) {
+  const scale = source / target;
+  const within = (index) => Math.min(source - 1, Math.max(0, index));
+  return Array.from({ length: target }, (_, index) => {
+    const position = Math.fround((index + 0.5) * scale - 0.5);
+    const first = Math.floor(position);
+    const rest = holds && (first < 0 || first >= source - 1) ? 0 : Math.fround(position - first);
+    const [near, far] = [Math.fround(1 - rest), rest].map((weight) => rint(weight * UNIT));
+    return { first: within(first), second: within(first + 1), near, far };
+  });
+}
+
+function sums(data, offset, across, channels) {
+  const values = new Int32Array(across.length * channels);
+  let to = 0;
+  for (const { first, second, near, far } of across) {
+    const [left, right] = [offset + first * channels, offset + second * channels];
+    for (let c = 0; c < channels; c++, to++) values[to] = (near * data[left + c] + far * data[right + c]) >> 4;
+  }
+  return values;
 }
 
 function separable(image, across, down) {

@@ -447,6 +447,56 @@ def test_a_sticker_s_outline_is_as_wide_as_asked_for_whatever_the_size(
     assert abs(width - (100 + 2 * room)) <= 3
 
 
+@pytest.mark.parametrize("position", [None, "100% 0%"])
+def test_a_canvas_has_its_size_and_the_subject_fills_what_margins_leave(
+    client: TestClient, position: str | None
+) -> None:
+    data = {"canvas": "500x400", "crop": "true", "margin": "10%", "threshold": "0.5"}
+    data |= {} if position is None else {"position": position}
+    answer = client.post("/cutout", files={"file": encoded(disc(300, 200))}, data=data)
+    pixels = decoded(answer.content)
+    assert pixels.shape == (400, 500, 4)
+    rows, columns = (np.flatnonzero(pixels[:, :, 3].max(axis)) for axis in (1, 0))
+    left = 90 if position is None else 130  # a disc as high as there is room: 320 of 400
+    assert np.abs(np.array([rows[0], rows[-1], columns[0]]) - [40, 359, left]).max() <= 3
+    x, y, width, height = map(int, answer.headers["x-crop-box"].split(","))
+    scale = 100 / 320  # pixels of the upload a pixel of the canvas
+    expected = [100 - left * scale, 50 - 40 * scale, 500 * scale, 400 * scale]
+    assert np.abs(np.array([x, y, width, height]) - expected).max() <= 3
+
+
+def test_a_canvas_without_a_crop_holds_the_whole_image(client: TestClient) -> None:
+    data = {"canvas": "100x100", "channels": "alpha", "invert": "true", "threshold": "0.5"}
+    answer = client.post("/cutout", files={"file": encoded(disc(300, 200))}, data=data)
+    alpha = decoded(answer.content)
+    assert alpha.shape == (100, 100)
+    assert np.flatnonzero(alpha[:, 2]).tolist() == list(range(16, 83))
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "said"),
+    [
+        ({"canvas": "2000x2000"}, 413, "the canvas of 2000x2000 has 4000000 pixels"),
+        ({"canvas": "100x0"}, 422, "write it as 2000x1500"),
+        ({"canvas": "100x16385"}, 422, "write it as 2000x1500"),
+        ({"canvas": "100x100", "size": "50"}, 422, "canvas and size exclude each other"),
+        ({"canvas": "100x100", "scale": "0.5"}, 422, "canvas and scale exclude each other"),
+        ({"canvas": "90x90", "margin": "45px"}, 422, "margin 45px leave nothing of a canvas"),
+        (
+            {"canvas": "90x90", "crop": "true", "margin": "40px", "outline": "5px"},
+            422,
+            "margin 40px and an outline of 5 px leave nothing of a canvas of 90x90",
+        ),
+    ],
+)
+def test_a_canvas_that_cannot_be_is_refused(
+    client: TestClient, data: dict[str, str], status: int, said: str
+) -> None:
+    answer = client.post("/cutout", files={"file": encoded(disc(300, 200))}, data=data)
+    assert answer.status_code == status
+    assert said in answer.text
+
+
 def test_an_outline_that_leaves_nothing_is_refused(client: TestClient) -> None:
     data = {"outline": "8px", "crop": "true", "size": "16"}
     answer = client.post("/cutout", files={"file": encoded(disc(300, 200))}, data=data)
