@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from cutout.imaging.headers.common import Malformed, Truncated, bounded
 
 ORIENTATION = 274
-NUMBERS = {1: ("B", 1), 3: ("H", 2), 4: ("I", 4)}
-"""Types of whole numbers: BYTE, SHORT and LONG, for `struct`, and their bytes."""
+NUMBERS = {1: ("B", 1), 3: ("H", 2), 4: ("I", 4), 6: ("b", 1), 8: ("h", 2), 9: ("i", 4)}
+"""Types of whole numbers: BYTE, SHORT and LONG, and with a sign, for `struct`, and their bytes."""
 MAX_TAGS = 4096
 """Tags of one directory; cameras write some 50."""
 
@@ -18,7 +18,7 @@ def exif_orientation(block: bytes) -> int:
     try:
         entries = tiff_entries(block.removeprefix(b"Exif\0\0"))
         orientation = next(
-            (value for tag, kind, _, value in entries if tag == ORIENTATION and kind in (1, 3, 4)),
+            (value for tag, kind, _, value in entries if tag == ORIENTATION and kind in NUMBERS),
             1,
         )
     except (OverflowError, ValueError, struct.error):

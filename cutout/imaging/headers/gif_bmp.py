@@ -134,12 +134,16 @@ def read_bmp(data: bytes) -> Header:
 
 
 def needs_pillow(bmp: bytes) -> bool:
-    """Whether OpenCV reads a BMP wrongly: run lengths, 16 bits, or unusual masks."""
+    """Whether OpenCV reads a BMP wrongly: run lengths, 16 bits, or unusual masks.
+
+    Or pixels that the file says begin where its palette does.
+    """
     size, bits, compression = struct.unpack_from("<I10xHI", bmp, 14)
     if size < 40:
         return False
+    palette = bits <= 8 and struct.unpack_from("<I", bmp, 10)[0] == 14 + size
     unusual = compression == 3 and struct.unpack_from("<3I", bmp, 54) != MASKS
-    return bits == 16 or compression in RLE or bool(unusual)
+    return bits == 16 or compression in RLE or bool(unusual) or palette
 
 
 def _bmp_profile(data: bytes, size: int) -> bytes | None:

@@ -75,6 +75,18 @@ def test_white_is_white_in_a_bmp_of_16_bits(green: int) -> None:
     np.testing.assert_array_equal(image.image, 255)
 
 
+def test_pixels_follow_the_palette_of_a_bmp_wherever_it_says_they_begin() -> None:
+    """Some programs write the place of the palette instead."""
+    palette = b"".join(bytes((grey, grey, grey, 0)) for grey in range(256))
+    rows = b"".join(bytes([60 * row] * 8) for row in range(1, 5))
+    right = bytearray(bmp(8, 0, rows, palette))
+    wrong = right.copy()
+    struct.pack_into("<I", wrong, 10, 54)
+    for data in (right, wrong):
+        image = raster(bytes(data), ANY)
+        np.testing.assert_array_equal(image.image[:, 0, 0], [240, 180, 120, 60])
+
+
 def test_rows_of_run_lengths_may_be_padded() -> None:
     """As an old ImageMagick writes them: longer than the image is wide."""
     palette = b"".join(bytes((grey, grey, grey, 0)) for grey in range(256))

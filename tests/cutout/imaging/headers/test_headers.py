@@ -16,7 +16,7 @@ from cutout.errors import ClientError, ImageTooLarge, UndecodableImage, Unsuppor
 from cutout.imaging.headers import sniff
 from cutout.imaging.headers.avif import MAX_FRAMES
 from cutout.imaging.headers.common import MAX_PARTS
-from cutout.imaging.headers.exif import MAX_TAGS
+from cutout.imaging.headers.exif import MAX_TAGS, exif_orientation
 from cutout.imaging.headers.jpeg import MAX_SCANS, most_scans
 from tests.support.images import raster
 
@@ -105,6 +105,16 @@ def test_more_chunks_than_any_image_has_are_refused() -> None:
     assert sniff(png[:33] + 100 * empty + png[33:]).width == 40
     with pytest.raises(UndecodableImage):
         sniff(png[:33] + MAX_PARTS * empty + png[33:])
+
+
+@pytest.mark.parametrize(("kind", "code"), [(1, "B"), (3, "H"), (4, "I"), (8, "h"), (9, "i")])
+@pytest.mark.parametrize(("order", "mark"), [("<", b"II*\0"), (">", b"MM\0*")])
+def test_an_orientation_is_a_whole_number_of_any_type(
+    order: str, mark: bytes, kind: int, code: str
+) -> None:
+    value = struct.pack(order + code, 6).ljust(4, b"\0")
+    entry = struct.pack(order + "IHHHI", 8, 1, 274, kind, 1) + value
+    assert exif_orientation(mark + entry) == 6
 
 
 def test_of_all_exif_chunks_of_a_png_the_first_is_read() -> None:
