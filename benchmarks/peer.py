@@ -64,6 +64,13 @@ def write_network(bundle: Path, home: Path) -> None:
     onnx.save(network, home / MODEL)
 
 
+def offer(file: Path, model: str, home: Path) -> None:
+    """Put a network's ONNX file where rembg would download it to."""
+    folder = home / "models" / model
+    folder.mkdir(parents=True)
+    (folder / f"{model}.onnx").symlink_to(file.resolve())
+
+
 def request(image: bytes, home: Path) -> bytes:
     """A call of its API: the custom network, no alpha matting."""
     extras = json.dumps({"model_path": str(home / MODEL)}, separators=(",", ":"))
@@ -84,7 +91,13 @@ def rembg_server(home: Path, first: bytes) -> Iterator[Server]:
         "--port",
         "{port}",
     ]
-    values = {"REMBG_HOME": str(home), "U2NET_HOME": "", "HOME": str(home), "BROWSER": "true"}
+    values = {
+        "REMBG_HOME": str(home),
+        "U2NET_HOME": "",
+        "MODEL_CHECKSUM_DISABLED": "1",  # of the file that `offer` put there
+        "HOME": str(home),
+        "BROWSER": "true",
+    }
     path = f"{environment().parent}:{os.environ.get('PATH', '')}"
     with serving(command, {**values, "PATH": path}, first) as server:
         yield server

@@ -79,11 +79,11 @@ def main() -> None:
     food, one_mp = diet()
     report: dict[str, Any] = {"command": "python -m benchmarks.soak", "machine": machine()}
     with cutout_server(options.models, upload_seconds=str(UPLOAD_SECONDS)) as server:
-        places = _places(server)
-        report["places"] = places
+        count = places(server)
+        report["places"] = count
         mixed = [food.draw(rng) for _ in range(200)]
         report["memory"] = memory(server, one_mp, options.images)
-        report |= in_turn(server, food, mixed, places, 20 * options.minutes / ROUNDS)
+        report |= in_turn(server, food, mixed, count, 20 * options.minutes / ROUNDS)
         report["killed_worker"] = killed_worker(server, one_mp, 4)
         report["slow_senders"] = run(slow_senders(server.port, one_mp))
         report["slow_readers"] = slow_readers(server, one_mp)
@@ -456,7 +456,7 @@ def _worker(server: Server) -> int:
     return max(children, key=lambda pid: int(Path(f"/proc/{pid}/statm").read_text().split()[1]))
 
 
-def _places(server: Server) -> int:
+def places(server: Server) -> int:
     for line in ask(server.port, get("/metrics")).body.decode().splitlines():
         if line.startswith("cutout_permits"):
             return int(float(line.split()[-1]))

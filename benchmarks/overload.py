@@ -1,0 +1,99 @@
+"""Ten times as many arrivals as the server can answer, alone and behind the proxy of deploy/compose.
+
+    python -m benchmarks.overload                # about 4 minutes, on an idle machine; needs haproxy
+
+The loads are those of benchmarks.soak, in turn: saturation, a crowd of ten times as many callers,
+and arrivals at ten times the saturated rate, an open loop. Expected: behind the proxy both leave at
+least .90 of the saturated throughput; alone the crowd does, while the arrivals, each refused by
+Python, cost a third of it. Prints a table.
+"""
+
+import argparse
+import random
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from benchmarks.load import HOST, get
+from benchmarks.servers import ROOT, Server, cutout_server, free_port, serving
+from benchmarks.soak import diet, in_turn, places
+
+CONFIG = ROOT / "deploy" / "compose" / "haproxy.cfg"
+READY = get("/readyz")
+
+
+def main() -> None:
+    options = _options()
+    food, _ = diet()
+    mixed = [food.draw(random.Random(1)) for _ in range(200)]
+    reports: dict[str, Any] = {}
+    with ExitStack() as stack:
+        alone = stack.enter_context(cutout_server(options.models))
+        behind = stack.enter_context(proxied(alone))
+        count = places(alone)
+        for name, server in {"alone": alone, "behind HAProxy": behind}.items():
+            reports[name] = in_turn(server, food, mixed, count, options.seconds)
+    print(table(reports))
+
+
+@contextmanager
+def proxied(server: Server) -> Iterator[Server]:
+    """The same server, reached through HAProxy with the configuration of deploy/compose."""
+    haproxy = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
+    if haproxy is None:
+        raise SystemExit("needs haproxy: apt-get install haproxy")
+    port = free_port()
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "haproxy.cfg"
+        file.write_text(configuration(CONFIG.read_text(), port, server.port, free_port()))
+        with serving([haproxy, "-db", "-f", str(file)], {}, READY, port) as proxy:
+            yield replace(server, port=proxy.port)
+
+
+def configuration(text: str, port: int, replica: int, metrics: int) -> str:
+    """The compose file's configuration for one replica on this machine, found without Docker."""
+    changes = {
+        r"(?ms)^resolvers docker$.*?(?=^\S)": "",
+        r" resolvers docker .*": "",
+        r"bind :8000": f"bind {HOST}:{port}",
+        r"bind :8404": f"bind {HOST}:{metrics}",
+        r"server-template replica 20 cutout:8000": f"server replica {HOST}:{replica}",
+    }
+    for pattern, substitute in changes.items():
+        text, count = re.subn(pattern, substitute, text)
+        if not count:
+            raise SystemExit(f"{CONFIG}: nothing like {pattern!r} in it")
+    return text
+
+
+def table(reports: dict[str, Any]) -> str:
+    """A line for each load, with what is left of the saturated throughput."""
+    lines = [
+        "| | load | images/s | of saturation | p50 ms | statuses |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, report in reports.items():
+        for load, measured in report.items():
+            lines.append(
+                f"| {name} | {load} | {measured['successes_per_second']:.1f} "
+                f"| {measured.get('of_saturation', 1):.2f} | {measured['p50_ms']:.0f} "
+                f"| {measured['statuses']} |"
+            )
+    return "\n".join(lines)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--models", type=Path, default=ROOT / "models", help="folder of bundles")
+    parser.add_argument("--seconds", type=float, default=8.0, help="of each load in each round")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
