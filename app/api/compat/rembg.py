@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from cutout.errors import InvalidOption
 from cutout.options import Color, CutoutOptions, MaskOptions
 
 from .. import jobs
@@ -20,15 +21,10 @@ from ..intake.upload_route import UploadRoute
 from ..native.routes import ANSWER_HEADERS, image_response
 from ..problems import InvalidField, Problem
 from ..services import clock_of, services_of
+from . import prompts
 from .common import WITHOUT_EFFECT_HEADER, fetch, name_without_effect
 
-PROMPTED = "sam"  # rembg's model for what `extras` points at; its clients invert the answer
-NO_PROMPTS = {
-    "type": "value_error",
-    "loc": ("body", "model"),
-    "input": PROMPTED,
-    "ctx": {"error": f"{PROMPTED!r} takes prompts, which no model here does; send another name"},
-}
+PROMPTED = "sam"  # rembg's model for what `sam_prompt` of `extras` points at
 WITHOUT_EFFECT = ("a", "af", "ab", "ae", "extras")  # edges are always refined, and not tunable
 
 
@@ -76,7 +72,10 @@ class RembgOptions(BaseModel):
     ] = None
     extras: Annotated[
         str | None,
-        Field(description="a JSON object; without effect"),
+        Field(
+            description="a JSON object; with the model sam its sam_prompt, points and a rectangle, "
+            "says what is meant; else without effect"
+        ),
         AfterValidator(_check_json_object),
     ] = None
 
@@ -184,21 +183,38 @@ async def remove_url(request: Request, query: Annotated[RembgUrl, Query()]) -> R
     return await _remove(request, upload, given)
 
 
+def _meant(asked: RembgOptions) -> dict[str, Any]:
+    """What the prompts of `sam` say, as options; of every other model nothing."""
+    if asked.model != PROMPTED:
+        return {}
+    try:
+        return prompts.choice(json.loads(asked.extras or "{}"))
+    except InvalidOption as error:
+        context = {"error": error.detail}
+        item = {"type": "value_error", "loc": ("body", "extras"), "input": "", "ctx": context}
+        raise RequestValidationError([item]) from None
+
+
 async def _remove(request: Request, upload: bytes, given: dict[str, Any]) -> Response:
     services, clock = services_of(request.app), clock_of(request)
     asked = RembgOptions.model_validate(given)
     known = asked.model in services.models.names
-    if asked.model == PROMPTED and not known:
-        raise RequestValidationError([NO_PROMPTS])
-    model, threshold = asked.model if known else None, 0.5 if asked.ppm else None
+    meant = _meant(asked)
+    common = {
+        "model": asked.model if known else None,
+        "threshold": 0.5 if asked.ppm else None,
+        **meant,
+    }
     if asked.om:
-        mask = MaskOptions(model=model, threshold=threshold)
+        mask = MaskOptions.model_validate(common)
         result = await jobs.mask(services, clock, upload, mask)
     else:
         background = None if asked.bgc is None else Color.parse(_hex_color(asked.bgc))
-        options = CutoutOptions(model=model, threshold=threshold, background=background)
+        options = CutoutOptions.model_validate({**common, "background": background})
         result = await jobs.cut_out(services, clock, upload, options)
-    ignored = [name for name in WITHOUT_EFFECT if name in given]
+    ignored = [
+        name for name in WITHOUT_EFFECT if name in given and not (meant and name == "extras")
+    ]
     if "model" in given and not known:
         ignored.insert(0, "model")
     return name_without_effect(image_response(result, clock), ignored)
