@@ -1,6 +1,6 @@
-"""Ten times as many arrivals as the server can answer, alone and behind the proxy of deploy/compose.
+"""Ten times as many arrivals as the server can answer, alone and behind deploy/compose's proxy.
 
-    python -m benchmarks.overload                # about 4 minutes, on an idle machine; needs haproxy
+    python -m benchmarks.overload    # about 4 minutes, on an idle machine; needs haproxy
 
 The loads are those of benchmarks.soak, in turn: saturation, a crowd of ten times as many callers,
 and arrivals at ten times the saturated rate, an open loop. Expected: behind the proxy both leave at
