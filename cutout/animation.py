@@ -98,8 +98,11 @@ def cut_out(
 
 
 def _is_asked_for(header: Header, options: CutoutOptions) -> bool:
-    """Whether all frames of an upload are to be cut out, and it has more than one."""
-    return options.frames is Frames.all and header.frames > 1
+    """Whether all frames of an upload are to be cut out, and it has more than one.
+
+    Not those of an AVIF: libavif would decode later ones of any size.
+    """
+    return options.frames is Frames.all and header.frames > 1 and header.format != "avif"
 
 
 def _check(options: CutoutOptions, has_mask: bool) -> None:

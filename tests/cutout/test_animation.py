@@ -100,6 +100,11 @@ def test_the_alpha_alone_moves_too(remover: Remover) -> None:
             assert frame[0, 0].tolist() == [0, 0, 0, 255]
 
 
+def test_of_an_avif_the_first_frame_alone_is_cut_out(remover: Remover) -> None:
+    cut = remover.cut_out(animated("AVIF", loop=None), format="png", frames="all")
+    assert getattr(Pillow.open(io.BytesIO(cut)), "n_frames", 1) == 1
+
+
 def test_an_image_of_one_frame_is_an_image(remover: Remover) -> None:
     still = encoded(disc(WIDTH, HEIGHT))
     assert remover.cut_out(still, frames="all") == remover.cut_out(still)

@@ -38,8 +38,7 @@ def read_avif(data: bytes) -> Header:
     kinds = {kind for kind, _, _ in bounded(boxes_in(data, 0, len(data)))}
     if b"meta" not in kinds and b"moov" in kinds:
         size = _track_size(data)
-        _check_tracks(data, size)
-        return Header("avif", *size)
+        return Header("avif", *size, frames=_check_tracks(data, size))
     meta = box_in(data, b"meta", 0, len(data))
     inside = (meta[0] + 4, meta[1])
     properties = box_in(data, b"iprp", *inside)
@@ -55,6 +54,7 @@ def read_avif(data: bytes) -> Header:
     has_alpha = any(
         kind == b"auxC" and b":alpha" in data[start:end] for kind, start, end in container
     )
+    frames = 1
     if width and height:
         spans = {
             n: struct.unpack_from(">II", data, at + 4)
@@ -67,13 +67,14 @@ def read_avif(data: bytes) -> Header:
         }
         _check_items(data, inside, (width, height), said)
         if b"avis" in data[8 : int.from_bytes(data[:4], "big")]:
-            _check_tracks(data, (width, height))
+            frames = _check_tracks(data, (width, height))
     return Header(
         "avif",
         width,
         height,
         ROTATION_THEN_MIRROR[turns][mirror],
         has_alpha,
+        frames=frames,
         space=_space(data, own) or _space(data, container),
     )
 
@@ -236,9 +237,12 @@ def _side(data: bytes, head: int) -> tuple[int, int]:
     return width >> 16, height >> 16
 
 
-def _check_tracks(data: bytes, size: tuple[int, int]) -> None:
-    """Raises Malformed where a track, or the first frame of one, is larger than the image."""
-    frames = _Frames(data)
+def _check_tracks(data: bytes, size: tuple[int, int]) -> int:
+    """Count the frames of the longest track, as it says.
+
+    Raises Malformed where a track, or the first frame of one, is larger than the image.
+    """
+    frames, count = _Frames(data), 1
     for kind, *track in _few_boxes(data, *box_in(data, b"moov", 0, len(data))):
         if kind == b"trak":
             head = _only(data, b"tkhd", *track)[0]
@@ -251,6 +255,9 @@ def _check_tracks(data: bytes, size: tuple[int, int]) -> None:
                 )
                 if any(width > size[0] or height > size[1] for width, height in sizes):
                     raise Malformed("a track larger than the image")
+                lengths = _only(data, b"stsz", *table)[0]
+                count = max(count, int(struct.unpack_from(">I", data, lengths + 8)[0]))
+    return count
 
 
 def _first_sample(data: bytes, table: tuple[int, int]) -> tuple[int, int]:

@@ -354,6 +354,7 @@ def test_avif_grids_are_read_and_their_cells_checked() -> None:
 def test_avif_tracks_larger_than_the_image_are_refused() -> None:
     frames = [Pillow.new("RGB", (40, 24), color) for color in (9, 90)]
     moving = file("AVIF", save_all=True, append_images=frames)
+    assert sniff(moving).frames == 1 + len(frames)
     assert sniff(resized(moving, b"tkhd", 88, 40 << 16, 24 << 16)).width == 40
     with pytest.raises(UndecodableImage):
         sniff(resized(moving, b"tkhd", 88, 41 << 16, 24 << 16))
