@@ -44,7 +44,7 @@ _SPECIAL = tuple(
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address belongs to a host on the internet.
+    """Tell whether an address belongs to a host on the internet.
 
     That is: it is not private, local, shared, reserved or multicast.
     """

@@ -57,7 +57,7 @@ class Sizing:
 
 
 def _workers(settings: Settings, cores: int) -> int:
-    """One worker for every four cores; only one on a GPU, whose memory each would fill again."""
+    """Return one worker for every four cores; one on a GPU, whose memory each would fill again."""
     if settings.workers is not None:
         return settings.workers
     return max(1, cores // CORES_PER_WORKER) if settings.providers == ("cpu",) else 1

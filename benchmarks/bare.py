@@ -32,7 +32,7 @@ MAX_PIXELS = 50_000_000
 
 
 def cut_out(data: bytes, predictor: Predictor, refine: bool) -> bytes:
-    """An image file in, its cut-out as a PNG out."""
+    """Return the cut-out of an image file, as a PNG."""
     image = decode(data, read_header(data, MAX_PIXELS))
     prepared = predictor.prepare(image.image)
     coarse = predictor.assemble(prepared, predictor.predict(prepared))

@@ -67,7 +67,7 @@ def main() -> None:
 
 
 def compare(one: Path, other: Path) -> dict[str, object]:
-    """What both folders of cut-outs hold, and whether that is the same."""
+    """Compare what both folders of cut-outs hold."""
     here, there, records = (
         _contents(one),
         _contents(other),
@@ -88,7 +88,7 @@ def compare(one: Path, other: Path) -> dict[str, object]:
 
 
 def _same_pixels(one: Path, other: Path) -> bool:
-    """Whether two files are one image, packed in two ways."""
+    """Tell whether two files are one image, packed in two ways."""
     here, there = (cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in (one, other))
     return here is not None and there is not None and np.array_equal(here, there)
 
@@ -101,7 +101,7 @@ def _timed(command: list[str]) -> dict[str, object]:
 
 
 def _killed(command: list[str], folder: Path, total: int) -> dict[str, object]:
-    """A quarter of the way one of its actors, half-way the command itself."""
+    """Kill one of its actors at a quarter of the way, and the command itself half-way."""
     began = time.monotonic()
     process = subprocess.Popen(command)
     at_actor = _wait_for(process, folder, total // 4)
@@ -146,7 +146,7 @@ def _actors(driver: int) -> Iterator[int]:
 
 
 def _below(pid: int) -> Iterator[int]:
-    """The processes that `pid` started, and those that they did."""
+    """Yield the processes that `pid` started, and those that they did."""
     for children in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in map(int, children.read_text().split()):
             yield child
@@ -154,7 +154,7 @@ def _below(pid: int) -> Iterator[int]:
 
 
 def _records(folder: Path) -> list[str]:
-    """The whole lines of a manifest that may be growing."""
+    """Return the whole lines of a manifest that may be growing."""
     path = folder / "manifest.jsonl"
     return path.read_text().split("\n")[:-1] if path.exists() else []
 

@@ -47,7 +47,7 @@ def main(
 
 
 def draw(curves: dict[str, list[Point]], out: Path) -> None:
-    """Two lines for training on the new images alone, a pair of marks for each other variant."""
+    """Draw two lines for training on the new images alone, two marks for each other variant."""
     figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
     for (variant, points), mark in zip(curves.items(), "osD^v", strict=False):
         places = [max(count, 10) for count, _, _ in points]

@@ -53,7 +53,7 @@ class Clip:
 
 
 def made(image: Image, mask: Matte, shake: float, seed: int) -> Clip:
-    """A clip of an image: FRAMES frames with noise, each moved by about `shake` pixels."""
+    """Return a clip of an image: FRAMES frames with noise, each moved by about `shake` pixels."""
     random, ratio = np.random.default_rng(seed), LONGER_SIDE / max(mask.shape)
     size = (round(mask.shape[1] * ratio / 2) * 2, round(mask.shape[0] * ratio / 2) * 2)
     image, mask = cv2.resize(image, size).astype(np.uint8), cv2.resize(mask, size).astype(np.uint8)
@@ -68,7 +68,7 @@ def made(image: Image, mask: Matte, shake: float, seed: int) -> Clip:
 
 
 def through_h264(frames: list[Image]) -> list[Image]:
-    """The frames as they come out of a file of usual quality."""
+    """Return the frames as they come out of a file of usual quality."""
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=25, options={"crf": "26"})
@@ -111,7 +111,7 @@ def alphas(clip: Clip, predictor: Predictor, steady: bool) -> list[Matte]:
 
 
 def flicker(clip: Clip, alphas: list[Matte]) -> float:
-    """The mean change of alpha where neither image nor mask changes; NaN where all does."""
+    """Return the mean change of alpha where neither image nor mask changes; NaN where all does."""
     seen = [np.asarray(cv2.GaussianBlur(frame, (0, 0), 1.5), np.int16) for frame in clip.frames]
     changes = []
     for now in range(1, len(seen)):

@@ -13,7 +13,7 @@ from cutout.inference.onnx_predictor import load_predictor
 
 
 def float32_bundle(shipped: Path, folder: Path, size: int, *, unet: bool = False) -> Path:
-    """A bundle in `folder` with the same weights in float32, for a canvas of `size` x `size`:
+    """Write a bundle in `folder` with the same weights in float32, for a canvas of `size` x `size`:
     convolutions fit any; or with the plain U-Net instead of them.
 
     The network is asked once, about the image alone, also where the shipped form asks it about the

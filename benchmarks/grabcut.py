@@ -25,7 +25,7 @@ BORDER, ITERATIONS = 0.05, 5
 
 
 def grabcut(image: Image) -> Mask:
-    """The mask (H, W) uint8 of an image (H, W, 3), 255 = foreground."""
+    """Return the mask (H, W) uint8 of an image (H, W, 3), 255 = foreground."""
     height, width = image.shape[:2]
     left, top = max(1, round(BORDER * width)), max(1, round(BORDER * height))
     cv2.setRNGSeed(0)

@@ -41,8 +41,8 @@ def synthetic(width: int, height: int, seed: int) -> Image:
 
 
 def grown(path: Path, width: int, height: int) -> Image:
-    """A photograph enlarged and cropped to that size, with the fine texture that enlarging can't
-    give it, and grain."""
+    """Return a photograph enlarged and cropped to that size, with the fine texture that enlarging
+    can't give it, and grain."""
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:
         raise SystemExit(f"{path}: not an image")

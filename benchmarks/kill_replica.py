@@ -50,7 +50,7 @@ async def _load_and_kill(
 
 
 def report(load: Load, killed: float) -> dict[str, object]:
-    """What came of the requests, and of which of them, counted from the moment of the kill."""
+    """Sum up what came of which requests, counted from the moment of the kill."""
     failed = [exchange for exchange in load.exchanges if exchange.status != 200]
     return {
         "statuses": statuses(load.exchanges),

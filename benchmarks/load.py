@@ -130,7 +130,7 @@ class Client:
         self._connection: Connection | None = None
 
     async def send(self, request: bytes, keep: bool = False) -> Answer:
-        """The answer to a request; status 0 where there is none."""
+        """Send a request and return its answer; status 0 where there is none."""
         try:
             if self._connection is None or self._connection.transport is None:
                 loop = asyncio.get_running_loop()
@@ -222,7 +222,7 @@ def percentiles(exchanges: Iterable[Exchange]) -> dict[str, float]:
 
 
 def statuses(exchanges: Iterable[Exchange]) -> dict[str, int]:
-    """How often each status came; `broken` where none came."""
+    """Count each status; `broken` where none came."""
     counts: dict[str, int] = {}
     for exchange in exchanges:
         name = str(exchange.status or "broken")
@@ -231,7 +231,7 @@ def statuses(exchanges: Iterable[Exchange]) -> dict[str, int]:
 
 
 def upload(path: str, file: bytes, **fields: str) -> bytes:
-    """The bytes of a multipart POST of an image, and of text fields."""
+    """Return the bytes of a multipart POST of an image, and of text fields."""
     parts = [
         b'--%s\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n'
         % (BOUNDARY, name.encode(), value.encode())
@@ -260,7 +260,7 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 def ask(port: int, request: bytes) -> Answer:
-    """One request on a connection of its own, the body of its answer kept."""
+    """Send one request on a connection of its own, the body of its answer kept."""
 
     async def once() -> Answer:
         client = Client(port)

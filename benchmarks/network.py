@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def runner(model: bytes) -> Runner:
-    """A session on one thread, and something to feed it."""
+    """Return a session on one thread, and an input for it."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])

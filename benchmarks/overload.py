@@ -43,7 +43,7 @@ def main() -> None:
 
 @contextmanager
 def proxied(server: Server) -> Iterator[Server]:
-    """The same server, reached through HAProxy with the configuration of deploy/compose."""
+    """Run the server behind HAProxy, with the configuration of deploy/compose."""
     haproxy = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
     if haproxy is None:
         raise SystemExit("needs haproxy: apt-get install haproxy")
@@ -56,7 +56,7 @@ def proxied(server: Server) -> Iterator[Server]:
 
 
 def configuration(text: str, port: int, replica: int, metrics: int) -> str:
-    """The compose file's configuration for one replica on this machine, found without Docker."""
+    """Return the compose file's configuration for one local replica, found without Docker."""
     changes = {
         r"(?ms)^resolvers docker$.*?(?=^\S)": "",
         r" resolvers docker .*": "",
@@ -72,7 +72,7 @@ def configuration(text: str, port: int, replica: int, metrics: int) -> str:
 
 
 def table(reports: dict[str, Any]) -> str:
-    """A line for each load, with what is left of the saturated throughput."""
+    """Return a line for each load, with what is left of the saturated throughput."""
     lines = [
         "| | load | images/s | of saturation | p50 ms | statuses |",
         "|---|---|---|---|---|---|",

@@ -23,7 +23,7 @@ SIZE = 320  # what `u2net_custom` feeds
 
 
 def environment() -> Path:
-    """The Python of an environment with rembg, made where there is none."""
+    """Return the Python of an environment with rembg, made where there is none."""
     python = ENVIRONMENT / "bin" / "python"
     if not (ENVIRONMENT / "bin" / "rembg").exists():
         print(f"installing {REQUIREMENT} into {ENVIRONMENT.relative_to(ROOT)}", file=sys.stderr)
@@ -39,8 +39,8 @@ def environment() -> Path:
 
 
 def write_network(bundle: Path, home: Path) -> None:
-    """A bundle's network as `u2net_custom` wants it: (1, 3, 320, 320) in, (1, 1, 320, 320) out, the
-    rest untouched."""
+    """Write a bundle's network as `u2net_custom` wants it: (1, 3, 320, 320) in, (1, 1, 320, 320)
+    out, the rest untouched."""
     manifest = read_manifest(bundle)
     spec = manifest.preprocess
     if (spec.size, spec.color, spec.layout) != (SIZE, "rgb", "NHWC"):
@@ -72,7 +72,7 @@ def offer(file: Path, model: str, home: Path) -> None:
 
 
 def request(image: bytes, home: Path) -> bytes:
-    """A call of its API: the custom network, no alpha matting."""
+    """Return a call of its API: the custom network, no alpha matting."""
     extras = json.dumps({"model_path": str(home / MODEL)}, separators=(",", ":"))
     quoted = extras.replace('"', "%22").replace("{", "%7B").replace("}", "%7D")
     return upload(f"/api/remove?extras={quoted}", image, model="u2net_custom")

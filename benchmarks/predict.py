@@ -72,7 +72,7 @@ def main() -> None:
 
 
 def bare_server(models: Path) -> Any:
-    """The bare routes, served as the service is: uvicorn, one worker, no access log."""
+    """Serve the bare routes as the service is: uvicorn, one worker, no access log."""
     command = [
         sys.executable,
         "-m",

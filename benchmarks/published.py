@@ -63,7 +63,7 @@ def _rembg(
 
 
 def _row(contender: Contender) -> Row:
-    """An empty row, of a contender that has loaded its network and answers with a cut-out."""
+    """Return an empty row of a contender that has loaded its network and answers with a cut-out."""
     run(closed_loop(contender.server.port, contender.requests, CLIENTS, 0, least=WARM_UP))
     answer = ask(contender.server.port, contender.requests[0])
     if answer.status != 200:

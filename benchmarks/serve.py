@@ -151,7 +151,7 @@ def main() -> None:
 def measure_size(
     size: str, bundles: Bundles, home: Path | None, work: Path, options: argparse.Namespace
 ) -> Any:
-    """All contenders at one size of image, round by round."""
+    """Measure all contenders at one size of image, round by round."""
     _say(f"{size}: making images")
     photos = photographs(*SIZES[size], IMAGES, options.images)
     files = [work / f"{size.replace(' ', '')}-{number}.jpg" for number in range(len(photos))]
@@ -189,7 +189,7 @@ def measure_size(
 def _start(
     stack: ExitStack, bundles: Bundles, home: Path | None, photos: Sequence[bytes]
 ) -> tuple[list[Contender], dict[str, float], list[float]]:
-    """Every server, started, warm and its first answer looked at; medians of their starts; what the
+    """Start and warm every server and look at its first answer; medians of their starts; what the
     masks cover."""
     contenders, starts, coverage = [], {}, []
     for mode, (models, refine) in bundles.modes.items():
@@ -209,8 +209,8 @@ def _start(
 
 
 def _median_start(stack: ExitStack, serve: Callable[[], Any]) -> tuple[Server, float]:
-    """The server of the last of several starts, still running, and the median time until it was
-    ready."""
+    """Return the server of the last of several starts, still running, and the median time until it
+    was ready."""
     times = []
     for _ in range(STARTS - 1):
         with serve() as server:
@@ -242,7 +242,7 @@ def _measure_bare(
 
 
 def _bundles(models: Path, work: Path, unet: bool) -> Bundles:
-    """The segmenter of a folder of bundles alone, and its float32 form."""
+    """Return the segmenter of a folder of bundles alone, and its float32 form."""
     segmenters = [
         bundle for bundle in find_bundles(models) if read_manifest(bundle).task == "segment"
     ]
@@ -264,7 +264,7 @@ def _network(bundles: Bundles) -> dict[str, Any]:
 
 
 def machine() -> dict[str, Any]:
-    """What the figures were taken on."""
+    """Describe the machine that the figures were taken on."""
     return {
         "cpu": processor(),
         "cores": len(os.sched_getaffinity(0)),

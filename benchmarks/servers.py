@@ -74,8 +74,8 @@ def serving(
 
 @contextmanager
 def cutout_server(models: Path, **settings: str) -> Iterator[Server]:
-    """This project's server: `python -m app`, defaults but for the models, the port and `settings`
-    (CUTOUT_…)."""
+    """Run this project's server: `python -m app`, defaults but for the models, the port and
+    `settings` (CUTOUT_…)."""
     environment = {f"CUTOUT_{name.upper()}": value for name, value in settings.items()}
     environment |= {"CUTOUT_PORT": "{port}", "CUTOUT_HOST": HOST, "CUTOUT_MODELS": str(models)}
     with serving(
@@ -94,7 +94,7 @@ def free_port() -> int:
 
 
 def descendants(pid: int) -> list[int]:
-    """The processes that a process started, and those that they started."""
+    """Return the processes that a process started, and those that they started."""
     found = []
     for task in Path(f"/proc/{pid}/task").glob("*"):
         for child in map(int, _read(task / "children").split()):
@@ -103,8 +103,8 @@ def descendants(pid: int) -> list[int]:
 
 
 def peak_rss_mb(pid: int) -> float:
-    """The most resident memory that a process ever had, MB; `getrusage` would count its parent's
-    before exec."""
+    """Return the most resident memory that a process ever had, MB; `getrusage` would count its
+    parent's before exec."""
     return _status_kb(pid, "VmHWM") * 1024 / 1e6
 
 

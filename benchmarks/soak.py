@@ -116,7 +116,7 @@ def in_turn(
 
 
 def together(loads: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Rounds of one kind as one: counts and samples of all, rates and times as their mean."""
+    """Merge the rounds of one kind: counts and samples of all, rates and times as their mean."""
     statuses_of_all = sum((Counter(load["statuses"]) for load in loads), Counter[str]())
     sums = {name: sum(load[name] for load in loads) for name in COUNTS if name in loads[0]}
     means = {
@@ -134,7 +134,7 @@ def together(loads: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def verdicts(report: dict[str, Any]) -> dict[str, bool]:
-    """The promises of the service, and whether they were kept."""
+    """Tell which promises of the service were kept."""
     crowd, overloaded = report["crowd"], report["overload"]
     slow, memory_mb = report["slow_senders"], report["memory"]
     return {
@@ -180,7 +180,7 @@ def memory(server: Server, request: bytes, images: int) -> dict[str, Any]:
 def saturation(
     server: Server, requests: Sequence[bytes], callers: int, seconds: float
 ) -> dict[str, Any]:
-    """A closed loop of as many callers; those who are refused ask again at once."""
+    """Run a closed loop of that many callers; those who are refused ask again at once."""
     cpu = server.cpu_seconds
     with watched(server) as samples:
         load = run(closed_loop(server.port, requests, callers, seconds))
@@ -217,20 +217,20 @@ def watched(server: Server) -> Iterator[list[float]]:
 
 
 def _twentieths(samples: Sequence[float]) -> list[float]:
-    """The highest of each twentieth of the time."""
+    """Return the highest of each twentieth of the time."""
     edges = np.linspace(0, len(samples), min(20, len(samples)) + 1).astype(int)
     return [round(max(samples[start:end]), 1) for start, end in pairwise(edges.tolist())]
 
 
 def _is_flat(highest: Sequence[float]) -> bool:
-    """Whether the last quarter needs no more than a tenth more than the second: the first is for
-    getting there."""
+    """Tell whether the last quarter needs no more than a tenth more than the second: the first is
+    for getting there."""
     quarter = max(1, len(highest) // 4)
     return max(highest[-quarter:]) <= 1.1 * max(highest[quarter : 2 * quarter] or highest)
 
 
 def table(report: dict[str, Any], minutes: float) -> str:
-    """The report in Markdown."""
+    """Return the report in Markdown."""
     full, crowd, over, flat = (
         report[name] for name in ("saturation", "crowd", "overload", "memory")
     )
@@ -360,8 +360,8 @@ def killed_worker(server: Server, request: bytes, clients: int) -> dict[str, Any
 
 
 async def slow_senders(port: int, request: bytes) -> dict[str, Any]:
-    """Connections that send a byte of a header, or of a body, now and then; meanwhile others want
-    answers."""
+    """Open connections that send a byte of a header, or of a body, now and then; meanwhile others
+    want answers."""
     head_end = request.index(b"\r\n\r\n") + 4
     senders = [await asyncio.open_connection(HOST, port) for _ in range(SLOW_SENDERS)]
     for number, (_, writer) in enumerate(senders):
@@ -393,7 +393,7 @@ async def slow_senders(port: int, request: bytes) -> dict[str, Any]:
 
 
 async def _ended(reader: asyncio.StreamReader) -> bool:
-    """Whether the server has closed: an answer may come first."""
+    """Tell whether the server has closed: an answer may come first."""
     try:
         async with asyncio.timeout(1):
             while await reader.read(65536):
@@ -406,8 +406,8 @@ async def _ended(reader: asyncio.StreamReader) -> bool:
 
 
 def slow_readers(server: Server, request: bytes) -> dict[str, Any]:
-    """Connections that ask for images and don't read the answers: what the server holds for them,
-    MB."""
+    """Open connections that ask for images and don't read the answers: what the server holds for
+    them, MB."""
 
     async def hold() -> float:
         before = server.rss_mb
@@ -451,7 +451,7 @@ def diet() -> tuple[Diet, bytes]:
 
 
 def _worker(server: Server) -> int:
-    """A process that serves: the child with the most memory."""
+    """Return a process that serves: the child with the most memory."""
     children = [pid for pid in server.pids if pid != server.process.pid]
     return max(children, key=lambda pid: int(Path(f"/proc/{pid}/statm").read_text().split()[1]))
 

@@ -42,8 +42,8 @@ Stage = tuple[str, Callable[[], object], Callable[[], object] | None]
 def photograph(
     width: int, height: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
-    """An image with detail at every scale and a hairy subject over a third of it; its alpha; a
-    network's 320 x 320."""
+    """Return an image with detail at every scale and a hairy subject over a third of it; its alpha;
+    a network's 320 x 320."""
     rng = np.random.default_rng(11)
     truth = np.zeros((height, width), np.uint8)
     middle, unit = (width // 2, height // 2), height / 100
@@ -178,7 +178,7 @@ def _area(image: NDArray[np.uint8], width: int, height: int) -> object:
 
 
 def _guided_filter(coarse: NDArray[np.float32], image: NDArray[np.uint8]) -> object:
-    """The grey guided filter (He, Sun, Tang 2013) at full size."""
+    """Return the grey guided filter (He, Sun, Tang 2013) at full size."""
     guide = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
     alpha = cv2.resize(coarse, (image.shape[1], image.shape[0]), interpolation=cv2.INTER_LINEAR)
     side = (max(image.shape) // 30,) * 2
@@ -223,7 +223,7 @@ def _shrink(cutout: NDArray[np.uint8]) -> object:
 
 
 def milliseconds(work: Callable[[], object], rounds: int) -> float:
-    """The median CPU time of this thread."""
+    """Return the median CPU time of this thread."""
     times = []
     for _ in range(rounds):
         started = time.thread_time()

@@ -21,8 +21,9 @@ UNET_SIDE = 320
 
 
 def write_unet(manifest: Manifest, path: Path) -> None:
-    """The U-Net with the input and output of a bundle, its answer drowned in that of an ellipse:
-    whatever comes after the network has a subject of usual size with a soft edge to work on.
+    """Write a U-Net with the input and output of a bundle, its answer drowned in that of an
+    ellipse: whatever comes after the network has a subject of usual size with a soft edge to work
+    on.
     """
     network = plain_unet()
     graph = network.graph

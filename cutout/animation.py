@@ -47,7 +47,7 @@ OF_ONE_IMAGE = ("points", "crop", "canvas", "scale", "position", "keep_profile",
 
 
 def weight(upload: Upload, options: CutoutOptions) -> int:
-    """As how many pixels an upload counts where memory is given out: all that are worked on.
+    """Return as how many pixels an upload counts where memory is given out: all that are worked on.
 
     Raises ImageTooLarge for a larger canvas, more frames, or more pixels in all of them, than are
     allowed.
@@ -98,7 +98,7 @@ def cut_out(
 
 
 def _is_asked_for(header: Header, options: CutoutOptions) -> bool:
-    """Whether all frames of an upload are to be cut out, and it has more than one.
+    """Tell whether all frames of an upload are to be cut out, and it has more than one.
 
     Not those of an AVIF: libavif would decode later ones of any size.
     """
@@ -122,7 +122,7 @@ def _check(options: CutoutOptions, has_mask: bool) -> None:
 
 
 def _together(subjects: list[Subject]) -> Subject:
-    """What the masks of all frames say."""
+    """Merge the masks of all frames."""
     boxes = [subject.box for subject in subjects if subject.box is not None]
     return Subject(
         found=any(subject.found for subject in subjects),
@@ -176,7 +176,7 @@ class _Frames:
             self._clock.add("encode", started)
 
     def _at_size(self, background: Source[object]) -> Source[object]:
-        """The background at the size of the frames, so that it is decoded once."""
+        """Return the background at the size of the frames, so that it is decoded once."""
         size = self._options.answer_size(self._upload.header.upright)
         try:
             with self._clock.stage("decode"):

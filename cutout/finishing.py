@@ -66,7 +66,7 @@ def at_size(background: Source[object], size: Size) -> ArraySource:
 
 
 def _is_finished(cut: Cut, answer: Size, options: CutoutOptions) -> bool:
-    """Whether nothing remains to be done to a cut-out, so that it can be written band by band."""
+    """Tell whether a cut-out needs no more work, so that it can be written band by band."""
     changed = options.is_arranged or options.is_dressed or options.channels is not Channels.rgba
     return cut.size == answer and not changed and options.format in (Format.png, Format.auto)
 
@@ -76,7 +76,7 @@ def _shown(frame: Frame, plan: Plan) -> Box | None:
 
 
 def _arranged(whole: Cutout, frame: Frame, options: CutoutOptions) -> Cutout:
-    """The cut-out in its frame; a canvas puts the subject at its position itself."""
+    """Put the cut-out in its frame; a canvas puts the subject at its position itself."""
     if options.canvas is not None:
         return frame.framed(whole)
     arranged = place(frame.cropped(whole), options.scale, _position(options))
@@ -84,7 +84,7 @@ def _arranged(whole: Cutout, frame: Frame, options: CutoutOptions) -> Cutout:
 
 
 def _dressed(pixels: Cutout, options: CutoutOptions) -> Cutout:
-    """The cut-out with its outline and its shadow."""
+    """Return the cut-out with its outline and its shadow."""
     if options.outline is not None:
         pixels = outlined(pixels, options.outline.width, options.outline.color.rgba)
     return pixels if options.shadow is None else UNDER[options.shadow](pixels)
@@ -93,7 +93,7 @@ def _dressed(pixels: Cutout, options: CutoutOptions) -> Cutout:
 def _own_background(
     image: Image, cutout: Cutout, frame: Frame, options: CutoutOptions
 ) -> Image | None:
-    """The blurred background (H, W, 3) of the image itself, where that is asked for."""
+    """Return the blurred background (H, W, 3) of the image itself, where that is asked for."""
     if not isinstance(options.background, Blur):
         return None
     seen = np.asarray(cv2.inRange(alpha_of(cutout), 0, SEEN), np.uint8)
@@ -104,7 +104,7 @@ def _own_background(
 def _given_background(
     background: Source[object], canvas: Size, options: CutoutOptions, clock: Clock
 ) -> Image:
-    """The background image at the size of the canvas, blurred where that is asked for."""
+    """Return the background image at the size of the canvas, blurred where that is asked for."""
     try:
         with clock.stage("decode"):
             raster = background.decode(reduction(background.header, canvas))
@@ -119,7 +119,7 @@ def _given_background(
 
 
 def _on(pixels: Cutout, options: CutoutOptions, behind: Image | None) -> Pixels:
-    """The cut-out on the background that was asked for."""
+    """Return the cut-out on the background that was asked for."""
     if behind is not None:
         return on_image(pixels, behind)
     if isinstance(options.background, Color):
@@ -130,14 +130,14 @@ def _on(pixels: Cutout, options: CutoutOptions, behind: Image | None) -> Pixels:
 
 
 def _position(options: CutoutOptions) -> tuple[float, float] | None:
-    """Where the subject goes; a scaled one is centred unless a position says otherwise."""
+    """Return where the subject goes; a scaled one is centred unless a position says otherwise."""
     if options.position is None:
         return None if options.scale is None else (0.5, 0.5)
     return None if options.position.keeps else options.position.shares
 
 
 def _opaque(behind: Raster, options: CutoutOptions) -> Pixels:
-    """The background image, on the background colour where it is transparent itself."""
+    """Return the background image, on the background colour where it is transparent itself."""
     if behind.alpha is None:
         return behind.image
     color = options.background if isinstance(options.background, Color) else WHITE

@@ -103,7 +103,7 @@ class Frame:
 
 
 def _free(canvas: Canvas, options: CutoutOptions, outline: int) -> Box:
-    """What margins and the outline leave of a canvas. Raises InvalidOption for nothing."""
+    """Return what margins and the outline leave of a canvas. Raises InvalidOption for nothing."""
     free = options.margin.within(canvas.size).grown(*[-outline] * 4)
     if min(free.size) < 1:
         beside = f" and an outline of {outline} px" if outline else ""
@@ -115,7 +115,7 @@ def _free(canvas: Canvas, options: CutoutOptions, outline: int) -> Box:
 
 
 def _with_room(box: Box, options: CutoutOptions) -> tuple[Box, Size]:
-    """The box of a crop with room for the outline, and its size: the outline's width is final."""
+    """Return a crop's box with room for the outline, and its size: the outline's width is final."""
     room = _outline(options)
     longest = None if options.size is None else options.size - 2 * room
     if longest is not None and longest < 1:

@@ -72,7 +72,7 @@ def _seen_alpha(
     trimap: Trimap | None,
     clock: Clock,
 ) -> Matte:
-    """The alpha of the subject, as the network sees it."""
+    """Return the alpha of the subject, as the network sees it."""
     whole = Box(0, 0, *image.size)
     view, coarse = _look(image, plan.region or whole, plan.choice, predictor, clock)
     pixels = image.image[view.rows, view.columns]
@@ -96,7 +96,7 @@ def _seen_alpha(
 def _look(
     image: Raster, view: Box, choice: Choice | None, predictor: Predictor, clock: Clock
 ) -> tuple[Box, Alpha]:
-    """What the network sees of a part of the image, of several subjects the one that is meant.
+    """Ask the network about a part of the image; of several subjects, keep the chosen one.
 
     Where that is next to nothing, it looks again, from nearer by, around the first point.
     """
@@ -116,7 +116,8 @@ def _look(
 
 
 def _around(point: Point, view: Box) -> Box:
-    """A part of a view, half as wide and half as high, its middle as near to a point as it can."""
+    """Return a part of a view, half as wide and half as high, its middle as near to a point as it
+    can."""
     width, height = -(-view.width // 2), -(-view.height // 2)
     left = min(max(view.left, point.x - width // 2), view.right - width)
     top = min(max(view.top, point.y - height // 2), view.bottom - height)
@@ -124,7 +125,7 @@ def _around(point: Point, view: Box) -> Box:
 
 
 def _has_proportions(given: Size, upload: Size) -> bool:
-    """Whether an image of one size is the other one scaled, but for rounding."""
+    """Tell whether an image of one size is the other one scaled, but for rounding."""
     ratio = max(given) / max(upload)
     return (
         abs(given.width - ratio * upload.width) <= SPARE

@@ -80,7 +80,7 @@ class ScorePlan:
 
 
 def seen_by_network(canvas: Size, image: Size) -> Size:
-    """The size to decode at for a network that brings an image to the size `canvas`."""
+    """Return the size to decode at for a network that brings an image to the size `canvas`."""
     return Size(
         min(image.width, OVERSAMPLED * canvas.width),
         min(image.height, OVERSAMPLED * canvas.height),
@@ -88,7 +88,8 @@ def seen_by_network(canvas: Size, image: Size) -> Size:
 
 
 def _view(options: MaskOptions, upload: Size) -> Box | None:
-    """The part of the upload that the network sees; around a box, a little more than the box."""
+    """Return the part of the upload that the network sees; around a box, a little more than the
+    box."""
     if options.box is None:
         return None if options.roi is None else options.roi.box(upload)
     if options.roi is not None:
@@ -107,7 +108,7 @@ def _choice(options: MaskOptions, upload: Size) -> Choice | None:
 
 
 def _working_size(upload: Size, answer: Size, view: Box, predictor: Predictor) -> Size:
-    """The size to work at.
+    """Return the size to work at.
 
     That is the size of the answer, and larger only where the network would see too little else: it
     looks at `view` alone, so the whole has to have that many more pixels.

@@ -77,7 +77,7 @@ class EngineSettings(BaseSettings):
 
 
 def variable(name: str) -> str:
-    """The environment variable of a setting."""
+    """Return the environment variable of a setting."""
     return f"CUTOUT_{name.upper()}"
 
 

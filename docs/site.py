@@ -51,12 +51,12 @@ def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
 
 
 def on_post_template(output: str, template_name: str, config: MkDocsConfig) -> str:
-    """The same for 404.html, which a server sends for any path (a hook of MkDocs)."""
+    """Make links absolute in 404.html, which a server sends for any path (a hook of MkDocs)."""
     return output.replace(SHIM, "/assets/iframe-worker.js")
 
 
 def _page(path: str, files: Files) -> str | None:
-    """The page or image of a path in the repository, if the site has it."""
+    """Return the page or image of a path in the repository, if the site has it."""
     candidates = [ABOUT.get(path)]
     if path.startswith("docs/"):
         inside = path.removeprefix("docs/")

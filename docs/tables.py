@@ -156,7 +156,7 @@ def settings_table(names: Iterable[str] = Settings.model_fields) -> str:
 
 
 def grouped_settings() -> str:
-    """All settings but the first ones, a table for each group; new ones come under Other."""
+    """Format all settings but the first ones, a table for each group; new ones come under Other."""
     groups = _grouped(Settings.model_fields, FIRST_SETTINGS, SETTINGS)
     return "\n".join(f"### {name}\n\n{settings_table(names)}" for name, names in groups)
 
@@ -180,7 +180,7 @@ def errors_table() -> str:
 
 
 def decisions() -> str:
-    """A line for each decision, with its status."""
+    """Return a line for each decision, with its status."""
     lines = []
     for path in sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md")):
         title, _, status = path.read_text().splitlines()[:3]
@@ -191,7 +191,7 @@ def decisions() -> str:
 
 
 def ladder() -> str:
-    """The drawing in the docstring of `app.admission`."""
+    """Return the drawing in the docstring of `app.admission`."""
     _, drawing, _ = str(admission.__doc__).split("\n\n", 2)
     return f"```text\n{drawing}\n```\n"
 
@@ -226,7 +226,7 @@ def _table(head: tuple[str, ...], rows: Iterable[str]) -> str:
 def _grouped(
     names: Iterable[str], first: Iterable[str], groups: dict[str, tuple[str, ...]]
 ) -> list[tuple[str, list[str]]]:
-    """The names of each group in its order, then what is in none; without the first ones."""
+    """Return the names of each group in its order, then what is in none; without the first ones."""
     known = {*first, *(name for group in groups.values() for name in group)}
     there = list(names)
     found = [(title, [name for name in group if name in there]) for title, group in groups.items()]
@@ -262,7 +262,7 @@ def filled(text: str) -> str:
 
 
 def current(document: Path) -> str:
-    """A document as it should be: tables filled; in the translation, code as in README.md."""
+    """Return a document with tables filled; in the translation, with the code of README.md."""
     text = filled(document.read_text())
     if document.name != TRANSLATED:
         return text

@@ -30,7 +30,7 @@ def _line(name: str, module: Path) -> str:
 
 
 def _summary(module: Path) -> str:
-    """The first sentence of the docstring, cut at a word if it is too long."""
+    """Return the first sentence of the docstring, cut at a word if it is too long."""
     text = ast.get_docstring(ast.parse(module.read_text())) or ""
     first = " ".join(text.split("\n\n")[0].split()).split(". ")[0].removesuffix(".")
     return textwrap.shorten(first, WIDTH - COLUMN, placeholder=" ...")

@@ -402,7 +402,7 @@ def tune(
 def _trained(
     run: Path | None, keras: Path | None, config: str | None, overrides: list[str]
 ) -> tuple[Path, "TrainConfig"]:
-    """The saved network and its config."""
+    """Return the saved network and its config."""
     from model_export.config import load_config, read_run_config
 
     if run and not keras and not config:

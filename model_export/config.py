@@ -330,7 +330,7 @@ def load_config(
 
 
 def read_run_config(run: Path, overrides: Sequence[str] = ()) -> TrainConfig:
-    """The config that a run's folder was made with, with `overrides` as in `load_config`.
+    """Read the config that a run's folder was made with, with `overrides` as in `load_config`.
 
     Raises DataError if there is none.
     """
@@ -350,7 +350,7 @@ def read_run_config(run: Path, overrides: Sequence[str] = ()) -> TrainConfig:
 
 
 def _inherit(values: dict[str, Any], base: TrainConfig) -> None:
-    """What the file leaves open comes from `base`: the network, its input, and how images are cut
+    """Fill what the file leaves open from `base`: the network, its input, and how images are cut
     and split.
     """
     inherited = base.model_dump(mode="json")

@@ -17,7 +17,7 @@ metrics_router = APIRouter(tags=["health"])
 @router.head("/livez", include_in_schema=False)
 @router.get("/livez", operation_id="livez", summary="Is the process alive?", response_model=Health)
 async def livez() -> Response:
-    """The process is alive. Does not wait for work in progress."""
+    """Tell that the process is alive. Does not wait for work in progress."""
     return JSONResponse({"status": "ok"})
 
 
@@ -29,7 +29,7 @@ async def livez() -> Response:
     response_model=Health,
 )
 async def readyz() -> Response:
-    """Every model is loaded, checked against its golden sample, and warm.
+    """Tell whether every model is loaded, checked against its golden sample, and warm.
 
     That is so before the server accepts a connection: until then, there is no answer at all.
     """
@@ -43,7 +43,7 @@ async def readyz() -> Response:
     response_class=PlainTextResponse,
 )
 async def metrics(request: Request) -> Response:
-    """Counts and times for Prometheus."""
+    """Return counts and times for Prometheus."""
     return Response(
         services_of(request.app).metrics.exposition(), media_type=CONTENT_TYPE_PLAIN_0_0_4
     )

@@ -92,7 +92,7 @@ def _html(request: Request, name: str, policy: str) -> Response:
 
 
 def _smaller(file: FileResponse, mtime_ns: int, headers: Headers) -> Response:
-    """The file; compressed, for a client that accepts gzip."""
+    """Return the file; compressed, for a client that accepts gzip."""
     response: Response = file
     if GZIP.search(headers.get("accept-encoding", "")):
         response = Response(
@@ -110,7 +110,7 @@ def _page_without_docs() -> str:
 
 
 def _headers_of_compressed(response: Response) -> dict[str, str]:
-    """Only a weak tag may stand for both encodings of a file (RFC 9110, 8.8.3.3)."""
+    """Return headers with a weak tag: no other may stand for both encodings of a file."""
     return {
         "etag": f"W/{response.headers['etag']}",
         "last-modified": response.headers["last-modified"],

@@ -150,7 +150,7 @@ def _without_port(host: str) -> str:
 
 
 def _relative(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
-    """The same header; of a redirect, path and query alone."""
+    """Return the header as it is; of a redirect, path and query alone."""
     name, value = header
     if name != b"location":
         return header

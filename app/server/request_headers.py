@@ -117,13 +117,13 @@ class RequestHeaders:
 
 
 def check_version(version: str) -> None:
-    """Raises UnknownVersion unless the version is 1.0 or 1.1."""
+    """Raise UnknownVersion unless the version is 1.0 or 1.1."""
     if version not in VERSIONS:
         raise UnknownVersion(version)
 
 
 def check_host(headers: Iterable[Header], version: str) -> None:
-    """Raises Refused unless there is exactly one Host; HTTP/1.0 may omit it (RFC 9112, 3.2)."""
+    """Raise Refused unless there is exactly one Host; HTTP/1.0 may omit it (RFC 9112, 3.2)."""
     hosts = [value for name, value in headers if name == b"host"]
     if len(hosts) > 1 or (not hosts and version == "1.1"):
         raise Refused(f"a request needs exactly one Host header; this one has {len(hosts)}")
@@ -132,14 +132,14 @@ def check_host(headers: Iterable[Header], version: str) -> None:
 
 
 def check_coding(headers: Iterable[Header]) -> None:
-    """Raises UnknownCoding if a body comes in another coding than chunked (RFC 9112, 6.1)."""
+    """Raise UnknownCoding if a body comes in another coding than chunked (RFC 9112, 6.1)."""
     for name, value in headers:
         if name == b"transfer-encoding" and value.strip().lower() != b"chunked":
             raise UnknownCoding(value.decode("latin-1"))
 
 
 def authority_of(target: bytes) -> bytes | None:
-    """The host and port of a target in absolute form; None for another. Raises Refused."""
+    """Return the host and port of a target in absolute form; None for another. Raises Refused."""
     scheme, slashes, rest = target.partition(b"://")
     if not slashes or scheme.lower() not in (b"http", b"https"):
         return None
@@ -150,7 +150,8 @@ def authority_of(target: bytes) -> bytes | None:
 
 
 def with_host(headers: Iterable[Header], host: bytes) -> list[Header]:
-    """The same headers with another Host: that of an absolute target counts (RFC 9112, 3.2.2)."""
+    """Return the headers with another Host: that of an absolute target counts (RFC 9112,
+    3.2.2)."""
     return [(b"host", host), *(header for header in headers if header[0] != b"host")]
 
 

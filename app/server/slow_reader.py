@@ -30,19 +30,19 @@ class SlowReader:
         self._timer.start(min(self._limits.chunk_seconds, self._response_ends - now))
 
     def buffer_low(self, closing: bool, responding: bool) -> None:
-        """The reader has caught up. A connection that is closing keeps its time limit."""
+        """Note that the reader has caught up. A connection that is closing keeps its time limit."""
         if not closing:
             self._timer.stop()
         if not responding:
             self._response_ends = None
 
     def response_written(self) -> None:
-        """The response is in the write buffer, if not yet sent."""
+        """Note that the response is in the write buffer, if not yet sent."""
         if not self._timer.running:
             self._response_ends = None
 
     def closing_unsent(self) -> None:
-        """The connection is being closed, and its write buffer is not empty."""
+        """Note that the connection is being closed, and its write buffer is not empty."""
         self._timer.start(self._limits.chunk_seconds)
 
     def stop(self) -> None:

@@ -134,7 +134,7 @@ class Supervisor(Multiprocess):
 
 
 def _failed(worker: Process) -> int:
-    """How many workers in a row have not served, this one among them; 0 where it has.
+    """Return how many workers in a row have not served, this one among them; 0 where it has.
 
     Those that uvicorn starts itself, when signals ask for them, count as if they had.
     """
@@ -146,7 +146,7 @@ def _serves(worker: Process) -> bool:
 
 
 def _why(failed: int, exit_code: int | None) -> dict[str, str]:
-    """The fields of the log event for workers that exit before they serve."""
+    """Return the fields of the log event for workers that exit before they serve."""
     cause = "a library or a model makes it crash"
     if exit_code == -signal.SIGKILL:
         cause = "mostly for want of memory: raise the limit, or lower CUTOUT_WORKERS"

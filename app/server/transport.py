@@ -70,5 +70,5 @@ class OneWrite:
 
 
 def _is_final_response(data: bytes) -> bool:
-    """Whether the data starts a response other than an interim one (1xx)."""
+    """Tell whether the data starts a response other than an interim one (1xx)."""
     return data.startswith(b"HTTP/1.1 ") and not data.startswith(b"HTTP/1.1 1")

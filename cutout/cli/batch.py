@@ -110,7 +110,7 @@ def _has_suffix(path: str) -> bool:
 
 
 def _begins_as_image(folder: Folder, path: str) -> bool:
-    """Whether a file is an image by its content; False where it cannot be read."""
+    """Tell whether a file is an image by its content; False where it cannot be read."""
     from cutout.imaging.headers import is_image
 
     try:

@@ -106,7 +106,7 @@ def _check_file(target: Path, force: bool) -> None:
 def _progress(
     console: Console | None,
 ) -> Iterator[tuple[Callable[[int | None], None], Callable[[], int]]]:
-    """A bar; yields what to call with each frame and their number, and what counts them."""
+    """Show a bar; yield what to call with each frame and their number, and what counts them."""
     columns = (
         BarColumn(),
         MofNCompleteColumn(),

@@ -153,5 +153,5 @@ def _target(link: Path) -> Path:
 
 
 def _is_special(path: Path) -> bool:
-    """Whether it is a device or a named pipe, which must not be replaced."""
+    """Tell whether it is a device or a named pipe, which must not be replaced."""
     return path.exists() and not path.is_file() and not path.is_dir()

@@ -108,7 +108,7 @@ def _read(lines: Iterable[str]) -> Iterable[Record]:
 
 
 def _has_its_types(record: Record) -> bool:
-    """Whether each value is of the type that its field says: others wrote lines that do not."""
+    """Tell whether each value has the type of its field: others wrote lines that do not."""
     types = get_type_hints(Record)
     return all(isinstance(value, types[name]) for name, value in asdict(record).items())
 

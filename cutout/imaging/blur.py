@@ -70,7 +70,7 @@ class BlurGrid:
         return means
 
     def blurred(self, means: Maps) -> NDArray[np.uint8]:
-        """Steps 2 and 3: cells from 0 to 255 in, pixels (H, W[, C]) out."""
+        """Blur cells of 0 to 255 (steps 2 and 3) and return pixels (H, W[, C])."""
         side = (2 * self.reach + 1, 2 * self.reach + 1)
         for _ in range(BLURS):
             means = np.asarray(cv2.blur(means, side, borderType=cv2.BORDER_REPLICATE), np.float32)

@@ -84,11 +84,11 @@ class Box:
         )
 
     def moved(self, left: int, top: int) -> "Box":
-        """The same box that many pixels further right and down."""
+        """Return the box moved right and down by so many pixels."""
         return Box(self.left + left, self.top + top, self.width, self.height)
 
     def clipped(self, size: Size) -> "Box":
-        """What of it lies in an image of that size."""
+        """Return the part of the box inside an image of that size."""
         return Box.between(
             max(0, self.left),
             max(0, self.top),

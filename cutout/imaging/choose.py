@@ -47,7 +47,7 @@ class Choice:
     box: Box | None = None
 
     def within(self, region: Box) -> "Choice":
-        """The same in the pixels of a part of the image."""
+        """Return the choice in the pixel coordinates of a part of the image."""
         kept, dropped = (
             tuple(Point(x - region.left, y - region.top) for x, y in points)
             for points in (self.kept, self.dropped)
@@ -90,14 +90,14 @@ def choose(alpha: Alpha, image: Image, choice: Choice) -> Alpha:
 
 
 def _enlarged(mask: Mask, width: int, height: int) -> Maps:
-    """A mask as 0 and 1 at another size."""
+    """Return a mask as 0 and 1 at another size."""
     size = (width, height)
     near = cv2.resize(mask.view(np.uint8), size, interpolation=cv2.INTER_NEAREST)
     return np.asarray(near, np.float32)
 
 
 def _share(mask: Mask, box: Box) -> float:
-    """The share of a box that a mask covers."""
+    """Return the share of a box that a mask covers."""
     return float(np.count_nonzero(mask)) / max(1, box.width * box.height)
 
 
@@ -128,7 +128,8 @@ class _Scene:
         return answer
 
     def enclosed(self, choice: Choice, box: Box) -> Mask:
-        """What a box holds by the image alone: what is nearer to its middle than to its border."""
+        """Find what a box holds by the image alone: what is nearer in colour to its middle than its
+        border."""
         inside = _filled(box, self.inside.shape)
         middle = box.grown(*[-round(BORDER * side) for side in (box.height, box.width) * 2])
         rim = inside & ~_filled(box.grown(-1, -1, -1, -1), inside.shape)
@@ -139,7 +140,7 @@ class _Scene:
         return np.asarray(inside & (TIGHT * to_middle <= to_rim), np.bool_)
 
     def _parts(self) -> "tuple[NDArray[np.int32], list[list[Core]]]":
-        """The number of each pixel's part (h, w), -1 outside, and the cores of each part."""
+        """Return the number of each pixel's part (h, w), -1 outside, and the cores of each part."""
         groups = _cores(self.inside)
         parts = np.full(self.inside.shape, -1, np.int32)
         if groups:
@@ -159,7 +160,7 @@ class _Scene:
         kept: tuple[Point, ...],
         dropped: tuple[Point, ...],
     ) -> Mask:
-        """Which pixels of a part are nearer to the points that keep than to those that drop.
+        """Return which pixels of a part are nearer to the points that keep than to those that drop.
 
         A core goes with the point nearest to it, so that a point beside a large part takes little.
         """
@@ -178,7 +179,7 @@ Core = tuple[Point, float]
 
 
 def _cores(inside: Mask) -> list[list[Core]]:
-    """The cores of each part; parts one above the other are one."""
+    """Return the cores of each part; parts one above the other are one."""
     depth = cv2.distanceTransform(np.pad(inside, 1).view(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
     found: list[list[Core]] = []
     for peaks in _peaks(np.asarray(depth[::2, ::2], np.float32)):
@@ -199,7 +200,8 @@ def _is_stacked(one: Core, other: Core) -> bool:
 
 
 def _peaks(depth: Maps) -> list[list[Point]]:
-    """The peaks of a depth (h, w) with a neck between any two, for each piece, deepest first.
+    """Return the peaks of a depth (h, w) with a neck between any two, for each piece, deepest
+    first.
 
     The water falls: each pixel joins the peaks that it touches. Where two meet that stand at least
     as high above the pass as NECK says, both stay.
@@ -244,7 +246,7 @@ Borders = dict[tuple[int, int], list[float]]
 
 
 def _hosts(parts: NDArray[np.int32], image: Maps, count: int) -> list[int]:
-    """What each part belongs to: itself, or a neighbour that it is no subject beside.
+    """Find what each part belongs to: itself, or a neighbour that it is no subject beside.
 
     That is one from which no change of colour parts it, or one of which it is a limb.
     """
@@ -266,7 +268,7 @@ def _hosts(parts: NDArray[np.int32], image: Maps, count: int) -> list[int]:
 
 
 def _limb(hosts: list[int], borders: Borders, areas: NDArray[np.intp]) -> tuple[int, int] | None:
-    """A part with a single neighbour, which is far larger, and that neighbour."""
+    """Return a part with a single neighbour, which is far larger, and that neighbour."""
     pairs = {(hosts[one], hosts[other]) for one, other in borders}
     for part in set(hosts):
         near = {other for pair in pairs if part in pair for other in pair} - {part}
@@ -288,7 +290,7 @@ def _borders(parts: NDArray[np.int32], image: Maps) -> Borders:
 
 
 def _discs(cores: list[Core], inside: Mask) -> Mask:
-    """What surely belongs to a part: a disc around each of its cores."""
+    """Return the sure pixels of a part: a disc around each of its cores."""
     mask = np.zeros(inside.shape, np.uint8)
     for point, depth in cores:
         cv2.circle(mask, point, int(FILLED * depth), 1, -1)
@@ -296,13 +298,13 @@ def _discs(cores: list[Core], inside: Mask) -> Mask:
 
 
 def _away(core: Core, points: Iterable[Point]) -> float:
-    """The distance, squared, from the middle of a core to the nearest point."""
+    """Return the distance, squared, from the middle of a core to the nearest point."""
     (x, y), _ = core
     return min(((x - point.x) ** 2 + (y - point.y) ** 2 for point in points), default=np.inf)
 
 
 def _snapped(inside: Mask, points: Iterable[Point]) -> Iterable[Point | None]:
-    """Each point, moved to the nearest pixel inside; None where that is far away."""
+    """Yield each point, moved to the nearest pixel inside; None where that is far away."""
     rows, columns = np.nonzero(inside)
     for x, y in points:
         square = (columns - x) ** 2 + (rows - y) ** 2
@@ -314,7 +316,7 @@ def _snapped(inside: Mask, points: Iterable[Point]) -> Iterable[Point | None]:
 
 
 def _by_box(parts: NDArray[np.int32], groups: list[list[Core]], box: Box | None) -> set[int]:
-    """The parts with a core in the box, or that with most pixels in it; all without a box."""
+    """Return the parts with a core in the box, or else the largest in it; all without a box."""
     numbers = range(len(groups))
     if box is None:
         return set(numbers)
@@ -331,7 +333,7 @@ def _filled(box: Box, shape: tuple[int, ...]) -> Mask:
 
 
 def _distance(mask: Mask) -> Maps:
-    """The distance of each pixel to the nearest one of a mask; FAR where that is empty."""
+    """Return the distance of each pixel to the nearest one of a mask; FAR where that is empty."""
     if not mask.any():
         return np.full(mask.shape, FAR)
     return np.asarray(cv2.distanceTransform((~mask).view(np.uint8), cv2.DIST_L2, 5), np.float32)

@@ -74,7 +74,7 @@ class Cut:
 
 
 def _cut(image: Image, alpha: Matte, pixels: Cutout) -> None:
-    """The image's own colours where the alpha is not 0, nothing elsewhere."""
+    """Keep the image's own colours where the alpha is not 0, nothing elsewhere."""
     columns = _occupied(alpha)
     pixels[:, : columns.start] = pixels[:, columns.stop :] = 0
     if columns.stop > columns.start:
@@ -164,6 +164,6 @@ def _on_translucent(pixels: Cutout, color: NDArray[np.uint8]) -> Cutout:
 
 
 def _occupied(alpha: Matte) -> slice:
-    """The columns from the first to the last that hold anything; none where nothing does."""
+    """Return the columns from the first to the last that hold anything; none where nothing does."""
     columns = np.flatnonzero(alpha.max(axis=0))
     return slice(int(columns[0]), int(columns[-1]) + 1) if len(columns) else slice(0, 0)

@@ -97,7 +97,8 @@ def read_header(data: bytes, max_pixels: int) -> Header:
 
 
 def reduction(header: Header, least: Size) -> int:
-    """How far, by 1, 2, 4 or 8, a file can be reduced while it is decoded and still have `least`.
+    """Return how far, by 1, 2, 4 or 8, a file can be reduced while it is decoded and still have
+    `least`.
 
     The DCT of a JPEG allows that; every other format is decoded whole.
     """
@@ -173,7 +174,7 @@ def _whole_or_rest(
 def _decoded(
     data: bytes, header: Header, factor: int, convert: Conversion | None, kept: bytes | None
 ) -> Decoded:
-    """The pixels as stored; what would lose by 8 bits is converted from 16."""
+    """Return the pixels as stored; what would lose by 8 bits is converted from 16."""
     if header.format == "heic":
         return heif.decode(data, header)
     if header.format in ("avif", "gif") or (header.format == "bmp" and needs_pillow(data)):

@@ -95,7 +95,7 @@ def _filter(pixels: Pixels, rows: slice, filtered: Pixels) -> memoryview:
 
 @lru_cache(64)
 def _empty(count: int, row_bytes: int) -> Segment:
-    """A part in which nothing is left: most images have several, all of one size."""
+    """Return a part in which nothing is left: most images have several, all of one size."""
     filtered = np.zeros((count, 1 + row_bytes), np.uint8)
     compressor = isal_zlib.compressobj(LEVEL, zlib.DEFLATED, RAW)
     deflated = compressor.compress(filtered.data) + compressor.flush(zlib.Z_FULL_FLUSH)
@@ -103,7 +103,8 @@ def _empty(count: int, row_bytes: int) -> Segment:
 
 
 def _ending(segments: Iterable[Segment]) -> bytes:
-    """The last, empty block of the stream and the Adler-32 of all parts (RFC 1950, section 8.2)."""
+    """Return the last, empty block of the stream and the Adler-32 of all parts (RFC 1950, section
+    8.2)."""
     low, high = 1, 0
     for segment in segments:
         high = (high + (segment.checksum >> 16) + segment.length * (low - 1)) % ADLER

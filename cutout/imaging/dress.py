@@ -79,7 +79,7 @@ def with_contact_shadow(pixels: Cutout) -> Cutout:
 
 
 def _solid(alpha: Matte) -> Box | None:
-    """The box around all that has an alpha of 128 or more, specks included."""
+    """Return the box around all that has an alpha of 128 or more, specks included."""
     rectangle = cv2.boundingRect((alpha >= SOLID).view(np.uint8))
     return Box(*rectangle) if rectangle[2] else None
 
@@ -89,7 +89,7 @@ def _unit(box: Box) -> int:
 
 
 def _ring(alpha: Matte, width: int) -> Matte:
-    """The alpha of an outline; right where `alpha` shows all that is as near as `width`."""
+    """Return the alpha of an outline; right where `alpha` shows all that is as near as `width`."""
     is_empty = (alpha < SOLID).view(np.uint8)
     if is_empty.all():
         return np.zeros_like(alpha)

@@ -54,7 +54,7 @@ def encode_png(pixels: Pixels | Cut, attached: Attached = NOTHING_ATTACHED) -> b
 
 
 def png_head(shape: tuple[int, ...]) -> bytes:
-    """What a PNG of that shape, (H, W), (H, W, 3) or (H, W, 4), begins with."""
+    """Return the first chunks of a PNG of shape (H, W), (H, W, 3) or (H, W, 4)."""
     height, width, channels = (*shape, 1)[:3]
     size = struct.pack(">IIBBBBB", width, height, 8, PNG_COLOR[channels], 0, 0, 0)
     return b"".join([b"\x89PNG\r\n\x1a\n", *png_chunk(b"IHDR", size)])
@@ -72,7 +72,7 @@ def png_rows(pixels: Pixels | Cut) -> Iterator[bytes]:
 
 
 def _drawing(pixels: Pixels) -> tuple[Draw, list[slice]]:
-    """Rows that are there already, (H, row_bytes), in parts."""
+    """Yield rows that exist already, (H, row_bytes), in parts."""
     height, step = len(pixels), max(1, PNG_PART // pixels.shape[1])
     parts = [slice(top, min(top + step, height)) for top in range(0, height, step)]
     return lambda rows, _: pixels[rows], parts

@@ -67,7 +67,7 @@ def encode_apng(frames: Iterable[Frame], plays: int, quality: int | None = None)
 
 
 def _frame_control(sequence: int, frame: Frame) -> bytes:
-    """Where the whole frame goes, for how long; it stays, and replaces what was there."""
+    """Return where the whole frame goes, for how long; it stays, and replaces what was there."""
     height, width = frame.pixels.shape[:2]
     seconds = Fraction(frame.milliseconds) / 1000
     finest = 1000 if seconds == 0 else max(1, min(1000, int(SHORT / seconds)))
@@ -129,7 +129,8 @@ def encode_gif(frames: Iterable[Frame], plays: int = 1, quality: int | None = No
 
 
 def _with_palette(pixels: Pixels) -> Pillow.Image:
-    """Pixels with a palette of their own colours, which a sample of them is enough to choose."""
+    """Return pixels with a palette of their own colours, which a sample of them is enough to
+    choose."""
     colors = _colors(pixels)
     shown = np.ones(pixels.shape[:2], bool)
     if pixels.ndim == 3 and pixels.shape[2] == 4:
@@ -152,7 +153,7 @@ def _colors(pixels: Pixels) -> Pixels:
 
 
 def _palette(colors: Pixels) -> Pillow.Image:
-    """An image whose palette suits colours (N, 3); those after the last are the first again."""
+    """Return an image whose palette holds colours (N, 3), repeated up to its end."""
     sample = (
         colors[:: max(1, len(colors) // SAMPLES)] if len(colors) else np.zeros((1, 3), np.uint8)
     )
@@ -167,7 +168,7 @@ def _whole(frame: Frame) -> Pixels:
 
 
 def _timed(frames: Iterable[Frame], unit: int, most: int) -> Iterator[tuple[Frame, int]]:
-    """Each frame and its time in units of so many milliseconds.
+    """Yield each frame and its time in units of so many milliseconds.
 
     What rounding takes from one frame the next one gets, so that the whole is as long as it was.
     """

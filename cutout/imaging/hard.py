@@ -32,7 +32,7 @@ def harden(alpha: Matte, threshold: float) -> Matte:
 
 
 def _shares(alpha: Matte, rows: slice, columns: slice, level: int) -> Matte:
-    """The share of each pixel of a block that lies inside, 0 to 255."""
+    """Return the share of each pixel of a block that lies inside, 0 to 255."""
     top, left = max(0, rows.start - 1), max(0, columns.start - 1)
     part = alpha[top : rows.stop + 1, left : columns.stop + 1]
     across = cv2.Sobel(part, cv2.CV_32F, 1, 0, scale=0.125, borderType=cv2.BORDER_REPLICATE)
@@ -48,7 +48,8 @@ def _shares(alpha: Matte, rows: slice, columns: slice, level: int) -> Matte:
 
 
 def _without_weak_spots(alpha: Matte, level: int) -> Matte:
-    """The alpha with 255 in every enclosed region below the level that nowhere is transparent."""
+    """Return the alpha with 255 in every enclosed region below the level that nowhere is
+    transparent."""
     column, row, width, height = cv2.boundingRect((alpha >= level).view(np.uint8))
     box = (slice(row, row + height), slice(column, column + width))
     inside = alpha[box]
@@ -66,7 +67,8 @@ def _without_weak_spots(alpha: Matte, level: int) -> Matte:
 
 
 def _are_open(labels: NDArray[np.int32], alpha: Matte, count: int) -> NDArray[np.bool_]:
-    """Which regions reach the edge of the subject's box, or hold a pixel as good as transparent."""
+    """Return which regions reach the edge of the subject's box, or hold a pixel as good as
+    transparent."""
     is_open = np.zeros(count, np.bool_)
     is_open[0] = True
     for border in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):

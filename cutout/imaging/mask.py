@@ -92,7 +92,7 @@ def _and_neighbours(cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _fill(foreground: NDArray[np.bool_], grid: Grid) -> Matte:
-    """A matte of 255 over those cells; pages of memory that stay 0 are never touched."""
+    """Return a matte of 255 over those cells; pages of memory that stay 0 are never touched."""
     matte = np.zeros((grid.height, grid.width), np.uint8)
     side = grid.side
     step = max(1, AREA // grid.width // side)

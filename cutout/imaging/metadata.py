@@ -61,7 +61,8 @@ def read_metadata(data: bytes, header: Header) -> Metadata:
 
 
 def for_answer(found: Metadata, keep: bool, keep_gps: bool) -> Metadata:
-    """What of it an answer has: the density; with `keep`, EXIF and XMP, turned upright.
+    """Return what is written into the answer: the density; with `keep`, EXIF and XMP, turned
+    upright.
 
     They have no thumbnail, which would show the background, and no position without `keep_gps`.
     """
@@ -95,7 +96,7 @@ def _upright_exif(block: bytes, keep_gps: bool) -> bytes | None:
 
 
 def _density(tiff: bytes) -> tuple[float, float] | None:
-    """Pixels an inch by the tags of a TIFF, or of EXIF."""
+    """Return pixels an inch by the tags of a TIFF, or of EXIF."""
     order = "<" if tiff[:1] == b"I" else ">"
     values = {tag: value for tag, _, _, value in tiff_entries(tiff) if tag in DENSITIES}
     if not {*DENSITIES[:2]} <= values.keys():

@@ -38,7 +38,7 @@ def without_false_pieces(alpha: Alpha) -> Alpha:
 
 
 def _are_subjects(alpha: Alpha, labels: NDArray[np.int32], count: int) -> Mask:
-    """Which of the pieces 1 to count - 1 are subjects; False for 0, the background."""
+    """Return which of the pieces 1 to count - 1 are subjects; False for 0, the background."""
     numbers = labels.ravel()
     mass = np.bincount(numbers, alpha.ravel(), count)
     mass[0] = 0
@@ -52,7 +52,7 @@ def _are_subjects(alpha: Alpha, labels: NDArray[np.int32], count: int) -> Mask:
 
 
 def _connected_to(wanted: Mask, mask: Mask) -> Mask:
-    """The parts of `mask` that hold a wanted pixel."""
+    """Return the parts of `mask` that hold a wanted pixel."""
     count, labels = cv2.connectedComponents(mask.view(np.uint8), ltype=cv2.CV_32S)
     holds = np.zeros(count, np.bool_)
     holds[labels[wanted]] = True
@@ -61,7 +61,7 @@ def _connected_to(wanted: Mask, mask: Mask) -> Mask:
 
 
 def _around(dropped: Mask, kept: Mask) -> Mask:
-    """What is dropped and its soft edge, as far as that is not nearer to what is kept."""
+    """Return what is dropped and its soft edge, as far as that is not nearer to what is kept."""
     square = np.ones((HALO, HALO), np.uint8)
     near = cv2.dilate(dropped.view(np.uint8), square)
     own = cv2.dilate(kept.view(np.uint8), square[:-2, :-2])

@@ -62,7 +62,7 @@ def _without_specks(alpha: Matte) -> Box | None:
 
 
 def _sampled(alpha: Matte) -> tuple[int, NDArray[np.uint8]]:
-    """The distance of samples in pixels, and 1 for foreground or 0 at each of them."""
+    """Return the distance of samples in pixels, and 1 for foreground or 0 at each of them."""
     step = -(-max(alpha.shape) // SAMPLED)
     return step, _at_least(SOLID, alpha[::step, ::step])
 

@@ -42,7 +42,7 @@ class Trimap:
         return not cv2.hasNonZero(self.open)
 
     def part(self, box: Box) -> "Trimap":
-        """What is sure in a box, which lies inside."""
+        """Return the sure pixels in a box, which lies inside the image."""
         return Trimap(self.sure[box.rows, box.columns], self.open[box.rows, box.columns])
 
     def guide(self, coarse: Alpha) -> Alpha:

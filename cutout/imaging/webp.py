@@ -46,7 +46,7 @@ def webp(
 
 
 def _planes(colors: Image, alpha: Matte | None, quality: int) -> Chunks:
-    """The chunks of alpha, if any, and colours."""
+    """Return the chunks of alpha, if any, and colours."""
     if alpha is None:
         return {b"VP8 ": _colors(colors, quality)}
     work = {
@@ -57,12 +57,13 @@ def _planes(colors: Image, alpha: Matte | None, quality: int) -> Chunks:
 
 
 def _colors(colors: Image, quality: int) -> bytes:
-    """The body of the chunk VP8."""
+    """Return the body of the chunk VP8."""
     return _compressed(Pillow.fromarray(colors), quality=quality, method=COLOR_EFFORT)
 
 
 def _alpha(alpha: Matte) -> bytes:
-    """The body of the chunk ALPH: values less those at their left, above in the first column."""
+    """Return the body of the chunk ALPH: values less those at their left, above in the first
+    column."""
     residual = alpha.copy()
     residual[:, 1:] -= alpha[:, :-1]
     residual[1:, 0] -= alpha[:-1, 0]
@@ -75,7 +76,7 @@ def _alpha(alpha: Matte) -> bytes:
 
 
 def _compressed(image: Pillow.Image, **how: float) -> bytes:
-    """The body of the only chunk of an RGB image's WebP."""
+    """Return the body of the only chunk of an RGB image's WebP."""
     file = io.BytesIO()
     image.save(file, "WEBP", **how)
     data = file.getbuffer()
@@ -84,7 +85,7 @@ def _compressed(image: Pillow.Image, **how: float) -> bytes:
 
 
 def _features(chunks: Chunks, colors: Image) -> bytes:
-    """The body of the chunk VP8X: which chunks there are, and the size (section 2.7.1)."""
+    """Return the body of the chunk VP8X: which chunks there are, and the size (section 2.7.1)."""
     flags = sum(FLAGS.get(kind, 0) for kind in chunks)
     height, width = colors.shape[:2]
     sides = [struct.pack("<I", side - 1)[:3] for side in (width, height)]

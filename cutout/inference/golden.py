@@ -27,7 +27,7 @@ def golden_answer(predictor: Predictor, image: Image) -> list[float]:
 
 
 def check_golden(predictor: Predictor) -> None:
-    """Raises BundleError if the golden sample's result is NaN, or out of its tolerance."""
+    """Raise BundleError if the golden sample's result is NaN, or out of its tolerance."""
     name = predictor.manifest.name
     golden = predictor.manifest.golden
     try:

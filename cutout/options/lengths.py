@@ -105,7 +105,7 @@ class Points:
         return cls(tuple(marks), text)
 
     def resolve(self, size: Size) -> tuple[list[Point], list[Point]]:
-        """The points that keep, and those that drop, in an image of that size.
+        """Return the points that keep, and those that drop, in an image of that size.
 
         Raises RegionOutOfBounds.
         """

@@ -45,7 +45,7 @@ class Clock:
         self.abandoned = True
 
     def check(self) -> None:
-        """Raises Abandoned or TooSlow if the work is to stop."""
+        """Raise Abandoned or TooSlow if the work is to stop."""
         if self.abandoned:
             raise Abandoned("the client disconnected")
         if self.deadline is not None and time.monotonic() > self.deadline:

@@ -147,7 +147,7 @@ def _check_size(path: Path, size: Size, max_pixels: int) -> None:
 
 
 def _pixels(frame: VideoFrame, max_pixels: int) -> Raster:
-    """A frame as upright RGB, with its own alpha where it has one."""
+    """Return a frame as upright RGB, with its own alpha where it has one."""
     has_alpha = any(part.is_alpha for part in frame.format.components)
     known = frame.colorspace != UNSPECIFIED
     array = frame.reformat(

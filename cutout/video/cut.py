@@ -104,7 +104,8 @@ def _steadied(
 
 
 def _scaled(background: Source[object] | None) -> Behind:
-    """What gives the background at the size of a frame: it is decoded and scaled once."""
+    """Return a function that gives the background at the size of a frame: it is decoded and scaled
+    once."""
 
     @lru_cache(maxsize=1)
     def behind(size: Size) -> ArraySource | None:
@@ -116,7 +117,7 @@ def _scaled(background: Source[object] | None) -> Behind:
 def _composed(
     pixels: Raster, coarse: Alpha, job: ClipJob, predictor: Predictor, behind: Behind
 ) -> Pixels:
-    """One frame (H, W, 3) or (H, W, 4), as an image with the same options would come out."""
+    """Compose a frame, (H, W, 3) or (H, W, 4), as an image with these options would be."""
     options = job.options
     plan = Plan.of(Header("array", *pixels.size), options, predictor)
     if plan.working is not None:

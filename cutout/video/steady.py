@@ -51,7 +51,8 @@ def _shrunk(image: Image, width: int, height: int) -> Image:
 
 
 def _kept(change: Maps) -> Maps:
-    """The share to keep of what was before, (h, w), by how much the colours changed (h, w, 3)."""
+    """Return the share to keep of what was before, (h, w), by how much the colours changed (h, w,
+    3)."""
     red, green, blue = cv2.split(change)
     largest = cv2.max(cv2.max(red, green), blue)
     largest = np.asarray(cv2.dilate(largest, np.ones((AROUND, AROUND), np.uint8)), np.float32)

@@ -16,7 +16,7 @@ from app.settings import Settings
 
 
 def build() -> FastAPI:
-    """The app of one replica.
+    """Build the app of one replica.
 
     It works on as many images at once as Ray gave it whole cores, and on one at least.
     """

@@ -58,7 +58,7 @@ def find_source(given: str, preset: str | None = None, terms: str | None = None)
 
 
 def _preset(stated: str | None, name: str) -> str:
-    """The preset that is stated, or that the file is named after."""
+    """Return the preset that is stated, or that the file is named after."""
     if stated or name in preset_names():
         return stated or name
     raise DataError(

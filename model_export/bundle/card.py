@@ -78,7 +78,7 @@ def write_card(manifest: Manifest, bundle: Path) -> Path:
 
 
 def card(manifest: Manifest) -> str:
-    """The card as Markdown."""
+    """Return the card as Markdown."""
     sections = [
         f"# {manifest.name} {manifest.version}\n\n{manifest.description}",
         f"## Intended use\n\n{USE[manifest.task]}",
@@ -157,7 +157,7 @@ def _data(training: TrainingRecord) -> str:
 
 
 def _by_terms(training: TrainingRecord) -> str:
-    """How many of the images state open terms; nothing where an older manifest does not say."""
+    """Count the images that state open terms; nothing where an older manifest does not say."""
     counts = Counter[str]()
     for entry in training.sets:
         counts[entry.terms or ""] += entry.images

@@ -52,7 +52,7 @@ def to_onnx(network: Any, config: TrainConfig, path: Path, metadata: dict[str, s
 
 
 def metadata_of(config: TrainConfig, version: str, license_text: str) -> dict[str, str]:
-    """What the ONNX file says of itself where the manifest got lost: all values are text."""
+    """Return metadata for the ONNX file, for when the manifest is lost: all values are text."""
     return {
         "name": config.name,
         "version": version,
@@ -63,7 +63,7 @@ def metadata_of(config: TrainConfig, version: str, license_text: str) -> dict[st
 
 
 def run_onnx(path: Path, x: Tensor) -> NDArray[np.float32]:
-    """The first output for x (N, S, S, C), batch by batch where the file takes only one at a
+    """Return the first output for x (N, S, S, C), batch by batch where the file takes only one at a
     time.
     """
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
@@ -73,7 +73,7 @@ def run_onnx(path: Path, x: Tensor) -> NDArray[np.float32]:
 
 
 def parity(network: Any, path: Path, x: Tensor) -> float:
-    """The largest difference between Keras and onnxruntime over x (N, S, S, C).
+    """Return the largest difference between Keras and onnxruntime over x (N, S, S, C).
 
     Raises BundleError above 1e-5.
     """

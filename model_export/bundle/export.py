@@ -90,7 +90,8 @@ class Exported:
 
 
 def lost(measured: Sequence[Manifest]) -> float:
-    """What the last of them costs of the first one's max F; 0 for a classifier, which has none."""
+    """Return how much max F the last one loses against the first; 0 for a classifier, which has
+    none."""
     first, last = (
         manifest.quality[OVERALL].get("max_f", 0.0) for manifest in (measured[0], measured[-1])
     )
@@ -158,8 +159,8 @@ def convert(job: Export, pairs: Sequence[Pair], folder: Path) -> Converted:
 
 
 def _measure(manifest: Manifest, folder: Path, test: Sequence[Pair]) -> Manifest:
-    """The manifest with the quality and the golden answer of the model in `folder`, both as the
-    server would give.
+    """Return the manifest with the quality and the golden answer of the model in `folder`, both as
+    the server would give.
     """
     (folder / MANIFEST).write_text(manifest.model_dump_json())
     predictor = load_predictor(folder)
@@ -176,7 +177,7 @@ def _measure(manifest: Manifest, folder: Path, test: Sequence[Pair]) -> Manifest
 def _quantize(
     float32: Converted, folder: Path, train: Sequence[Pair], test: Sequence[Pair]
 ) -> Converted:
-    """The same in 8 bits, in a new `folder`, its ranges from the images in `train`."""
+    """Return the model in 8 bits, in a new `folder`, its ranges from the images in `train`."""
     folder.mkdir()
     quantize(
         float32.folder / "model.onnx", folder / "model.onnx", _calibration(train, float32.manifest)
@@ -197,7 +198,7 @@ def _calibration(train: Sequence[Pair], manifest: Manifest) -> Iterator[Tensor]:
 
 
 def _samples(pairs: Sequence[Pair], config: TrainConfig) -> Tensor:
-    """What the network gets to see of some images: whole, or their parts."""
+    """Return the network's inputs for some images: whole, or their parts."""
     chosen = pairs[:: max(1, len(pairs) // PARITY_IMAGES)][:PARITY_IMAGES]
     spec, sizes = config.preprocess, config.data.part_sizes
     if task_of(config) == "segment":
@@ -228,7 +229,7 @@ def _copy_metadata(source: Path, target: Path) -> None:
 
 
 def _rounded(scores: dict[str, Result]) -> dict[str, dict[str, float]]:
-    """What fits a manifest: numbers, overall first."""
+    """Round the measures for a manifest, overall first."""
     ordered = {OVERALL: scores[OVERALL], **scores}
     return {
         name: {

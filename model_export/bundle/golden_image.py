@@ -21,13 +21,13 @@ TOLERANCE = {
 
 
 def unanswered_golden(precision: str) -> Golden:
-    """The golden sample for a manifest whose network has not been asked yet."""
+    """Return the golden sample for a manifest whose network has not been asked yet."""
     image = base64.b64encode(golden_png()).decode()
     return Golden(image=image, expected=(0.0,), tolerance=TOLERANCE[precision])
 
 
 def answered_golden(predictor: Predictor) -> Golden:
-    """The golden sample with what this network answers, as its manifest is to have it."""
+    """Return the golden sample with what this network answers, as its manifest is to have it."""
     expected = tuple(round(value, 6) for value in golden_answer(predictor, golden_image()))
     return unanswered_golden(predictor.manifest.model.precision).model_copy(
         update={"expected": expected}
@@ -35,8 +35,8 @@ def answered_golden(predictor: Predictor) -> Golden:
 
 
 def golden_image() -> Image:
-    """A shaded ball with a stripe before a sky and a meadow: (72, 96, 3) uint8 RGB, the same on
-    every machine.
+    """Draw a shaded ball with a stripe before a sky and a meadow: (72, 96, 3) uint8 RGB, the same
+    on every machine.
     """
     rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
     sky = np.stack([150 + rows, 185 + rows / 2, 235 - rows / 3], axis=-1)

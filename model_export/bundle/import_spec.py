@@ -47,7 +47,8 @@ class ImportSpec(_Strict):
 
 
 def read_spec(preset: str | None, file: Path | None, overrides: Sequence[str] = ()) -> ImportSpec:
-    """The spec of a preset or of a file, with `section.key=value` overrides in TOML's notation.
+    """Read the spec of a preset or of a file, with `section.key=value` overrides in TOML's
+    notation.
 
     Raises DataError for an unknown preset, and naming the file and the key for anything unknown or
     out of range.

@@ -107,7 +107,7 @@ def _load(file: Path) -> onnx.ModelProto:
 
 
 def _copy(file: Path, model: onnx.ModelProto, target: Path) -> None:
-    """The file as it is, or in one piece where it keeps its weights in a second file."""
+    """Copy the file as it is, or in one piece where it keeps its weights in a second file."""
     bare = onnx.load(file, load_external_data=False)
     if not any(tensor.data_location == TensorProto.EXTERNAL for tensor in bare.graph.initializer):
         shutil.copyfile(file, target)
@@ -121,7 +121,7 @@ def _copy(file: Path, model: onnx.ModelProto, target: Path) -> None:
 
 
 def _describe(job: Import, model: onnx.ModelProto, data: bytes) -> Manifest:
-    """The manifest, but for the golden answer."""
+    """Return the manifest, but for the golden answer."""
     spec, source = job.spec, _only_input(model, job.file)
     output = _chosen_output(model, job)
     precision = _precision(model)
@@ -180,7 +180,7 @@ def _only_input(model: onnx.ModelProto, file: Path) -> Any:
 
 
 def _dimensions(source: onnx.ValueInfoProto, job: Import) -> dict[str, int]:
-    """What the input's named dynamic dimensions are fixed to.
+    """Return the sizes that the input's named dynamic dimensions are fixed to.
 
     Raises BundleError where a fixed one is another.
     """
@@ -202,7 +202,7 @@ def _dimensions(source: onnx.ValueInfoProto, job: Import) -> dict[str, int]:
 
 
 def _remedy(stated: Sequence[int | str], spec: PreprocessSpec) -> str:
-    """What to set where the input is a square image of another size, layout or number of
+    """Tell what to set where the input is a square image of another size, layout or number of
     channels.
     """
     fixed = [size if isinstance(size, int) else 0 for size in stated]
@@ -249,7 +249,7 @@ def _chosen_output(model: onnx.ModelProto, job: Import) -> Any:
 
 
 def _raw_answer(draft: Manifest, work: Path, spec: ImportSpec) -> Any:
-    """The network's own values (h, w) for the golden image, before any activation."""
+    """Return the network's own values (h, w) for the golden image, before any activation."""
     bare = draft.model_copy(
         update={"output": draft.output.model_copy(update={"activation": "none"})}
     )
@@ -270,7 +270,7 @@ def _raw_answer(draft: Manifest, work: Path, spec: ImportSpec) -> Any:
 
 
 def _refuse_feature_map(shape: Sequence[int], spec: ImportSpec) -> None:
-    """Raises BundleError for an output of many channels, unless the spec says which one to take."""
+    """Raise BundleError for an output of many channels, unless the spec says which one to take."""
     if len(shape) != 4 or "channel" in spec.output.model_fields_set:
         return
     channels = shape[1] if spec.output.layout == "NCHW" else shape[3]
@@ -311,7 +311,7 @@ def _check_range(values: Any, spec: ImportSpec) -> None:
 
 
 def _is_undecided(values: Any) -> bool:
-    """Whether a sigmoid of the values says nowhere what is foreground and what is background."""
+    """Tell whether a sigmoid makes neither foreground nor background of any of the values."""
     alpha = 1 / (1 + np.exp(-values.astype(np.float64)))
     return bool(UNDECIDED[0] < alpha.min() and alpha.max() < UNDECIDED[1])
 

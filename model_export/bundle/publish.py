@@ -17,7 +17,7 @@ WRITTEN = ("model.onnx", MODEL, CARD)  # and the manifest
 
 
 def refuse_overwriting(out: Path, name: str, version: str) -> None:
-    """Raises OutputRefused unless `out` is free, or holds the same bundle in another version."""
+    """Raise OutputRefused unless `out` is free, or holds the same bundle in another version."""
     if (out / MANIFEST).is_file():
         there = _read(out / MANIFEST)
         if there is None or there.name != name or there.version == version:

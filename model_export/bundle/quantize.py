@@ -40,7 +40,7 @@ def quantize(source: Path, target: Path, samples: Iterator[Tensor]) -> None:
 
 
 def _head(model: onnx.ModelProto) -> list[str]:
-    """The last convolutions, of which a mirrored network has two, and all that follows them."""
+    """Name the last convolutions, two in a mirrored network, and all that follows them."""
     nodes = list(model.graph.node)
     makers = {output: node for node in nodes for output in node.output}
     head: list[str] = []

@@ -24,7 +24,7 @@ OUT_OF_FOCUS = 0.5  # share of the backgrounds of what is pasted
 
 
 def augment(sample: Sample, size: int, config: AugmentConfig, rng: Generator) -> Sample:
-    """A random crop of the sample at size x size, its colours changed.
+    """Crop a sample at random to size x size and change its colours.
 
     Mask in step with the image.
     """
@@ -33,7 +33,7 @@ def augment(sample: Sample, size: int, config: AugmentConfig, rng: Generator) ->
 
 
 def augment_part(canvas: Canvas, config: AugmentConfig, rng: Generator) -> Canvas:
-    """A random crop of a part's canvas (S, S, C) uint8 at the same size, C = 1 or 3, its
+    """Return a random crop of a part's canvas (S, S, C) uint8 at the same size, C = 1 or 3, its
     colours changed.
     """
     size = canvas.shape[0]
@@ -95,7 +95,7 @@ def paste(
     shadow: bool = False,
     most: float = 1.0,
 ) -> Sample:
-    """A cut-out at a random size and place on a background, as a sample of size x size.
+    """Paste a cut-out at a random size and position on a background: a sample of size x size.
 
     What was cut off by its own image's edge is so here, too: a straight cut in mid-image exists in
     no photograph. With `shadow` it casts a shadow on the background, or a reflection. `most` is how
@@ -112,7 +112,7 @@ def paste(
 def lay(
     cutout: Cutout, sample: Sample, rng: Generator, shadow: bool = False, most: float = 1.0
 ) -> Sample:
-    """A cut-out laid over a square sample: both count, where it had a subject already."""
+    """Lay a cut-out over a square sample: both count, where it had a subject already."""
     ground, mask = sample
     size = len(mask)
     width, height = _pasted_size(cutout, size, most, rng)
@@ -132,12 +132,12 @@ def lay(
 
 
 def empty(background: Image, size: int, rng: Generator) -> Sample:
-    """A background with nothing on it: what an empty alpha looks like."""
+    """Return a background with nothing on it, and its empty alpha."""
     return _random_part(background, size, rng), np.zeros((size, size), np.uint8)
 
 
 def lift(sample: Sample) -> Cutout:
-    """The foreground of a sample as a cut-out, cropped to it, with a slightly soft edge."""
+    """Lift the foreground of a sample as a cut-out, cropped to it, with a slightly soft edge."""
     image, mask = sample
     left, top, width, height = cv2.boundingRect(mask)
     soft = cv2.GaussianBlur(mask, (0, 0), 0.8)
@@ -147,7 +147,7 @@ def lift(sample: Sample) -> Cutout:
 
 
 def scenery(sample: Sample) -> list[Image]:
-    """What an image shows left of, above, right of and below its foreground, where that is a
+    """Return what an image shows left of, above, right of and below its foreground, where that is a
     third of it or more.
     """
     image, mask = sample
@@ -171,7 +171,8 @@ def _pasted_size(cutout: Cutout, size: int, most: float, rng: Generator) -> tupl
 
 
 def _place(free: int, at_start: bool, at_end: bool, rng: Generator) -> int:
-    """Where the pasted begins, of 0 to `free`: at the end that it is bound to, else anywhere."""
+    """Return where the pasted begins, of 0 to `free`: at the end that it is bound to, else
+    anywhere."""
     anywhere = int(rng.integers(0, free + 1))
     if at_start == at_end:
         return anywhere
@@ -181,7 +182,7 @@ def _place(free: int, at_start: bool, at_end: bool, rng: Generator) -> int:
 def _random_affine(
     width: int, height: int, size: int, config: AugmentConfig, rng: Generator
 ) -> NDArray[np.float32]:
-    """The matrix that takes output pixels to source pixels (for WARP_INVERSE_MAP)."""
+    """Return the matrix that takes output pixels to source pixels (for WARP_INVERSE_MAP)."""
     side = rng.uniform(config.min_crop, config.max_crop)
     stretch = np.exp(rng.uniform(-config.aspect, config.aspect) / 2)
     crop_width, crop_height = side * width * stretch, side * height / stretch
@@ -201,7 +202,7 @@ def _random_affine(
 
 
 def _apply(array: NDArray[np.uint8], matrix: NDArray[np.float32], size: int) -> NDArray[np.uint8]:
-    """The warped array.
+    """Return the warped array.
 
     What is to shrink much is shrunk by area first, as serving does it; else it would alias.
     """
@@ -239,8 +240,8 @@ def _bend(image: NDArray[np.uint8], rng: Generator) -> NDArray[np.uint8]:
 
 
 def _random_part(background: Image, size: int, rng: Generator) -> Image:
-    """A random square of it as (size, size, 3), enlarged little: a blurred ground would tell what
-    was pasted on it.
+    """Return a random square of it as (size, size, 3), enlarged little: a blurred ground would tell
+    what was pasted on it.
 
     What is too small for that is continued by its own mirror image.
     """

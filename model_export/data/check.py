@@ -71,7 +71,7 @@ class Report:
         return not any(finding.stops for finding in self.findings)
 
     def as_json(self) -> dict[str, Any]:
-        """One JSON-ready object."""
+        """Return a JSON-ready object."""
         return {
             "root": self.root,
             "ok": self.ok,
@@ -109,7 +109,7 @@ def check(root: Path, clips: dict[str, str] | None = None) -> Report:
 
 
 def look_at(pair: Pair) -> tuple[Look | None, list[Finding]]:
-    """One pair, and what is the matter with it; no look where training would refuse it."""
+    """Look at one pair and list its faults; no look where training would refuse it."""
     try:
         image, mask = load_pair(pair, LOOKED_AT)
     except (DataError, OSError) as error:
@@ -133,7 +133,7 @@ def look_at(pair: Pair) -> tuple[Look | None, list[Finding]]:
 
 
 def thumbnail(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """An image or mask with a longer side of THUMBNAIL pixels."""
+    """Return an image or mask with a longer side of THUMBNAIL pixels."""
     scale = THUMBNAIL / max(array.shape[:2])
     return resize(
         array, max(1, round(array.shape[1] * scale)), max(1, round(array.shape[0] * scale))
@@ -141,7 +141,7 @@ def thumbnail(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _remarks(pair: Pair, image: Image, mask: Mask) -> Iterable[str]:
-    """What is odd about a pair that training would take."""
+    """List what is odd about a pair that training would take."""
     if min(image.shape[:2]) < SMALL_IMAGE:
         yield f"only {image.shape[1]}x{image.shape[0]} pixels; find a larger copy"
     share = float((mask >= 128).mean())
@@ -175,7 +175,7 @@ def is_inverted(mask: Mask) -> bool:
 
 
 def _frame_and_middle(mask: Mask) -> tuple[float, float]:
-    """How much of a mask's outermost pixels, and of its middle, is foreground."""
+    """Return how much of a mask's outermost pixels, and of its middle, is foreground."""
     height, width = mask.shape
     middle = mask[height // 4 : -(height // 4) or None, width // 4 : -(width // 4) or None] >= 128
     frame = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]]) >= 128
@@ -217,8 +217,8 @@ def _about_sets(root: Path, pairs: Sequence[Pair]) -> list[Finding]:
 
 
 def _inverted_sets(root: Path, looks: Sequence[Look]) -> list[Finding]:
-    """Sets of which most masks have their foreground at the edges: one alone may, a set does
-    not.
+    """Return the sets of which most masks have their foreground at the edges: one alone may, a set
+    does not.
     """
     findings = []
     for name, group in groupby(sorted(looks, key=lambda look: look.pair.set), _set_of):
@@ -269,7 +269,7 @@ def _spread(values: Sequence[float]) -> dict[str, float]:
 
 
 def _named(pair: Pair) -> str:
-    """The file to fix."""
+    """Return the file to fix."""
     return str(pair.image_path if pair.form == "polygons" else pair.mask_path)
 
 

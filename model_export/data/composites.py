@@ -86,7 +86,7 @@ def with_shadow(ground: Floats, subject: Pixels, rng: Generator) -> Floats:
 
 
 def _shadowed(ground: Floats, subject: Pixels, rng: Generator) -> Floats:
-    """Its outline, flattened and slanted about its foot, soft and dark."""
+    """Return its shadow: the outline, flattened and slanted about its foot, soft and dark."""
     side = len(subject)
     flat, slant, dark = rng.uniform(0.1, 0.7), rng.uniform(-1.2, 1.2), rng.uniform(0.2, 0.65)
     foot = _foot(subject)
@@ -99,7 +99,8 @@ def _shadowed(ground: Floats, subject: Pixels, rng: Generator) -> Floats:
 
 
 def _mirrored(ground: Floats, subject: Pixels, rng: Generator) -> Floats:
-    """It upside down below its foot, fainter the further down, as on a polished table."""
+    """Return the cut-out upside down below its foot, fainter the further down, as on a polished
+    table."""
     side, foot = len(subject), _foot(subject)
     matrix = np.array([[1, 0, 0], [0, -1, 2 * foot]], np.float32)
     image = cv2.warpAffine(subject, matrix, (side, side))
@@ -110,7 +111,7 @@ def _mirrored(ground: Floats, subject: Pixels, rng: Generator) -> Floats:
 
 
 def _foot(subject: Pixels) -> int:
-    """The row of its lowest pixel that counts."""
+    """Return the row of its lowest pixel that counts."""
     rows = np.flatnonzero((subject[:, :, 3] >= 128).any(axis=1))
     return int(rows[-1]) if rows.size else len(subject) - 1
 

@@ -46,7 +46,8 @@ ENOUGH_JUDGED = 10  # up to so many groups
 
 
 def split_of(pair: Pair) -> Split:
-    """The side a pair belongs to, from a hash of its set and group: the same on every machine."""
+    """Return the side a pair belongs to, from a hash of its set and group: the same on every
+    machine."""
     return split_of_key(_key(pair))
 
 
@@ -58,7 +59,7 @@ def split_of_key(key: str) -> Split:
 
 
 def select(pairs: Iterable[Pair], split: Split) -> list[Pair]:
-    """The pairs of one side, in their order. `pairs` are all there are.
+    """Select the pairs of one side, in their order. `pairs` are all there are.
 
     What a teacher labelled is for training alone: a score against it would measure the teacher.
 
@@ -79,8 +80,8 @@ def select(pairs: Iterable[Pair], split: Split) -> list[Pair]:
 
 
 def few_judged(pairs: Sequence[Pair]) -> str | None:
-    """What to say where so few images are kept aside that a score on them says little; `pairs` are
-    all there are.
+    """Return a warning where so few images are kept aside that a score on them says little; `pairs`
+    are all there are.
     """
     drawn = sum(pair.taught is None for pair in pairs)
     validation, test = len(select(pairs, "validation")), len(select(pairs, "test"))
@@ -94,7 +95,7 @@ def few_judged(pairs: Sequence[Pair]) -> str | None:
 
 
 def select_some(pairs: Sequence[Pair], split: Split) -> list[Pair]:
-    """As `select`, but raises DataError where that leaves none."""
+    """Select the pairs of one side. Raises DataError where that leaves none."""
     chosen = select(pairs, split)
     if not chosen and any(pair.taught for pair in pairs):
         raise DataError(
@@ -124,7 +125,7 @@ def fingerprint(pairs: Sequence[Pair]) -> str:
 
 
 def load_pair(pair: Pair, least: int | None = None) -> tuple[Image, Mask]:
-    """The image (H, W, 3) and its mask (H, W), both of the same size: reduced where far above
+    """Load the image (H, W, 3) and its mask (H, W), both of the same size: reduced where far above
     `least` pixels a side.
 
     A teacher's mask is brought to the image's size.
@@ -147,7 +148,7 @@ def load_pair(pair: Pair, least: int | None = None) -> tuple[Image, Mask]:
 
 
 def odds_of(pair: Pair, data: DataConfig) -> float:
-    """How often a pair is drawn; 1 as it comes.
+    """Return how often a pair is drawn; 1 by default.
 
     Of a set `a/b` the weight is that of `a` where it has none.
     """

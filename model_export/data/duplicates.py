@@ -32,8 +32,8 @@ class Twins:
 
 
 def fingerprint_of(image: Image) -> NDArray[np.uint8]:
-    """What survives a change of size or quality: 8 bytes of perceptual hash, then a 16x16 colour
-    thumbnail.
+    """Return a fingerprint that survives a change of size or quality: 8 bytes of perceptual hash,
+    then a 16x16 colour thumbnail.
 
     The hash: which of the low frequencies of the cosine transform lie above their median (Zauner,
     Implementation and benchmarking of perceptual image hash functions, 2010).
@@ -47,7 +47,7 @@ def fingerprint_of(image: Image) -> NDArray[np.uint8]:
 
 
 def twins(images: Sequence[tuple[Pair, Split, NDArray[np.uint8]]]) -> list[Twins]:
-    """Every two near-duplicates on different sides of the split, most alike first."""
+    """Find every two near-duplicates on different sides of the split, most alike first."""
     if not images:
         return []
     prints = np.stack([fingerprint for _, _, fingerprint in images])

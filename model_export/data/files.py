@@ -27,7 +27,7 @@ LEAST_WHITE = 128
 
 
 def load_image(path: Path, least: int | None = None) -> Image:
-    """An image (H, W, 3) uint8 RGB, upright; transparency is laid on white.
+    """Load an image (H, W, 3) uint8 RGB, upright; transparency is laid on white.
 
     With `least`, a JPEG whose sides are far longer is decoded at a half, a quarter or an eighth, so
     that an image of a phone's 12 megapixels never stands in memory. Raises DataError naming the
@@ -37,7 +37,7 @@ def load_image(path: Path, least: int | None = None) -> Image:
 
 
 def load_sized(path: Path, least: int | None = None) -> tuple[Image, tuple[int, int]]:
-    """As `load_image`, and the (height, width) of the upright image in the file."""
+    """Load an image (H, W, 3) uint8 RGB, and the (height, width) that its file has upright."""
     header = read_header(path)
     if header is not None and header.has_alpha:
         image = _on_white(_decode(path, cv2.IMREAD_UNCHANGED))
@@ -52,7 +52,7 @@ def load_sized(path: Path, least: int | None = None) -> tuple[Image, tuple[int, 
 
 
 def load_mask(pair: Pair) -> Mask:
-    """The mask (H, W) uint8 in 0..255 of a pair, whatever form it is in.
+    """Load the mask (H, W) uint8 in 0..255 of a pair, whatever form it is in.
 
     Raises DataError naming the file.
     """
@@ -82,12 +82,12 @@ def load_mask(pair: Pair) -> Mask:
 
 
 def load_soft(path: Path) -> Mask:
-    """A teacher's alpha (h, w), which may be smaller than its image. Raises DataError."""
+    """Load a teacher's alpha (h, w), which may be smaller than its image. Raises DataError."""
     return _decode(path, cv2.IMREAD_GRAYSCALE)
 
 
 def load_cutout(path: Path) -> NDArray[np.uint8]:
-    """A cut-out (H, W, 4) uint8 RGBA.
+    """Load a cut-out (H, W, 4) uint8 RGBA.
 
     Raises DataError if it can't be read or has no transparency.
     """
@@ -146,7 +146,7 @@ def _labelled(pixels: NDArray[np.uint8]) -> Mask:
 
 
 def _resolve(foreground: NDArray[np.bool_], unknown: NDArray[np.bool_]) -> Mask:
-    """The unknown band goes to whichever side is nearer: its middle is the edge."""
+    """Give the unknown band to the nearer side: its middle is the edge."""
     if not unknown.any():
         return np.where(foreground, np.uint8(255), np.uint8(0))
     to_foreground, to_background = (

@@ -9,7 +9,7 @@ from cutout.imaging.headers import Header, sniff
 
 
 def read_header(path: Path) -> Header | None:
-    """What a file says of itself, or None where it is of no format that is read here."""
+    """Read a file's image header; None where its format is not supported."""
     try:
         return sniff(path.read_bytes())
     except CutoutError:

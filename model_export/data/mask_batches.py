@@ -46,7 +46,7 @@ class MaskBatches(keras.utils.PyDataset):
         return self.steps((self.spec.size, self.batch_size))
 
     def steps(self, size: tuple[int, int]) -> int:
-        """Steps in an epoch of that (input side, batch size)."""
+        """Count the steps in an epoch of that (input side, batch size)."""
         wanted = self.config.training.samples_per_epoch or len(self.samples)
         return max(1, wanted // size[1])
 
@@ -87,7 +87,7 @@ class MaskBatches(keras.utils.PyDataset):
 
 
 def load_samples(pairs: Sequence[Pair], spec: PreprocessSpec) -> list[Sample]:
-    """Every image and mask, fitted to the canvas once and kept in memory as uint8."""
+    """Load every image and mask, fitted to the canvas once and kept in memory as uint8."""
     if spec.fit != "stretch":
         raise DataError(f"training needs fit = 'stretch', not {spec.fit!r}")
     samples = []

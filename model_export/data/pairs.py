@@ -108,7 +108,7 @@ class Found:
 def find_pairs(
     root: Path, sets: Sequence[str] | None = None, clips: Mapping[str, str] | None = None
 ) -> list[Pair]:
-    """All pairs below `root`, sorted by set and file name.
+    """Find all pairs below `root`, sorted by set and file name.
 
     `clips` maps a set to a regular expression whose first group names the clip in a stem, so that
     all the frames of one clip share a side of the split. Raises DataError where a folder or a mask
@@ -141,7 +141,7 @@ def read_clips(texts: Sequence[str]) -> dict[str, str]:
 
 
 def find_scenery(folder: Path) -> list[Path]:
-    """The images in a folder of cut-outs or backgrounds and in the folders in it."""
+    """Find the images in a folder of cut-outs or backgrounds and in the folders in it."""
     return sorted(
         path
         for path in folder.rglob("*")
@@ -197,17 +197,19 @@ def _sets_below(root: Path) -> dict[Path, Found]:
 
 
 def _may_be_set(folder: Path) -> bool:
-    """Whether a directory's name leaves it to be a set; labels of `unlabelled` may be beside it."""
+    """Tell whether a directory's name leaves it to be a set; labels of `unlabelled` may be beside
+    it."""
     return folder.name not in NO_SETS or (folder / RECORD).is_file()
 
 
 def _read(folder: Path) -> Found | None:
-    """What a folder holds, by the first layout that it is in; None where it is in none."""
+    """Read a folder by the first layout that fits; None where none does."""
     return next((found for layout in LAYOUTS if (found := layout(folder)) is not None), None)
 
 
 def _soft_labels(folder: Path) -> Found | None:
-    """What `label` left: the labels that its rule keeps, a set for each directory of the images."""
+    """Read what `label` wrote: the labels that its rule keeps, a set for each directory of the
+    images."""
     record = read_record(folder)
     if record is None:
         return None
@@ -291,7 +293,7 @@ def _coco(folder: Path) -> Found | None:
 
 
 def _outlines(values: dict[str, Any]) -> dict[Any, list[Any]]:
-    """What is outlined in each image of a COCO file, by the image's id."""
+    """Return the outlines in each image of a COCO file, by the image's id."""
     outlines = defaultdict(list)
     for annotation in values["annotations"]:
         if annotation.get("segmentation"):
@@ -300,8 +302,8 @@ def _outlines(values: dict[str, Any]) -> dict[Any, list[Any]]:
 
 
 def _coco_values(path: Path) -> dict[str, Any] | None:
-    """The contents of a COCO file; None where it is another kind of JSON, or of the people's joints
-    that COCO publishes beside its outlines. Raises DataError where it is broken.
+    """Return the contents of a COCO file; None where it is another kind of JSON, or of the people's
+    joints that COCO publishes beside its outlines. Raises DataError where it is broken.
     """
     try:
         values = json.loads(path.read_bytes())
@@ -325,8 +327,8 @@ def _coco_values(path: Path) -> dict[str, Any] | None:
 
 
 def _beside(folder: Path, file: Path, name: str) -> Path | None:
-    """The image that a COCO file names: beside it, in images/, or in a folder named as the file's
-    end (val2017).
+    """Return the image that a COCO file names: beside it, in images/, or in a folder named as the
+    file's end (val2017).
     """
     places = (file.parent, folder, folder / "images", folder / file.stem.split("_")[-1])
     return next((place / name for place in places if (place / name).is_file()), None)
@@ -364,7 +366,7 @@ LAYOUTS: tuple[Callable[[Path], Found | None], ...] = (
 def _matched(
     folder: Path, image_folder: Path, masks: Path, form: MaskForm, every_image: bool = True
 ) -> Found:
-    """Images and masks of one stem.
+    """Match images and masks of one stem.
 
     Where not `every_image` has a mask, those without are left out.
     """
@@ -399,12 +401,12 @@ def _matched(
 
 
 def _images(folder: Path, suffixes: Iterable[str] = IMAGE_SUFFIXES) -> list[Path]:
-    """The image files in a folder; hidden ones, as macOS leaves them, are none."""
+    """Return the image files in a folder; hidden ones, as macOS leaves them, are none."""
     return sorted(path for path in folder.glob("[!.]*") if path.suffix.lower() in suffixes)
 
 
 def _unread(folder: Path) -> list[Path]:
-    """The images in a folder that are of a kind which is not read here."""
+    """Return the images in a folder that are of a kind which is not read here."""
     return _images(folder, UNREAD_SUFFIXES)
 
 

@@ -50,7 +50,7 @@ class PartBatches(keras.utils.PyDataset):
         return self.steps((self.spec.size, self.batch_size))
 
     def steps(self, size: tuple[int, int]) -> int:
-        """Steps in an epoch of that (input side, batch size)."""
+        """Count the steps in an epoch of that (input side, batch size)."""
         wanted = min(self.config.training.samples_per_epoch or len(self.order), len(self.order))
         return max(1, wanted // size[1])
 

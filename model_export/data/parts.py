@@ -60,7 +60,7 @@ class Part:
     label: int
 
     def cut(self, image: Image) -> Image:
-        """The part's pixels (side, side, 3) uint8, a view."""
+        """Return the part's pixels (side, side, 3) uint8, a view."""
         return image[self.top : self.top + self.side, self.left : self.left + self.side]
 
 
@@ -103,14 +103,14 @@ def draw_unevenly(
 
 
 def part_seed(pair: Pair, seed: int, epoch: int = 0) -> Generator:
-    """The random numbers for the parts of one image in one epoch."""
+    """Return the random numbers for the parts of one image in one epoch."""
     name = hashlib.sha256(f"{pair.set}/{pair.stem}".encode()).digest()[:8]
     return np.random.default_rng([seed, epoch, int.from_bytes(name, "big")])
 
 
 def foreground_counts(mask: Mask, side: int) -> NDArray[np.int32]:
-    """How many foreground pixels every square of that side has: (H - side + 1, W - side + 1), at
-    its top left corner.
+    """Count the foreground pixels that every square of that side has: (H - side + 1, W - side + 1),
+    at its top left corner.
 
     By an integral image: four look-ups a square, whatever its size (Crow, SIGGRAPH 1984).
     """
@@ -122,7 +122,7 @@ def foreground_counts(mask: Mask, side: int) -> NDArray[np.int32]:
 
 
 def load_for_parts(pair: Pair, sizes: Sequence[float], spec: PreprocessSpec) -> LoadedPair:
-    """An image and its mask, reduced. Raises DataError naming a file that is unusable."""
+    """Load an image and its mask, reduced. Raises DataError naming a file that is unusable."""
     image, mask = load_pair(pair, round(spec.size / min(sizes)))
     return LoadedPair(
         pair, reduce_for_parts(image, sizes, spec), reduce_for_parts(mask, sizes, spec)
@@ -132,15 +132,15 @@ def load_for_parts(pair: Pair, sizes: Sequence[float], spec: PreprocessSpec) -> 
 def load_images(
     pairs: Sequence[Pair], sizes: Sequence[float], spec: PreprocessSpec
 ) -> list[LoadedPair]:
-    """All of `pairs`, in memory."""
+    """Load all of `pairs`, in memory."""
     return [load_for_parts(pair, sizes, spec) for pair in track(pairs, "loading images")]
 
 
 def judged_parts(
     image: LoadedPair, sizes: Sequence[float], spec: PreprocessSpec
 ) -> tuple[Tensor, NDArray[np.int64]]:
-    """The 16 parts (n, S, S, C) of an image that networks are judged on, and their labels (n,); n =
-    0 if it has none.
+    """Return the 16 parts (n, S, S, C) of an image that networks are judged on, and their labels
+    (n,); n = 0 if it has none.
 
     Always the same for the same image and sizes, prepared as the server prepares them.
     """
@@ -151,7 +151,7 @@ def judged_parts(
 
 
 def _drawable(mask: Mask, sizes: Sequence[float]) -> list["_Positions"]:
-    """The sizes at which a mask has parts of both classes, with the places of each."""
+    """Return the sizes at which a mask has parts of both classes, with the places of each."""
     return [positions for size in sizes if (positions := _Positions(mask, size)).has_both_labels]
 
 

@@ -57,11 +57,11 @@ class Scenery:
         return bool(self.backgrounds or self.borrowed or self.policy.holes)
 
     def empty(self, size: int, rng: Generator) -> Sample:
-        """One of the backgrounds with nothing on it."""
+        """Draw one of the backgrounds with nothing on it."""
         return empty(_one_of(self.backgrounds, rng), size, rng)
 
     def pasted(self, sample: Sample, size: int, rng: Generator) -> Sample:
-        """A cut-out, often the foreground of `sample`, on one of the backgrounds."""
+        """Return a cut-out, often the foreground of `sample`, on one of the backgrounds."""
         if _happens(self.policy.holes, rng):
             shadow = _happens(self.policy.shadows, rng)
             return paste(with_hole(sample[0], rng), plain_ground(size, rng), size, rng, shadow)
@@ -74,7 +74,7 @@ class Scenery:
         return self._subjects(sample, background, size, rng)
 
     def _subjects(self, sample: Sample, background: Image, size: int, rng: Generator) -> Sample:
-        """One cut-out on the background, or two of which both count."""
+        """Paste one cut-out on the background, or two of which both count."""
         cutout, shadow = self.cutout(sample, rng), _happens(self.policy.shadows, rng)
         if not cutout.pixels.size:
             return sample
@@ -88,7 +88,7 @@ class Scenery:
         return max(laid, key=lambda made: int(made[1].sum(dtype=np.int64)))
 
     def cutout(self, sample: Sample, rng: Generator) -> Cutout:
-        """One of the cut-outs, or as often the foreground of `sample`."""
+        """Draw one of the cut-outs, or as often the foreground of `sample`."""
         if not self.cutouts or rng.random() < 0.5:
             return lift(sample)
         return self._any_cutout(rng)
@@ -108,7 +108,8 @@ def _with_shorter_side(image: Image, side: int) -> Image:
 
 
 def _happens(share: float, rng: Generator) -> bool:
-    """True so often. A share of 0 draws nothing, so that what is switched off changes no other."""
+    """Return True with that probability. A share of 0 draws nothing, so that what is switched off
+    changes no other."""
     return share > 0 and rng.random() < share
 
 

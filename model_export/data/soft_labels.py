@@ -65,7 +65,7 @@ class Label(_Strict):
     peak: int = Field(ge=0, le=255, description="the highest alpha")
 
     def kept_by(self, rule: Rule) -> bool:
-        """Whether training takes it."""
+        """Tell whether training takes it."""
         return (
             self.certainty >= rule.certainty
             and rule.least < self.mean < rule.most

@@ -89,7 +89,7 @@ def label(
 
 
 def teacher_of(manifest: Manifest) -> Teacher:
-    """How the record names a bundle."""
+    """Return the bundle's entry for the record."""
     return Teacher(
         name=manifest.name,
         version=manifest.version,
@@ -142,7 +142,7 @@ def _some(paths: Sequence[Path], most: int | None) -> Sequence[Path]:
 
 
 def _begun(teacher: Teacher, images: Path, out: Path, rule: Rule) -> Record:
-    """The record to write: what is there already goes on, if it is by the same teacher."""
+    """Return the record to write: what is there already goes on, if it is by the same teacher."""
     where = os.path.relpath(images.resolve(), out.resolve())
     there = read_record(out)
     if there is None:

@@ -71,7 +71,7 @@ def _alpha_head(features: Any, name: str, enlarge: bool) -> Any:
 
 
 def _residual_block(conv: Any, features: Any, width: int, name: str) -> Any:
-    """Two 3x3 convolutions beside a shortcut (He et al., arXiv 1512.03385)."""
+    """Stack two 3x3 convolutions beside a shortcut (He et al., arXiv 1512.03385)."""
     branch = conv(features, width, name=f"{name}_a")
     branch = conv(branch, width, activate=False, name=f"{name}_b")
     return layers.ReLU(name=f"{name}_relu")(layers.Add(name=f"{name}_add")([features, branch]))

@@ -12,7 +12,7 @@ from model_export.networks.precision import dtype_policy
 
 
 def build_for_serving(config: TrainConfig) -> tuple[Any, Any]:
-    """The same network in float32 at its final size: whole, to take the weights, and the part that
+    """Build the network in float32 at its final size: whole, to take the weights, and the part that
     is exported.
     """
     with dtype_policy("float32"):
@@ -26,14 +26,14 @@ def build_for_serving(config: TrainConfig) -> tuple[Any, Any]:
 
 
 def inference_model(model: keras.Model) -> keras.Model:
-    """The part that serves: the same layers, only the first output."""
+    """Return the part that serves: all layers, only the first output."""
     outputs = model.outputs
     return model if len(outputs) == 1 else keras.Model(model.inputs[0], outputs[0], name=model.name)
 
 
 def served_form(network: Any, config: TrainConfig) -> Any:
-    """What is converted: the network, asked twice and its answer sharpened where the config says
-    so.
+    """Return the network as it is converted: asked twice and its answer sharpened where the config
+    says so.
     """
     if not isinstance(config.network, EncoderDecoderConfig):
         return network
@@ -44,7 +44,8 @@ def served_form(network: Any, config: TrainConfig) -> Any:
 
 
 def with_mirror(model: keras.Model) -> keras.Model:
-    """The same network asked twice, about an image and its mirror image: the mean of both alphas.
+    """Return a network that asks this one twice, about an image and its mirror image: the mean of
+    both alphas.
 
     What a network says of one side it should say of the other; where it doesn't, averaging reduces
     the error (test-time augmentation, as in Krizhevsky et al., NeurIPS 2012).
@@ -57,8 +58,8 @@ def with_mirror(model: keras.Model) -> keras.Model:
 
 
 def with_sharpness(model: keras.Model, sharpness: float) -> keras.Model:
-    """The same network with the logits of its alphas multiplied: a^s / (a^s + (1 - a)^s), nearer to
-    0 and to 1.
+    """Return the network with the logits of its alphas multiplied: a^s / (a^s + (1 - a)^s), nearer
+    to 0 and to 1.
 
     The outline, where the alpha is a half, stays where it is. This is a temperature below one (Guo
     et al., arXiv 1706.04599), the same for every image.

@@ -26,8 +26,8 @@ def take_weights(model: keras.Model, keras_file: Path) -> None:
 
 
 def load_network(path: Path, config: TrainConfig) -> Any:
-    """The float32 network of `config` with the weights of a saved `.keras`, made of Keras's own
-    layers only.
+    """Load the float32 network of `config` with the weights of a saved `.keras`, made of Keras's
+    own layers only.
 
     Rebuilt rather than used as saved: a network saved under a bfloat16 policy converts to an
     invalid graph, and a file without layers of ours opens in any Keras. Raises DataError where the

@@ -30,11 +30,12 @@ class Watch(Protocol):
     """Looks on while a bundle is measured, and is shown each image once: the report's eyes."""
 
     def parts(self, pair: Pair, x: Tensor, labels: Labels, probabilities: Probabilities) -> None:
-        """The labelled parts x (n, S, S, C) of an image, their labels (n,) and the answers (n,)."""
+        """Take in the labelled parts x (n, S, S, C) of an image, their labels (n,) and the answers
+        (n,)."""
         ...
 
     def alpha(self, pair: Pair, alpha: Matte, mask: Mask) -> None:
-        """The alpha (H, W) uint8 of an image and its mask (H, W) uint8."""
+        """Take in the alpha (H, W) uint8 of an image and its mask (H, W) uint8."""
         ...
 
 
@@ -46,8 +47,8 @@ def evaluate(
     threads: int = 1,
     clips: Mapping[str, str] | None = None,
 ) -> Result:
-    """One JSON-ready object: what was evaluated, the measures over all images, and under `sets`
-    those of each set.
+    """Evaluate a bundle and return a JSON-ready object: what was evaluated, the measures over all
+    images, and under `sets` those of each set.
 
     For a classifier loss, accuracy, balanced_accuracy, precision, recall, auc and confusion_matrix
     over labelled parts; for a segmenter, or with `alphas`, mae, max_f, iou and s_measure over whole
@@ -65,7 +66,7 @@ def evaluate(
 def measure(
     predictor: Predictor, pairs: Sequence[Pair], alphas: bool = False, watch: Watch | None = None
 ) -> Result:
-    """As `evaluate`, of a loaded bundle on given images."""
+    """Evaluate a loaded bundle on given images; returns what `evaluate` does."""
     manifest = predictor.manifest
     as_alphas = alphas or manifest.task == "segment"
     measured = (
@@ -84,7 +85,7 @@ def measure(
 def pairs_to_judge(
     manifest: Manifest, root: Path, which: Which, clips: Mapping[str, str] | None = None
 ) -> list[Pair]:
-    """The images of `root` to judge a bundle on, but for those whose masks a teacher made.
+    """Return the images of `root` to judge a bundle on, but for those whose masks a teacher made.
 
     Raises DataError where there are none.
     """

@@ -71,8 +71,8 @@ def iou(alpha: NDArray[np.uint8], truth: NDArray[np.bool_]) -> float:
 
 
 def mean_absolute_error(alpha: NDArray[np.uint8], truth: NDArray[np.bool_]) -> float:
-    """How far alpha (H, W) uint8, 255 = foreground, is from truth (H, W) on the mean over the
-    pixels, in [0, 1].
+    """Return how far alpha (H, W) uint8, 255 = foreground, is from truth (H, W) on the mean over
+    the pixels, in [0, 1].
     """
     return float(np.abs(alpha.astype(np.float32) / 255 - truth).mean())
 

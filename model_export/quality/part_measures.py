@@ -14,7 +14,7 @@ LEAST_PROBABILITY = 1e-7  # as Keras clips, so that a sure mistake costs 16 and 
 def confusion(
     labels: Labels, probabilities: Probabilities, threshold: float = 0.5
 ) -> NDArray[np.int64]:
-    """Counts (2, 2): row = what it is, column = what it was taken for, 0 background and 1
+    """Return counts (2, 2): row = what it is, column = what it was taken for, 0 background and 1
     foreground.
     """
     predicted = (probabilities >= threshold).astype(np.int64)

@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 def as_text(report: Report) -> str:
-    """The report for a terminal."""
+    """Format the report for a terminal."""
     lines = [
         (
             f"{'set':<24}{'images':>9}{'train':>7}{'valid.':>7}{'test':>6}  "
@@ -80,7 +80,7 @@ class Cell:
 
 
 def contact_sheet(looks: Sequence[Look]) -> NDArray[np.uint8]:
-    """A sheet (H, W, 3) uint8 RGB: suspicious pairs first, the rest evenly over the folder;
+    """Lay out a sheet (H, W, 3) uint8 RGB: suspicious pairs first, the rest evenly over the folder;
     foreground tinted.
     """
     suspicious = [look for look in looks if look.suspicious][: SHOWN // 2]
@@ -104,7 +104,7 @@ def evenly(items: Sequence[T], most: int) -> list[T]:
 
 
 def sheet(cells: Sequence[Cell]) -> NDArray[np.uint8]:
-    """The cells in rows of COLUMNS, each with its text below: (H, W, 3) uint8 RGB."""
+    """Lay out the cells in rows of COLUMNS, each with its text below: (H, W, 3) uint8 RGB."""
     side = THUMBNAIL + LABEL_HEIGHT
     rows = -(-len(cells) // COLUMNS)
     pixels = np.full((max(1, rows) * side, COLUMNS * THUMBNAIL, 3), SHEET_GRAY, np.uint8)
@@ -134,7 +134,7 @@ def write_sheet(looks: Sequence[Look], path: Path) -> None:
 
 
 def overlay(image: Image, mask: Mask) -> NDArray[np.uint8]:
-    """A thumbnail of an image (H, W, 3) with its mask (H, W) tinted and outlined."""
+    """Return a thumbnail of an image (H, W, 3) with its mask (H, W) tinted and outlined."""
     image, mask = thumbnail(image), thumbnail(mask)
     weight = mask[:, :, np.newaxis].astype(np.float32) / 255 * 0.45
     tinted = np.rint(image * (1 - weight) + TINT * weight).astype(np.uint8)

@@ -30,7 +30,7 @@ def comparison(
     times: Sequence[Timing],
     root_name: str,
 ) -> dict[str, Any]:
-    """What the page of a comparison shows."""
+    """Return the contents of a comparison's page."""
     names = labels(subjects)
     main = MEASURES[main_measure(results[0])]
     aside = "that none of them trained on" if results[0]["split"] == "test" else "in all"
@@ -58,7 +58,7 @@ def comparison(
 
 
 def labels(subjects: Sequence[Subject]) -> list[str]:
-    """A short name for each: the bundle's, with version or folder where that alone would be
+    """Return a short name for each: the bundle's, with version or folder where that alone would be
     ambiguous.
     """
     manifests = [subject.manifest for subject in subjects]

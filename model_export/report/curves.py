@@ -71,7 +71,7 @@ class Calibration:
 
 
 def roc(counts: ScoreCounts) -> Curve:
-    """False positive rate against true positive rate, from (0, 0) to (1, 1); its area counts ties
+    """Return true over false positive rate, from (0, 0) to (1, 1); its area counts ties
     half.
     """
     negatives, positives = counts.from_top
@@ -91,8 +91,8 @@ def precision_recall(counts: ScoreCounts) -> Curve:
 
 
 def calibration(counts: ScoreCounts, bins: int = BINS) -> Calibration:
-    """Whether 0.8 means 80 %: bins of equal width, and the expected calibration error (Guo et al.,
-    ICML 2017).
+    """Measure whether 0.8 means 80 %: bins of equal width, and the expected calibration error
+    (Guo et al., ICML 2017).
 
     The error is the mean over all samples of |score - frequency of foreground| of their bin; 0 is
     perfect.
@@ -117,8 +117,8 @@ def confusion_at(counts: ScoreCounts, threshold: float) -> Values:
 
 
 def thinned(curve: Curve, points: int = 300) -> Curve:
-    """The same curve through at most about `points` of its points, its ends among them: enough for
-    a plot.
+    """Return the curve through at most about `points` of its points, its ends among them: enough
+    for a plot.
     """
     if len(curve.x) <= points:
         return curve

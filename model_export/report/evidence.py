@@ -96,8 +96,8 @@ class Evidence:
         return ScoreCounts(np.arange(LEVELS) / (LEVELS - 1), self._levels[0], self._levels[1])
 
     def telling(self, label: int, right: bool) -> list[TellingPart]:
-        """The four parts of that label told right, or wrong, most surely; at most two of a set if
-        others are there.
+        """Return the four parts of that label told right, or wrong, most surely; at most two of a
+        set if others are there.
         """
         kept = sorted(self._telling.get((label, right), []), reverse=True)
         return spread_over_sets([part for _, _, part in kept], TELLING)
@@ -129,8 +129,8 @@ class Evidence:
 
 
 def spread_over_sets(ranked: Sequence[Scored], count: int) -> list[Scored]:
-    """The first `count` with at most two of a set; filled up in order where there are too few
-    sets.
+    """Return the first `count` with at most two of a set; filled up in order where there are too
+    few sets.
     """
     seen: Counter[str] = Counter()
     chosen = []

@@ -13,7 +13,7 @@ PRECISIONS = {"float32": "float32", "uint8": "8 bits"}
 
 
 def as_text(exported: Exported, out: Path) -> str:
-    """What was measured, in float32 and in 8 bits, which of it was taken, where it is and how to
+    """Format what was measured, in float32 and in 8 bits, which was taken, where it is and how to
     serve it.
     """
     title = f"test split, {exported.manifest.quality[OVERALL]['images']:.0f} images"
@@ -41,7 +41,7 @@ def as_text(exported: Exported, out: Path) -> str:
 
 
 def as_json(exported: Exported, out: Path) -> dict[str, Any]:
-    """One JSON-ready object; `measured` has the figures by precision."""
+    """Return a JSON-ready object; `measured` has the figures by precision."""
     return {
         "bundle": str(out),
         "model": exported.manifest.model.model_dump(),

@@ -112,7 +112,7 @@ def precision_recall_figure(curves: Sequence[tuple[str, Curve]], base_rate: floa
 
 
 def reliability_figure(calibrations: Sequence[tuple[str, Calibration]]) -> str:
-    """How often what got a score was foreground; larger points hold more of the samples.
+    """Plot how often what got a score was foreground; larger points hold more of the samples.
 
     On the diagonal is perfect.
     """
@@ -130,7 +130,7 @@ def reliability_figure(calibrations: Sequence[tuple[str, Calibration]]) -> str:
 
 
 def score_figure(counts: ScoreCounts, threshold: float) -> str:
-    """How the scores of foreground and of background spread, each as shares of its own kind."""
+    """Plot how foreground and background scores spread, each as shares of its own kind."""
     axes = new_axes("score", "share")
     edges = np.linspace(0, 1, HISTOGRAM_BINS + 1)
     for values, name, number in (
@@ -199,7 +199,8 @@ def _plot(axes: Axes, number: int, label: str, curve: Curve) -> None:
 
 
 def to_svg(axes: Axes, legend: Place | None) -> str:
-    """The figure of these axes; ids are unique in the page, and the width is the page's affair."""
+    """Return the figure of these axes; ids are unique in the page, and the width is the page's
+    affair."""
     figure = axes.get_figure(root=True)
     assert figure is not None
     with mpl.rc_context({**STYLE, "svg.hashsalt": f"figure{next(_numbers)}"}):

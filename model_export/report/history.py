@@ -28,13 +28,13 @@ class History:
         return self.epochs[-1].get("seconds", 0.0) / 60 if self.epochs else 0.0
 
     def series(self, key: str) -> Series:
-        """The epochs that have a value for `key`, and the values."""
+        """Return the epochs that have a value for `key`, and the values."""
         found = [(int(entry["epoch"]), entry[key]) for entry in self.epochs if key in entry]
         return [epoch for epoch, _ in found], [value for _, value in found]
 
 
 def read_history(folder: Path) -> History | None:
-    """The history in a run's or a bundle's folder; None where there is none.
+    """Read the history in a run's or a bundle's folder; None where there is none.
 
     A half-written last line is left out.
 

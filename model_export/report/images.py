@@ -17,7 +17,7 @@ QUALITY = 78
 
 
 def data_uri(image: NDArray[np.uint8]) -> str:
-    """An image (H, W, 3) RGB or (H, W) grey as a WebP in a data URI."""
+    """Encode an image (H, W, 3) RGB or (H, W) grey as a WebP in a data URI."""
     bgr = image[:, :, ::-1] if image.ndim == 3 else image
     written, data = cv2.imencode(
         ".webp", np.ascontiguousarray(bgr), [cv2.IMWRITE_WEBP_QUALITY, QUALITY]
@@ -27,14 +27,14 @@ def data_uri(image: NDArray[np.uint8]) -> str:
 
 
 def faded(image: Image, mask: Mask) -> Image:
-    """The image with all but the mask's foreground faded to white."""
+    """Return the image with all but the mask's foreground faded to white."""
     keep = mask.astype(np.float32)[:, :, np.newaxis] / 255
     white = image * (1 - FADED) + 255 * FADED
     return np.asarray(np.rint(image * keep + white * (1 - keep)), np.uint8)
 
 
 def with_outline(gray: Matte, mask: Mask) -> Image:
-    """An alpha in grey with the outline of the true mask over it, two pixels wide."""
+    """Return an alpha in grey with the outline of the true mask over it, two pixels wide."""
     image = np.repeat(gray[:, :, np.newaxis], 3, axis=2)
     contours, _ = cv2.findContours(
         np.asarray(mask >= 128, np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE
@@ -44,15 +44,15 @@ def with_outline(gray: Matte, mask: Mask) -> Image:
 
 
 def shown(sample: NDArray[np.float32]) -> Image:
-    """What a network read, (H, W, C) float32 of any range, as an image (H, W, 3)."""
+    """Scale a network's input (H, W, C) float32 of any range to an image (H, W, 3)."""
     low, high = float(sample.min()), float(sample.max())
     gray = np.asarray(np.rint(255 * (sample - low) / max(high - low, 1e-6)), np.uint8)
     return np.repeat(gray, 3, axis=2) if gray.shape[2] == 1 else gray
 
 
 def heat(image: Image, influence: NDArray[np.float32], strongest: float) -> Image:
-    """The image in grey, orange where `influence` (H, W) speaks for foreground and blue where
-    against it.
+    """Return the image in grey, orange where `influence` (H, W) speaks for foreground and blue
+    where against it.
 
     Full colour is reached at `strongest`.
     """

@@ -21,7 +21,8 @@ STEP_SHARE = 0.0625
 
 
 def occlusion_map(sample: Tensor, score: Score) -> NDArray[np.float32]:
-    """How much each pixel speaks for foreground: (H, W) float32, above 0 for, below 0 against.
+    """Measure how much each pixel speaks for foreground: (H, W) float32, above 0 for, below 0
+    against.
 
     `sample` (1, H, W, C) is what the network reads; `score` gives the probability of foreground
     (n,) of n of them. A pixel's value is the mean fall of the probability over all patches that
@@ -47,6 +48,6 @@ def _patch(length: int) -> int:
 
 
 def _starts(length: int) -> list[int]:
-    """Where patches begin: steps of a sixteenth, the last flush with the edge."""
+    """Return where patches begin: steps of a sixteenth, the last flush with the edge."""
     last = max(0, length - _patch(length))
     return sorted({*range(0, last + 1, max(1, round(STEP_SHARE * length))), last})

@@ -11,8 +11,8 @@ Context = dict[str, Any]
 
 
 def render(template: str, context: Context) -> str:
-    """The page of `report.html` or `compare.html`; values are escaped, a name that is missing is an
-    error.
+    """Render the page of `report.html` or `compare.html`; values are escaped, a name that is
+    missing is an error.
     """
     environment = Environment(
         loader=PackageLoader("model_export.report"),

@@ -37,7 +37,8 @@ LOOKS = (
 
 
 def main_measure(result: Result) -> str:
-    """The measure that images and sets are ranked by: IoU of alphas, balanced accuracy of parts."""
+    """Return the measure that images and sets are ranked by: IoU of alphas, balanced accuracy of
+    parts."""
     return MAIN_MEASURE["classify" if "parts" in result else "segment"]
 
 
@@ -140,8 +141,8 @@ def quality_plots(
 
 
 def images(predictor: Predictor, evidence: Evidence, result: Result) -> Section:
-    """The best and the worst images as overlays; each is run once more, so that none had to be
-    kept.
+    """Return the best and the worst images as overlays; each is run once more, so that none had to
+    be kept.
     """
     best, worst = evidence.best_and_worst(BEST, WORST)
     what = "the share of its parts that were classified correctly" if "parts" in result else "IoU"
@@ -157,7 +158,7 @@ def images(predictor: Predictor, evidence: Evidence, result: Result) -> Section:
 
 
 def overlay_panels(pair: Pair, predictors: Iterable[tuple[str, Predictor]]) -> list[Section]:
-    """The image, its true mask, and the alpha of each predictor under its name."""
+    """Return the image, its true mask, and the alpha of each predictor under its name."""
     image, mask = load_pair(pair)
     small, small_mask = limit_size(image, LONGEST), limit_size(mask, LONGEST)
     panels = [
@@ -274,7 +275,7 @@ def time_text(time: Timing) -> str:
 
 
 def config(manifest: Manifest) -> Section | None:
-    """Every entry of the training's configuration, and where it was made."""
+    """Return every entry of the training's configuration, and where it was made."""
     training = manifest.training
     if training is None:
         return None
@@ -293,8 +294,8 @@ def config(manifest: Manifest) -> Section | None:
 
 
 def config_sections(values: dict[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Each section of a configuration with its entries; those that are absent or empty are left
-    out.
+    """Return each section of a configuration with its entries; those that are absent or empty are
+    left out.
     """
     sections = {
         name: entries for name, entries in values.items() if isinstance(entries, dict) and entries
@@ -307,7 +308,7 @@ def config_sections(values: dict[str, Any]) -> list[tuple[str, list[tuple[str, s
 
 
 def progress_tiles(history: History, epochs: int) -> list[Section]:
-    """How far a run has come, and how good its best network is on the validation split."""
+    """Tell how far a run has come, and how good its best network is on the validation split."""
     last = history.epochs[-1]
     found = [
         {"value": f"{last['epoch']:.0f}", "unit": f"of {epochs}", "label": "epochs"},
@@ -404,7 +405,7 @@ def _cells(values: Result, counted: Sequence[str], keys: Sequence[str], main: st
 
 
 def cell(text: str, share: float | None = None, best: bool = False) -> Section:
-    """One cell of a table: `share` in [0, 1] draws a bar, `best` marks it."""
+    """Return one cell of a table: `share` in [0, 1] draws a bar, `best` marks it."""
     return {"text": text, "share": None if share is None else round(float(share), 4), "best": best}
 
 

@@ -32,7 +32,7 @@ class Subject:
 
 
 def load_subject(folder: Path, root: Path, threads: int = 1) -> Subject:
-    """A bundle's folder, or a run's, whose best network is converted to ONNX for this.
+    """Load a bundle's folder, or a run's, whose best network is converted to ONNX for this.
 
     `root` holds the images. Raises DataError where `folder` is neither, BundleError for a damaged
     bundle.

@@ -42,7 +42,7 @@ class Timing:
 def measure_time(
     predictor: Predictor, image: Image, threads: int, clock: Callable[[], float] = time.perf_counter
 ) -> Timing:
-    """The median of 15 runs after one to warm up; fewer where a run takes long."""
+    """Measure the median of 15 runs after one to warm up; fewer where a run takes long."""
     _steps(predictor, image, clock)
     taken: list[tuple[float, ...]] = []
     began = clock()
@@ -72,12 +72,12 @@ def _steps(predictor: Predictor, image: Image, clock: Callable[[], float]) -> tu
 
 
 def machine() -> str:
-    """The processor's name and the cores that this process may use."""
+    """Return the processor's name and the cores that this process may use."""
     return f"{processor()}, {len(os.sched_getaffinity(0))} cores"
 
 
 def processor() -> str:
-    """The processor's name, as Linux or else Python has it."""
+    """Return the processor's name, as Linux or else Python has it."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

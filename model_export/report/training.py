@@ -19,7 +19,7 @@ COLUMNS = {
 
 
 def scores(run: Path) -> str:
-    """What the run scored on the validation split: what it began with, where it was fine-tuned, and
+    """Return the scores on the validation split: what it began with, where it was fine-tuned, and
     what was kept.
     """
     history = read_history(run)
@@ -39,7 +39,7 @@ def scores(run: Path) -> str:
 
 
 def _forgotten(before: Mapping[str, float], after: Mapping[str, float]) -> str:
-    """What learning the new cost on general images, or that nobody knows."""
+    """Tell what learning the new cost on general images, or that it was not measured."""
     if "kept_mean_iou" not in before:
         return (
             "what it forgot of other kinds was not measured: give general images with --keep, or "
@@ -50,7 +50,7 @@ def _forgotten(before: Mapping[str, float], after: Mapping[str, float]) -> str:
 
 
 def next_step(run: Path, root: Path, name: str) -> str:
-    """Where the network is, and the command that makes a bundle of it."""
+    """Tell where the network is, and the command that makes a bundle of it."""
     command = [
         "-m",
         "model_export",

@@ -46,7 +46,7 @@ def write_report(
 
 
 def write_run_report(run: Path, root: Path) -> None:
-    """The report of a training run that has ended, in its folder.
+    """Write the report of a training run that has ended into its folder.
 
     Whatever goes wrong here is only a warning.
     """
@@ -61,7 +61,7 @@ def write_run_report(run: Path, root: Path) -> None:
 
 
 def write_progress(run: Path) -> None:
-    """A page with what there is while a run goes on: configuration and learning curves.
+    """Write a page while a run goes on: configuration and learning curves.
 
     It reloads every minute.
 
@@ -97,7 +97,7 @@ def write_comparison(
 
 
 def common_pairs(lists: Sequence[Sequence[Pair]]) -> list[Pair]:
-    """The pairs that stand in every list, in the order of the first.
+    """Return the pairs that stand in every list, in the order of the first.
 
     Raises DataError where there are none.
     """
@@ -186,7 +186,7 @@ def _complete(contents: dict[str, Any]) -> dict[str, Any]:
 
 
 def _typical(evidence: Evidence) -> Any:
-    """An image to take the time with: the one in the middle of the ranking."""
+    """Return an image to take the time with: the one in the middle of the ranking."""
     ranked = sorted(evidence.images, key=lambda image: image.rank)
     return load_image(ranked[len(ranked) // 2].pair.image_path)
 

@@ -36,8 +36,8 @@ class KeptImages:
         ]
 
     def weighted(self, config: TrainConfig, new: Sequence[Pair]) -> TrainConfig:
-        """The config with which the kept images are `training.keep_share` of what is drawn beside
-        `new`.
+        """Return the config with which the kept images are `training.keep_share` of what is drawn
+        beside `new`.
         """
         weights = config.data.weights
         total = sum(odds_of(pair, config.data) for pair in new)
@@ -64,7 +64,7 @@ class KeptImages:
         return score
 
     def told(self, config: TrainConfig) -> TrainConfig:
-        """The config that says which general images were seen too."""
+        """Return the config that says which general images were seen too."""
         if config.start is None:
             return config
         counts = Counter(pair.set for pair in (*self.train, *self.validation))
@@ -86,7 +86,7 @@ class KeptImages:
 
 
 def _sides(pairs: Sequence[Pair]) -> tuple[list[Pair], list[Pair]]:
-    """Those to train on and those that validate; labels validate too where there is nothing
+    """Return those to train on and those that validate; labels validate too where there is nothing
     else.
     """
     as_drawn = [replace(pair, taught=None) for pair in pairs]
@@ -96,5 +96,6 @@ def _sides(pairs: Sequence[Pair]) -> tuple[list[Pair], list[Pair]]:
 
 
 def _renamed(pair: Pair) -> Pair:
-    """The pair under a set name of its own; its side of the split was chosen under the old one."""
+    """Return the pair under a set name of its own; its side of the split was chosen under the old
+    one."""
     return replace(pair, set=f"{KEPT}/{pair.set}")

@@ -53,14 +53,14 @@ class Licenses:
     restricted: frozenset[str] = frozenset()
 
     def terms_of(self, name: str) -> Terms:
-        """Whether a set states open terms, restricted ones, or none that are clear."""
+        """Tell whether a set states open terms, restricted ones, or none that are clear."""
         if name in self.open:
             return "open"
         return "restricted" if name in self.restricted else "unclear"
 
 
 def read_licenses(path: Path = LICENSES) -> Licenses:
-    """A TOML file: `weights = "terms"` and a table `[sets]` of name = "terms".
+    """Read a TOML file: `weights = "terms"` and a table `[sets]` of name = "terms".
 
     `open` and `restricted` may list sets whose terms are so. Raises DataError for anything else.
     """
@@ -107,8 +107,8 @@ def record_start(pairs: Sequence[Pair], out: Path, resume: bool) -> None:
 
 
 def run_start(pairs: Sequence[Pair]) -> RunStart:
-    """The code and libraries as they are now, and the fingerprint of what `pairs` (all splits) hold
-    for training.
+    """Record the code and libraries as they are now, and the fingerprint of what `pairs` (all
+    splits) hold for training.
     """
     seen = _seen(pairs)
     return RunStart(
@@ -121,7 +121,7 @@ def run_start(pairs: Sequence[Pair]) -> RunStart:
 
 
 def teachers_of(pairs: Sequence[Pair]) -> dict[str, str]:
-    """The sets whose masks a network made: which it was, and under which terms."""
+    """Return the sets whose masks a network made, each with that network's name and terms."""
     return {
         pair.set: f"{pair.taught.teacher} ({pair.taught.teacher.sha256[:12]}): "
         f"{pair.taught.teacher.license}"
@@ -137,8 +137,8 @@ def training_record(
     licenses: Licenses,
     run: Path | None = None,
 ) -> TrainingRecord:
-    """What a network trained with `config` on `pairs` (all splits) of `root` saw: training and
-    validation images.
+    """Record what a network trained with `config` on `pairs` (all splits) of `root` saw: training
+    and validation images.
 
     Code, libraries and fingerprint are those that the folder `run` says it began with, else those
     of now.
@@ -170,8 +170,8 @@ def training_record(
 
 
 def weights_license(record: TrainingRecord, licenses: Licenses, start: Start | None = None) -> str:
-    """The stated terms where every set is known, a general sentence where the user's own sets are
-    among them.
+    """Return the stated terms where every set is known, a general sentence where the user's own
+    sets are among them.
 
     Fine-tuned weights are under the terms of those they started from too, and what a teacher taught
     may be under the teacher's.
@@ -195,7 +195,7 @@ def _own_terms(record: TrainingRecord, licenses: Licenses, start: Start | None) 
 
 
 def code_version() -> str:
-    """The commit of the code, or `unknown` outside a repository."""
+    """Return the commit of the code, or `unknown` outside a repository."""
     try:
         command = ["git", "describe", "--always", "--dirty", "--tags"]
         done = subprocess.run(  # noqa: S603 - no input of a user
@@ -219,7 +219,7 @@ def _versions() -> dict[str, str]:
 
 
 def noted(run: Path | None) -> RunStart | None:
-    """What a run's folder says that it began with, if anything.
+    """Read what a run's folder says it began with, if anything.
 
     Raises DataError for a note that can't be read.
     """

@@ -42,7 +42,7 @@ class WarmupStableDecay(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def build_optimizer(config: TrainingConfig, steps: list[int]) -> Any:
-    """The optimiser of a config; `steps` are the steps in each epoch, which may differ as the
+    """Build the optimiser of a config; `steps` are the steps in each epoch, which may differ as the
     resolution grows.
     """
     rate: Any = config.learning_rate

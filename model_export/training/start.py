@@ -28,7 +28,7 @@ class Origin:
 
 
 def find_origin(path: Path) -> Origin:
-    """The network in a bundle's folder, a run's folder, or a .keras file in either.
+    """Find the network in a bundle's folder, a run's folder, or a .keras file in either.
 
     Its config carries `start`, which tells what the weights have seen. Raises DataError where there
     is no saved network, or nothing that says how it was trained.
@@ -92,7 +92,7 @@ def _of_bundle(path: Path, keras_file: Path) -> tuple[TrainConfig, Start]:
 
 
 def _sets_of_run(config: TrainConfig, folder: Path) -> tuple[DataSet, ...]:
-    """What a run that was not exported saw beside what it started from."""
+    """Return the sets that a run which was not exported saw beside its start's."""
     beginning = noted(folder)
     own = {} if beginning is None else beginning.images
     teachers = {} if beginning is None else beginning.teachers

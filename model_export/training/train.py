@@ -98,8 +98,8 @@ def train(
 
 
 def build_for_training(config: TrainConfig) -> Any:
-    """The network with fresh weights under the config's dtype policy, of any input size if it takes
-    any.
+    """Build the network with fresh weights under the config's dtype policy, of any input size if it
+    takes any.
     """
     with dtype_policy(precision(config.training.dtype_policy).policy):
         if isinstance(config.network, CnnConfig):
@@ -111,7 +111,7 @@ def build_for_training(config: TrainConfig) -> Any:
 
 
 def _fit(model: Any, batches: Any, sizes: list[Any], done: int, callbacks: list[Any]) -> None:
-    """One `fit` for each stretch of epochs of one size."""
+    """Call `fit` for each stretch of epochs of one size."""
     while done < len(sizes):
         last = done
         while last < len(sizes) and sizes[last] == sizes[done]:
@@ -147,8 +147,8 @@ def _task(config: TrainConfig) -> Task:
 def _task_on(
     config: TrainConfig, root: Path, pairs: Sequence[Pair], kept: KeptImages | None
 ) -> tuple[Any, Judge]:
-    """The batches to train on and what judges the network, of the images and of those to keep
-    beside them.
+    """Return the batches to train on and what judges the network, of the images and of those to
+    keep beside them.
     """
     train, validation = select_some(pairs, "train"), select_some(pairs, "validation")
     if kept is None:
@@ -160,7 +160,7 @@ def _task_on(
 
 
 def _tell(config: TrainConfig, pairs: Sequence[Pair]) -> None:
-    """What is about to be done, and what is doubtful about it."""
+    """Tell what is about to be done, and what is doubtful about it."""
     counts = {side: len(select(pairs, side)) for side in SPLITS}
     training = config.training
     rate = (

@@ -41,7 +41,7 @@ class Space:
     entries: Mapping[str, BaseDistribution]
 
     def grid(self) -> list[Values]:
-        """Every combination. Raises DataError where an entry is a range without steps."""
+        """Return every combination. Raises DataError where an entry is a range without steps."""
         axes = {key: _points(key, distribution) for key, distribution in self.entries.items()}
         combinations = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
         if len(combinations) > LARGEST_GRID:
@@ -52,8 +52,8 @@ class Space:
         return combinations
 
     def ends(self) -> Iterator[Values]:
-        """One entry at a time at each end of its range, or at each of its choices: what has to be
-        valid.
+        """Yield one entry at a time at each end of its range, or at each of its choices: what has
+        to be valid.
         """
         for key, distribution in self.entries.items():
             if isinstance(distribution, CategoricalDistribution):
@@ -83,7 +83,7 @@ def read_space(path: Path) -> Space:
 
 
 def overrides(values: Values) -> list[str]:
-    """The same as `section.key=value`, as `--set` takes them."""
+    """Return the values as `section.key=value`, as `--set` takes them."""
     return [
         f"{key}={value if isinstance(value, str) else json.dumps(value)}"
         for key, value in values.items()

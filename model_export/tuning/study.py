@@ -62,7 +62,7 @@ class Tuning:
     seed: int = 0
 
     def with_values(self, values: Values) -> TrainConfig:
-        """The config of a trial. Raises DataError where the values don't go together."""
+        """Return the config of a trial. Raises DataError where the values don't go together."""
         return load_config(self.config, [*self.fixed, *overrides(values)])
 
 
@@ -208,7 +208,7 @@ def open_storage(url: str) -> RDBStorage:
 
 
 def _open(job: Tuning, out: Path, resume: bool) -> optuna.Study:
-    """The study in `out`, new or as it was left."""
+    """Return the study in `out`, new or as it was left."""
     out.mkdir(parents=True, exist_ok=True)
     storage = open_storage(job.storage or f"sqlite:///{(out / STORAGE).resolve()}")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -236,7 +236,7 @@ def _open(job: Tuning, out: Path, resume: bool) -> optuna.Study:
 
 
 def _wanted(job: Tuning, study: optuna.Study) -> int:
-    """How many trials the study is to have; those of a grid are queued."""
+    """Return how many trials the study is to have; those of a grid are queued."""
     if job.sampler is not Sampler.GRID:
         return job.trials or 20
     grid = job.space.grid()
@@ -246,7 +246,7 @@ def _wanted(job: Tuning, study: optuna.Study) -> int:
 
 
 def _sampler(job: Tuning, trials_so_far: int) -> optuna.samplers.BaseSampler:
-    """A resumed search must not draw the numbers of its first call again."""
+    """Return a sampler; a resumed search has another seed, so that no numbers repeat."""
     seed = job.seed + trials_so_far
     return (
         optuna.samplers.TPESampler(seed=seed)
@@ -256,7 +256,7 @@ def _sampler(job: Tuning, trials_so_far: int) -> optuna.samplers.BaseSampler:
 
 
 def _pruner(job: Tuning) -> optuna.pruners.BasePruner:
-    """Stops what is worse than the median of the others at the same epoch."""
+    """Stop trials that are worse than the median of the others at the same epoch."""
     if not job.prune:
         return optuna.pruners.NopPruner()
     epochs = job.with_values({}).training.epochs
@@ -286,8 +286,8 @@ def _same_search(job: Tuning, study: optuna.Study) -> None:
 
 
 def _done(study: optuna.Study) -> list[FrozenTrial]:
-    """Those that count: complete, pruned, or failed by their own fault; one that was stopped is
-    queued again.
+    """Return those that count: complete, pruned, or failed by their own fault; one that was stopped
+    is queued again.
     """
     finished = (trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished())
     return [
@@ -306,6 +306,6 @@ def _retry(study: optuna.Study, number: int) -> None:
 
 
 def _abandoned(trial: FrozenTrial) -> bool:
-    """Whether the process that ran it, on this machine, has gone."""
+    """Tell whether the process that ran it, on this machine, has gone."""
     host, _, pid = str(trial.user_attrs.get("process", "")).rpartition(":")
     return host in ("", socket.gethostname()) and not Path(f"/proc/{pid or 0}").exists()

@@ -84,21 +84,21 @@ class Training:
                 path.unlink()
 
     def last_words(self) -> str:
-        """The last line of its log that says something."""
+        """Return the last line of its log that is not empty."""
         lines = [
             line.strip() for line in (self.folder / LOG).read_text(errors="replace").splitlines()
         ]
         return next((line for line in reversed(lines) if line), "no output")
 
     def _history(self) -> list[str]:
-        """The complete lines."""
+        """Return the complete lines."""
         path = self.folder / HISTORY
         text = path.read_text() if path.is_file() else ""
         return text[: text.rfind("\n") + 1].splitlines()
 
 
 def to_toml(config: TrainConfig) -> str:
-    """The config as a file that `train` takes."""
+    """Format the config as TOML that `train` reads."""
     return tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
 
 

@@ -54,7 +54,7 @@ def _point(point: _Point) -> str:
 
 
 def _box(rectangle: _Rectangle) -> Region:
-    """The rectangle between two opposite corners, in whichever order."""
+    """Return the rectangle between two opposite corners, in whichever order."""
     x1, y1, x2, y2 = rectangle.data
     return Region.parse(_lengths(min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)))
 

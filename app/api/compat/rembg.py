@@ -184,7 +184,7 @@ async def remove_url(request: Request, query: Annotated[RembgUrl, Query()]) -> R
 
 
 def _meant(asked: RembgOptions) -> dict[str, Any]:
-    """What the prompts of `sam` say, as options; of every other model nothing."""
+    """Return what the prompts of `sam` say, as options; nothing for every other model."""
     if asked.model != PROMPTED:
         return {}
     try:

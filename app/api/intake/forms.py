@@ -60,14 +60,14 @@ def parse_urlencoded(body: bytes, large_texts: frozenset[str]) -> FormData:
 
 
 def is_left_empty(value: UploadFile | str) -> bool:
-    """Whether this is how browsers send a field not filled in, or a file not chosen."""
+    """Tell whether this is how browsers send a field not filled in, or a file not chosen."""
     if isinstance(value, UploadFile):
         return value.filename == "" and value.size == 0
     return value == ""
 
 
 def check_length(name: str, length: int, large_texts: Iterable[str] = ()) -> None:
-    """Raises MalformedRequest if `length` bytes are too many for a field that is not an image.
+    """Raise MalformedRequest if `length` bytes are too many for a field that is not an image.
 
     `large_texts` are the fields that may be longer: where one of them takes base64, the error says
     so, as the sender of so long a text probably meant it.
@@ -219,7 +219,7 @@ def _parser(options: dict[bytes, bytes], callbacks: "MultipartCallbacks") -> Mul
 
 
 def _charset(options: dict[bytes, bytes]) -> str:
-    """Raises MalformedRequest for a charset not in CHARSETS.
+    """Raise MalformedRequest for a charset not in CHARSETS.
 
     Python has codecs that are slow, or fail in ways of their own; a client must not choose one.
     """

@@ -89,7 +89,7 @@ class UploadRoute(APIRoute):
         return super().get_route_handler()
 
     def check(self, request: UploadRequest, form: FormData) -> None:
-        """Raises MalformedRequest or RequestValidationError for what FastAPI would ignore."""
+        """Raise MalformedRequest or RequestValidationError for what FastAPI would ignore."""
 
     @cached_property
     def form_model(self) -> type[BaseModel] | None:
@@ -148,7 +148,7 @@ class StrictFastAPI(FastAPI):
 
 
 def refuse_dependencies(route: Any) -> None:
-    """Raises TypeError if a route, or a route as included in an app, has dependencies."""
+    """Raise TypeError if a route, or a route as included in an app, has dependencies."""
     calls = [dependency.call for dependency in route.dependant.dependencies]
     names = [getattr(call, "__qualname__", None) or repr(call) for call in calls]
     if names:

@@ -17,7 +17,7 @@ router = APIRouter(tags=["models"])
     "/models", operation_id="listModels", summary="What is loaded", response_model=ModelList
 )
 async def list_models(request: Request) -> JSONResponse:
-    """Every loaded model with its manifest.
+    """List every loaded model with its manifest.
 
     That is: preprocessing, training data and their terms, measured quality.
     """
@@ -40,7 +40,7 @@ async def list_models(request: Request) -> JSONResponse:
     responses=documented(404),
 )
 async def get_model(request: Request, name: str) -> Response:
-    """One model's manifest."""
+    """Return one model's manifest."""
     try:
         predictor = services_of(request.app).models.get(name)
     except UnknownModel as error:

@@ -69,7 +69,8 @@ def _images(*media_types: str) -> dict[int | str, dict[str, Any]]:
     responses=_images("image/png", "image/webp", "image/jpeg", "image/gif", "application/zip"),
 )
 async def cutout(request: Request, form: Annotated[CutoutForm, MULTIPART]) -> Response:
-    """The image without its background: straight alpha as PNG or WebP, or on a colour or image."""
+    """Return the image without its background: straight alpha as PNG or WebP, or on a colour or
+    image."""
     image = await form.file.read()
     behind, given = await _read(form.background_image), await _read(form.mask)
     clock = clock_of(request)
@@ -85,7 +86,8 @@ async def cutout(request: Request, form: Annotated[CutoutForm, MULTIPART]) -> Re
     responses=_images("image/png"),
 )
 async def mask(request: Request, form: Annotated[MaskForm, MULTIPART]) -> Response:
-    """The alpha as an 8-bit grey PNG of the upright upload's size: 255 foreground, 0 background."""
+    """Return the alpha as an 8-bit grey PNG of the upright upload's size: 255 foreground, 0
+    background."""
     image, given, clock = await form.file.read(), await _read(form.mask), clock_of(request)
     result = await jobs.mask(services_of(request.app), clock, image, form, given)
     return image_response(result, clock)

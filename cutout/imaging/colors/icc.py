@@ -72,7 +72,7 @@ PARAMETERS = (1, 3, 4, 5, 7)
 
 
 def _parametric(kind: int, numbers: list[float]) -> Curve:
-    """One of the functions of table 68: a power above `d`, and a line below it."""
+    """Return one of the functions of table 68: a power above `d`, and a line below it."""
     g, a, b, c, d, e, f = numbers + [0.0] * (7 - len(numbers))
     if kind == 0:
         a, d = 1.0, -1.0

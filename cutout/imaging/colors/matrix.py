@@ -55,7 +55,8 @@ class MatrixProfile:
         return self._table(TOP + 1)
 
     def _table(self, length: int) -> NDArray[np.uint16]:
-        """The curves (1, length, 3) to light in 16 bits; (1, length), which is faster, if equal."""
+        """Return the curves (1, length, 3) to light in 16 bits; (1, length), which is faster, if
+        equal."""
         values = np.linspace(0, 1, length)
         light = np.stack([np.clip(curve(values), 0, 1) for curve in self.curves], axis=-1)
         table = np.rint(TOP * light).astype(np.uint16)[np.newaxis]
@@ -70,7 +71,8 @@ def srgb_curve(values: Values) -> Values:
 
 
 def xyz_of(chromaticities: tuple[float, ...]) -> Values:
-    """The matrix (3, 3) from light to CIE XYZ under D50, of white, red, green and blue (x, y).
+    """Return the matrix (3, 3) from light to CIE XYZ under D50, of white, red, green and blue (x,
+    y).
 
     Raises ValueError where they make no colours.
     """

@@ -64,7 +64,7 @@ def _of_gamma(gamma: float | None) -> Callable[[Values], Values]:
 
 
 def _of_transfer(transfer: int) -> Callable[[Values], Values]:
-    """The curve of a code point; those of television, and unknown ones, are shown as sRGB."""
+    """Return the curve of a code point; sRGB's for those of television and unknown ones."""
     if transfer in (4, 5, 8):
         return partial(_power, exponent={4: 2.2, 5: 2.8, 8: 1.0}[transfer])
     if transfer in HDR:

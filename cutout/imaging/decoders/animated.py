@@ -71,7 +71,7 @@ class Animation:
 
 
 def _plays(header: Header, loop: int | None) -> int:
-    """How often a file is shown: a GIF says how often it is repeated, the others in all."""
+    """Return how often a file is shown: a GIF says how often it is repeated, the others in all."""
     if loop is None:
         return 1
     return loop + 1 if header.format == "gif" and loop else loop

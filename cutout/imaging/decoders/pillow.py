@@ -76,7 +76,8 @@ def decode_gif(gif: bytes) -> Decoded:
 
 
 def color_numbers(gif: bytes) -> Pixels:
-    """The numbers of the colours (H, W) of the first image of a GIF, as far as its data goes."""
+    """Return the numbers of the colours (H, W) of the first image of a GIF, as far as its data
+    goes."""
     return np.array(_as_far(gif))
 
 
@@ -89,7 +90,7 @@ def _as_far(gif: bytes) -> GifImageFile:
 
 
 def pixels_of(image: ImageFile.ImageFile, mode: str) -> Pixels:
-    """The pixels of a file in that mode, (h, w, 3) or (h, w, 4).
+    """Return the pixels of a file in that mode, (h, w, 3) or (h, w, 4).
 
     A few rows at a time: of all at once, Pillow makes up to three copies, while libavif still holds
     planes of up to 8 bytes a pixel.

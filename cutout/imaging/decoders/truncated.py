@@ -85,7 +85,7 @@ def decode_rest(
 
 
 def _missing(data: bytes, header: Header, rows: int, height: int) -> slice:
-    """Which rows are not there."""
+    """Return which rows are not there."""
     is_from_below = header.format == "bmp" and has_last_row_first(data)
     return slice(height - rows) if is_from_below else slice(rows, None)
 
@@ -110,7 +110,7 @@ def _padded(decoded: Decoded, is_there: Pixels, error: UndecodableImage) -> Deco
 def _rest(
     data: bytes, header: Header, factor: int, whole: Decode, error: UndecodableImage
 ) -> tuple[Decoded | None, int]:
-    """What is there, None if it is too little, and how many rows that are."""
+    """Return what is there, None if it is too little, and its number of rows."""
     if header.format == "jpeg" and header.model != "cmyk" and is_cut_short(data):
         return _jpeg(data, header, factor, whole)
     if header.format == "png" and header.truncated:
@@ -143,7 +143,7 @@ def _riff_size(data: bytes) -> int:
 
 
 def _jpeg(data: bytes, header: Header, factor: int, whole: Decode) -> tuple[Decoded | None, int]:
-    """What Pillow has decoded when the data ends, and how many rows that are."""
+    """Return what Pillow has decoded when the data ends, and its number of rows."""
     if lacks_only_sharpness(data):
         return whole(data + END), header.height
     sound = decode_jpeg(data + b"\xff\xd9", header, factor)
@@ -165,7 +165,7 @@ def _jpeg(data: bytes, header: Header, factor: int, whole: Decode) -> tuple[Deco
 
 
 def _until_zeros(rows: Pixels) -> int:
-    """How many rows come before those at the end that hold nothing but 0."""
+    """Return how many rows come before those at the end that hold nothing but 0."""
     filled = np.flatnonzero(rows.any(axis=1))
     return int(filled[-1]) + 1 if len(filled) else 0
 
@@ -213,7 +213,7 @@ def _tiff(data: bytes, header: Header, strips: Strips, whole: Decode) -> tuple[D
 
 
 def _gif(data: bytes, header: Header, error: UndecodableImage) -> tuple[Decoded | None, int]:
-    """What Pillow has decoded of the first image when the data ends, and how many rows that are.
+    """Return what Pillow has of the first image when the data ends, and its number of rows.
 
     Rows that are not reached keep what the image is filled with before: so it is filled twice.
     """
@@ -232,7 +232,7 @@ def _gif(data: bytes, header: Header, error: UndecodableImage) -> tuple[Decoded 
 
 
 def _deinterlaced(decoded: Decoded, reached: NDArray[np.bool_]) -> tuple[Decoded, int]:
-    """All rows, where most of them are reached: in place of the others, those above them."""
+    """Return all rows, where most of them are reached: in place of the others, those above them."""
     if reached.mean() < LEAST:
         return decoded, int(reached.sum())
     above = np.maximum.accumulate(np.where(reached, np.arange(len(reached)), 0))

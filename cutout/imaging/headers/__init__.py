@@ -43,7 +43,7 @@ _READERS: tuple[tuple[str, Callable[[bytes], bool], Callable[[bytes], Header]], 
 
 
 def is_image(data: bytes) -> bool:
-    """Whether a file, or its first 512 bytes, begins as a type of image that is read does."""
+    """Tell whether a file, or its first 512 bytes, begins as a type of image that is read does."""
     return any(is_of_format(data) for _, is_of_format, _ in _READERS)
 
 

@@ -37,7 +37,7 @@ def units(stream: bytes) -> Iterator[tuple[int, int, int]]:
 
 
 def _leb128(stream: bytes, position: int) -> tuple[int, int]:
-    """The number there, and where it ends."""
+    """Return the number there, and where it ends."""
     value = 0
     for at, byte in enumerate(stream[position : position + 8]):
         value |= (byte & 0x7F) << 7 * at
@@ -86,7 +86,7 @@ def _skip_operating_points(bits: _Bits) -> None:
 
 
 def _skip_timing(bits: _Bits) -> int:
-    """How many bits a buffer's delay takes; 0 where there is no decoder model."""
+    """Return how many bits a buffer's delay takes; 0 where there is no decoder model."""
     bits.take(64)
     if bits.take(1):  # equal intervals: a number in Exp-Golomb code
         zeros = 0

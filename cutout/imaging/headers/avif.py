@@ -80,7 +80,7 @@ def read_avif(data: bytes) -> Header:
 
 
 def _space(data: bytes, properties: list[tuple[bytes, int, int]]) -> ColorSpace | None:
-    """The colours by the `colr` properties: an ICC profile before code points (nclx)."""
+    """Return the colours by the `colr` properties: an ICC profile before code points (nclx)."""
     spans = [(start, end) for kind, start, end in properties if kind == b"colr"]
     for start, end in spans:
         if data[start : start + 4] in (b"prof", b"rICC") and end - start <= MAX_PROFILE:
@@ -96,7 +96,7 @@ def _primary_item(data: bytes, start: int) -> int:
 
 
 def _associated(data: bytes, box: tuple[int, int]) -> dict[int, list[int]]:
-    """The numbers, from 1 on, of the properties that belong to each item."""
+    """Return the numbers, from 1 on, of the properties that belong to each item."""
     owned: dict[int, list[int]] = {}
     for item, number in bounded(_associations(data, *box)):
         owned.setdefault(item, []).extend([number] if number else [])
@@ -159,7 +159,7 @@ def _check_items(
     size: tuple[int, int],
     said: dict[int, tuple[int, int] | None],
 ) -> None:
-    """Raises Malformed if a frame is larger than its item, or all are far larger than the image."""
+    """Raise Malformed if a frame is larger than its item, or all are far larger than the image."""
     frames, pixels, coded = _Frames(data), 0, _coded_items(data, box_in(data, b"iinf", *meta))
     for item, extents in bounded(_payloads(data, meta)):
         if item in coded:
@@ -173,7 +173,7 @@ def _check_items(
 
 
 def _coded_items(data: bytes, box: tuple[int, int]) -> set[int]:
-    """The items that are AV1 streams, rather than grids of them or metadata."""
+    """Return the items that are AV1 streams, rather than grids of them or metadata."""
     start, end = box
     coded = set()
     for kind, at, _ in bounded(boxes_in(data, start + (6 if data[start] == 0 else 8), end)):
@@ -185,7 +185,7 @@ def _coded_items(data: bytes, box: tuple[int, int]) -> set[int]:
 
 
 def _payloads(data: bytes, meta: tuple[int, int]) -> Iterator[tuple[int, Extents]]:
-    """Each item, and where its payload lies."""
+    """Yield each item, and where its payload lies."""
     position, _ = box_in(data, b"iloc", *meta)
     version, sizes = data[position], (data[position + 4], data[position + 5])
     offset_size, length_size, base_size = sizes[0] >> 4, sizes[0] & 15, sizes[1] >> 4
@@ -222,7 +222,7 @@ def _payloads(data: bytes, meta: tuple[int, int]) -> Iterator[tuple[int, Extents
 
 
 def _track_size(data: bytes) -> tuple[int, int]:
-    """The size of the first track of images. Raises Malformed where there is none."""
+    """Return the size of the first track of images. Raises Malformed where there is none."""
     for kind, *track in _few_boxes(data, *box_in(data, b"moov", 0, len(data))):
         if kind == b"trak":
             width, height = _side(data, _only(data, b"tkhd", *track)[0])

@@ -71,13 +71,13 @@ class FirstImage:
         return True
 
     def filled_with(self, number: int) -> bytes:
-        """The GIF of this image, with that colour number as the transparent one."""
+        """Return the GIF of this image, with that colour number as the transparent one."""
         control = b"!\xf9\x04\x01\0\0" + bytes((number,)) + b"\0"
         return b"".join((self.head, control, self.image))
 
 
 def fits_its_screen(gif: bytes) -> bool:
-    """Whether all frames lie within the screen, whose size is that of the image."""
+    """Tell whether all frames lie within the screen, whose size is that of the image."""
     width, height = struct.unpack_from("<HH", gif, 6)
     frames = (struct.unpack_from("<4H", gif, at + 1) for at in _descriptors(gif))
     return all(
@@ -91,7 +91,7 @@ def _count_frames(gif: bytes) -> int:
 
 
 def _descriptors(gif: bytes) -> Iterator[int]:
-    """Where the descriptor of each image begins."""
+    """Yield where the descriptor of each image begins."""
     with suppress(IndexError, Malformed):
         position = _after_colors(gif, 10, 13)
         while gif[position] in (0x21, 0x2C):
@@ -105,12 +105,13 @@ def _descriptors(gif: bytes) -> Iterator[int]:
 
 
 def _after_colors(gif: bytes, flags: int, position: int) -> int:
-    """Where a table of colours ends that starts at a position; there, if the flags know of none."""
+    """Return where a table of colours ends that starts at a position; there, if the flags know of
+    none."""
     return position + (6 << (gif[flags] & 7) if gif[flags] & 0x80 else 0)
 
 
 def _after_blocks(gif: bytes, position: int, most: int) -> int:
-    """Where the blocks end that start at a position."""
+    """Return where the blocks end that start at a position."""
     for _ in range(most):
         size = gif[position]
         position += 1 + size
@@ -134,7 +135,7 @@ def read_bmp(data: bytes) -> Header:
 
 
 def needs_pillow(bmp: bytes) -> bool:
-    """Whether OpenCV reads a BMP wrongly: run lengths, 16 bits, or unusual masks.
+    """Tell whether OpenCV reads a BMP wrongly: run lengths, 16 bits, or unusual masks.
 
     Or pixels that the file says begin where its palette does.
     """
@@ -147,7 +148,7 @@ def needs_pillow(bmp: bytes) -> bool:
 
 
 def _bmp_profile(data: bytes, size: int) -> bytes | None:
-    """The ICC profile in a file with a V5 header."""
+    """Return the ICC profile in a file with a V5 header."""
     if size < 124 or data[70:74] != b"DEBM":
         return None
     start, length = struct.unpack_from("<II", data, 126)
@@ -155,7 +156,7 @@ def _bmp_profile(data: bytes, size: int) -> bytes | None:
 
 
 def row_bytes(bmp: bytes) -> int:
-    """How many bytes a row of an uncompressed BMP takes."""
+    """Return how many bytes a row of an uncompressed BMP takes."""
     width, _, _, bits = struct.unpack_from("<iiHH", bmp, 18)
     if bits == 0:
         raise Malformed("pixels of no bits")
@@ -163,7 +164,7 @@ def row_bytes(bmp: bytes) -> int:
 
 
 def missing_bytes(bmp: bytes) -> int:
-    """How many bytes an uncompressed BMP is short of its rows; 0 for others."""
+    """Return how many bytes an uncompressed BMP is short of its rows; 0 for others."""
     if struct.unpack_from("<I", bmp, 14)[0] < 40 or struct.unpack_from("<I", bmp, 30)[0] not in (
         0,
         3,

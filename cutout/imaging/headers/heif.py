@@ -18,7 +18,7 @@ ENTRY = re.compile(rb"....infe(?:\x02...(?:..)..|\x03...(?:....)..)", re.DOTALL)
 
 
 def is_heif(data: bytes) -> bool:
-    """Whether a file's brands say that it holds HEVC; an AVIF, which has some too, is asked
+    """Tell whether a file's brands say that it holds HEVC; an AVIF, which has some too, is asked
     first."""
     if data[4:8] != b"ftyp":
         return False

@@ -72,7 +72,7 @@ def jpeg_segments(data: bytes, position: int = 2) -> Iterator[tuple[int, int, in
 
 
 def _first_scan_has(components: int, data: bytes, position: int) -> bool:
-    """Whether all of them are in it: then decoders take no other scan of a sequential JPEG."""
+    """Tell whether all of them are in it: then decoders take no other scan of a sequential JPEG."""
     first = next(
         (start for marker, start, _ in bounded(jpeg_segments(data, position)) if marker == 0xDA),
         None,
@@ -81,7 +81,7 @@ def _first_scan_has(components: int, data: bytes, position: int) -> bool:
 
 
 def most_scans(pixels: int) -> int:
-    """How many scans an image of so many pixels may have."""
+    """Return how many scans an image of so many pixels may have."""
     return max(FEW_SCANS, min(MAX_SCANS, MAX_SCANNED_PIXELS // max(1, pixels)))
 
 
@@ -96,13 +96,14 @@ def _check_scans(data: bytes, position: int, pixels: int) -> None:
 
 
 def is_cut_short(data: bytes) -> bool:
-    """Whether the end of the image is missing."""
+    """Tell whether the end of the image is missing."""
     frame = max(data.rfind(b"\xff\xda"), 0)
     return data.find(b"\xff\xd9", frame) < 0
 
 
 def lacks_only_sharpness(data: bytes) -> bool:
-    """Whether, of a progressive JPEG, all frequencies of the brightness have had a whole scan."""
+    """Return whether, of a progressive JPEG, all frequencies of the brightness have had a whole
+    scan."""
     kinds = [(marker, start) for marker, start, _ in bounded(jpeg_segments(data))]
     if not any(marker in (0xC2, 0xCA) for marker, _ in kinds):
         return False

@@ -43,13 +43,13 @@ def read_png(data: bytes) -> Header:
 
 
 def _gray_key(chunk: bytes, depth: int) -> int:
-    """The transparent grey, of 16 bits where the image has them, else of 8."""
+    """Return the transparent grey, of 16 bits where the image has them, else of 8."""
     key = int(struct.unpack_from(">H", chunk)[0])
     return key if depth == 16 else round(key * 255 / max(1, (1 << min(depth, 8)) - 1))
 
 
 def _space(chunk: dict[bytes, bytes]) -> ColorSpace | None:
-    """The colours by the chunks of a PNG, cICP before all, then iCCP, then sRGB."""
+    """Return the colours by the chunks of a PNG, cICP before all, then iCCP, then sRGB."""
     if len(cicp := chunk.get(b"cICP", b"")) == 4 and cicp[2] == 0:
         return Cicp(cicp[0], cicp[1])
     if b"iCCP" in chunk:
@@ -64,7 +64,7 @@ def _space(chunk: dict[bytes, bytes]) -> ColorSpace | None:
 
 
 def _profile(chunk: bytes) -> bytes:
-    """The ICC profile in an iCCP; b"" where it is broken, or longer than MAX_PROFILE."""
+    """Return the ICC profile in an iCCP; b"" where it is broken, or longer than MAX_PROFILE."""
     inflate = zlib.decompressobj()
     try:
         profile = inflate.decompress(chunk[chunk.index(b"\0") + 2 :], MAX_PROFILE)

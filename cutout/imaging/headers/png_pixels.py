@@ -65,7 +65,7 @@ def _until_end(png: bytes) -> Iterator[Chunk]:
 
 
 def bytes_of_rows(png: bytes) -> int:
-    """How many bytes the rows take, each with the number of its filter in front."""
+    """Return how many bytes the rows take, each with the number of its filter in front."""
     width, height = int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
     bits = png[24] * SAMPLES.get(png[25], 4)
     total = 0
@@ -77,7 +77,7 @@ def bytes_of_rows(png: bytes) -> int:
 
 
 def _stream(png: bytes, parts: Iterable[Chunk]) -> bytes:
-    """The bodies of the parts in one. Raises Malformed if a checksum is wrong."""
+    """Return the bodies of the parts in one. Raises Malformed if a checksum is wrong."""
     view, bodies = memoryview(png), []
     for _, start, end in parts:
         if isal_zlib.crc32(view[start - 4 : end]).to_bytes(4, "big") != png[end : end + 4]:
@@ -110,7 +110,7 @@ def _idat(head: bytes, body: bytes = b"") -> bytes:
 
 
 def _inflated(stream: bytes, most: int) -> Iterator[bytes]:
-    """The first `most` bytes that a zlib stream holds, in pieces of at most BLOCK."""
+    """Yield the first `most` bytes that a zlib stream holds, in pieces of at most BLOCK."""
     inflator, view = isal_zlib.decompressobj(), memoryview(stream)
     for start in range(0, len(view), BLOCK):
         part: bytes | memoryview = view[start : start + BLOCK]

@@ -15,7 +15,7 @@ IN_XMP = re.compile(rb"tiff:Orientation(?:=[\"']|>)([1-8])[\"'<]")
 
 
 def orientation_of(texts: Iterable[tuple[bytes, bytes]]) -> int:
-    """The EXIF orientation in chunks tEXt, zTXt and iTXt (kind, body); 1 if none has one."""
+    """Return the EXIF orientation in chunks tEXt, zTXt and iTXt (kind, body); 1 if none has one."""
     known = dict[bytes, bytes]()
     for kind, body in texts:
         keyword, _, value = body.partition(b"\0")
@@ -29,7 +29,7 @@ def orientation_of(texts: Iterable[tuple[bytes, bytes]]) -> int:
 
 
 def plain_text(kind: bytes, rest: bytes) -> bytes:
-    """The text of a chunk, after its keyword; b"" if it cannot be inflated."""
+    """Return the text of a chunk, after its keyword; b"" if it cannot be inflated."""
     is_compressed, text = kind == b"zTXt", rest
     if kind == b"zTXt":
         text = rest[1:]
@@ -49,7 +49,7 @@ def _in_xmp(text: bytes) -> int:
 
 
 def _in_raw_profile(text: bytes) -> int:
-    """A name, a length, and the profile in hexadecimal digits."""
+    """Return a name, a length, and the profile in hexadecimal digits."""
     try:
         block = bytes.fromhex("".join(text.decode("ascii").split()[2:]))
     except ValueError:

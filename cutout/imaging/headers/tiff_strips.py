@@ -69,7 +69,8 @@ class Strips:
 
 
 def lacks_strips(tiff: bytes) -> bool:
-    """Whether strips or tiles reach beyond the file. OpenCV does not see it if planes are apart."""
+    """Tell whether strips or tiles reach beyond the file. OpenCV does not see it if planes are
+    apart."""
     try:
         return Strips.of(tiff).end > len(tiff)
     except (LookupError, ValueError, struct.error):
@@ -77,7 +78,7 @@ def lacks_strips(tiff: bytes) -> bool:
 
 
 def with_height(tiff: bytes, height: int) -> bytes:
-    """The same file, that says another height."""
+    """Return the file with another height in its header."""
     layout = Layout.of(tiff)
     for entry in bounded(iter(layout.entries), MAX_TAGS):
         tag, kind, _ = struct.unpack_from(layout.order + layout.head, tiff, entry)
@@ -90,7 +91,7 @@ def with_height(tiff: bytes, height: int) -> bytes:
 
 
 def _numbers(tiff: bytes) -> dict[int, tuple[int, ...]]:
-    """The values of each tag that has whole numbers, and no more than MAX_PARTS of them."""
+    """Return the values of each tag that has whole numbers, and no more than MAX_PARTS of them."""
     layout, numbers = Layout.of(tiff), dict[int, tuple[int, ...]]()
     kinds = NUMBERS | {16: ("Q", 8)}
     for entry in bounded(iter(layout.entries), MAX_TAGS):

@@ -122,7 +122,7 @@ def answer(
 
 
 def wants_json(request: Request) -> bool:
-    """Whether the client accepts JSON and no image; clients that accept `*/*` want the image."""
+    """Tell whether the client accepts JSON and no image; those that accept `*/*` want the image."""
     accept = request.headers.get("accept", "").split(",")
     kinds = [item.partition(";")[0].strip().lower() for item in accept]
     accepts_image = any(

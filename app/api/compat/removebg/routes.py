@@ -120,7 +120,8 @@ async def removebg(request: Request) -> Response:
     dependencies=[RequireKey],
 )
 async def show_account() -> Response:
-    """A balance, for clients that check it before they send an image. Nothing is ever charged."""
+    """Return a balance, for clients that check it before they send an image. Nothing is ever
+    charged."""
     balance = Credits(total=CREDITS, subscription=0, payg=0, enterprise=CREDITS)
     attributes = AccountAttributes(credits=balance, api=ApiUse(free_calls=CREDITS, sizes="all"))
     return JSONResponse(Account(data=AccountData(attributes=attributes)).model_dump())

@@ -192,7 +192,7 @@ def _background(color: str | None) -> str | None:
 
 
 def _is_opaque(fields: Fields) -> bool:
-    """Whether nothing will be transparent in the answer."""
+    """Tell whether nothing will be transparent in the answer."""
     color = text_of(fields, "bg_color").strip()
     try:
         is_opaque_color = color != "" and Color.parse(color).alpha == 255
