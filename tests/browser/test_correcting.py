@@ -14,7 +14,8 @@ from tests.support.images import decoded, disc, encoded
 
 CANVAS = "#editor canvas"
 UPLOADS = """return performance.getEntriesByType("resource")
-    .filter(({ initiatorType, name }) => initiatorType === "xmlhttprequest" && !name.endsWith("/models")).length"""
+    .filter(({ initiatorType }) => initiatorType === "xmlhttprequest")
+    .filter(({ name }) => !name.endsWith("/models")).length"""
 
 
 @pytest.fixture
@@ -31,7 +32,8 @@ def opened(page: Page, tmp_path: Path) -> Page:
 
 def tool(page: Page, name: str, value: str | bool) -> None:
     page.script(
-        """const [name, value] = arguments, control = document.querySelector("#editor form").elements[name];
+        """const [name, value] = arguments;
+        const control = document.querySelector("#editor form").elements[name];
         if (control.type === "checkbox") control.checked = value; else control.value = value;
         document.querySelector("#editor form").dispatchEvent(new Event("input"))""",
         name,
@@ -174,7 +176,7 @@ def test_a_stroke_ends_at_the_edge_of_the_image(page: Page) -> None:
         mask.begin(KEEP);
         mask.draw({ x: 90, y: 60 }, { x: 90, y: 140 }, 30, 0);  // a brush that reaches column 120
         mask.end((mask, stroke) => snap(mask, stroke, canvas.transferToImageBitmap(), 30));
-        return [mask.alpha[100 * 200 + 106], mask.alpha[100 * 200 + 114], mask.alpha[100 * 200 + 90]]"""
+        return [106, 114, 90].map((column) => mask.alpha[100 * 200 + column])"""
     )
     assert core == 255
     assert inside > 240

@@ -1,4 +1,4 @@
-"""Many images, and what is done with them: the grid, presets, removal and its undo, the address, copies."""
+"""Many images: the grid, presets, removal and its undo, the address, copies."""
 
 import io
 import zipfile
@@ -108,7 +108,8 @@ def test_the_result_is_an_image_for_the_mouse_and_the_clipboard(
     page.pick(images[0])
     page.until_done(1)
     page.until_shown()
-    under_the_mouse = """const { right, top } = document.getElementById("frame").getBoundingClientRect();
+    under_the_mouse = """const frame = document.getElementById("frame");
+        const { right, top } = frame.getBoundingClientRect();
         return document.elementFromPoint(right - 20, top + 20).id"""
     page.until(lambda: page.script(under_the_mouse) == "after")
     page.click("#copy-image")

@@ -22,7 +22,8 @@ from tests.support.live import live
 PASTE_OR_DROP = """
 const [kind, name, base64] = arguments;
 const transfer = new DataTransfer();
-transfer.items.add(new File([Uint8Array.from(atob(base64), (c) => c.charCodeAt())], name, {type: "image/png"}));
+const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt());
+transfer.items.add(new File([bytes], name, {type: "image/png"}));
 document.dispatchEvent(kind === "paste"
   ? new ClipboardEvent("paste", {clipboardData: transfer, bubbles: true, cancelable: true})
   : new DragEvent("drop", {dataTransfer: transfer, bubbles: true, cancelable: true}));
@@ -38,7 +39,8 @@ def image(tmp_path: Path) -> Path:
 
 def test_first_load_is_small_and_all_from_here(page: Page) -> None:
     loaded = page.script(
-        """return [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
+        """return ["navigation", "resource"]
+        .flatMap((type) => performance.getEntriesByType(type))
         .map((entry) => [entry.name, entry.transferSize])"""
     )
     assert all(name.startswith(page.url) for name, _ in loaded)
@@ -229,7 +231,8 @@ def test_the_classifier_s_verdict_and_map_are_shown(page: Page, image: Path) -> 
     page.click("#enlarge")
     assert page.element("#map").is_displayed()
     row = page.script(
-        "return [...document.getElementById('map').getContext('2d').getImageData(0, 32, 96, 1).data]"
+        "const context = document.getElementById('map').getContext('2d');"
+        "return [...context.getImageData(0, 32, 96, 1).data]"
     )
     middle, corner = row[4 * 48 :], row
     assert middle[0] > 200 > middle[2]  # yellow
@@ -324,7 +327,8 @@ def test_the_languages_say_the_same_things(page: Page) -> None:
 def test_zip_archives_are_read_by_others(page: Page) -> None:
     ((data,),) = page.module(
         """const { zip } = await js("zip");
-        const entry = (name, text) => ({ name, blob: new Blob([text]), date: new Date(2026, 1, 3, 4, 5, 6) });
+        const date = new Date(2026, 1, 3, 4, 5, 6);
+        const entry = (name, text) => ({ name, blob: new Blob([text]), date });
         const archive = await zip([entry("grün 图.png", "abc"), entry("empty", "")]);
         return [[...new Uint8Array(await archive.arrayBuffer())]]"""
     )
@@ -383,6 +387,7 @@ def test_api_docs_follow_the_reader_s_scheme_and_fit_a_phone(
     page.until(lambda: page.elements("[data-property-name=file] input"))
     assert page.script("return document.documentElement.scrollWidth") <= width
     red = page.script(
-        "return getComputedStyle(document.querySelector('.swagger-ui .info')).color.match(/\\d+/)[0]"
+        "const info = document.querySelector('.swagger-ui .info');"
+        r"return getComputedStyle(info).color.match(/\d+/)[0]"
     )
     assert (int(red) > 128) == (scheme == "dark")

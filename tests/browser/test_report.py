@@ -59,11 +59,13 @@ def test_it_is_whole_and_fits_every_screen_in_light_and_dark(
         assert page.script("return getComputedStyle(document.body).backgroundColor") == ground
         ink, text = page.script(
             """const text = document.querySelector(".figures svg text");
-            return [getComputedStyle(document.querySelector("figcaption")).color, getComputedStyle(text).fill]"""
+            const caption = document.querySelector("figcaption");
+            return [getComputedStyle(caption).color, getComputedStyle(text).fill]"""
         )
         assert ink == text, "plots are in the page's colours"
         assert page.script(
-            "return performance.getEntriesByType('resource').every(({name}) => name.startsWith('data:'))"
+            "const loaded = performance.getEntriesByType('resource');"
+            "return loaded.every(({name}) => name.startsWith('data:'))"
         )
 
 

@@ -78,7 +78,8 @@ class Page:
         return self.driver.execute_async_script(
             "const [...given] = arguments; const done = given.pop();"
             "const js = (name) => import(new URL(`assets/js/${name}.js`, document.baseURI));"
-            f"(async () => {{ {body} }})().then((value) => done([value]), (error) => done(String(error)))",
+            f"(async () => {{ {body} }})()"
+            ".then((value) => done([value]), (error) => done(String(error)))",
             *arguments,
         )
 
@@ -104,7 +105,8 @@ class Page:
             """const [name, value] = arguments, control = document.forms.options.elements[name];
             if (control.type === "checkbox") control.checked = value; else control.value = value;
             const source = control instanceof RadioNodeList ? control[0] : control;
-            for (const kind of ["input", "change"]) source.dispatchEvent(new Event(kind, {bubbles: true}));""",
+            for (const kind of ["input", "change"])
+              source.dispatchEvent(new Event(kind, {bubbles: true}));""",
             name,
             value,
         )

@@ -1,6 +1,6 @@
 /** The three ways in: pick, paste, drop. Each calls `take(files)`. */
 
-export function intake(take, veil) {
+export function intake(take, overlay) {
   for (const input of document.querySelectorAll("[data-files]")) {
     input.addEventListener("change", () => {
       take([...input.files]);
@@ -12,22 +12,22 @@ export function intake(take, veil) {
     if (files.length) event.preventDefault();
     take(files);
   });
-  dropping(take, veil);
+  dropping(take, overlay);
 }
 
-function dropping(take, veil) {
+function dropping(take, overlay) {
   const carries = (event) => event.dataTransfer?.types.includes("Files");
   document.addEventListener("dragover", (event) => {
     if (!carries(event)) return;
     event.preventDefault();
     event.dataTransfer.dropEffect = "copy";
-    veil.hidden = false;
+    overlay.hidden = false;
   });
   document.addEventListener("dragleave", (event) => {
-    if (!event.relatedTarget) veil.hidden = true;
+    if (!event.relatedTarget) overlay.hidden = true;
   });
   document.addEventListener("drop", async (event) => {
-    veil.hidden = true;
+    overlay.hidden = true;
     if (!carries(event)) return;
     event.preventDefault();
     take(await dropped(event.dataTransfer));

@@ -210,7 +210,7 @@ function classifier() {
 
 let asked = JSON.stringify(options.cutFields());
 
-/** The options changed. What is there stays in sight until what is made anew replaces it. */
+/** The options changed. What is there stays in sight until what is made again replaces it. */
 function apply() {
   options.remember();
   render();
@@ -285,11 +285,11 @@ function toggleChoosing() {
 
 function choosePoint(point) {
   const { cut, result, points = [] } = selected;
-  if (cut && result) anew(selected, [...points, inImage(point, result.region, cut)]);
+  if (cut && result) cutAgain(selected, [...points, inImage(point, result.region, cut)]);
 }
 
-/** Have the server cut an image out anew, with other points. */
-function anew(image, points) {
+/** Have the server cut an image out again, with other points. */
+function cutAgain(image, points) {
   Object.assign(image, { points, isSaved: false });
   restart(image);
   queue.pump();
@@ -502,7 +502,7 @@ async function loadModels() {
 
 i18n.translate();
 render();
-intake(take, $("veil"));
+intake(take, $("drop-overlay"));
 $("language").addEventListener("click", changeLanguage);
 $("download").addEventListener("click", download);
 $("download-all").addEventListener("click", downloadAll);
@@ -512,9 +512,9 @@ $("save-trimap").addEventListener("click", () => save(selected.trimap, selected.
 $("clear").addEventListener("click", removeAll);
 $("example").addEventListener("click", takeExample);
 $("unlock").addEventListener("submit", unlock);
-$("again").addEventListener("click", () => anew(selected));
+$("again").addEventListener("click", () => cutAgain(selected));
 $("choose").addEventListener("click", toggleChoosing);
-$("choose-all").addEventListener("click", () => anew(selected));
+$("choose-all").addEventListener("click", () => cutAgain(selected));
 $("away").addEventListener("click", () => remove(selected));
 $("views").addEventListener("change", render);
 $("copy-image").addEventListener("click", copySelected);

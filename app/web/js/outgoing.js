@@ -18,7 +18,7 @@ export class Outgoing {
     return image.output(recipe.mask ? "mask" : "cutout", extensionOf(recipe));
   }
 
-  /** The result at full size, `{name, blob}`; made anew where the options change meanwhile. */
+  /** The result at full size, `{name, blob}`; made again where the options change meanwhile. */
   async file(image) {
     for (;;) {
       const made = await finished(image, this.options.recipe());

@@ -13,7 +13,7 @@ export default {
   "drop.pick": "选择图片",
   "drop.formats": "支持 JPEG、PNG、WebP、GIF、BMP、TIFF、AVIF、HEIC，可一次添加多张。",
   "example": "手边没有图片？试试我们的",
-  "veil": "松开即可添加",
+  "drop.overlay": "松开即可添加",
   "fact.private": "图片不外流",
   "fact.private.text": "图片只发送到这台服务器，不会保存，也不会传到别处。",
   "fact.train": "模型由你训练",

@@ -73,7 +73,7 @@ class Editor {
   }
 
   get radius() {
-    return Number(this.inputs.brush.value) / 2; // pixels of the screen: whoever zooms in paints finer
+    return Number(this.inputs.brush.value) / 2; // screen pixels: zoom in for a finer brush
   }
 
   // The brush
