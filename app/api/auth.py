@@ -40,7 +40,7 @@ def check_key(headers: Headers, keys: Sequence[SecretStr]) -> int | None:
     sent = given.encode("latin-1")
     matches = [hmac.compare_digest(sent, key.get_secret_value().encode()) for key in keys]
     if not any(matches):
-        raise Unauthorized("unknown API key")
+        raise Unauthorized("unknown API key; the operator sets them (CUTOUT_API_KEYS)")
     return 1 + matches.index(True)
 
 

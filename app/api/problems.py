@@ -21,6 +21,8 @@ from cutout import errors
 from .intake.field_errors import invalid_fields
 
 RETRY_AFTER_SECONDS = 1
+LONGEST_PATH = 100
+"""Characters of a path that an error repeats."""
 _HEADERS = {
     401: {"WWW-Authenticate": "Bearer"},
     # The rest of the body would be taken for the next request (RFC 9110, 15.5.9).
@@ -205,9 +207,13 @@ async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code = _title(error.status_code).lower().replace(" ", "_")
     headers = dict(error.headers or {})
+    detail = str(error.detail)
+    if error.status_code == 404:
+        detail = f"no such path: {request.url.path[:LONGEST_PATH]!r}"
     if error.status_code == 405:
         headers["Allow"] = _allowed(request)
-    return problem_response(request, error.status_code, code, str(error.detail), headers=headers)
+        detail = f"{request.method} is not a method of this path; it has {headers['Allow']}"
+    return problem_response(request, error.status_code, code, detail, headers=headers)
 
 
 def _allowed(request: Request) -> str:

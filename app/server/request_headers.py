@@ -35,7 +35,7 @@ class TooLarge(Refused):
     """Request headers of too many bytes."""
 
     def __init__(self) -> None:
-        super().__init__(f"the request headers have more than {MAX_HEADER_BYTES} bytes")
+        super().__init__(f"the request headers have more than {MAX_HEADER_BYTES} bytes; send fewer")
 
 
 class UnknownVersion(Refused):

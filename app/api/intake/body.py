@@ -106,5 +106,6 @@ def _too_slow(received: int, seconds: float, settings: Settings) -> SlowUpload:
 
 def _too_large(max_bytes: int) -> UploadTooLarge:
     return UploadTooLarge(
-        f"the body exceeds the limit of {max_bytes} bytes (CUTOUT_MAX_UPLOAD_BYTES)"
+        f"the body exceeds the limit of {max_bytes} bytes: send a smaller image, or raise "
+        "CUTOUT_MAX_UPLOAD_BYTES"
     )
