@@ -20,7 +20,7 @@ from model_export.data.pairs import find_scenery
 from model_export.data.progress import track
 from model_export.labelling.label import alpha_of
 
-LEAST, MOST = 4, 64  # sample images; half of them set the ranges, the others are compared
+LEAST, MOST = 4, 24  # sample images; half of them set the ranges, the others are compared
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,19 @@ def test_both_heads_of_a_mirrored_network_stay_in_float32(tmp_path: Path) -> Non
     assert "DequantizeLinear" not in after
 
 
+def test_one_sample_beyond_all_others_leaves_them_their_levels_in_eight_bits(
+    tmp_path: Path,
+) -> None:
+    keras.utils.set_random_seed(1)
+    network = build_for_serving(config(mirror=False))[1]
+    samples = np.random.default_rng(2).normal(size=(11, 1, SIDE, SIDE, 3)).astype(np.float32)
+    before = _answer(network, config(mirror=False), tmp_path, samples[0])
+    samples[-1] *= 20
+    quantize(tmp_path / "network.onnx", tmp_path / "quantized.onnx", iter(samples))
+    after = run_onnx(tmp_path / "quantized.onnx", samples[0])
+    assert np.abs(after - before).mean() < 0.1 * before.std()
+
+
 def _answer(network: Any, form: TrainConfig, folder: Path, x: Tensor) -> Tensor:
     to_onnx(served_form(network, form), form, folder / "network.onnx", {})
     return run_onnx(folder / "network.onnx", x)
