@@ -94,7 +94,11 @@ def _fields(scope: Scope, status: int, seconds: float, stages: dict[str, float])
         "stages_ms": {name: round(1000 * taken, 2) for name, taken in stages.items()},
     }
     fields |= {name: state[name] for name in ("key", "trace_id") if state.get(name) is not None}
-    return {**fields, "code": state["problem"]} if "problem" in state else fields
+    if "problem" in state:
+        fields["code"] = state["problem"]
+        if state["fields"]:
+            fields["fields"] = state["fields"]
+    return fields
 
 
 def _request_id(headers: Headers) -> str:

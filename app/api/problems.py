@@ -106,6 +106,9 @@ class InvalidField(BaseModel):
     message: str = Field(examples=["'2' is out of range: it must be at most 1"])
 
 
+MAX_LOGGED = 64  # characters of a field's name, which may be one that the client made up
+
+
 class Problem(BaseModel):
     """RFC 9457 problem details. `code` is stable; `detail` is for people."""
 
@@ -137,6 +140,7 @@ def problem_response(
     `render_problem(problem, request)`.
     """
     request.state.problem = code
+    request.state.fields = [each.field[:MAX_LOGGED] for each in fields or ()]
     problem = Problem(title=_title(status), status=status, code=code, detail=detail, errors=fields)
     render: Callable[[Problem, Request], Response] = getattr(
         request.scope.get("route"), "render_problem", _render

@@ -65,6 +65,17 @@ def test_a_fault_is_logged_with_its_request_and_told_to_nobody(
     assert record.request_id == "abc"  # type: ignore[attr-defined]
 
 
+def test_the_log_names_the_fields_that_were_refused_and_not_what_was_in_them(
+    client: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    fields = {"size": "secret", "margin": "secret"}
+    with caplog.at_level(logging.INFO):
+        client.post("/cutout", files={"file": encoded(disc())}, data=fields)
+    (record,) = (record for record in caplog.records if record.name == "cutout.access")
+    assert sorted(record.fields) == sorted(fields)  # type: ignore[attr-defined]
+    assert "secret" not in JsonFormatter().format(record)
+
+
 @pytest.mark.parametrize(
     "host",
     ["cutout.example", "Cutout.Example:8000", "cutout.example.", "a.b.example.org", "[::1]:8000"],
