@@ -73,11 +73,14 @@ def main() -> None:
     options = parser.parse_args()
     prepare_for_images()  # as the server's
     registry = Registry(load_bundles(options.models))
-    predictor, uploads = registry.for_masks(), [path.read_bytes() for path in options.images]
-    refine, count = options.refine == "true", Sizing.of(Settings()).threads
+    predictor = registry.for_masks()
+    uploads = [path.read_bytes() for path in options.images]
+    refine = options.refine == "true"
+    count = Sizing.of(Settings()).threads
     loop(predictor, uploads, refine, 0.0, count)
     cut_out(uploads[0], predictor, refine)
-    cpu, started = time.process_time(), time.perf_counter()
+    cpu = time.process_time()
+    started = time.perf_counter()
     exchanges = loop(predictor, uploads, refine, options.seconds, count)
     json.dump(
         {

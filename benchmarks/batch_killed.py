@@ -40,7 +40,8 @@ def main() -> None:
     options.work.mkdir(parents=True, exist_ok=True)
     if any(options.work.iterdir()):
         parser.error(f"{options.work} is not empty")
-    local, ray = options.work / "local", options.work / "ray"
+    local = options.work / "local"
+    ray = options.work / "ray"
     command = [
         *COMMAND,
         str(options.images),
@@ -68,11 +69,9 @@ def main() -> None:
 
 def compare(one: Path, other: Path) -> dict[str, object]:
     """Compare what both folders of cut-outs hold."""
-    here, there, records = (
-        _contents(one),
-        _contents(other),
-        [json.loads(line) for line in _records(other)],
-    )
+    here = _contents(one)
+    there = _contents(other)
+    records = [json.loads(line) for line in _records(other)]
     differing = sorted(
         name for name in here.keys() | there.keys() if here.get(name) != there.get(name)
     )

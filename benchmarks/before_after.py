@@ -17,7 +17,9 @@ from cutout.imaging.preprocess import Image, resize
 
 ROOT = Path(__file__).parent.parent
 PHOTOGRAPHS = ("cat.jpg", "astronaut.jpg", "coffee.jpg")
-HEIGHT, SQUARE, GAP = 280, 14, 8
+HEIGHT = 280
+SQUARE = 14
+GAP = 8
 
 
 def checkerboard(height: int, width: int) -> Image:

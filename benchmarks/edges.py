@@ -87,14 +87,17 @@ def with_hair(colors: Floats, alpha: Floats, random: np.random.Generator) -> tup
     points = max(outlines, key=len)[:, 0].astype(np.float64)
     smooth = cv2.GaussianBlur(alpha, (0, 0), 20)
     down, across = np.gradient(smooth)
-    strands, colored = np.zeros(alpha.shape, np.uint8), colors.copy()
+    strands = np.zeros(alpha.shape, np.uint8)
+    colored = colors.copy()
     along = np.linspace(0, 1, 12)[:, np.newaxis]
     for start in points[random.integers(0, len(points), STRANDS)]:
         place = int(start[1]), int(start[0])
         outwards = -np.array([across[place], down[place]])
         outwards /= np.hypot(*outwards) + 1e-9
         turned = outwards[::-1] * (-1, 1)
-        length, bend, lean = random.uniform(20, 110), random.normal(0, 25), random.normal(0, 0.4)
+        length = random.uniform(20, 110)
+        bend = random.normal(0, 25)
+        lean = random.normal(0, 0.4)
         line = start + along * length * (outwards + lean * turned) + along**2 * bend * turned
         line -= outwards * 6
         thick = int(random.integers(1, 4))
@@ -136,7 +139,8 @@ def scenes(data: Path, count: int) -> Iterator[Scene]:
 
 def degraded(alpha: Matte, seed: int) -> Alpha:
     """Make of a true alpha the coarse one of a network that found the subject: SEEN pixels long."""
-    random, ratio = np.random.default_rng(seed), SEEN / max(alpha.shape)
+    random = np.random.default_rng(seed)
+    ratio = SEEN / max(alpha.shape)
     size = (round(alpha.shape[1] * ratio), round(alpha.shape[0] * ratio))
     small = cv2.resize(alpha, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     waves = [

@@ -37,7 +37,8 @@ from cutout.system.cores import usable_cores
 from cutout.system.process import prepare_for_images
 from cutout.video.steady import Steadier
 
-FRAMES, CLIPS = 24, 8
+FRAMES = 24
+CLIPS = 8
 LONGER_SIDE = 640  # pixels of made clips
 GRAIN = 4.0  # standard deviation of a camera's noise, levels
 SHAKE = 1.0  # standard deviation of a hand's, pixels
@@ -54,10 +55,13 @@ class Clip:
 
 def made(image: Image, mask: Matte, shake: float, seed: int) -> Clip:
     """Return a clip of an image: FRAMES frames with noise, each moved by about `shake` pixels."""
-    random, ratio = np.random.default_rng(seed), LONGER_SIDE / max(mask.shape)
+    random = np.random.default_rng(seed)
+    ratio = LONGER_SIDE / max(mask.shape)
     size = (round(mask.shape[1] * ratio / 2) * 2, round(mask.shape[0] * ratio / 2) * 2)
-    image, mask = cv2.resize(image, size).astype(np.uint8), cv2.resize(mask, size).astype(np.uint8)
-    frames, masks = [], []
+    image = cv2.resize(image, size).astype(np.uint8)
+    mask = cv2.resize(mask, size).astype(np.uint8)
+    frames = []
+    masks = []
     for _ in range(FRAMES):
         moved = np.hstack([np.eye(2), random.normal(0, shake, (2, 1))])
         frame = cv2.warpAffine(image, moved, size, borderMode=cv2.BORDER_REPLICATE)
@@ -103,7 +107,8 @@ def clips_of(data: Path) -> Iterator[tuple[str, Clip]]:
 
 
 def alphas(clip: Clip, predictor: Predictor, steady: bool) -> list[Matte]:
-    steadier, made = Steadier(), []
+    steadier = Steadier()
+    made = []
     for frame in clip.frames:
         coarse = coarse_alpha(predictor, frame, Clock())
         made.append(refine(steadier.step(coarse, frame) if steady else coarse, frame))

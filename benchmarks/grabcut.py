@@ -21,7 +21,8 @@ from model_export.data.dataset import Mask, find_pairs, load_pair, select
 from model_export.data.progress import track
 from model_export.quality.measures import MaskScore
 
-BORDER, ITERATIONS = 0.05, 5
+BORDER = 0.05
+ITERATIONS = 5
 
 
 def grabcut(image: Image) -> Mask:

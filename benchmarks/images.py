@@ -34,7 +34,8 @@ def synthetic(width: int, height: int, seed: int) -> Image:
     """(H, W, 3) uint8 BGR: 1/f noise lit from one side, a blob of another colour and finer texture
     in front."""
     rng = np.random.default_rng(seed)
-    shape, half = _blob(rng, width, height)[:, :, np.newaxis], max(width, height) // 2
+    shape = _blob(rng, width, height)[:, :, np.newaxis]
+    half = max(width, height) // 2
     scene = rng.uniform(60, 190, 3) + _texture(rng, width, height, half, contrast=70, finest=4)
     subject = rng.uniform(60, 190, 3) + _texture(rng, width, height, half, contrast=60)
     return _grain(rng, scene + shape * (subject - scene))
@@ -92,7 +93,8 @@ def _texture(
             return np.asarray(
                 cv2.resize(texture, (width, height), interpolation=cv2.INTER_CUBIC), np.float32
             )
-        step, contrast = step // 2, contrast * OCTAVE
+        step = step // 2
+        contrast = contrast * OCTAVE
         texture = np.asarray(
             cv2.resize(
                 texture, (-(-width // step), -(-height // step)), interpolation=cv2.INTER_CUBIC

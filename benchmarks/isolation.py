@@ -76,7 +76,8 @@ def _decode(upload: bytes) -> Image:
 
 def decode_into(name: str, upload: bytes) -> tuple[int, ...]:
     """Decode into the shared memory of that name; the shape of what is there."""
-    image, memory = _decode(upload), SharedMemory(name)
+    image = _decode(upload)
+    memory = SharedMemory(name)
     np.ndarray(image.shape, np.uint8, memory.buf)[:] = image
     memory.close()
     return image.shape

@@ -55,8 +55,12 @@ class Connection(asyncio.BufferedProtocol):
         self._buffer = bytearray(BUFFER)
         self._view = memoryview(self._buffer)
         self._answer: asyncio.Future[Answer] | None = None
-        self._head, self._kept, self._keep = b"", bytearray(), False
-        self._status, self._length, self._missing = 0, 0, -1
+        self._head = b""
+        self._kept = bytearray()
+        self._keep = False
+        self._status = 0
+        self._length = 0
+        self._missing = -1
         self._headers: dict[str, str] = {}
         self.transport: asyncio.Transport | None = None
 
@@ -83,7 +87,9 @@ class Connection(asyncio.BufferedProtocol):
         if self.transport is None:
             return Answer(0, {}, 0, b"")
         self._answer = asyncio.get_running_loop().create_future()
-        self._head, self._missing, self._keep = b"", -1, keep
+        self._head = b""
+        self._missing = -1
+        self._keep = keep
         self._kept = bytearray()
         self.transport.write(request)
         return await asyncio.wait_for(self._answer, ANSWER_SECONDS)
@@ -105,7 +111,8 @@ class Connection(asyncio.BufferedProtocol):
         }
         self._length = self._missing = int(self._headers.get("content-length", "0"))
         if self._status == 100:
-            self._head, self._missing = self._head[end + 4 :], -1
+            self._head = self._head[end + 4 :]
+            self._missing = -1
             self._read_head(b"")
             return
         self._read_body(memoryview(self._head)[end + 4 :])
@@ -178,12 +185,14 @@ async def closed_loop(
     requests of a client begin at another place of the list than its neighbour's.
     """
     exchanges: list[Exchange] = []
-    begun, cpu = time.perf_counter(), time.process_time()
+    begun = time.perf_counter()
+    cpu = time.process_time()
     sent = 0
 
     async def call(number: int) -> None:
         nonlocal sent
-        client, turn = Client(port), number
+        client = Client(port)
+        turn = number
         while sent < count and (time.perf_counter() - begun < seconds or sent < least):
             sent += 1
             exchanges.append(await client.timed(requests[turn % len(requests)]))

@@ -78,7 +78,8 @@ def _table(summaries: Sequence[dict[str, Any]]) -> str:
         "|---|---|---|---|---|---|",
     ]
     for each in summaries:
-        rate, peak = each["per_second"], each["peak_rss_mb"]
+        rate = each["per_second"]
+        peak = each["peak_rss_mb"]
         lines.append(
             f"| {each['contender']} | {rate:.3f} | {rate / peer_rate:.2f} | {each['p50_ms']:.0f} "
             f"| {peak} | {peak / peer_mb:.2f} |"

@@ -191,7 +191,9 @@ def _start(
 ) -> tuple[list[Contender], dict[str, float], list[float]]:
     """Start and warm every server and look at its first answer; medians of their starts; what the
     masks cover."""
-    contenders, starts, coverage = [], {}, []
+    contenders = []
+    starts = {}
+    coverage = []
     for mode, (models, refine) in bundles.modes.items():
         requests = [upload("/cutout", photo, refine=refine) for photo in photos]
         server, starts["cutout"] = _median_start(stack, lambda models=models: cutout_server(models))  # type: ignore[misc]

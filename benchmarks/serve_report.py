@@ -22,7 +22,8 @@ def ratios(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
     and rembg's."""
     found: dict[str, dict[str, float]] = {}
     for mode in MODES:
-        ours, bare = best(rows, f"cutout, {mode}"), best(rows, f"bare pipeline, {mode}")
+        ours = best(rows, f"cutout, {mode}")
+        bare = best(rows, f"bare pipeline, {mode}")
         found[mode] = {"of_bare": round(ours / bare, 3)}
         rembg = best(rows, "rembg, same network")
         if rembg:
@@ -40,7 +41,8 @@ def best(rows: list[dict[str, Any]], contender: str) -> float:
 
 
 def markdown(report: dict[str, Any]) -> str:
-    machine, network = report["machine"], report["network"]
+    machine = report["machine"]
+    network = report["network"]
     lines = [
         (
             f"`{report['command']}`, {report['when']}: {machine['cores']} cores of "

@@ -135,8 +135,10 @@ def together(loads: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def verdicts(report: dict[str, Any]) -> dict[str, bool]:
     """Tell which promises of the service were kept."""
-    crowd, overloaded = report["crowd"], report["overload"]
-    slow, memory_mb = report["slow_senders"], report["memory"]
+    crowd = report["crowd"]
+    overloaded = report["overload"]
+    slow = report["slow_senders"]
+    memory_mb = report["memory"]
     return {
         "memory flat": memory_mb["after_all"] <= 1.1 * memory_mb["after_100"],
         "memory under 350 MB at 1 MP": memory_mb["peak"] < 350,
@@ -201,7 +203,8 @@ def saturation(
 @contextmanager
 def watched(server: Server) -> Iterator[list[float]]:
     """Resident memory of all processes, MB, every second of the block."""
-    samples, over = [server.rss_mb], threading.Event()
+    samples = [server.rss_mb]
+    over = threading.Event()
 
     def watch() -> None:
         while not over.wait(1):
@@ -288,7 +291,8 @@ def overload(server: Server, food: Diet, rate: float, seconds: float) -> dict[st
     cpu = time.process_time()
     with watched(server) as samples:
         exchanges, skipped, ended = run(_arrivals(server.port, food, rate, seconds))
-    started, cpu = ended - seconds, time.process_time() - cpu
+    started = ended - seconds
+    cpu = time.process_time() - cpu
     inside = [exchange for exchange in exchanges if exchange.ended <= ended]
     return {
         "seconds": seconds,
@@ -306,10 +310,13 @@ def overload(server: Server, food: Diet, rate: float, seconds: float) -> dict[st
 async def _arrivals(
     port: int, food: Diet, rate: float, seconds: float
 ) -> tuple[list[Exchange], int, float]:
-    rng, exchanges = random.Random(2), list[Exchange]()
+    rng = random.Random(2)
+    exchanges = list[Exchange]()
     idle = [Client(port) for _ in range(MOST_CONNECTIONS)]
     under_way: set[asyncio.Task[None]] = set()
-    started, arrived, skipped = time.perf_counter(), 0, 0
+    started = time.perf_counter()
+    arrived = 0
+    skipped = 0
 
     async def call(client: Client) -> None:
         exchanges.append(await client.timed(food.draw(rng)))

@@ -46,7 +46,8 @@ def photograph(
     a network's 320 x 320."""
     rng = np.random.default_rng(11)
     truth = np.zeros((height, width), np.uint8)
-    middle, unit = (width // 2, height // 2), height / 100
+    middle = (width // 2, height // 2)
+    unit = height / 100
     cv2.ellipse(truth, middle, (int(34 * unit), int(38 * unit)), 0, 0, 360, 255, -1, cv2.LINE_AA)
     for angle in rng.uniform(0, 2 * np.pi, 400):
         tip = (
@@ -116,7 +117,8 @@ def requests(width: int, height: int, models: Path) -> list[Stage]:
     def whole(wanted: Callable[[NDArray[np.uint8]], object]) -> Callable[[], object]:
         return lambda: wanted(_decoded(jpeg))
 
-    classifier, segmenter = models_.for_scores(), models_.for_masks()
+    classifier = models_.for_scores()
+    segmenter = models_.for_masks()
 
     def alpha(image: NDArray[np.uint8]) -> NDArray[np.float32]:
         return coarse_alpha(segmenter, image, Clock())
@@ -138,7 +140,8 @@ def requests(width: int, height: int, models: Path) -> list[Stage]:
     ) -> Stage:
         return name, lambda: work(Upload.read(jpeg, 10**8)), whole(before)
 
-    unrefined, small = MaskOptions(refine=False), CutoutOptions(size=1000)
+    unrefined = MaskOptions(refine=False)
+    small = CutoutOptions(size=1000)
     both = PredictOptions(model=segmenter.manifest.name, subject=True)
     return [
         by(
@@ -182,7 +185,8 @@ def _guided_filter(coarse: NDArray[np.float32], image: NDArray[np.uint8]) -> obj
     guide = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
     alpha = cv2.resize(coarse, (image.shape[1], image.shape[0]), interpolation=cv2.INTER_LINEAR)
     side = (max(image.shape) // 30,) * 2
-    guide_mean, alpha_mean = cv2.blur(guide, side), cv2.blur(alpha, side)
+    guide_mean = cv2.blur(guide, side)
+    alpha_mean = cv2.blur(alpha, side)
     variance = cv2.blur(guide * guide, side) - guide_mean * guide_mean
     slope = (cv2.blur(guide * alpha, side) - guide_mean * alpha_mean) / (variance + 1e-4)
     offset = alpha_mean - slope * guide_mean

@@ -70,11 +70,14 @@ def write_unet(manifest: Manifest, path: Path) -> None:
 def plain_unet() -> onnx.ModelProto:
     """(1, 3, 320, 320) -> (1, 1, 320, 320)."""
     graph = Graph()
-    value, channels, skips = "image", 3, []
+    value = "image"
+    channels = 3
+    skips = []
     for level, width in enumerate(WIDTHS):
         deepest = level + 1 == len(WIDTHS)
         for _ in range(1 if deepest else 2):
-            value, channels = graph.conv(value, channels, width), width
+            value = graph.conv(value, channels, width)
+            channels = width
         if not deepest:
             skips.append((value, width))
             value = graph.add("MaxPool", [value], kernel_shape=[2, 2], strides=[2, 2])
@@ -87,7 +90,8 @@ def plain_unet() -> onnx.ModelProto:
             coordinate_transformation_mode="half_pixel",
         )
         value = graph.add("Concat", [value, skip], axis=1)
-        value, channels = graph.conv(value, channels + width, width), width
+        value = graph.conv(value, channels + width, width)
+        channels = width
         value = graph.conv(value, width, width)
     logits = graph.conv(value, channels, 1, kernel=1, activate=False)
     graph.nodes.append(helper.make_node("Sigmoid", [logits], ["alpha"]))

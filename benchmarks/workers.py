@@ -22,10 +22,13 @@ def images_per_second(threads: int, free: float, gil: float) -> float:
 
     `free` and `gil` are milliseconds of an image without and with the GIL.
     """
-    rate, hold, rng = SLICES / free, gil / SLICES, random.Random(1)
+    rate = SLICES / free
+    hold = gil / SLICES
+    rng = random.Random(1)
     asking = [(rng.expovariate(rate), thread) for thread in range(threads)]
     heapq.heapify(asking)
-    gil_is_free_at, slices = 0.0, 0
+    gil_is_free_at = 0.0
+    slices = 0
     while asking[0][0] < SECONDS * 1000:
         asked, thread = heapq.heappop(asking)
         gil_is_free_at = max(asked, gil_is_free_at) + hold

@@ -155,7 +155,9 @@ class _Frames:
         clock: Clock,
         background: Source[object] | None,
     ) -> None:
-        self._animation, self._upload, self._clock = animation, upload, clock
+        self._animation = animation
+        self._upload = upload
+        self._clock = clock
         self._options = options.model_copy(update={"format": Format.png})
         self._models = Registry([_Steadied(models.for_masks(options.model))])
         self._background = background and self._at_size(background)
@@ -218,7 +220,8 @@ class _Steadied:
     """A predictor whose alphas are steadied from one frame to the next; for one animation."""
 
     def __init__(self, predictor: Predictor) -> None:
-        self._predictor, self._steadier = predictor, Steadier()
+        self._predictor = predictor
+        self._steadier = Steadier()
 
     @property
     def manifest(self) -> Manifest:

@@ -78,7 +78,8 @@ class Remover:
             loaded: list[Predictor] = load_bundles(folder, threads or usable_cores())
             models = Registry(loaded, default_model)
         self._models = models
-        self._max_pixels, self._max_frames = max_pixels, max_frames
+        self._max_pixels = max_pixels
+        self._max_frames = max_frames
 
     @property
     def models(self) -> list[str]:

@@ -46,7 +46,8 @@ class Plan:
         if not options.needs_pixels:
             least = seen_by_network(predictor.mask_size(upload), upload)
             return cls(upload, reduction(header, least), None, None, answer)
-        chosen, view = _choice(options, upload), _view(options, upload)
+        chosen = _choice(options, upload)
+        view = _view(options, upload)
         working = _working_size(upload, answer, view or Box(0, 0, *upload), predictor)
         return cls(
             upload,

@@ -156,7 +156,8 @@ class ArraySource:
     def decode(
         self, factor: int = 1, size: Size | None = None, keep_profile: bool = False
     ) -> Raster:
-        image, alpha = np.ascontiguousarray(self.pixels[:, :, :3]), None
+        image = np.ascontiguousarray(self.pixels[:, :, :3])
+        alpha = None
         if self.pixels.shape[2] == 4:
             alpha = np.ascontiguousarray(self.pixels[:, :, 3])
             image, alpha = hide_transparent(image, alpha)

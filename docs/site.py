@@ -34,7 +34,10 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     source = sources.get(here, f"docs/{here}")
 
     def resolved(link: re.Match[str]) -> str:
-        mark, text, target, anchor = link[1], link[2], link[3], link[4] or ""
+        mark = link[1]
+        text = link[2]
+        target = link[3]
+        anchor = link[4] or ""
         path = posixpath.normpath(posixpath.join(posixpath.dirname(source), target))
         uri = _page(path, files)
         if uri is None:

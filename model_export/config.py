@@ -365,7 +365,8 @@ def _shorten_rates(training: dict[str, Any], before: Any) -> None:
     """Warm-up and decay by as much as the epochs, `before` so many, where they no longer fit into
     them.
     """
-    epochs, rates = training["epochs"], {key: training[key] for key in RATES if key in training}
+    epochs = training["epochs"]
+    rates = {key: training[key] for key in RATES if key in training}
     if not all(isinstance(value, int | float) for value in (epochs, before, *rates.values())):
         return  # what is not a number is reported with the other errors
     if 0 < epochs < before and sum(rates.values()) > epochs:

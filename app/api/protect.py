@@ -79,7 +79,8 @@ class Cors(CORSMiddleware):
     def _reason(self, origin: str) -> str:
         if not self.is_allowed_origin(origin):
             return _not_allowed(origin)
-        methods, names = ", ".join(self.allow_methods), ", ".join(self.allow_headers)
+        methods = ", ".join(self.allow_methods)
+        names = ", ".join(self.allow_headers)
         return f"pages of other origins may send {methods} with no other headers than {names}"
 
 

@@ -179,7 +179,8 @@ def run(
     Raises Unreachable if the server does not respond, and OSError if the disk is full; then no
     further image is started.
     """
-    remaining, pending = iter(paths), set[Future[Record]]()
+    remaining = iter(paths)
+    pending = set[Future[Record]]()
     pool = ThreadPoolExecutor(jobs, thread_name_prefix="batch")
     try:
         while True:

@@ -113,7 +113,8 @@ def _progress(
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
     )
-    began, count = time.monotonic(), 0
+    began = time.monotonic()
+    count = 0
     hidden = console is None or not console.is_terminal
     with Progress(*columns, console=console, disable=hidden) as progress:
         bar = progress.add_task("", total=None, rate="")

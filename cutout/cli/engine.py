@@ -69,7 +69,8 @@ class LocalEngine:
         prepare_for_images()
         loaded = load_bundles(settings.models, settings.intra_op_threads, settings.providers)
         self.registry = Registry(loaded, settings.default_model)
-        self._max_pixels, self._max_frames = settings.max_pixels, settings.max_frames
+        self._max_pixels = settings.max_pixels
+        self._max_frames = settings.max_frames
 
     def cut_out(
         self,

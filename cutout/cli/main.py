@@ -35,7 +35,9 @@ from cutout.settings import EngineSettings, read_settings
 from cutout.system.cores import usable_cores
 from cutout.system.interrupts import signals_interrupt
 
-REFUSED, FAILED, INTERRUPTED = 2, 1, 130
+REFUSED = 2
+FAILED = 1
+INTERRUPTED = 130
 REFUSALS = (InvalidOption, InvalidUrl, NoImages, OutputRefused, UnknownModel)
 SHOWN_FAILURES = 10
 SHOWN_KINDS = 6
@@ -210,7 +212,8 @@ def batch(
     --watch, Ctrl-C is the usual end: then 0 or 1.
     """
     _refuse_files(source, target)
-    images, out = folders.open_folder(source), folders.open_folder(target)
+    images = folders.open_folder(source)
+    out = folders.open_folder(target)
     _refuse_batch(images, out, parquet, watch, server, engine_name)
     job = batches.Job(
         images, options, files.read_image(background_image) if background_image else None
@@ -300,7 +303,8 @@ def models(
     if context.invoked_subcommand:
         return
     with _engine(server, api_key) as engine:
-        manifests, default = engine.models(), engine.mask_model().name
+        manifests = engine.models()
+        default = engine.mask_model().name
     if as_json:
         print("[" + ",\n".join(manifest.model_dump_json(indent=2) for manifest in manifests) + "]")
         return
@@ -428,7 +432,8 @@ def _progress(total: int | None, quiet: bool) -> Iterator[Callable[[Record], Non
         TextColumn("{task.fields[state]}"),
         TimeRemainingColumn(),
     )
-    began, failed = time.monotonic(), 0
+    began = time.monotonic()
+    failed = 0
     with Progress(*columns, console=notes, disable=quiet or not notes.is_terminal) as progress:
         bar = progress.add_task("", total=total, state="")
 

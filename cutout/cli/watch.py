@@ -33,7 +33,10 @@ class Arrivals:
     ) -> None:
         self.paths: list[str] = []
         """Every image that is there."""
-        self._source, self._target, self._journal, self._now = source, target, journal, now
+        self._source = source
+        self._target = target
+        self._journal = journal
+        self._now = now
         self._since: dict[str, tuple[File, float]] = {}
         self._taken: dict[str, File] = {}
 
@@ -74,7 +77,8 @@ def run(
     Each record is in the journal when it comes out. `warn` is told once of what keeps it from
     looking, such as a network share that is away for a while. Raises as `batch.run` does.
     """
-    pending, warned = set[Future[Record]](), ""
+    pending = set[Future[Record]]()
+    warned = ""
     pool = ThreadPoolExecutor(jobs, thread_name_prefix="watch")
     try:
         while True:

@@ -10,6 +10,7 @@ BAND_BYTES = 1 << 18
 
 def bands(pixels: NDArray[np.uint8]) -> Iterator[slice]:
     """Slices of rows, each of about BAND_BYTES."""
-    height, row_bytes = len(pixels), max(1, pixels[:1].nbytes)
+    height = len(pixels)
+    row_bytes = max(1, pixels[:1].nbytes)
     step = max(1, BAND_BYTES // row_bytes)
     return (slice(top, min(top + step, height)) for top in range(0, height, step))

@@ -280,7 +280,8 @@ def _limb(hosts: list[int], borders: Borders, areas: NDArray[np.intp]) -> tuple[
 def _borders(parts: NDArray[np.int32], image: Maps) -> Borders:
     found: Borders = {}
     for here, there in ((np.s_[:, 1:], np.s_[:, :-1]), (np.s_[1:], np.s_[:-1])):
-        one, other = parts[here], parts[there]
+        one = parts[here]
+        other = parts[there]
         border = (one != other) & (one >= 0) & (other >= 0)
         steps = change(image[here][border], image[there][border])
         low, high = np.minimum(one, other)[border], np.maximum(one, other)[border]

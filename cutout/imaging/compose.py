@@ -36,7 +36,8 @@ class Cut:
     """
 
     def __init__(self, image: Image, alpha: Matte) -> None:
-        self.image, self.alpha = image, alpha
+        self.image = image
+        self.alpha = alpha
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -79,7 +80,8 @@ def _cut(image: Image, alpha: Matte, pixels: Cutout) -> None:
     pixels[:, : columns.start] = pixels[:, columns.stop :] = 0
     if columns.stop > columns.start:
         for rows in bands(pixels):
-            matte, here = alpha[rows, columns], pixels[rows, columns]
+            matte = alpha[rows, columns]
+            here = pixels[rows, columns]
             cv2.cvtColor(cv2.copyTo(image[rows, columns], matte), cv2.COLOR_RGB2RGBA, dst=here)
             cv2.insertChannel(matte, here, 3)
 
@@ -129,7 +131,8 @@ def _over(pixels: Cutout, background: Image) -> Image:
     for rows in bands(pixels):
         solid = cv2.inRange(alpha[rows], 255, 255)
         if cv2.hasNonZero(solid):
-            rest, behind = cv2.bitwise_not(solid), cv2.split(background[rows])
+            rest = cv2.bitwise_not(solid)
+            behind = cv2.split(background[rows])
             planes = zip(cv2.split(pixels[rows]), behind, strict=False)
             mixed = [
                 cv2.bitwise_or(cv2.bitwise_and(own, solid), cv2.bitwise_and(old, rest))

@@ -191,7 +191,8 @@ def _decoded(
 
 
 def _upright(decoded: Decoded, header: Header) -> Raster:
-    image, alpha = to_8_bits(decoded.image), decoded.alpha
+    image = to_8_bits(decoded.image)
+    alpha = decoded.alpha
     if alpha is not None:
         image, alpha = hide_transparent(image, alpha)
     orientation = 1 if header.turned_by_decoder else header.orientation

@@ -21,7 +21,8 @@ from cutout.imaging.compose import Draw
 from cutout.system.idle import idle_cores
 
 Pixels = NDArray[np.uint8]
-NONE, UP = 0, 2
+NONE = 0
+UP = 2
 """PNG's filters: the row itself, and the row less the one above. UP is one pass of numpy, and
 within 5 % of the best filter's size."""
 LEVEL = 1
@@ -69,7 +70,8 @@ def _deflate(pixels: Pixels, filtered: Pixels) -> Segment:
     if not cv2.hasNonZero(pixels):
         return _empty(*pixels.shape)
     compressor = isal_zlib.compressobj(LEVEL, zlib.DEFLATED, RAW)
-    checksum, deflated = 1, []
+    checksum = 1
+    deflated = []
     for here in bands(pixels):
         rows = _filter(pixels, here, filtered)
         checksum = isal_zlib.adler32(rows, checksum)

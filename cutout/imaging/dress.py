@@ -33,7 +33,8 @@ def outlined(pixels: Cutout, width: int, color: NDArray[np.uint8]) -> Cutout:
     alpha = alpha_of(pixels)
     layer = np.zeros_like(alpha)
     if (box := _solid(alpha)) is not None:
-        left, right = max(0, box.left - width - 1), box.right + width + 1
+        left = max(0, box.left - width - 1)
+        right = box.right + width + 1
         for top in range(max(0, box.top - width - 1), box.bottom + width + 1, ROWS):
             near = slice(max(0, top - width - 1), top + ROWS + width + 1)
             ring = _ring(alpha[near, left:right], width)

@@ -33,7 +33,8 @@ class Attached:
 
 
 NOTHING_ATTACHED = Attached()
-WEBP_QUALITY, JPEG_QUALITY = 85, 92
+WEBP_QUALITY = 85
+JPEG_QUALITY = 92
 LONGEST_JPEG = 65_500  # pixels a side, of libjpeg
 PNG_COLOR = {1: 0, 3: 2, 4: 6}  # channels -> colour type
 PNG_PART = 1 << 21  # bytes of rows that are compressed by one thread
@@ -73,7 +74,8 @@ def png_rows(pixels: Pixels | Cut) -> Iterator[bytes]:
 
 def _drawing(pixels: Pixels) -> tuple[Draw, list[slice]]:
     """Yield rows that exist already, (H, row_bytes), in parts."""
-    height, step = len(pixels), max(1, PNG_PART // pixels.shape[1])
+    height = len(pixels)
+    step = max(1, PNG_PART // pixels.shape[1])
     parts = [slice(top, min(top + step, height)) for top in range(0, height, step)]
     return lambda rows, _: pixels[rows], parts
 

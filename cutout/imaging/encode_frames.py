@@ -51,7 +51,10 @@ class Frame:
 
 def encode_apng(frames: Iterable[Frame], plays: int, quality: int | None = None) -> bytes:
     """Encode frames as an animated PNG, lossless; `plays` is how often, 0 for without end."""
-    head, parts, count, sequence = b"", list[bytes](), 0, 0
+    head = b""
+    parts = list[bytes]()
+    count = 0
+    sequence = 0
     for count, frame in enumerate(frames, 1):
         head = head or png_head(frame.pixels.shape)
         parts += png_chunk(b"fcTL", _frame_control(sequence, frame))
@@ -72,7 +75,8 @@ def _frame_control(sequence: int, frame: Frame) -> bytes:
     seconds = Fraction(frame.milliseconds) / 1000
     finest = 1000 if seconds == 0 else max(1, min(1000, int(SHORT / seconds)))
     delay = seconds.limit_denominator(finest)
-    above, below = min(SHORT, delay.numerator), delay.denominator
+    above = min(SHORT, delay.numerator)
+    below = delay.denominator
     return struct.pack(">IIIIIHHBB", sequence, width, height, 0, 0, above, below, 0, 0)
 
 
@@ -81,7 +85,9 @@ def encode_animated_webp(frames: Iterable[Frame], plays: int, quality: int | Non
 
     `quality` is from 1 to 100. Raises InvalidOption beyond 16,383 pixels a side.
     """
-    parts, size, flags = list[bytes](), b"", ANIMATED
+    parts = list[bytes]()
+    size = b""
+    flags = ANIMATED
     for frame, milliseconds in _timed(frames, unit=1, most=MOST_WEBP_MS):
         height, width = frame.pixels.shape[:2]
         size = _three_bytes(width - 1) + _three_bytes(height - 1)
@@ -111,7 +117,8 @@ def encode_gif(frames: Iterable[Frame], plays: int = 1, quality: int | None = No
 
     A single frame is a still image.
     """
-    parts, screen = list[bytes](), b""
+    parts = list[bytes]()
+    screen = b""
     for frame, centiseconds in _timed(frames, unit=CENTISECOND, most=SHORT):
         height, width = frame.pixels.shape[:2]
         screen = struct.pack("<6sHHBBB6x", b"GIF89a", width, height, TWO_COLORS, 0, 0)
@@ -172,7 +179,8 @@ def _timed(frames: Iterable[Frame], unit: int, most: int) -> Iterator[tuple[Fram
 
     What rounding takes from one frame the next one gets, so that the whole is as long as it was.
     """
-    total, ended = 0.0, 0
+    total = 0.0
+    ended = 0
     for frame in frames:
         total += frame.milliseconds / unit
         time = max(0, min(most, round(total) - ended))

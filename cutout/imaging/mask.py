@@ -60,7 +60,8 @@ def refine(coarse: Alpha, image: Image) -> Matte:
     height, width = image.shape[:2]
     grid = Grid.like(width, height, min(max(coarse.shape), MOST_CELLS))
     alpha = grid.resample(coarse)
-    uncertain, is_foreground = _uncertain(alpha), alpha > 0.5
+    uncertain = _uncertain(alpha)
+    is_foreground = alpha > 0.5
     matte = _fill(is_foreground & ~uncertain, grid)
     if uncertain.any():
         rows, columns = grid.around(uncertain, REACH)
@@ -83,7 +84,8 @@ def refine(coarse: Alpha, image: Image) -> Matte:
 def _uncertain(alpha: Alpha) -> NDArray[np.bool_]:
     """Find the cells (rows, columns) that are not clearly background or foreground all around."""
     around = np.ones((3, 3), np.uint8)
-    lowest, highest = cv2.erode(alpha, around), cv2.dilate(alpha, around)
+    lowest = cv2.erode(alpha, around)
+    highest = cv2.dilate(alpha, around)
     return np.asarray((highest > CERTAIN) & (lowest < 1 - CERTAIN), np.bool_)
 
 

@@ -18,7 +18,8 @@ from cutout.imaging.headers.png_texts import XMP, plain_text
 
 INCH, CENTIMETRE = 2, 3  # of TIFF's ResolutionUnit
 DENSITIES = (282, 283, 296)  # XResolution, YResolution, ResolutionUnit
-ORIENTATION, GPS = 274, 34853
+ORIENTATION = 274
+GPS = 34853
 JPEG_XMP = b"http://ns.adobe.com/xap/1.0/\0"
 MAX_BYTES = 65_000
 """Of EXIF, and of XMP, that are kept: what one segment of a JPEG holds."""
@@ -68,7 +69,8 @@ def for_answer(found: Metadata, keep: bool, keep_gps: bool) -> Metadata:
     """
     if not keep:
         return Metadata(found.dpi)
-    exif, xmp = found.exif, found.xmp
+    exif = found.exif
+    xmp = found.xmp
     if exif is not None:
         exif = _upright_exif(exif, keep_gps)
     if xmp is not None:

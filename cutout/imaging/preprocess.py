@@ -56,7 +56,8 @@ class PreprocessSpec(BaseModel):
     @property
     def tensor_shape(self) -> tuple[int, int, int]:
         """Shape of one sample as the network reads it, without the batch dimension."""
-        side, depth = self.size, self.channels
+        side = self.size
+        depth = self.channels
         return (side, side, depth) if self.layout == "NHWC" else (depth, side, side)
 
     @model_validator(mode="after")

@@ -31,7 +31,8 @@ class Trimap:
         """
         if mask.shape[1] < size.width or mask.shape[0] < size.height:
             mask = resize(mask, *size)
-        sure, unknown = cv2.inRange(mask, 255, 255), cv2.inRange(mask, 1, 254)
+        sure = cv2.inRange(mask, 255, 255)
+        unknown = cv2.inRange(mask, 1, 254)
         return cls(
             resize(np.asarray(sure, np.uint8), *size), resize(np.asarray(unknown, np.uint8), *size)
         )

@@ -222,7 +222,8 @@ class PartsPredictor:
         shape = (max(1, round(height * ratio)), max(1, round(width * ratio)))
         maps = []
         for side in sorted({box.width for box in prepared.boxes}):
-            total, weight = np.zeros(shape, np.float32), np.full(shape, 1e-6, np.float32)
+            total = np.zeros(shape, np.float32)
+            weight = np.full(shape, 1e-6, np.float32)
             for box, score in zip(prepared.boxes, scores, strict=True):
                 if box.width == side:
                     _spread(total, weight, box, float(score), ratio)
@@ -262,11 +263,10 @@ def _starts(length: int, side: int, stride: float) -> list[int]:
 
 def _spread(total: Alpha, weight: Alpha, box: Box, score: float, ratio: float) -> None:
     """Add a part's score to the cells it covers, weighted by a Hann window, in place."""
-    top, bottom = round(box.top * ratio), max(round(box.top * ratio) + 1, round(box.bottom * ratio))
-    left, right = (
-        round(box.left * ratio),
-        max(round(box.left * ratio) + 1, round(box.right * ratio)),
-    )
+    top = round(box.top * ratio)
+    bottom = max(round(box.top * ratio) + 1, round(box.bottom * ratio))
+    left = round(box.left * ratio)
+    right = max(round(box.left * ratio) + 1, round(box.right * ratio))
     cells = (slice(top, bottom), slice(left, right))
     window = cv2.createHanningWindow(
         (max(2, right - left + 2), max(2, bottom - top + 2)), cv2.CV_32F

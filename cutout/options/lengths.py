@@ -57,8 +57,10 @@ class Region:
 
         Raises RegionOutOfBounds or RegionEmpty.
         """
-        left, right = self.left.of(size.width), self.right.of(size.width)
-        top, bottom = self.top.of(size.height), self.bottom.of(size.height)
+        left = self.left.of(size.width)
+        right = self.right.of(size.width)
+        top = self.top.of(size.height)
+        bottom = self.bottom.of(size.height)
         if max(left, right) > size.width or max(top, bottom) > size.height:
             raise RegionOutOfBounds(
                 f"{option} {self.text!r} reaches beyond the image's {size.width} x {size.height} "

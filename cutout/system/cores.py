@@ -22,6 +22,7 @@ def _quota(group: Path) -> Iterator[float]:
     """Yield the CPU quota of a cgroup in cores, from v2 (`cpu.max`) or v1; nothing if unlimited."""
     quota, period = (*read(group / "cpu.max").split(), "", "")[:2]
     if not quota:
-        quota, period = read(group / "cpu.cfs_quota_us"), read(group / "cpu.cfs_period_us")
+        quota = read(group / "cpu.cfs_quota_us")
+        period = read(group / "cpu.cfs_period_us")
     if quota.isdecimal() and period.isdecimal() and int(period) > 0:
         yield int(quota) / int(period)

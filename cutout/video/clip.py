@@ -86,7 +86,8 @@ class Clip:
 
         Raises UndecodableImage where the clip is broken.
         """
-        count, last = 0, -1
+        count = 0
+        last = -1
         for frame in self._decoded():
             _check_size(self.path, Size(frame.width, frame.height), self._max_pixels)
             step = round(1 / self.rate / self.time_base)

@@ -32,7 +32,8 @@ class Steadier:
         small = _shrunk(image, width, height)
         seen = np.asarray(cv2.GaussianBlur(small, (0, 0), 1.0), np.float32)
         if self._alpha is None or self._seen is None or self._alpha.shape != alpha.shape:
-            self._alpha, self._seen = alpha, seen
+            self._alpha = alpha
+            self._seen = seen
             return alpha
         kept = _kept(np.asarray(cv2.absdiff(seen, self._seen), np.float32))
         self._alpha = alpha + kept * (self._alpha - alpha)

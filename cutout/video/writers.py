@@ -97,7 +97,8 @@ class FolderWriter:
     """Numbered PNG files, the first 000001.png."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder, self._count = folder, 0
+        self._folder = folder
+        self._count = 0
 
     def prepare(self, pixels: Pixels) -> bytes:
         return encode_png(pixels)
@@ -115,7 +116,10 @@ class FileWriter:
     def __init__(
         self, container: OutputContainer, kind: Kind, clip: Clip, sound: "Sound | None", cores: int
     ) -> None:
-        self._container, self._kind, self._clip, self._sound = container, kind, clip, sound
+        self._container = container
+        self._kind = kind
+        self._clip = clip
+        self._sound = sound
         self._cores = cores
         self._stream: VideoStream | None = None
 
@@ -139,7 +143,8 @@ class FileWriter:
         assert isinstance(prepared, VideoFrame)
         if self._stream is None:
             self._stream = self._begin(prepared)
-        prepared.pts, prepared.time_base = pts, self._clip.time_base
+        prepared.pts = pts
+        prepared.time_base = self._clip.time_base
         for packet in self._stream.encode(prepared):
             self._mux(packet)
 
@@ -155,7 +160,9 @@ class FileWriter:
         kind = self._kind
         stream = self._container.add_stream(kind.codec, self._clip.rate, dict(kind.options))
         assert isinstance(stream, VideoStream)
-        stream.width, stream.height, stream.pix_fmt = frame.width, frame.height, frame.format.name
+        stream.width = frame.width
+        stream.height = frame.height
+        stream.pix_fmt = frame.format.name
         context = stream.codec_context
         context.time_base = self._clip.time_base
         context.thread_count = self._cores
@@ -175,7 +182,8 @@ class Sound:
     """The sound of a clip: its packets as they are where a file takes them, else encoded again."""
 
     def __init__(self, source: InputContainer, stream: AudioStream) -> None:
-        self._source, self._stream = source, stream
+        self._source = source
+        self._stream = stream
         self._packets: Iterator[Packet] = iter(())
         self._next: Packet | None = None
         self._container: OutputContainer | None = None

@@ -167,7 +167,8 @@ def _by_terms(training: TrainingRecord) -> str:
 
 
 def _file(manifest: Manifest) -> str:
-    model, spec = manifest.model, manifest.preprocess
+    model = manifest.model
+    spec = manifest.preprocess
     rows = [
         [
             "file",

@@ -34,7 +34,8 @@ def to_onnx(network: Any, config: TrainConfig, path: Path, metadata: dict[str, s
     Input `image`, (1, S, S, C) for a segmenter and (N, S, S, C) for a classifier, which scores many
     parts at once; output `alpha` (1, S, S, 1) or `probability` (N, 1).
     """
-    task, batch = task_of(config), None if task_of(config) == "classify" else 1
+    task = task_of(config)
+    batch = None if task_of(config) == "classify" else 1
     signature = [tf.TensorSpec((batch, *config.preprocess.tensor_shape), tf.float32, name=INPUT)]
     name = OUTPUTS[task]
     function = tf.function(
@@ -67,7 +68,8 @@ def run_onnx(path: Path, x: Tensor) -> NDArray[np.float32]:
     time.
     """
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    name, one_at_a_time = session.get_inputs()[0].name, session.get_inputs()[0].shape[0] == 1
+    name = session.get_inputs()[0].name
+    one_at_a_time = session.get_inputs()[0].shape[0] == 1
     batches = np.split(x, len(x)) if one_at_a_time else [x]
     return np.concatenate([session.run(None, {name: batch})[0] for batch in batches])
 

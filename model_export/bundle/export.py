@@ -129,7 +129,8 @@ def convert(job: Export, pairs: Sequence[Pair], folder: Path) -> Converted:
 
     `pairs` are all there are. Raises as `export`.
     """
-    config, task = job.config, task_of(job.config)
+    config = job.config
+    task = task_of(job.config)
     record = training_record(config, pairs, job.root, job.licenses, job.keras_file.parent)
     terms = weights_license(record, job.licenses, config.start)
     network = load_network(job.keras_file, config)
@@ -200,7 +201,8 @@ def _calibration(train: Sequence[Pair], manifest: Manifest) -> Iterator[Tensor]:
 def _samples(pairs: Sequence[Pair], config: TrainConfig) -> Tensor:
     """Return the network's inputs for some images: whole, or their parts."""
     chosen = pairs[:: max(1, len(pairs) // PARITY_IMAGES)][:PARITY_IMAGES]
-    spec, sizes = config.preprocess, config.data.part_sizes
+    spec = config.preprocess
+    sizes = config.data.part_sizes
     if task_of(config) == "segment":
         return np.concatenate([preprocess(load_image(pair.image_path), spec) for pair in chosen])
     return np.concatenate(

@@ -122,7 +122,8 @@ def _copy(file: Path, model: onnx.ModelProto, target: Path) -> None:
 
 def _describe(job: Import, model: onnx.ModelProto, data: bytes) -> Manifest:
     """Return the manifest, but for the golden answer."""
-    spec, source = job.spec, _only_input(model, job.file)
+    spec = job.spec
+    source = _only_input(model, job.file)
     output = _chosen_output(model, job)
     precision = _precision(model)
     return Manifest(
@@ -236,7 +237,8 @@ def _colors(channels: int, spec: PreprocessSpec) -> dict[str, tuple[Any, bool]]:
 
 
 def _chosen_output(model: onnx.ModelProto, job: Import) -> Any:
-    outputs, choice = list(model.graph.output), job.spec.output
+    outputs = list(model.graph.output)
+    choice = job.spec.output
     if choice.name is not None:
         outputs = [output for output in outputs if output.name == choice.name]
     place = 0 if choice.name is not None else choice.index

@@ -58,7 +58,8 @@ def _head(model: onnx.ModelProto) -> list[str]:
 
 class _Samples(CalibrationDataReader):
     def __init__(self, samples: Iterator[Tensor], name: str) -> None:
-        self.samples, self.name = samples, name
+        self.samples = samples
+        self.name = name
 
     def get_next(self) -> dict[str, Tensor] | None:
         sample = next(self.samples, None)

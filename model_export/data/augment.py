@@ -194,7 +194,8 @@ def _random_affine(
         if rng.random() < config.rotate
         else 0.0
     )
-    angle, mirror = np.deg2rad(degrees), -1.0 if rng.random() < config.flip else 1.0
+    angle = np.deg2rad(degrees)
+    mirror = -1.0 if rng.random() < config.flip else 1.0
     linear = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     linear = linear @ np.diag([mirror * crop_width / size, crop_height / size])
     offset = np.array([center_x, center_y]) - linear @ np.array([size / 2, size / 2])
@@ -223,7 +224,8 @@ def _jitter(image: Image, rng: Generator) -> Image:
     gain = np.float32(rng.uniform(0.65, 1.35))
     tint = rng.uniform(0.88, 1.12, 3).astype(np.float32)
     saturation = np.float32(rng.uniform(0.5, 1.4))
-    pivot, shift = np.float32(image.mean()), np.float32(rng.uniform(-30, 30))
+    pivot = np.float32(image.mean())
+    shift = np.float32(rng.uniform(-30, 30))
     # One 3x4 colour matrix does saturation, tint, contrast and brightness in a single pass.
     luma = np.array([0.299, 0.587, 0.114], np.float32)
     matrix = saturation * np.eye(3, dtype=np.float32) + (1 - saturation) * luma
@@ -234,7 +236,8 @@ def _jitter(image: Image, rng: Generator) -> Image:
 
 def _bend(image: NDArray[np.uint8], rng: Generator) -> NDArray[np.uint8]:
     """Gamma and clipping: what min-max scaling does not undo, unlike contrast and brightness."""
-    gamma, clipped = rng.uniform(0.6, 1.6), rng.uniform(0.0, 0.06, 2)
+    gamma = rng.uniform(0.6, 1.6)
+    clipped = rng.uniform(0.0, 0.06, 2)
     ramp = np.linspace(-clipped[0], 1 + clipped[1], 256).clip(0, 1) ** gamma
     return np.asarray(cv2.LUT(image, np.rint(255 * ramp).astype(np.uint8)), np.uint8)
 

@@ -47,7 +47,8 @@ def with_hole(texture: Image, rng: Generator) -> Cutout:
 def plain_ground(side: int, rng: Generator) -> Image:
     """Return a ground (side, side, 3) of one colour, brighter on one side; every other is white."""
     color = np.full(3, 255.0) if rng.random() < 0.5 else rng.uniform(0, 255, 3)
-    angle, fall = rng.uniform(0, 2 * np.pi), rng.uniform(0, 0.3)
+    angle = rng.uniform(0, 2 * np.pi)
+    fall = rng.uniform(0, 0.3)
     ramp = np.linspace(-0.5, 0.5, side)
     slope = ramp[np.newaxis] * np.cos(angle) + ramp[:, np.newaxis] * np.sin(angle)
     light = 1 - fall * (slope + 0.7) / 1.4
@@ -58,7 +59,8 @@ def beyond(cutout: Cutout, rng: Generator) -> Cutout:
     """Cut a sixth to a half off a side of what is whole: pasted, it reaches beyond the frame."""
     if any(cutout.cut):
         return cutout
-    side, share = int(rng.integers(4)), rng.uniform(1 / 6, 1 / 2)
+    side = int(rng.integers(4))
+    share = rng.uniform(1 / 6, 1 / 2)
     height, width = cutout.pixels.shape[:2]
     off = round(share * (height if side % 2 else width))
     rows, columns = slice(off if side == 1 else 0, height), slice(off if side == 0 else 0, width)
@@ -88,7 +90,9 @@ def with_shadow(ground: Floats, subject: Pixels, rng: Generator) -> Floats:
 def _shadowed(ground: Floats, subject: Pixels, rng: Generator) -> Floats:
     """Return its shadow: the outline, flattened and slanted about its foot, soft and dark."""
     side = len(subject)
-    flat, slant, dark = rng.uniform(0.1, 0.7), rng.uniform(-1.2, 1.2), rng.uniform(0.2, 0.65)
+    flat = rng.uniform(0.1, 0.7)
+    slant = rng.uniform(-1.2, 1.2)
+    dark = rng.uniform(0.2, 0.65)
     foot = _foot(subject)
     # output (x, y) of the outline's (x, y): up from the foot becomes aside and less far up
     matrix = np.array([[1, -slant, slant * foot], [0, flat, foot * (1 - flat)]], np.float32)
@@ -101,7 +105,8 @@ def _shadowed(ground: Floats, subject: Pixels, rng: Generator) -> Floats:
 def _mirrored(ground: Floats, subject: Pixels, rng: Generator) -> Floats:
     """Return the cut-out upside down below its foot, fainter the further down, as on a polished
     table."""
-    side, foot = len(subject), _foot(subject)
+    side = len(subject)
+    foot = _foot(subject)
     matrix = np.array([[1, 0, 0], [0, -1, 2 * foot]], np.float32)
     image = cv2.warpAffine(subject, matrix, (side, side))
     down = np.clip((np.arange(side) - foot) / (0.5 * side), 0, 1)
@@ -121,7 +126,8 @@ def _blank() -> Pixels:
 
 
 def _ring(rng: Generator) -> Pixels:
-    alpha, middle = _blank(), (DRAWN // 2, DRAWN // 2)
+    alpha = _blank()
+    middle = (DRAWN // 2, DRAWN // 2)
     outer = (DRAWN // 2 - 8, int(DRAWN * rng.uniform(0.25, 0.48)))
     inner = tuple(round(axis * rng.uniform(0.5, 0.9)) for axis in outer)
     angle = float(rng.uniform(0, 180))
@@ -133,7 +139,8 @@ def _ring(rng: Generator) -> Pixels:
 def _frame(rng: Generator) -> Pixels:
     alpha = _blank()
     width, height = rng.uniform(0.4, 0.65, 2) * DRAWN
-    border, angle = rng.uniform(0.06, 0.22) * min(width, height), float(rng.uniform(-20, 20))
+    border = rng.uniform(0.06, 0.22) * min(width, height)
+    angle = float(rng.uniform(-20, 20))
     for inset, value in ((0, WHITE), (border, 0)):
         box = ((DRAWN / 2, DRAWN / 2), (width - 2 * inset, height - 2 * inset), angle)
         cv2.fillConvexPoly(alpha, np.rint(cv2.boxPoints(box)).astype(np.int32), value)
@@ -141,8 +148,10 @@ def _frame(rng: Generator) -> Pixels:
 
 
 def _letter(rng: Generator) -> Pixels:
-    alpha, thick = _blank(), int(rng.integers(12, 44))
-    letter, font = LETTERS[int(rng.integers(len(LETTERS)))], cv2.FONT_HERSHEY_DUPLEX
+    alpha = _blank()
+    thick = int(rng.integers(12, 44))
+    letter = LETTERS[int(rng.integers(len(LETTERS)))]
+    font = cv2.FONT_HERSHEY_DUPLEX
     (width, height), _ = cv2.getTextSize(letter, font, 12, thick)
     corner = ((DRAWN - width) // 2, (DRAWN + height) // 2)
     cv2.putText(alpha, letter, corner, font, 12, WHITE, thick, cv2.LINE_AA)
@@ -150,11 +159,14 @@ def _letter(rng: Generator) -> Pixels:
 
 
 def _wheel(rng: Generator) -> Pixels:
-    alpha, middle = _blank(), (DRAWN // 2, DRAWN // 2)
-    radius, rim = DRAWN // 2 - 8, int(DRAWN * rng.uniform(0.04, 0.12))
+    alpha = _blank()
+    middle = (DRAWN // 2, DRAWN // 2)
+    radius = DRAWN // 2 - 8
+    rim = int(DRAWN * rng.uniform(0.04, 0.12))
     cv2.circle(alpha, middle, radius - rim // 2, WHITE, rim)
     cv2.circle(alpha, middle, int(DRAWN * rng.uniform(0.04, 0.12)), WHITE, -1)
-    spokes, turn = int(rng.integers(3, 13)), rng.uniform(0, 2 * np.pi)
+    spokes = int(rng.integers(3, 13))
+    turn = rng.uniform(0, 2 * np.pi)
     for angle in turn + np.arange(spokes) * 2 * np.pi / spokes:
         end = (
             np.array(middle) + (radius - rim / 2) * np.array([np.cos(angle), np.sin(angle)])

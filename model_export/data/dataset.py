@@ -84,7 +84,8 @@ def few_judged(pairs: Sequence[Pair]) -> str | None:
     are all there are.
     """
     drawn = sum(pair.taught is None for pair in pairs)
-    validation, test = len(select(pairs, "validation")), len(select(pairs, "test"))
+    validation = len(select(pairs, "validation"))
+    test = len(select(pairs, "test"))
     if min(validation, test) >= ENOUGH_JUDGED:
         return None
     return (

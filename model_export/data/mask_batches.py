@@ -31,7 +31,8 @@ class MaskBatches(keras.utils.PyDataset):
 
     def __init__(self, pairs: Sequence[Pair], config: TrainConfig, root: Path) -> None:
         super().__init__(workers=2, use_multiprocessing=False, max_queue_size=6)
-        self.config, self.spec = config, config.preprocess
+        self.config = config
+        self.spec = config.preprocess
         self.policy = config.augment or AugmentConfig()
         self.source_size = config.data.source_size or config.preprocess.size
         self.samples = load_samples(
@@ -53,7 +54,8 @@ class MaskBatches(keras.utils.PyDataset):
     def start(self, size: tuple[int, int], epoch: int) -> None:
         """Go on from this epoch at this (input side, batch size)."""
         self.spec = self.spec.model_copy(update={"size": size[0]})
-        self.batch_size, self.epoch = size[1], epoch
+        self.batch_size = size[1]
+        self.epoch = epoch
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         rng = np.random.default_rng([self.config.training.seed, self.epoch, index])

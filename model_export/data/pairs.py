@@ -189,10 +189,8 @@ def _sets_below(root: Path) -> dict[Path, Found]:
         return below
     if not below:
         return {root: own}
-    first, stray = (
-        next(iter(below)),
-        f"{root}: {len(own.pairs)} images lie beside the sets and are left out",
-    )
+    first = next(iter(below))
+    stray = f"{root}: {len(own.pairs)} images lie beside the sets and are left out"
     return {**below, first: replace(below[first], surprises=[stray, *below[first].surprises])}
 
 
@@ -266,7 +264,9 @@ def _coco(folder: Path) -> Found | None:
     read = [(path, values) for path in files if (values := _coco_values(path)) is not None]
     if not read:
         return None
-    pairs, problems, seen = [], [], dict[Path, Path]()
+    pairs = []
+    problems = []
+    seen = dict[Path, Path]()
     for path, values in read:
         outlines = _outlines(values)
         for entry in values["images"]:

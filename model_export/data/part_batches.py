@@ -41,7 +41,8 @@ class PartBatches(keras.utils.PyDataset):
 
     def __init__(self, pairs: Sequence[Pair], config: TrainConfig) -> None:
         super().__init__(workers=2, use_multiprocessing=False, max_queue_size=8)
-        self.config, self.spec = config, config.preprocess
+        self.config = config
+        self.spec = config.preprocess
         self.images = load_images(pairs, config.data.part_sizes, config.preprocess)
         self.batch_size = config.training.batch_size
         self.start((self.spec.size, self.batch_size), epoch=0)
@@ -56,7 +57,8 @@ class PartBatches(keras.utils.PyDataset):
 
     def start(self, size: tuple[int, int], epoch: int) -> None:
         """Go on from this epoch at this batch size."""
-        self.batch_size, self.epoch = size[1], epoch
+        self.batch_size = size[1]
+        self.epoch = epoch
         self.parts = self._draw(epoch if self.config.data.redraw_parts else 0)
         if not self.parts:
             raise DataError(NO_PARTS)
@@ -77,7 +79,8 @@ class PartBatches(keras.utils.PyDataset):
         self._shuffle()
 
     def _draw(self, epoch: int) -> list[tuple[LoadedPair, Part]]:
-        data, seed = self.config.data, self.config.training.seed
+        data = self.config.data
+        seed = self.config.training.seed
         drawn = []
         for image in self.images:
             count = data.parts_per_image * odds_of(image.pair, data)

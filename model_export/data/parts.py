@@ -162,7 +162,8 @@ class _Positions:
         self.side = max(1, round(size * min(mask.shape)))
         counts = foreground_counts(mask, self.side)
         self.columns = counts.shape[1]
-        percents, pixels = 100 * counts.ravel(), self.side**2
+        percents = 100 * counts.ravel()
+        pixels = self.side**2
         self.of_label = (
             np.flatnonzero(percents <= BACKGROUND_UP_TO_PERCENT * pixels),
             np.flatnonzero(percents >= FOREGROUND_FROM_PERCENT * pixels),

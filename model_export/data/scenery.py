@@ -39,7 +39,8 @@ class Scenery:
         policy: AugmentConfig,
         data: DataConfig,
     ) -> None:
-        paths, found = find_scenery(root / "cutouts"), find_scenery(root / "backgrounds")
+        paths = find_scenery(root / "cutouts")
+        found = find_scenery(root / "backgrounds")
         training = [
             path for path in paths if split_of_key(f"{path.parent.name}/{path.stem}") == "train"
         ]
@@ -75,7 +76,8 @@ class Scenery:
 
     def _subjects(self, sample: Sample, background: Image, size: int, rng: Generator) -> Sample:
         """Paste one cut-out on the background, or two of which both count."""
-        cutout, shadow = self.cutout(sample, rng), _happens(self.policy.shadows, rng)
+        cutout = self.cutout(sample, rng)
+        shadow = _happens(self.policy.shadows, rng)
         if not cutout.pixels.size:
             return sample
         if _happens(self.policy.beyond, rng):
@@ -121,7 +123,8 @@ def _share(rare: NDArray[np.bool_], most: float) -> NDArray[np.float64]:
     """Odds that give the marked entries at most the share `most`, uniform otherwise."""
     if not len(rare):
         return np.zeros(0)
-    count, others = int(rare.sum()), int((~rare).sum())
+    count = int(rare.sum())
+    others = int((~rare).sum())
     if not count or not others or count / len(rare) <= most:
         return np.full(len(rare), 1 / len(rare))
     return np.where(rare, most / count, (1 - most) / others)

@@ -22,7 +22,8 @@ LINES_SHOWN = 10
 
 def as_text(labelled: Labelled, images: Path, out: Path) -> str:
     """Return how many labels there are, how many training takes, why it leaves out the others."""
-    rule, labels = labelled.record.rule, labelled.labels
+    rule = labelled.record.rule
+    labels = labelled.labels
     kept = sum(label.kept_by(rule) for label in labels)
     why = Counter(reason for label in labels if (reason := why_left_out(label, rule)))
     lines = [f"{len(labels):,} images of {images} labelled by {labelled.record.teacher}"]

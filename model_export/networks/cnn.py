@@ -15,7 +15,8 @@ def build_cnn(config: CnnConfig, spec: PreprocessSpec) -> keras.Model:
     inference.
     """
     l2 = keras.regularizers.L2(config.l2) if config.l2 else None
-    kernel, activation = config.kernel_size, config.activation
+    kernel = config.kernel_size
+    activation = config.activation
     return keras.Sequential(
         [
             keras.Input((spec.size, spec.size, spec.channels), name="image"),

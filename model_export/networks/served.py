@@ -66,7 +66,8 @@ def with_sharpness(model: keras.Model, sharpness: float) -> keras.Model:
     """
     image = keras.Input(model.input_shape[1:], name="image")
     alpha = model(image)
-    foreground, background = _power(alpha, sharpness), _power(1 - alpha, sharpness)
+    foreground = _power(alpha, sharpness)
+    background = _power(1 - alpha, sharpness)
     return keras.Model(image, foreground / (foreground + background), name=model.name)
 
 

@@ -53,10 +53,8 @@ class MaskScore:
 
     @property
     def max_f(self) -> float:
-        precision, recall = (
-            self.precision / max(self.images, 1),
-            self.recall / max(self.images, 1),
-        )
+        precision = self.precision / max(self.images, 1)
+        recall = self.recall / max(self.images, 1)
         weighted = BETA_SQUARED * precision + recall
         return float(np.max((1 + BETA_SQUARED) * precision * recall / np.maximum(weighted, 1e-9)))
 
@@ -83,7 +81,8 @@ def s_measure(alpha: NDArray[np.uint8], truth: NDArray[np.bool_]) -> float:
 
     alpha (H, W) uint8, 255 = foreground; truth (H, W). Without per-image stretching of the alpha.
     """
-    prediction, share = alpha.astype(np.float64) / 255, float(truth.mean())
+    prediction = alpha.astype(np.float64) / 255
+    share = float(truth.mean())
     if share in (0.0, 1.0):
         return float(1 - prediction.mean() if share == 0 else prediction.mean())
     objects = share * _object_similarity(prediction[truth]) + (1 - share) * _object_similarity(
@@ -117,7 +116,8 @@ def _region_similarity(prediction: NDArray[np.float64], truth: NDArray[np.bool_]
 
 
 def _structural_similarity(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
-    mean_first, mean_second = float(first.mean()), float(second.mean())
+    mean_first = float(first.mean())
+    mean_second = float(second.mean())
     samples = max(first.size - 1, 1)
     variances = (((first - mean_first) ** 2).sum() + ((second - mean_second) ** 2).sum()) / samples
     covariance = ((first - mean_first) * (second - mean_second)).sum() / samples

@@ -31,7 +31,9 @@ def part_scores(
     0.5.
     """
     table = confusion(labels, probabilities, threshold)
-    right, of_class, taken_for = table.diagonal(), table.sum(axis=1), table.sum(axis=0)
+    right = table.diagonal()
+    of_class = table.sum(axis=1)
+    taken_for = table.sum(axis=0)
     recalls = right[of_class > 0] / of_class[of_class > 0]
     return {
         "loss": cross_entropy(labels, probabilities),
@@ -54,7 +56,8 @@ def auc(labels: Labels, probabilities: Probabilities) -> float:
 
     From the ranks, as the Mann-Whitney U statistic (Hanley & McNeil, Radiology 1982).
     """
-    positives, negatives = int((labels == 1).sum()), int((labels == 0).sum())
+    positives = int((labels == 1).sum())
+    negatives = int((labels == 0).sum())
     if not positives or not negatives:
         return 0.5
     _, inverse, counts = np.unique(probabilities, return_inverse=True, return_counts=True)

@@ -20,7 +20,8 @@ LABEL_HEIGHT = 18
 TINT = np.array([255, 0, 120], np.float32)
 OUTLINE = (255, 255, 0)
 SHEET_GRAY = 40
-LABEL, SUSPICIOUS = (220, 220, 220), (255, 90, 60)
+LABEL = (220, 220, 220)
+SUSPICIOUS = (255, 90, 60)
 
 T = TypeVar("T")
 
@@ -135,7 +136,8 @@ def write_sheet(looks: Sequence[Look], path: Path) -> None:
 
 def overlay(image: Image, mask: Mask) -> NDArray[np.uint8]:
     """Return a thumbnail of an image (H, W, 3) with its mask (H, W) tinted and outlined."""
-    image, mask = thumbnail(image), thumbnail(mask)
+    image = thumbnail(image)
+    mask = thumbnail(mask)
     weight = mask[:, :, np.newaxis].astype(np.float32) / 255 * 0.45
     tinted = np.rint(image * (1 - weight) + TINT * weight).astype(np.uint8)
     outlines, _ = cv2.findContours(

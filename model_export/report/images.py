@@ -11,7 +11,8 @@ from model_export.data.dataset import Mask
 
 LONGEST = 240  # pixels of the longer side; shown at half that on fine screens
 OUTLINE = (255, 0, 170)  # a colour that photographs seldom have
-FOR, AGAINST = (225, 85, 20), (40, 95, 215)
+FOR = (225, 85, 20)
+AGAINST = (40, 95, 215)
 FADED = 0.82
 QUALITY = 78
 

@@ -8,7 +8,8 @@ from cutout.inference.manifest import Manifest
 
 def as_text(manifest: Manifest, out: Path) -> str:
     """Say what was made, where it is, and how to serve it and try it."""
-    model, bundle = manifest.model, shlex.quote(str(out))
+    model = manifest.model
+    bundle = shlex.quote(str(out))
     what = f"{manifest.name} {manifest.version}, {model.precision}, {model.bytes / 1e6:.1f} MB"
     judge = f"evaluate --split all --bundle {bundle} --data DIR"
     return "\n".join(

@@ -19,7 +19,8 @@ class LiveReport(keras.callbacks.Callback):
 
     def __init__(self, run: Path) -> None:
         super().__init__()
-        self.run, self.written = run, -math.inf
+        self.run = run
+        self.written = -math.inf
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if time.monotonic() - self.written >= SECONDS_BETWEEN:

@@ -36,7 +36,8 @@ def occlusion_map(sample: Tensor, score: Score) -> NDArray[np.float32]:
     for image, (top, left) in zip(covered, boxes, strict=True):
         image[top : top + side, left : left + side] = fill
     falls = float(score(sample)[0]) - score(covered)
-    total, count = np.zeros((height, width), np.float32), np.zeros((height, width), np.float32)
+    total = np.zeros((height, width), np.float32)
+    count = np.zeros((height, width), np.float32)
     for fall, (top, left) in zip(falls, boxes, strict=True):
         total[top : top + side, left : left + side] += fall
         count[top : top + side, left : left + side] += 1

@@ -85,7 +85,8 @@ def learning(history: History) -> Section:
 
 
 def quality(result: Result, evidence: Evidence, threshold: float) -> Section:
-    counts, unit = evidence.counts, "parts" if "parts" in result else "pixels"
+    counts = evidence.counts
+    unit = "parts" if "parts" in result else "pixels"
     weighing = (
         "Every part counts once."
         if unit == "parts"
@@ -160,7 +161,8 @@ def images(predictor: Predictor, evidence: Evidence, result: Result) -> Section:
 def overlay_panels(pair: Pair, predictors: Iterable[tuple[str, Predictor]]) -> list[Section]:
     """Return the image, its true mask, and the alpha of each predictor under its name."""
     image, mask = load_pair(pair)
-    small, small_mask = limit_size(image, LONGEST), limit_size(mask, LONGEST)
+    small = limit_size(image, LONGEST)
+    small_mask = limit_size(mask, LONGEST)
     panels = [
         _panel("image", data_uri(small)),
         _panel("truth", data_uri(faded(small, small_mask))),
@@ -234,7 +236,8 @@ def data(manifest: Manifest, evidence: Evidence, which: str, root_name: str) -> 
 
 
 def model(manifest: Manifest, time: Timing) -> Section:
-    spec, file = manifest.preprocess, manifest.model
+    spec = manifest.preprocess
+    file = manifest.model
     rows = [
         ("size", f"{file.bytes / 1e6:.2f} MB, {file.precision}"),
         ("parameters", f"{file.parameters:,}" if file.parameters else "not known"),
@@ -279,7 +282,8 @@ def config(manifest: Manifest) -> Section | None:
     training = manifest.training
     if training is None:
         return None
-    values, sections = training.config, config_sections(training.config)
+    values = training.config
+    sections = config_sections(training.config)
     versions = [
         ("code", training.code_version),
         ("data fingerprint", training.fingerprint),

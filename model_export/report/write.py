@@ -120,12 +120,11 @@ def only_a_warning(what: str) -> Iterator[None]:
 
 
 def _contents(subject: Subject, result: Result, evidence: Evidence, root: Path) -> dict[str, Any]:
-    manifest, history = subject.manifest, subject.history
+    manifest = subject.manifest
+    history = subject.history
     time = measure_time(subject.predictor, _typical(evidence), subject.threads)
-    count, images = (
-        len(evidence.images),
-        "image" if len(evidence.images) == 1 else "images",
-    )
+    count = len(evidence.images)
+    images = "image" if len(evidence.images) == 1 else "images"
     which = "that training kept aside" if result["split"] == "test" else "in all"
     lead = f"{manifest.description} Measured on {count:,} {images} of “{root.name}” {which}"
     lead += (
@@ -152,7 +151,8 @@ def _contents(subject: Subject, result: Result, evidence: Evidence, root: Path) 
 
 
 def _progress(history: History, config: TrainConfig) -> dict[str, Any]:
-    done, epochs = int(history.epochs[-1]["epoch"]), config.training.epochs
+    done = int(history.epochs[-1]["epoch"])
+    epochs = config.training.epochs
     flat = sections.config_sections(config.model_dump(mode="json"))
     return _complete(
         {

@@ -41,7 +41,8 @@ class Validation(keras.callbacks.Callback):
 
     def __init__(self, candidate: Candidate, every: int = 1) -> None:
         super().__init__()
-        self.candidate, self.every = candidate, every
+        self.candidate = candidate
+        self.every = every
         self.scores: Scores = {}
         """of the epoch that has just ended; empty where it was not scored"""
 
@@ -55,9 +56,11 @@ class KeepBest(keras.callbacks.Callback):
 
     def __init__(self, validation: Validation, out: Path) -> None:
         super().__init__()
-        self.validation, self.out = validation, out
+        self.validation = validation
+        self.out = out
         self.served = validation.candidate.served
-        self.best, self.best_epoch = -math.inf, 0
+        self.best = -math.inf
+        self.best_epoch = 0
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if self.validation.scores:
@@ -68,7 +71,8 @@ class KeepBest(keras.callbacks.Callback):
         before.
         """
         if scores["score"] > self.best:
-            self.best, self.best_epoch = scores["score"], epoch
+            self.best = scores["score"]
+            self.best_epoch = epoch
             replace(self.out / MODEL, self.served.save)
         replace(self.out / LAST, self.served.save)
 
@@ -78,7 +82,9 @@ class HistoryLog(keras.callbacks.Callback):
 
     def __init__(self, validation: Validation, stopwatch: Stopwatch, out: Path) -> None:
         super().__init__()
-        self.validation, self.stopwatch, self.out = validation, stopwatch, out
+        self.validation = validation
+        self.stopwatch = stopwatch
+        self.out = out
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
@@ -98,7 +104,9 @@ class Checkpoint(keras.callbacks.Callback):
 
     def __init__(self, best: KeepBest, stopwatch: Stopwatch, out: Path) -> None:
         super().__init__()
-        self.best, self.stopwatch, self.out = best, stopwatch, out
+        self.best = best
+        self.stopwatch = stopwatch
+        self.out = out
         self.average = best.validation.candidate.average
         self.epochs_done = 0
 
@@ -139,7 +147,8 @@ class Patience(keras.callbacks.Callback):
 
     def __init__(self, best: KeepBest, epochs: int) -> None:
         super().__init__()
-        self.best, self.epochs = best, epochs
+        self.best = best
+        self.epochs = epochs
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         waited = epoch + 1 - self.best.best_epoch

@@ -20,7 +20,8 @@ class Candidate:
     def __init__(
         self, whole: Any, served: Any, judge: Judge, average: WeightAverage | None = None
     ) -> None:
-        self.whole, self.served = whole, served
+        self.whole = whole
+        self.served = served
         self.judge = judge
         self.average = average
         self.judging = 0.0  # seconds of the last look at the validation split
@@ -33,7 +34,8 @@ class Candidate:
         Halfway between two networks lies one that knows both (WiSE-FT, Wortsman et al., arXiv
         2109.01903).
         """
-        self.start, self.blend = weights, blend
+        self.start = weights
+        self.blend = blend
 
     def score(self, model: Any) -> Scores:
         """Take the weights that `model` has learned, and score the network with them."""

@@ -33,13 +33,21 @@ class Estimate(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         self.pixels = [steps(size) * _pixels(size) for size in sizes]
-        self.sizes, self.steps = sizes, steps
-        self.judging, self.every, self.clock, self.tell = judging, every, clock, tell
+        self.sizes = sizes
+        self.steps = steps
+        self.judging = judging
+        self.every = every
+        self.clock = clock
+        self.tell = tell
         self.ends: float | None = None
-        self.began, self.first, self.counted = 0.0, 0.0, 0
+        self.began = 0.0
+        self.first = 0.0
+        self.counted = 0
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self.epoch, self.began, self.counted = epoch, self.clock(), 0
+        self.epoch = epoch
+        self.began = self.clock()
+        self.counted = 0
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         if self.ends is not None:
@@ -48,7 +56,8 @@ class Estimate(keras.callbacks.Callback):
         if self.counted == 1:
             self.first = self.clock()
             return
-        passed, measured = self.clock() - self.first, self.counted - 1
+        passed = self.clock() - self.first
+        measured = self.counted - 1
         if measured >= MEASURED_STEPS or passed >= MEASURED_SECONDS:
             size = self.sizes[self.epoch]
             done = self.counted * _pixels(size)

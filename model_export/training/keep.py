@@ -53,7 +53,8 @@ class KeptImages:
         """
 
         def score(model: Any) -> Scores:
-            scores, others = new(model), kept(model)
+            scores = new(model)
+            others = kept(model)
             both = (1 - self.share) * scores["score"] + self.share * others["score"]
             return {
                 **scores,

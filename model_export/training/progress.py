@@ -24,7 +24,9 @@ class Progress:
     """How far a run is: its best network, its history, and the checkpoint to resume from."""
 
     def __init__(self, candidate: Candidate, config: TrainingConfig, out: Path) -> None:
-        self.candidate, self.config, self.out = candidate, config, out
+        self.candidate = candidate
+        self.config = config
+        self.out = out
         self.stopwatch = Stopwatch()
         self.validation = Validation(candidate, config.validate_every)
         self.best = KeepBest(self.validation, out)

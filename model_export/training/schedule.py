@@ -23,7 +23,10 @@ class WarmupStableDecay(keras.optimizers.schedules.LearningRateSchedule):
 
     def __init__(self, peak: float, warmup: int, decay_from: int, total: int) -> None:
         super().__init__()
-        self.peak, self.warmup, self.decay_from, self.total = peak, warmup, decay_from, total
+        self.peak = peak
+        self.warmup = warmup
+        self.decay_from = decay_from
+        self.total = total
 
     def __call__(self, step: Any) -> Any:
         step = ops.cast(step, "float32")

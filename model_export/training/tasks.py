@@ -43,7 +43,8 @@ class MaskTask:
         return MaskBatches(pairs, self.config, root)
 
     def judge(self, pairs: Sequence[Pair]) -> Judge:
-        samples, names = load_samples(pairs, self.config.preprocess), [pair.set for pair in pairs]
+        samples = load_samples(pairs, self.config.preprocess)
+        names = [pair.set for pair in pairs]
 
         def score(model: Any) -> Scores:
             totals: dict[str, MaskScore] = {}
@@ -87,7 +88,8 @@ class PartTask:
         return PartBatches(pairs, self.config)
 
     def judge(self, pairs: Sequence[Pair]) -> Judge:
-        sizes, spec = self.config.data.part_sizes, self.config.preprocess
+        sizes = self.config.data.part_sizes
+        spec = self.config.preprocess
         judged = [judged_parts(image, sizes, spec) for image in load_images(pairs, sizes, spec)]
         x, labels = (np.concatenate(arrays) for arrays in zip(*judged, strict=True))
         if not len(x):

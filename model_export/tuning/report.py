@@ -17,7 +17,8 @@ from model_export.report.figures import MUTED, SERIES, new_axes, to_svg
 from model_export.report.page import render
 
 REPORT = "study.html"
-COMPLETE, PRUNED = SERIES[0], MUTED
+COMPLETE = SERIES[0]
+PRUNED = MUTED
 FEWEST_FOR_IMPORTANCE = 4
 
 

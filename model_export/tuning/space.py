@@ -120,7 +120,10 @@ def _range(name: str, table: Mapping[str, Any]) -> BaseDistribution:
             f"{name}: unknown: {', '.join(sorted(unknown))}; a range has "
             f"{', '.join(sorted(RANGE_KEYS))}"
         )
-    low, high, step, log = table["low"], table["high"], table.get("step"), table.get("log", False)
+    low = table["low"]
+    high = table["high"]
+    step = table.get("step")
+    log = table.get("log", False)
     try:
         if all(type(value) is int for value in (low, high, 1 if step is None else step)):
             return IntDistribution(low, high, log=log, step=1 if step is None else step)

@@ -119,7 +119,10 @@ class _Runner:
     def __init__(
         self, job: Tuning, study: optuna.Study, out: Path, wanted: int, start: Start
     ) -> None:
-        self.job, self.study, self.out, self.start = job, study, out, start
+        self.job = job
+        self.study = study
+        self.out = out
+        self.start = start
         self.missing = max(0, wanted - len(_done(study)))
         self.running: list[tuple[Trial, Training]] = []
         self.threads = max(1, len(os.sched_getaffinity(0)) // job.jobs)

@@ -196,7 +196,8 @@ def _meant(asked: RembgOptions) -> dict[str, Any]:
 
 
 async def _remove(request: Request, upload: bytes, given: dict[str, Any]) -> Response:
-    services, clock = services_of(request.app), clock_of(request)
+    services = services_of(request.app)
+    clock = clock_of(request)
     asked = RembgOptions.model_validate(given)
     known = asked.model in services.models.names
     meant = _meant(asked)

@@ -72,7 +72,8 @@ async def cutout(request: Request, form: Annotated[CutoutForm, MULTIPART]) -> Re
     """Return the image without its background: straight alpha as PNG or WebP, or on a colour or
     image."""
     image = await form.file.read()
-    behind, given = await _read(form.background_image), await _read(form.mask)
+    behind = await _read(form.background_image)
+    given = await _read(form.mask)
     clock = clock_of(request)
     result = await jobs.cut_out(services_of(request.app), clock, image, form, behind, given)
     return image_response(result, clock)
@@ -88,7 +89,9 @@ async def cutout(request: Request, form: Annotated[CutoutForm, MULTIPART]) -> Re
 async def mask(request: Request, form: Annotated[MaskForm, MULTIPART]) -> Response:
     """Return the alpha as an 8-bit grey PNG of the upright upload's size: 255 foreground, 0
     background."""
-    image, given, clock = await form.file.read(), await _read(form.mask), clock_of(request)
+    image = await form.file.read()
+    given = await _read(form.mask)
+    clock = clock_of(request)
     result = await jobs.mask(services_of(request.app), clock, image, form, given)
     return image_response(result, clock)
 
@@ -102,7 +105,8 @@ async def mask(request: Request, form: Annotated[MaskForm, MULTIPART]) -> Respon
 )
 async def predict(request: Request, form: Annotated[PredictForm, MULTIPART]) -> Response:
     """Tell whether an image shows foreground: the classifier's probability, and its label."""
-    image, clock = await form.file.read(), clock_of(request)
+    image = await form.file.read()
+    clock = clock_of(request)
     score = await jobs.score(services_of(request.app), clock, image, form)
     return Response(
         Prediction.of(score, clock).model_dump_json(exclude_none=not form.subject),

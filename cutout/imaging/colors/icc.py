@@ -75,9 +75,13 @@ def _parametric(kind: int, numbers: list[float]) -> Curve:
     """Return one of the functions of table 68: a power above `d`, and a line below it."""
     g, a, b, c, d, e, f = numbers + [0.0] * (7 - len(numbers))
     if kind == 0:
-        a, d = 1.0, -1.0
+        a = 1.0
+        d = -1.0
     elif kind in (1, 2):
-        d, e, f, c = (-b / a if a else 0.0), c, c, 0.0
+        d = -b / a if a else 0.0
+        e = c
+        f = c
+        c = 0.0
 
     def curve(values: Values) -> Values:
         power = np.maximum(a * values + b, 0) ** g + e

@@ -49,9 +49,11 @@ ColorSpace = bytes | Cicp | Calibration
 def described(space: Cicp | Calibration) -> MatrixProfile:
     """Make a profile of it. Raises ValueError where it describes no colours."""
     if isinstance(space, Calibration):
-        given, curve = space.chromaticities or SRGB, _of_gamma(space.gamma)
+        given = space.chromaticities or SRGB
+        curve = _of_gamma(space.gamma)
     else:
-        given, curve = PRIMARIES.get(space.primaries, SRGB), _of_transfer(space.transfer)
+        given = PRIMARIES.get(space.primaries, SRGB)
+        curve = _of_transfer(space.transfer)
     return MatrixProfile((curve, curve, curve), xyz_of(given))
 
 

@@ -11,7 +11,8 @@ Pixels = NDArray[np.uint8]
 
 def split(pixels: Pixels, order: str = "rgba") -> tuple[Pixels, Pixels]:
     """Take RGBA, or "bgra", (h, w, 4) apart: RGB (h, w, 3) and alpha (h, w)."""
-    image, alpha = np.empty((*pixels.shape[:2], 3), np.uint8), np.empty(pixels.shape[:2], np.uint8)
+    image = np.empty((*pixels.shape[:2], 3), np.uint8)
+    alpha = np.empty(pixels.shape[:2], np.uint8)
     red, blue = (2, 0) if order == "bgra" else (0, 2)
     cv2.mixChannels([pixels], [image, alpha], [red, 0, 1, 1, blue, 2, 3, 3])
     return image, alpha

@@ -175,7 +175,8 @@ def _png(data: bytes, header: Header, whole: Decode) -> tuple[Decoded | None, in
     if data[28] and header.truncated:
         raise UndecodableImage("the interlaced PNG is truncated; send the whole file")
     most = bytes_of_rows(data)
-    head, body = bytearray(data[:8]), bytearray()
+    head = bytearray(data[:8])
+    body = bytearray()
     for kind, start, end in chunks(data, 8, ">I4s", 4):
         if kind == b"IDAT":
             body += data[start:end]

@@ -48,7 +48,8 @@ def _leb128(stream: bytes, position: int) -> tuple[int, int]:
 
 class _Bits:
     def __init__(self, data: bytes) -> None:
-        self.left, self.value = 8 * len(data), int.from_bytes(data, "big")
+        self.left = 8 * len(data)
+        self.value = int.from_bytes(data, "big")
 
     def take(self, count: int) -> int:
         self.left -= count
@@ -68,7 +69,8 @@ def frame_size(header: bytes) -> tuple[int, int]:
         bits.take(5)
     else:
         _skip_operating_points(bits)
-    width_bits, height_bits = bits.take(4) + 1, bits.take(4) + 1
+    width_bits = bits.take(4) + 1
+    height_bits = bits.take(4) + 1
     return bits.take(width_bits) + 1, bits.take(height_bits) + 1
 
 

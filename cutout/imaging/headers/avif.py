@@ -105,12 +105,11 @@ def _associated(data: bytes, box: tuple[int, int]) -> dict[int, list[int]]:
 
 def _associations(data: bytes, position: int, end: int) -> Iterator[tuple[int, int]]:
     """(item, number of a property), with 0 for an item of none."""
-    version, flags = data[position], data[position + 3]
-    head, index, mask = (
-        (">HB" if version == 0 else ">IB"),
-        ("H" if flags & 1 else "B"),
-        (0x7FFF if flags & 1 else 0x7F),
-    )
+    version = data[position]
+    flags = data[position + 3]
+    head = ">HB" if version == 0 else ">IB"
+    index = "H" if flags & 1 else "B"
+    mask = 0x7FFF if flags & 1 else 0x7F
     position += 8
     while position < end:
         item, count = struct.unpack_from(head, data, position)
@@ -128,7 +127,8 @@ class _Frames:
     def __init__(self, data: bytes) -> None:
         self.data = data
         self.known: dict[Extents, tuple[int, int]] = {}
-        self.bytes_left, self.units_left = 2 * len(data), MAX_PARTS
+        self.bytes_left = 2 * len(data)
+        self.units_left = MAX_PARTS
 
     def largest(self, extents: Extents) -> tuple[int, int]:
         if extents not in self.known:
@@ -141,7 +141,9 @@ class _Frames:
         return self.known[extents]
 
     def _largest(self, stream: bytes) -> tuple[int, int]:
-        width, height, frames = 0, 0, 0
+        width = 0
+        height = 0
+        frames = 0
         for kind, start, end in av1.units(stream):
             self.units_left -= 1
             frames += kind in (av1.FRAME_HEADER, av1.FRAME)
@@ -160,7 +162,9 @@ def _check_items(
     said: dict[int, tuple[int, int] | None],
 ) -> None:
     """Raise Malformed if a frame is larger than its item, or all are far larger than the image."""
-    frames, pixels, coded = _Frames(data), 0, _coded_items(data, box_in(data, b"iinf", *meta))
+    frames = _Frames(data)
+    pixels = 0
+    coded = _coded_items(data, box_in(data, b"iinf", *meta))
     for item, extents in bounded(_payloads(data, meta)):
         if item in coded:
             width, height = frames.largest(extents)
@@ -187,8 +191,11 @@ def _coded_items(data: bytes, box: tuple[int, int]) -> set[int]:
 def _payloads(data: bytes, meta: tuple[int, int]) -> Iterator[tuple[int, Extents]]:
     """Yield each item, and where its payload lies."""
     position, _ = box_in(data, b"iloc", *meta)
-    version, sizes = data[position], (data[position + 4], data[position + 5])
-    offset_size, length_size, base_size = sizes[0] >> 4, sizes[0] & 15, sizes[1] >> 4
+    version = data[position]
+    sizes = (data[position + 4], data[position + 5])
+    offset_size = sizes[0] >> 4
+    length_size = sizes[0] & 15
+    base_size = sizes[1] >> 4
     index_size = sizes[1] & 15 if version else 0
     wide = "I" if version > 1 else "H"
     count = struct.unpack_from(">" + wide, data, position + 6)[0]
@@ -242,7 +249,8 @@ def _check_tracks(data: bytes, size: tuple[int, int]) -> int:
 
     Raises Malformed where a track, or the first frame of one, is larger than the image.
     """
-    frames, count = _Frames(data), 1
+    frames = _Frames(data)
+    count = 1
     for kind, *track in _few_boxes(data, *box_in(data, b"moov", 0, len(data))):
         if kind == b"trak":
             head = _only(data, b"tkhd", *track)[0]

@@ -38,7 +38,8 @@ def _announced(data: bytes, position: int, end: int) -> Iterator[Box]:
         size, kind = struct.unpack_from(">I4s", data, position)
         start = position + 8
         if size == 1:
-            size, start = struct.unpack_from(">Q", data, start)[0], start + 8
+            size = struct.unpack_from(">Q", data, start)[0]
+            start = start + 8
         stop = end if size == 0 else position + size
         if stop < start:
             raise Malformed("a box smaller than its own header")

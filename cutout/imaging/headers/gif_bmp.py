@@ -38,7 +38,8 @@ class FirstImage:
     def of(cls, gif: bytes) -> "FirstImage":
         """Find it. Raises Malformed, IndexError or struct.error."""
         position = _after_colors(gif, 10, 13)
-        head, control = gif[:position], b""
+        head = gif[:position]
+        control = b""
         for _ in range(MAX_PARTS):
             kind = gif[position]
             if kind == 0x2C:
@@ -170,7 +171,8 @@ def missing_bytes(bmp: bytes) -> int:
         3,
     ):
         return 0
-    start, height = struct.unpack_from("<I", bmp, 10)[0], struct.unpack_from("<i", bmp, 22)[0]
+    start = struct.unpack_from("<I", bmp, 10)[0]
+    height = struct.unpack_from("<i", bmp, 22)[0]
     return max(0, int(start + row_bytes(bmp) * abs(height)) - len(bmp))
 
 

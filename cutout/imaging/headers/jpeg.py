@@ -29,7 +29,8 @@ JPEG_MARKER = re.compile(
 
 
 def read_jpeg(data: bytes) -> Header:
-    orientation, profile = 0, list[tuple[int, int, int]]()
+    orientation = 0
+    profile = list[tuple[int, int, int]]()
     for marker, start, end in bounded(jpeg_segments(data)):
         if marker == 0xE1 and not orientation and data.startswith(b"Exif\0\0", start):
             orientation = exif_orientation(data[start + 6 : end])
@@ -110,7 +111,8 @@ def lacks_only_sharpness(data: bytes) -> bool:
     scans = [start for marker, start in kinds if marker == 0xDA][:-1]
     if not scans:
         return False
-    first, seen = data[scans[0] + 1], set[int]()
+    first = data[scans[0] + 1]
+    seen = set[int]()
     for start in scans:
         count = data[start]
         if first in data[start + 1 : start + 1 + 2 * count : 2]:

@@ -14,7 +14,9 @@ FIRST = frozenset({b"acTL", b"cICP", b"cHRM", b"eXIf", b"gAMA", b"iCCP", b"sRGB"
 
 def read_png(data: bytes) -> Header:
     width, height, depth, color = struct.unpack_from(">IIBB", data, 16)
-    first, texts, truncated = dict[bytes, bytes](), list[tuple[bytes, bytes]](), True
+    first = dict[bytes, bytes]()
+    texts = list[tuple[bytes, bytes]]()
+    truncated = True
     for kind, start, end in bounded(chunks(data, 8, ">I4s", 4)):
         is_cut = end + 4 > len(data)
         if kind == b"IEND" or (kind == b"IDAT" and is_cut):
@@ -56,7 +58,8 @@ def _space(chunk: dict[bytes, bytes]) -> ColorSpace | None:
         return _profile(chunk[b"iCCP"])
     if b"sRGB" in chunk or not (b"gAMA" in chunk or b"cHRM" in chunk):
         return None
-    gamma, corners = chunk.get(b"gAMA", b""), chunk.get(b"cHRM", b"")
+    gamma = chunk.get(b"gAMA", b"")
+    corners = chunk.get(b"cHRM", b"")
     return Calibration(
         struct.unpack(">I", gamma)[0] / 100_000 if len(gamma) == 4 else None,
         tuple(v / 100_000 for v in struct.unpack(">8I", corners)) if len(corners) == 32 else None,

@@ -40,7 +40,8 @@ def with_bounded_pixels(png: bytes) -> bytearray:
     bits a sample, data stays as it is, and more than the rows is refused. Raises Malformed, too if
     data cannot be inflated or the checksum of a part is wrong.
     """
-    plain, inflated = bytearray(png[:8]), False
+    plain = bytearray(png[:8])
+    inflated = False
     for are_pixels, run in groupby(_until_end(png), lambda chunk: chunk[0] == b"IDAT"):
         if not are_pixels:
             for kind, start, end in run:
@@ -48,7 +49,8 @@ def with_bounded_pixels(png: bytes) -> bytearray:
                     plain += png[start - 8 : end + 4]
         elif not inflated:  # libpng ignores all other runs
             inflated = True
-            stream, most = _stream(png, run), bytes_of_rows(png)
+            stream = _stream(png, run)
+            most = bytes_of_rows(png)
             if png[24] == 16:
                 _check_end(stream, most)
                 plain += _idat(stream)
@@ -78,7 +80,8 @@ def bytes_of_rows(png: bytes) -> int:
 
 def _stream(png: bytes, parts: Iterable[Chunk]) -> bytes:
     """Return the bodies of the parts in one. Raises Malformed if a checksum is wrong."""
-    view, bodies = memoryview(png), []
+    view = memoryview(png)
+    bodies = []
     for _, start, end in parts:
         if isal_zlib.crc32(view[start - 4 : end]).to_bytes(4, "big") != png[end : end + 4]:
             raise Malformed("a checksum of its pixels is wrong")
@@ -111,7 +114,8 @@ def _idat(head: bytes, body: bytes = b"") -> bytes:
 
 def _inflated(stream: bytes, most: int) -> Iterator[bytes]:
     """Yield the first `most` bytes that a zlib stream holds, in pieces of at most BLOCK."""
-    inflator, view = isal_zlib.decompressobj(), memoryview(stream)
+    inflator = isal_zlib.decompressobj()
+    view = memoryview(stream)
     for start in range(0, len(view), BLOCK):
         part: bytes | memoryview = view[start : start + BLOCK]
         full = True  # there may be more where a piece is as long as was asked for
@@ -121,7 +125,8 @@ def _inflated(stream: bytes, most: int) -> Iterator[bytes]:
                 piece = inflator.decompress(part, wanted)
             except IsalError as error:  # type: ignore[misc]  # its stub has it as an instance
                 raise Malformed(f"its pixels cannot be inflated: {error}") from error
-            part, full = inflator.unconsumed_tail, len(piece) == wanted
+            part = inflator.unconsumed_tail
+            full = len(piece) == wanted
             most -= len(piece)
             if piece:
                 yield piece

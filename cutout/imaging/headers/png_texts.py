@@ -30,11 +30,13 @@ def orientation_of(texts: Iterable[tuple[bytes, bytes]]) -> int:
 
 def plain_text(kind: bytes, rest: bytes) -> bytes:
     """Return the text of a chunk, after its keyword; b"" if it cannot be inflated."""
-    is_compressed, text = kind == b"zTXt", rest
+    is_compressed = kind == b"zTXt"
+    text = rest
     if kind == b"zTXt":
         text = rest[1:]
     elif kind == b"iTXt":
-        is_compressed, text = rest[:1] == b"\1", rest[2:].split(b"\0", 2)[-1]
+        is_compressed = rest[:1] == b"\1"
+        text = rest[2:].split(b"\0", 2)[-1]
     if not is_compressed:
         return text[:MAX_TEXT]
     try:

@@ -10,7 +10,10 @@ FEW_TILE_PIXELS = (
     16 << 20
 )  # that the tiles may always have in all: those at the edges reach beyond the image
 WIDTH, HEIGHT, TILE_WIDTH, TILE_HEIGHT, EXTRA_SAMPLES = 256, 257, 322, 323, 338  # tags
-COMPRESSION, SAMPLE_FORMAT, FLOAT, MOST_INLINE = 259, 339, 3, 2
+COMPRESSION = 259
+SAMPLE_FORMAT = 339
+FLOAT = 3
+MOST_INLINE = 2
 COMPRESSIONS = {
     1: "none",
     5: "LZW",
@@ -22,7 +25,11 @@ COMPRESSIONS = {
     50000: "Zstandard",
     50001: "WebP",
 }
-BITS, PHOTOMETRIC, SAMPLES, PLANAR, ICC = 258, 262, 277, 284, 34675
+BITS = 258
+PHOTOMETRIC = 262
+SAMPLES = 277
+PLANAR = 284
+ICC = 34675
 RGB, PALETTE, LAB = 2, 3, frozenset({8, 9, 10})  # values of PHOTOMETRIC
 MODELS: dict[int, ColorModel] = {0: "gray", 1: "gray", 5: "cmyk"}
 ASSOCIATED_ALPHA = 1  # what EXTRA_SAMPLES says of colours that are multiplied by it
@@ -35,7 +42,8 @@ WHOLE_NUMBERS = {
 
 
 def read_tiff(data: bytes) -> Header:
-    tags, profile = dict[int, int](), None
+    tags = dict[int, int]()
+    profile = None
     for tag, kind, count, value in tiff_entries(data):
         # Of other types, and of repeated tags, libtiff may take another value than any rule here
         # would.
@@ -49,13 +57,15 @@ def read_tiff(data: bytes) -> Header:
         if tag == BITS and count > (4 if is_big_tiff(data) else 2):
             tags[BITS] = struct.unpack_from("<H" if data[:1] == b"I" else ">H", data, value)[0]
     width, height = tags[WIDTH], tags[HEIGHT]
-    tile_width, tile_height = tags.get(TILE_WIDTH) or width, tags.get(TILE_HEIGHT) or height
+    tile_width = tags.get(TILE_WIDTH) or width
+    tile_height = tags.get(TILE_HEIGHT) or height
     across, down = -(-width // max(1, tile_width)), -(-height // max(1, tile_height))
     if across * tile_width * down * tile_height > max(FEW_TILE_PIXELS, 4 * width * height):
         raise Malformed("tiles far larger than the image")
     _check_variant(tags)
     orientation = tags.get(ORIENTATION, 1)
-    is_rgb, extra = tags.get(PHOTOMETRIC) == RGB, tags.get(EXTRA_SAMPLES)
+    is_rgb = tags.get(PHOTOMETRIC) == RGB
+    extra = tags.get(EXTRA_SAMPLES)
     return Header(
         "tiff",
         width,

@@ -7,7 +7,9 @@ from cutout.imaging.headers.common import MAX_PARTS, Malformed, bounded
 from cutout.imaging.headers.exif import MAX_TAGS, NUMBERS, Layout
 
 WIDTH, HEIGHT, BITS, COMPRESSION, SAMPLES, PLANAR = 256, 257, 258, 259, 277, 284  # tags
-ROWS_PER_STRIP, TILE_WIDTH, TILE_HEIGHT = 278, 322, 323
+ROWS_PER_STRIP = 278
+TILE_WIDTH = 322
+TILE_HEIGHT = 323
 STRIPS, TILES = (273, 279), (324, 325)  # tags: where each begins, and how many bytes it has
 UNCOMPRESSED, APART = 1, 2  # values of COMPRESSION, and of PLANAR
 
@@ -92,7 +94,8 @@ def with_height(tiff: bytes, height: int) -> bytes:
 
 def _numbers(tiff: bytes) -> dict[int, tuple[int, ...]]:
     """Return the values of each tag that has whole numbers, and no more than MAX_PARTS of them."""
-    layout, numbers = Layout.of(tiff), dict[int, tuple[int, ...]]()
+    layout = Layout.of(tiff)
+    numbers = dict[int, tuple[int, ...]]()
     kinds = NUMBERS | {16: ("Q", 8)}
     for entry in bounded(iter(layout.entries), MAX_TAGS):
         tag, kind, count = struct.unpack_from(layout.order + layout.head, tiff, entry)

@@ -102,14 +102,16 @@ class Grid:
 
     def _reduce(self, image: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
         """Compute the means; cells that extend beyond the image repeat their neighbours."""
-        full_rows, full_columns = self.height // self.side, self.width // self.side
+        full_rows = self.height // self.side
+        full_columns = self.width // self.side
         if not full_rows or not full_columns:
             return np.asarray(
                 cv2.resize(image, self.shape[::-1], interpolation=cv2.INTER_AREA), np.uint8
             )
         pixels = image[: full_rows * self.side : step, : full_columns * self.side]
         means = cv2.resize(pixels, (full_columns, full_rows), interpolation=cv2.INTER_AREA)
-        missing_rows, missing_columns = self.shape[0] - full_rows, self.shape[1] - full_columns
+        missing_rows = self.shape[0] - full_rows
+        missing_columns = self.shape[1] - full_columns
         if missing_rows or missing_columns:
             means = cv2.copyMakeBorder(
                 means, 0, missing_rows, 0, missing_columns, cv2.BORDER_REPLICATE
@@ -175,14 +177,20 @@ class Grid:
 
     def spread(self, maps: Maps, window: Window) -> Maps:
         """Enlarge maps (rows, columns, C) to the pixels of a window, bilinearly."""
-        top, bottom = window.cell_rows.start, window.cell_rows.stop
-        left, right = window.cell_columns.start, window.cell_columns.stop
+        top = window.cell_rows.start
+        bottom = window.cell_rows.stop
+        left = window.cell_columns.start
+        right = window.cell_columns.stop
         rows, columns = maps.shape[:2]
-        above, below, before, after = top > 0, bottom < rows, left > 0, right < columns
+        above = top > 0
+        below = bottom < rows
+        before = left > 0
+        after = right < columns
         part = maps[top - above : bottom + below, left - before : right + after]
         size = (part.shape[1] * self.side, part.shape[0] * self.side)
         spread = _floats(cv2.resize(part, size, interpolation=cv2.INTER_LINEAR))
-        first_row, first_column = above * self.side, before * self.side
+        first_row = above * self.side
+        first_column = before * self.side
         height, width = (
             window.rows.stop - window.rows.start,
             window.columns.stop - window.columns.start,

@@ -26,7 +26,8 @@ class EdgeColors:
     """
 
     def __init__(self, image: Image, alpha: NDArray[np.uint8]) -> None:
-        self._image, self._alpha = image, alpha
+        self._image = image
+        self._alpha = alpha
         self.grid = Grid.like(image.shape[1], image.shape[0], CELLS)
         self._edges = self.grid.any(is_partial(alpha))
         if self._edges.any():
@@ -96,7 +97,8 @@ def _unmix(
 
     With F = B + D, that is three operations fewer.
     """
-    behind, change = grid.spread(background, window), grid.spread(difference, window)
+    behind = grid.spread(background, window)
+    change = grid.spread(difference, window)
     share = shares(matte)
     rest = np.asarray(
         cv2.subtract(image[window.rows, window.columns], behind, dtype=cv2.CV_32F), np.float32

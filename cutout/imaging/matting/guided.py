@@ -26,7 +26,8 @@ EPSILON = np.float32(1e-4)  # variance of colour (of 1) below which it explains 
 STEEPER = np.float32(0.3)  # share by which the answer is steepened where alpha varies
 EDGE_VARIANCE = np.float32(0.01)  # of alpha in a window, from which on it counts as an edge
 PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
-HALF, UNIT = np.float32(0.5), np.float32(1 / 255)
+HALF = np.float32(0.5)
+UNIT = np.float32(1 / 255)
 
 
 def linear_model(alpha: Alpha, colors: Image) -> tuple[Maps, Plane]:

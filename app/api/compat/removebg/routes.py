@@ -94,7 +94,8 @@ account = APIRouter(prefix=PREFIX, route_class=RemoveBgErrorRoute)
 )
 async def removebg(request: Request) -> Response:
     """Remove an image's background, by remove.bg's fields."""
-    services, clock = services_of(request.app), clock_of(request)
+    services = services_of(request.app)
+    clock = clock_of(request)
     try:
         fields = await read_fields(request)
         translated = native_options(fields)
