@@ -200,7 +200,7 @@ async def _remove(request: Request, upload: bytes, given: dict[str, Any]) -> Res
     clock = clock_of(request)
     asked = RembgOptions.model_validate(given)
     known = asked.model in services.models.names
-    meant = _meant(asked)
+    meant = {} if known else _meant(asked)
     common = {
         "model": asked.model if known else None,
         "threshold": 0.5 if asked.ppm else None,
@@ -213,9 +213,9 @@ async def _remove(request: Request, upload: bytes, given: dict[str, Any]) -> Res
         background = None if asked.bgc is None else Color.parse(_hex_color(asked.bgc))
         options = CutoutOptions.model_validate({**common, "background": background})
         result = await jobs.cut_out(services, clock, upload, options)
-    ignored = [
-        name for name in WITHOUT_EFFECT if name in given and not (meant and name == "extras")
-    ]
+    ignored = [name for name in WITHOUT_EFFECT if name in given]
+    if meant:
+        ignored.remove("extras")
     if "model" in given and not known:
         ignored.insert(0, "model")
     return name_without_effect(image_response(result, clock), ignored)
