@@ -204,3 +204,63 @@ def test_a_click_chooses_one_of_two_subjects(page: Page, tmp_path: Path) -> None
     page.until_shown()
     page.click("#download")
     assert decoded(page.downloaded()[1])[48, 144, 3] == 255
+
+
+@pytest.fixture
+def two(page: Page, tmp_path: Path) -> Page:
+    """Two bright discs side by side, 192 x 96, about to be chosen from, on a phone."""
+    path = tmp_path / "two.png"
+    path.write_bytes(encoded(np.hstack([disc(96, 96), disc(96, 96)])))
+    page.emulate(390)
+    page.pick(path)
+    page.until_done(1)
+    page.until_shown()
+    page.click("#choose")
+    page.script("arguments[0].scrollIntoView({ block: 'center' })", page.element("#points"))
+    return page
+
+
+def swipe(page: Page, *shares: tuple[float, float]) -> None:
+    """Put a finger on a point of the image, from 0 to 1, draw it over others, and lift it."""
+    box = page.script("return arguments[0].getBoundingClientRect()", page.element("#points"))
+    kinds = ["touchStart"] + ["touchMove"] * (len(shares) - 1)
+    for kind, (x, y) in zip(kinds, shares, strict=True):
+        at = {"x": box["left"] + x * box["width"], "y": box["top"] + y * box["height"]}
+        touch = {"type": kind, "touchPoints": [at]}
+        page.driver.execute_cdp_cmd("Input.dispatchTouchEvent", touch)
+    page.driver.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
+def chosen(page: Page, field: str) -> tuple[int, int]:
+    """The alpha in the middle of either disc, once the field is sent."""
+    page.until(lambda: field in page.text("#curl"))
+    page.until_done(1)
+    page.until_shown()
+    page.click("#download")
+    alpha = decoded(page.downloaded()[1])[:, :, 3]
+    return int(alpha[48, 48]), int(alpha[48, 144])
+
+
+def test_a_box_drawn_with_a_finger_chooses_what_is_in_it(two: Page) -> None:
+    swipe(two, (0.98, 0.96), (0.7, 0.5), (0.52, 0.04))
+    assert chosen(two, "box=") == (0, 255)
+    assert len(two.elements("#points > .box:not(.draft)")) == 1
+
+
+def test_a_tap_can_mean_not_this(two: Page) -> None:
+    swipe(two, (0.25, 0.5))
+    assert chosen(two, " +") == (255, 0)
+    two.click("#choose-all")
+    two.until(lambda: "points=" not in two.text("#curl"))
+    two.until_done(1)
+    two.until_shown()
+    two.script("document.querySelectorAll('[name=choose-kind]')[1].click()")
+    swipe(two, (0.25, 0.5))
+    assert chosen(two, " -") == (0, 255)
+
+
+def test_the_keyboard_draws_a_box(two: Page) -> None:
+    two.script("arguments[0].focus()", two.element("#points"))
+    two.press(*[Keys.ARROW_UP] * 23, Keys.ARROW_RIGHT, "b")
+    two.press(*[Keys.ARROW_RIGHT] * 23, *[Keys.ARROW_DOWN] * 46, "b")
+    assert chosen(two, "box=") == (0, 255)

@@ -61,8 +61,11 @@ export default {
   "said.busy": "The server is busy. {name} is tried again in {seconds} seconds.",
 
   "choose": "Choose the subject",
-  "choose.stage": "The image. The arrow keys move the mark, Enter chooses what is under it, Shift and Enter excludes it.",
-  "choose.hint": "Click on what you mean; shift-click on what you don’t. The server cuts it out again.",
+  "choose.stage": "The image. The arrow keys move the mark, Enter chooses what is under it, Shift and Enter excludes it, B marks two corners of a box.",
+  "choose.hint": "Click or tap on what you mean, or draw a box around it. The server cuts it out again.",
+  "choose.kind": "What a click means",
+  "choose.keep": "This",
+  "choose.drop": "Not this",
   "choose.all": "All of it again",
   "edit": "Correct the mask",
   "edit.canvas": "Mask of {name}. The arrow keys move the brush, Enter paints.",

@@ -1,7 +1,7 @@
 /** READ FIRST: what the page does. Images come in, are sent once and cut out, are dressed here, and taken away. */
 
 import { hasKey, models, post, Problem, useKey } from "./api.js";
-import { Chooser, inImage } from "./choosing.js";
+import { boxInImage, Chooser, inImage } from "./choosing.js";
 import { correct } from "./correcting.js";
 import { changesNothing, drafted, finished, glanced, keyOf } from "./dressing.js";
 import { Film } from "./film.js";
@@ -32,7 +32,11 @@ const stage = new Stage($("stage"));
 const options = new Options($("options"), { onInput: preview, onChange: apply });
 const film = new Film($("film"), $("tile"), { select, remove });
 const grid = new Grid($("grid"), $("cell"), { select: open, remove });
-const chooser = new Chooser($("points"), choosePoint);
+const chooser = new Chooser($("points"), {
+  choose: choosePoint,
+  enclose: chooseBox,
+  keeps: () => $("choose-keeps").checked,
+});
 const outgoing = new Outgoing(options);
 const removals = new Removals($("toast"), restore);
 const card = new MethodCard($("method"), { ask: () => explain(selected), enlarge: () => setView("parts") });
@@ -284,13 +288,19 @@ function toggleChoosing() {
 }
 
 function choosePoint(point) {
-  const { cut, result, points = [] } = selected;
-  if (cut && result) cutAgain(selected, [...points, inImage(point, result.region, cut)]);
+  const { cut, result, points = [], box } = selected;
+  if (cut && result) cutAgain(selected, { points: [...points, inImage(point, result.region, cut)], box });
 }
 
-/** Have the server cut an image out again, with other points. */
-function cutAgain(image, points) {
-  Object.assign(image, { points, isSaved: false });
+function chooseBox(from, to) {
+  const { cut, result, points } = selected;
+  const box = cut && result && boxInImage(from, to, result.region, cut);
+  if (box) cutAgain(selected, { points, box });
+}
+
+/** Have the server cut an image out again, with other points and another box, or none. */
+function cutAgain(image, { points, box } = {}) {
+  Object.assign(image, { points, box, isSaved: false });
   restart(image);
   queue.pump();
 }
@@ -377,15 +387,15 @@ function showSelected() {
   if (parts && selected.status === "done") explain(selected);
 }
 
-function showChoosing({ status, result, cut, points = [] }) {
+function showChoosing({ status, result, cut, points = [], box }) {
   const can = Boolean(result && cut) && status !== "failed" && view() === "result";
   const now = choosing && can;
   $("choose").hidden = !can;
   $("choose").setAttribute("aria-pressed", now);
   $("points").hidden = $("choose-hint").hidden = !now;
-  $("choose-all").hidden = !points.length;
+  $("choose-all").hidden = !(points.length || box);
   $("frame").toggleAttribute("data-choosing", now);
-  if (now) chooser.show(points, result.region);
+  if (now) chooser.show({ points, box }, result.region);
 }
 
 function view() {

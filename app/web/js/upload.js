@@ -1,7 +1,7 @@
 /** One image on the page, from the file that was added to the answer. */
 
 import { Problem } from "./api.js";
-import { pointsText } from "./choosing.js";
+import { boxText, pointsText } from "./choosing.js";
 import { dropped } from "./studio.js";
 
 const THUMB = 168;
@@ -90,11 +90,14 @@ export class Upload {
     if (this.url) URL.revokeObjectURL(this.url);
   }
 
-  /** [name, text or File] that are this image's own: corrections go along, and the points that say what is meant. */
+  /** [name, text or File] that are this image's own: corrections go along, and the points and the box that say what is meant. */
   fields() {
-    const { file, trimap, points } = this;
-    const mask = trimap ? [["mask", trimap]] : [];
-    return [["file", file], ...mask, ...(points?.length ? [["points", pointsText(points)]] : [])];
+    const { file, trimap, points, box } = this;
+    const fields = [["file", file]];
+    if (trimap) fields.push(["mask", trimap]);
+    if (points?.length) fields.push(["points", pointsText(points)]);
+    if (box) fields.push(["box", boxText(box)]);
+    return fields;
   }
 
   /** What to call the answer: `photo-cutout.png`. */

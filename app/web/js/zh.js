@@ -61,8 +61,11 @@ export default {
   "said.busy": "服务器繁忙，{name} 将在 {seconds} 秒后重试。",
 
   "choose": "选择主体",
-  "choose.stage": "图片。方向键移动标记，回车选中标记处，Shift 加回车排除。",
-  "choose.hint": "点击你要的主体；按住 Shift 点击不要的部分。服务器会重新抠图。",
+  "choose.stage": "图片。方向键移动标记，回车选中标记处，Shift 加回车排除，B 键标出方框的两个角。",
+  "choose.hint": "点击或轻触你要的主体，或在其周围画一个方框。服务器会重新抠图。",
+  "choose.kind": "点击的含义",
+  "choose.keep": "要这个",
+  "choose.drop": "不要这个",
   "choose.all": "恢复全部",
   "edit": "修正蒙版",
   "edit.canvas": "{name} 的蒙版。方向键移动画笔，回车键涂抹。",
