@@ -5,8 +5,9 @@
     python -m benchmarks.published isnet.onnx build/isnet build/isnet-int8
 
 The servers take turns within each round, as benchmarks.serve has it. rembg gives the file to its
-`isnet-general-use`, or to what `--rembg` names. Expected with IS-Net on two cores: twice rembg's
-images a second in a third of its memory. Writes benchmarks/results/published.json.
+`isnet-general-use`, or to what `--rembg` names. Wanted were twice rembg's images a second in a
+third of its memory; IS-Net on two cores gave 1.3 times in .9 of it, and in 8 bits 3.5 times in .4.
+Writes benchmarks/results/published.json.
 """
 
 import argparse
