@@ -12,6 +12,7 @@ FEW_TILE_PIXELS = (
 WIDTH, HEIGHT, TILE_WIDTH, TILE_HEIGHT, EXTRA_SAMPLES = 256, 257, 322, 323, 338  # tags
 COMPRESSION = 259
 SAMPLE_FORMAT = 339
+SIGNED = 2
 FLOAT = 3
 MOST_INLINE = 2
 COMPRESSIONS = {
@@ -54,8 +55,8 @@ def read_tiff(data: bytes) -> Header:
         tags.setdefault(tag, value)
         if tag == ICC:
             profile = data[value : value + count] if count <= MAX_PROFILE else b""
-        if tag == BITS and count > (4 if is_big_tiff(data) else 2):
-            tags[BITS] = struct.unpack_from("<H" if data[:1] == b"I" else ">H", data, value)[0]
+        if tag in (BITS, SAMPLE_FORMAT) and count > (4 if is_big_tiff(data) else 2):
+            tags[tag] = struct.unpack_from("<H" if data[:1] == b"I" else ">H", data, value)[0]
     width, height = tags[WIDTH], tags[HEIGHT]
     tile_width = tags.get(TILE_WIDTH) or width
     tile_height = tags.get(TILE_HEIGHT) or height
@@ -86,6 +87,8 @@ def _check_variant(tags: dict[int, int]) -> None:
         raise NotRead("colours in CIELab")
     if tags.get(PHOTOMETRIC) == PALETTE and EXTRA_SAMPLES in tags:
         raise NotRead("a palette with transparency")
+    if tags.get(SAMPLE_FORMAT) == SIGNED:
+        raise NotRead("signed samples")
     if tags.get(PLANAR) == APART and tags.get(BITS) == 16 and tags.get(SAMPLES, 1) > 3:
         raise NotRead("16 bits with alpha in separate planes")
 

@@ -140,6 +140,8 @@ def test_a_saved_selection_in_a_tiff_is_no_alpha(kind: Any) -> None:
     [
         (rgba_tiff(quarters(4).astype(np.uint16), t284=(3, 1, 2), t338=(3, 1, 2)), "planes"),
         (rgba_tiff(quarters(), t262=(3, 1, 8)), "CIELab"),
+        (rgba_tiff(quarters(), t339=(3, 1, 2)), "signed samples"),
+        (rgba_tiff(np.full((9, 9, 3), 2, np.uint16), t339=(3, 3, 8)), "signed samples"),
         (rgba_tiff(quarters(4)[:, :, :2].copy(), t262=(3, 1, 3), t338=(3, 1, 2)), "palette"),
     ],
 )
