@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cutout import framing, remover
-from cutout.errors import ClientError, ImageTooLarge, InvalidOption
-from cutout.finishing import at_size
+from cutout.errors import ImageTooLarge, InvalidOption
+from cutout.finishing import at_size, decoding_background
 from cutout.imaging.box import Box, Size
 from cutout.imaging.compose import Cut
 from cutout.imaging.decode import Raster, decode_frames
@@ -180,11 +180,8 @@ class _Frames:
     def _at_size(self, background: Source[object]) -> Source[object]:
         """Return the background at the size of the frames, so that it is decoded once."""
         size = self._options.answer_size(self._upload.header.upright)
-        try:
-            with self._clock.stage("decode"):
-                return at_size(background, size)
-        except ClientError as error:
-            raise type(error)(f"background image: {error.detail}") from error
+        with decoding_background(self._clock):
+            return at_size(background, size)
 
 
 @dataclass(frozen=True)

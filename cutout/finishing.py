@@ -1,5 +1,8 @@
 """From a cut-out to what was asked for: its size, its arrangement, what is under and behind it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +68,16 @@ def at_size(background: Source[object], size: Size) -> ArraySource:
     return ArraySource(covering(pixels, *size), background.max_pixels)
 
 
+@contextmanager
+def decoding_background(clock: Clock) -> Iterator[None]:
+    """Time what is done in it as decoding; an error says that the background image is meant."""
+    try:
+        with clock.stage("decode"):
+            yield
+    except ClientError as error:
+        raise type(error)(f"background image: {error.detail}") from error
+
+
 def _is_finished(cut: Cut, answer: Size, options: CutoutOptions) -> bool:
     """Tell whether a cut-out needs no more work, so that it can be written band by band."""
     changed = options.is_arranged or options.is_dressed or options.channels is not Channels.rgba
@@ -105,11 +118,8 @@ def _given_background(
     background: Source[object], canvas: Size, options: CutoutOptions, clock: Clock
 ) -> Image:
     """Return the background image at the size of the canvas, blurred where that is asked for."""
-    try:
-        with clock.stage("decode"):
-            raster = background.decode(reduction(background.header, canvas))
-    except ClientError as error:
-        raise type(error)(f"background image: {error.detail}") from error
+    with decoding_background(clock):
+        raster = background.decode(reduction(background.header, canvas))
     with clock.stage("postprocess"):
         image = covering(_opaque(raster, options), *canvas)
         if not isinstance(options.background, Blur):

@@ -13,13 +13,13 @@ from isal import isal_zlib
 from numpy.typing import NDArray
 
 from cutout.errors import InvalidOption
+from cutout.imaging import webp
+from cutout.imaging.box import Size
 from cutout.imaging.compose import Cut, Draw
 from cutout.imaging.deflate import deflate_rows
 from cutout.imaging.fill import fill_transparent
 from cutout.imaging.metadata import JPEG_XMP, NOTHING, Metadata
 from cutout.imaging.straight import alpha_of
-from cutout.imaging.webp import LONGEST as LONGEST_WEBP
-from cutout.imaging.webp import webp
 
 Pixels = NDArray[np.uint8]
 
@@ -73,7 +73,7 @@ def png_rows(pixels: Pixels | Cut) -> Iterator[bytes]:
 
 
 def _drawing(pixels: Pixels) -> tuple[Draw, list[slice]]:
-    """Yield rows that exist already, (H, row_bytes), in parts."""
+    """Return what draws rows that exist already, (H, row_bytes), and their parts."""
     height = len(pixels)
     step = max(1, PNG_PART // pixels.shape[1])
     parts = [slice(top, min(top + step, height)) for top in range(0, height, step)]
@@ -106,12 +106,17 @@ def encode_webp(
 
     `quality`, of the colours, is from 1 to 100. Raises InvalidOption beyond 16,383 pixels a side.
     """
-    _refuse_longer(pixels, LONGEST_WEBP, "webp")
     profile = attached.profile if pixels.ndim == 3 else None
+    size = Size(pixels.shape[1], pixels.shape[0])
+    return webp.still(webp_planes(pixels, quality), size, profile, attached.metadata)
+
+
+def webp_planes(pixels: Pixels, quality: int | None = None) -> webp.Chunks:
+    """Compress pixels as for `encode_webp`: the chunks of alpha, if any, and colours."""
+    _refuse_longer(pixels, webp.LONGEST, "webp")
     if pixels.ndim == 2:
         pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB), np.uint8)
-    colors, alpha = split(pixels)
-    return webp(colors, alpha, quality or WEBP_QUALITY, profile, attached.metadata)
+    return webp.planes(*split(pixels), quality or WEBP_QUALITY)
 
 
 def encode_jpeg(

@@ -16,16 +16,17 @@ from numpy.typing import NDArray
 from PIL import GifImagePlugin
 from PIL import Image as Pillow
 
+from cutout.imaging import webp
+from cutout.imaging.box import Size
 from cutout.imaging.compose import Cut
-from cutout.imaging.encode import encode_webp, png_chunk, png_head, png_rows
-from cutout.imaging.headers.common import chunks
+from cutout.imaging.encode import png_chunk, png_head, png_rows, webp_planes
 from cutout.imaging.straight import alpha_of
 
 Pixels = NDArray[np.uint8]
 
 SHORT = 65_535
 MOST_WEBP_MS = (1 << 24) - 1
-REPLACES, ANIMATED, HAS_ALPHA = 2, 2, 16  # flags of ANMF, and of VP8X
+REPLACES, ANIMATED = 2, 2  # flags of ANMF, and of VP8X
 CENTISECOND, CLEARED = 10, 2  # the unit of a GIF's times, and how its frames are disposed of
 TWO_COLORS = 128
 """The smallest table of colours of a GIF as a whole, which some programs expect; frames have their
@@ -86,30 +87,19 @@ def encode_animated_webp(frames: Iterable[Frame], plays: int, quality: int | Non
     `quality` is from 1 to 100. Raises InvalidOption beyond 16,383 pixels a side.
     """
     parts = list[bytes]()
-    size = b""
+    size = Size(1, 1)
     flags = ANIMATED
     for frame, milliseconds in _timed(frames, unit=1, most=MOST_WEBP_MS):
-        height, width = frame.pixels.shape[:2]
-        size = _three_bytes(width - 1) + _three_bytes(height - 1)
-        still = encode_webp(_whole(frame), quality=quality)
-        body = b""
-        for kind, start, end in chunks(still, 12, "<4sI", 0):
-            if kind in (b"ALPH", b"VP8 ", b"VP8L"):
-                flags |= HAS_ALPHA if kind != b"VP8 " else 0
-                body += _riff_chunk(kind, still[start:end])
-        place = bytes(6) + size + _three_bytes(milliseconds) + bytes((REPLACES,))
-        parts.append(_riff_chunk(b"ANMF", place + body))
-    head = _riff_chunk(b"VP8X", bytes((flags, 0, 0, 0)) + size)
-    head += _riff_chunk(b"ANIM", struct.pack("<IH", 0, min(SHORT, plays)))
-    return _riff_chunk(b"RIFF", b"".join([b"WEBP", head, *parts]))
-
-
-def _three_bytes(number: int) -> bytes:
-    return number.to_bytes(3, "little")
-
-
-def _riff_chunk(kind: bytes, body: bytes) -> bytes:
-    return kind + struct.pack("<I", len(body)) + body + bytes(len(body) & 1)
+        size = Size(frame.pixels.shape[1], frame.pixels.shape[0])
+        planes = webp_planes(_whole(frame), quality)
+        flags |= sum(webp.FLAGS.get(kind, 0) for kind in planes)
+        time = webp.three_bytes(milliseconds)
+        place = bytes(6) + webp.canvas(size) + time + bytes((REPLACES,))
+        body = b"".join(webp.chunk(*plane) for plane in planes.items())
+        parts.append(webp.chunk(b"ANMF", place + body))
+    head = webp.chunk(b"VP8X", webp.features(flags, size))
+    control = webp.chunk(b"ANIM", struct.pack("<IH", 0, min(SHORT, plays)))
+    return webp.riff([head, control, *parts])
 
 
 def encode_gif(frames: Iterable[Frame], plays: int = 1, quality: int | None = None) -> bytes:

@@ -7,9 +7,11 @@ alpha, filtered, as the green of a lossless one; they are put together as the RF
 
 import io
 import struct
+from collections.abc import Iterable
 
 from PIL import Image as Pillow
 
+from cutout.imaging.box import Size
 from cutout.imaging.fill import fill_transparent
 from cutout.imaging.metadata import Metadata
 from cutout.imaging.preprocess import Image, Matte
@@ -25,28 +27,12 @@ FLAGS = {b"ICCP": 0x20, b"ALPH": 0x10, b"EXIF": 0x08, b"XMP ": 0x04}
 Chunks = dict[bytes, bytes]
 
 
-def webp(
-    colors: Image, alpha: Matte | None, quality: int, profile: bytes | None, metadata: Metadata
-) -> bytes:
+def planes(colors: Image, alpha: Matte | None, quality: int) -> Chunks:
     """Compress colours (H, W, 3) RGB at `quality` from 1 to 100, and alpha (H, W) without loss.
 
-    `colors` are 0 where `alpha` is; None is opaque. Both sides are at most LONGEST.
+    `colors` are 0 where `alpha` is; None is opaque. Both sides are at most LONGEST. Returns the
+    chunks of alpha, if any, and colours.
     """
-    optional = {
-        b"ICCP": profile,
-        **_planes(colors, alpha, quality),
-        b"EXIF": metadata.exif,
-        b"XMP ": metadata.xmp,
-    }
-    chunks = {kind: body for kind, body in optional.items() if body}
-    if len(chunks) > 1:
-        chunks = {b"VP8X": _features(chunks, colors), **chunks}
-    body = b"WEBP" + b"".join(part for kind in chunks for part in _chunk(kind, chunks[kind]))
-    return b"".join(_chunk(b"RIFF", body))
-
-
-def _planes(colors: Image, alpha: Matte | None, quality: int) -> Chunks:
-    """Return the chunks of alpha, if any, and colours."""
     if alpha is None:
         return {b"VP8 ": _colors(colors, quality)}
     work = {
@@ -54,6 +40,15 @@ def _planes(colors: Image, alpha: Matte | None, quality: int) -> Chunks:
         b"VP8 ": lambda: _colors(fill_transparent(colors, alpha), quality),
     }
     return dict(zip(work, idle_cores.each(lambda kind: work[kind](), work), strict=True))
+
+
+def still(made: Chunks, size: Size, profile: bytes | None, metadata: Metadata) -> bytes:
+    """Put the planes of an image of that size together as a file."""
+    optional = {b"ICCP": profile, **made, b"EXIF": metadata.exif, b"XMP ": metadata.xmp}
+    chunks = {kind: body for kind, body in optional.items() if body}
+    if len(chunks) > 1:
+        chunks = {b"VP8X": features(sum(FLAGS.get(kind, 0) for kind in chunks), size), **chunks}
+    return riff(chunk(kind, body) for kind, body in chunks.items())
 
 
 def _colors(colors: Image, quality: int) -> bytes:
@@ -84,13 +79,26 @@ def _compressed(image: Pillow.Image, **how: float) -> bytes:
     return bytes(data[20 : 20 + size])
 
 
-def _features(chunks: Chunks, colors: Image) -> bytes:
-    """Return the body of the chunk VP8X: which chunks there are, and the size (section 2.7.1)."""
-    flags = sum(FLAGS.get(kind, 0) for kind in chunks)
-    height, width = colors.shape[:2]
-    sides = [struct.pack("<I", side - 1)[:3] for side in (width, height)]
-    return struct.pack("<I", flags) + b"".join(sides)
+def features(flags: int, size: Size) -> bytes:
+    """Return the body of the chunk VP8X: what there is, and the size (section 2.7.1)."""
+    return struct.pack("<I", flags) + canvas(size)
 
 
-def _chunk(kind: bytes, body: bytes) -> tuple[bytes, ...]:
-    return kind, struct.pack("<I", len(body)), body, b"\0" * (len(body) % 2)
+def canvas(size: Size) -> bytes:
+    """Return a size as VP8X and ANMF have it."""
+    return three_bytes(size.width - 1) + three_bytes(size.height - 1)
+
+
+def three_bytes(number: int) -> bytes:
+    """Return a number as WebP writes those of 24 bits."""
+    return number.to_bytes(3, "little")
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    """Make a chunk (section 2.3)."""
+    return b"".join((kind, struct.pack("<I", len(body)), body, bytes(len(body) % 2)))
+
+
+def riff(chunks: Iterable[bytes]) -> bytes:
+    """Make a file of its chunks (section 2.4)."""
+    return chunk(b"RIFF", b"".join((b"WEBP", *chunks)))

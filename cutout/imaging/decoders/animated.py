@@ -11,8 +11,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from cutout.errors import UndecodableImage
 from cutout.imaging.decoders.common import Decoded
-from cutout.imaging.decoders.pillow import decoding, pixels_of
-from cutout.imaging.decoders.pixels import split
+from cutout.imaging.decoders.pillow import decoded, decoding
 from cutout.imaging.headers import Header
 from cutout.imaging.headers.gif_bmp import fits_its_screen
 
@@ -64,10 +63,7 @@ class Animation:
         self._file.load()
         if self._file.mode not in MODES:
             raise ValueError(f"samples of mode {self._file.mode} are not read in animations")
-        mode = "RGBA" if self._file.has_transparency_data else "RGB"
-        pixels = pixels_of(self._file, mode)
-        decoded = Decoded(pixels, None) if mode == "RGB" else Decoded(*split(pixels))
-        return Shown(decoded, float(self._file.info.get("duration", 0)))
+        return Shown(decoded(self._file), float(self._file.info.get("duration", 0)))
 
 
 def _plays(header: Header, loop: int | None) -> int:

@@ -64,15 +64,12 @@ def decode(data: bytes, header: Header) -> Decoded:
         if image.size != (header.width, header.height):
             width, height = image.size
             raise ValueError(f"it has {width} x {height} pixels, its header says other")
-        pixels = pixels_of(image, "RGBA" if image.has_transparency_data else "RGB")
-    return Decoded(pixels, None) if pixels.shape[2] == 3 else Decoded(*split(pixels))
+        return decoded(image)
 
 
 def decode_gif(gif: bytes) -> Decoded:
     """Decode the first image of a GIF as far as its data goes."""
-    image = _as_far(gif)
-    pixels = pixels_of(image, "RGBA" if image.has_transparency_data else "RGB")
-    return Decoded(pixels, None) if pixels.shape[2] == 3 else Decoded(*split(pixels))
+    return decoded(_as_far(gif))
 
 
 def color_numbers(gif: bytes) -> Pixels:
@@ -89,7 +86,14 @@ def _as_far(gif: bytes) -> GifImageFile:
     return image
 
 
-def pixels_of(image: ImageFile.ImageFile, mode: str) -> Pixels:
+def decoded(image: ImageFile.ImageFile) -> Decoded:
+    """Return the pixels of a file with 8 bits, its alpha apart where it has one."""
+    if not image.has_transparency_data:
+        return Decoded(_pixels(image, "RGB"), None)
+    return Decoded(*split(_pixels(image, "RGBA")))
+
+
+def _pixels(image: ImageFile.ImageFile, mode: str) -> Pixels:
     """Return the pixels of a file in that mode, (h, w, 3) or (h, w, 4).
 
     A few rows at a time: of all at once, Pillow makes up to three copies, while libavif still holds

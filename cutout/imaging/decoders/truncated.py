@@ -146,7 +146,7 @@ def _jpeg(data: bytes, header: Header, factor: int, whole: Decode) -> tuple[Deco
     """Return what Pillow has decoded when the data ends, and its number of rows."""
     if lacks_only_sharpness(data):
         return whole(data + END), header.height
-    sound = decode_jpeg(data + b"\xff\xd9", header, factor)
+    sound = decode_jpeg(data + END, header, factor)
     if sound is not None:  # nothing but the marker was missing
         return Decoded(sound, None), header.height
     with decoding():

@@ -4,13 +4,23 @@ import struct
 
 from cutout.imaging.headers.common import MAX_PROFILE, ColorModel, Header, Malformed, NotRead
 from cutout.imaging.headers.exif import ORIENTATION, is_big_tiff, tiff_entries
-from cutout.imaging.headers.tiff_strips import APART, lacks_strips
+from cutout.imaging.headers.tiff_strips import (
+    APART,
+    BITS,
+    COMPRESSION,
+    HEIGHT,
+    PLANAR,
+    SAMPLES,
+    TILE_HEIGHT,
+    TILE_WIDTH,
+    WIDTH,
+    lacks_strips,
+)
 
 FEW_TILE_PIXELS = (
     16 << 20
 )  # that the tiles may always have in all: those at the edges reach beyond the image
-WIDTH, HEIGHT, TILE_WIDTH, TILE_HEIGHT, EXTRA_SAMPLES = 256, 257, 322, 323, 338  # tags
-COMPRESSION = 259
+EXTRA_SAMPLES = 338
 SAMPLE_FORMAT = 339
 SIGNED = 2
 FLOAT = 3
@@ -26,10 +36,7 @@ COMPRESSIONS = {
     50000: "Zstandard",
     50001: "WebP",
 }
-BITS = 258
 PHOTOMETRIC = 262
-SAMPLES = 277
-PLANAR = 284
 ICC = 34675
 RGB, PALETTE, LAB = 2, 3, frozenset({8, 9, 10})  # values of PHOTOMETRIC
 MODELS: dict[int, ColorModel] = {0: "gray", 1: "gray", 5: "cmyk"}
