@@ -1,4 +1,4 @@
-"""Where the subject sits on the canvas: crops with room around them, scale and position."""
+"""Where the subject sits on the canvas: crops with margins around it, its scale and position."""
 
 import cv2
 import numpy as np
@@ -12,29 +12,39 @@ from cutout.imaging.subject import bounding_box
 
 
 def only_in(alpha: Matte, box: Box, size: Size) -> Matte:
-    """Put the alpha of a region into an image of that size which is empty elsewhere."""
+    """Put the alpha of a region into an alpha of the whole image that is 0 elsewhere.
+
+    `alpha` is (h, w) uint8, as large as `box`, which lies inside an image of `size` pixels. Returns
+    (H, W) uint8.
+    """
     whole = np.zeros((size.height, size.width), np.uint8)
     whole[box.rows, box.columns] = alpha
     return whole
 
 
 def subject_box(pixels: Cutout) -> Box | None:
-    """Find the box of the subject of a cut-out (H, W, 4); None for no subject."""
+    """Find the box, in pixels, of the subject of a cut-out (H, W, 4) uint8 RGBA; None for none."""
     return bounding_box(np.asarray(cv2.extractChannel(pixels, 3), np.uint8))
 
 
 def crop(pixels: Cutout, box: Box) -> Cutout:
-    """Cut out the part in a box, transparent where the box reaches beyond the image."""
+    """Crop a cut-out to a box, transparent where the box reaches beyond it.
+
+    `pixels` is (H, W, 4) uint8 RGBA. Returns (box.height, box.width, 4) uint8 RGBA.
+    """
     canvas = np.zeros((box.height, box.width, 4), np.uint8)
     paste(canvas, pixels, -box.left, -box.top)
     return canvas
 
 
 def place(pixels: Cutout, scale: float | None, position: tuple[float, float] | None) -> Cutout:
-    """Scale the subject to a share of the canvas, and move it there.
+    """Scale the subject of a cut-out to a share of the canvas, and move it there.
 
-    `position` is the share of the free room at the subject's left and above it; None keeps the
-    subject where it is. A cut-out without a subject is returned as it is.
+    `pixels` and the result are (H, W, 4) uint8 RGBA, of one size. `scale`, above 0 and up to 1, is
+    the share of the canvas that the box of the subject fills, along the side that fills it first;
+    None keeps its size. `position` is how the free space is divided, across and down, from 0 (all
+    of it at the right, or below) to 1 (all of it at the left, or above); None keeps the subject
+    where it is. A cut-out without a subject is returned as it is.
     """
     box = None if scale is None and position is None else subject_box(pixels)
     if box is None:
@@ -59,7 +69,11 @@ def place(pixels: Cutout, scale: float | None, position: tuple[float, float] | N
 
 
 def paste(canvas: NDArray[np.uint8], pixels: NDArray[np.uint8], left: int, top: int) -> None:
-    """Copy `pixels` onto `canvas` with their corner at (left, top), which may lie outside of it."""
+    """Copy pixels onto a canvas, in place, and clip what lies outside of it.
+
+    `canvas` (H, W, C) and `pixels` (h, w, C) are uint8. The top left corner of `pixels` comes to
+    column `left` and row `top`, either of which may be negative.
+    """
     rows = slice(max(0, top), min(canvas.shape[0], top + pixels.shape[0]))
     columns = slice(max(0, left), min(canvas.shape[1], left + pixels.shape[1]))
     canvas[rows, columns] = pixels[

@@ -7,9 +7,8 @@ radius of R pixels (whole numbers, `//` rounds down):
    of the last row and column too; pixels beyond the image are 0. A cell is the mean of its s * s
    pixels, not rounded.
 2. Blurred three times by a box of `2 q + 1` x `2 q + 1` cells, `q = max(1, (R + s // 2) // s)`;
-beyond
-   the border, the cells at the border repeat. Three boxes are as good as a Gaussian whose standard
-   deviation is about R pixels.
+   beyond the border, the cells at the border repeat. Three boxes are as good as a Gaussian whose
+   standard deviation is about R pixels.
 3. Rounded to 0 to 255, and spread over the pixels bilinearly between the centres of the cells; the
    outermost half cells are even.
 """
@@ -26,14 +25,18 @@ from cutout.imaging.compose import Cutout
 from cutout.imaging.fill import Maps, filled
 from cutout.imaging.preprocess import Image, Matte
 
-LONGEST = 1500  # cells: a blur hides what is finer
-FINENESS = 4  # cells to a radius
+LONGEST = 1500  # cells along the longer side: a blur hides what is finer
+FINENESS = 4  # cells per radius
 BLURS = 3
 
 
 @dataclass(frozen=True)
 class BlurGrid:
-    """The cells of an image for a blur of some radius; `side` is s and `reach` q above."""
+    """The grid of square cells on which an image is blurred.
+
+    `size` is the image's, in pixels. `side` is the side of a cell in pixels (`s` in the steps of
+    this module) and `reach` how many cells the box filter takes in at each side (`q` there).
+    """
 
     size: Size
     side: int
@@ -41,19 +44,21 @@ class BlurGrid:
 
     @classmethod
     def of(cls, size: Size, radius: int) -> "BlurGrid":
+        """Choose the cells for an image of that size and a blur radius of at least 1 pixel."""
         side = max(1, radius // FINENESS, -(-max(size) // LONGEST))
         return cls(size, side, max(1, (radius + side // 2) // side))
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(rows, columns)"""
+        """The shape of the grid, (rows, columns), in cells."""
         return -(-self.size.height // self.side), -(-self.size.width // self.side)
 
     def means(self, pixels: NDArray[np.uint8]) -> Maps:
-        """Step 1 for (H, W) or (H, W, 4): of RGBA, the colours count by their alpha.
+        """Average pixels (H, W) or (H, W, 4) RGBA, uint8, over each cell (step 1).
 
-        (rows, columns) from 0 to 255; or (rows, columns, 4), the means of colour * alpha / 255 and
-        of alpha.
+        Returns (rows, columns) float32 from 0 to 255 for a single channel. For RGBA, whose colours
+        are weighted by alpha, returns (rows, columns, 4) float32 from 0 to 255: the means of colour
+        * alpha / 255, and of alpha.
         """
         means = np.empty((*self.shape, *pixels.shape[2:]), np.float32)
         step = max(1, BAND_BYTES // (4 * self.side * pixels[:1].nbytes))
@@ -70,7 +75,11 @@ class BlurGrid:
         return means
 
     def blurred(self, means: Maps) -> NDArray[np.uint8]:
-        """Blur cells of 0 to 255 (steps 2 and 3) and return pixels (H, W[, C])."""
+        """Blur cells and enlarge them to pixels (steps 2 and 3).
+
+        `means` is (rows, columns) or (rows, columns, C) float32, 0 to 255. Returns (H, W) or (H, W,
+        C) uint8.
+        """
         side = (2 * self.reach + 1, 2 * self.reach + 1)
         for _ in range(BLURS):
             means = np.asarray(cv2.blur(means, side, borderType=cv2.BORDER_REPLICATE), np.float32)
@@ -81,17 +90,18 @@ class BlurGrid:
 
 
 def blur(plane: Matte, radius: int) -> Matte:
-    """Blur a plane (H, W) uint8."""
+    """Blur a single channel (H, W) uint8; `radius`, in pixels, is about a standard deviation."""
     grid = BlurGrid.of(Size(plane.shape[1], plane.shape[0]), radius)
     return grid.blurred(grid.means(plane))
 
 
 def blur_filled(pixels: Cutout, radius: int) -> Image:
-    """Blur what is seen of a background (H, W, 4) RGBA, and fill what is not: (H, W, 3).
+    """Blur what is visible of a background, and fill what is not with the colours around it.
 
-    Where a cell shows little of it (step 1 with colours weighed by their alpha), the colours come
-    from around (`cutout.imaging.fill.filled`), so that nothing of the subject shines through; then
-    steps 2 and 3.
+    `pixels` is (H, W, 4) uint8 RGBA, and `radius` is in pixels. Returns (H, W, 3) uint8 RGB. Where
+    a cell shows little of the background (step 1 with colours weighted by alpha), its colours come
+    from the cells around it (`cutout.imaging.fill.filled`), so that nothing of the subject shines
+    through; then follow steps 2 and 3.
     """
     grid = BlurGrid.of(Size(pixels.shape[1], pixels.shape[0]), radius)
     return grid.blurred(filled(grid.means(pixels)))

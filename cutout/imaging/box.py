@@ -19,7 +19,7 @@ class Size(NamedTuple):
         return Size(max(1, round(self.width * ratio)), max(1, round(self.height * ratio)))
 
     def fitting(self, megapixels: float | None) -> "Size":
-        """Shrink to at most that many megapixels, proportions kept; never enlarge."""
+        """Shrink to at most `megapixels` (1e6 pixels), proportions kept; never enlarge."""
         if megapixels is None or self.width * self.height <= megapixels * 1e6:
             return self
         ratio = math.sqrt(megapixels * 1e6 / (self.width * self.height))
@@ -62,16 +62,17 @@ class Box:
 
     @property
     def size(self) -> Size:
+        """Width and height in pixels."""
         return Size(self.width, self.height)
 
     @property
     def rows(self) -> slice:
-        """The rows of an array under a box that lies inside of it."""
+        """The rows of an array that the box covers; it must lie inside of it."""
         return slice(self.top, self.bottom)
 
     @property
     def columns(self) -> slice:
-        """The columns of an array under a box that lies inside of it."""
+        """The columns of an array that the box covers; it must lie inside of it."""
         return slice(self.left, self.right)
 
     def grown(self, top: int, right: int, bottom: int, left: int) -> "Box":
@@ -84,11 +85,14 @@ class Box:
         )
 
     def moved(self, left: int, top: int) -> "Box":
-        """Return the box moved right and down by so many pixels."""
+        """Return the box moved right by `left` and down by `top` pixels."""
         return Box(self.left + left, self.top + top, self.width, self.height)
 
     def clipped(self, size: Size) -> "Box":
-        """Return the part of the box inside an image of that size."""
+        """Return the part of the box inside an image of that size.
+
+        Of a box that lies wholly outside, width or height is 0 or negative.
+        """
         return Box.between(
             max(0, self.left),
             max(0, self.top),
@@ -97,7 +101,7 @@ class Box:
         )
 
     def rescaled(self, source: Size, target: Size) -> "Box":
-        """Convert from pixels of an image of size `source` to pixels of the same at size `target`.
+        """Convert from pixels of an image at size `source` to pixels of it at size `target`.
 
         Each corner is rounded to the nearest pixel.
         """
@@ -111,7 +115,7 @@ class Box:
         )
 
     def covering(self, source: Size, target: Size) -> "Box":
-        """Convert like `rescaled`, but outwards: every pixel of `target` that the box touches."""
+        """Convert as `rescaled` does, but outwards: to all pixels of `target` that it touches."""
         return Box.between(
             self.left * target.width // source.width,
             self.top * target.height // source.height,

@@ -1,8 +1,8 @@
-"""Of several subjects, the one that is meant: by points on it and beside it, or a box around it.
+"""Keep one of several subjects: by points on it and points beside it, or by a box around it.
 
 No network is asked. An alpha falls into pieces; a piece that holds several subjects falls into
 parts where it has a neck, and the borders between them follow the image's: a pixel belongs to the
-part from which the way to it, inside the piece, crosses the least change of colour (a geodesic
+part from which the path to it, inside the piece, crosses the least change of colour (a geodesic
 distance; Bai, Sapiro, "Geodesic Matting", IJCV 2009). Parts of one colour are one, and so is a part
 with its limbs: small parts that have no other neighbour.
 """
@@ -40,14 +40,17 @@ HALO = 9  # pixels: how far the soft edge of what is kept reaches
 
 @dataclass(frozen=True)
 class Choice:
-    """Points on what is meant, points on what is not, and a box around it, all in pixels."""
+    """What a caller says of the subject that is meant, in pixels of the upright image.
+
+    `kept` are points on it, `dropped` points on what is not meant, and `box` is a box around it.
+    """
 
     kept: tuple[Point, ...]
     dropped: tuple[Point, ...]
     box: Box | None = None
 
     def within(self, region: Box) -> "Choice":
-        """Return the choice in the pixel coordinates of a part of the image."""
+        """Return the choice in the pixel coordinates of a region of the image."""
         kept, dropped = (
             tuple(Point(x - region.left, y - region.top) for x, y in points)
             for points in (self.kept, self.dropped)
@@ -55,7 +58,7 @@ class Choice:
         return Choice(kept, dropped, self.box and self.box.moved(-region.left, -region.top))
 
     def rescaled(self, source: Size, target: Size) -> "Choice":
-        """Convert from pixels of an image of size `source` to those of it at size `target`."""
+        """Convert from pixels of an image at size `source` to pixels of it at size `target`."""
         across, down = target.width / source.width, target.height / source.height
         kept, dropped = (
             tuple(Point(int((x + 0.5) * across), int((y + 0.5) * down)) for x, y in points)
@@ -65,12 +68,14 @@ class Choice:
 
 
 def choose(alpha: Alpha, image: Image, choice: Choice) -> Alpha:
-    """Keep of an alpha (h, w) float32 in [0, 1] what is meant; the rest becomes 0.
+    """Keep the part of an alpha that a choice means, and set the rest to 0.
 
-    `image` (H, W, 3) uint8 RGB is what `choice` has its pixels of; it may have another size. A
-    point counts for the part that it lies on, or nearly. Parts with a point that keeps are kept,
-    without any such point those whose middle is in the box, and without a box either all; but none
-    with a point that drops. Where a part has both, it is divided between them. Outside of the box
+    `alpha` and the result are (h, w) float32 in [0, 1]. `image` (H, W, 3) uint8 RGB, which may have
+    another size, is the one whose pixels `choice` counts.
+
+    A point counts for the part that it lies on, or nearly. Parts with a point in `kept` are kept;
+    without any such point those whose middle is in the box, and without a box all of them; but none
+    with a point in `dropped`. Where a part has both, it is divided between them. Outside of the box
     nothing is kept but SPARE pixels; where the alpha holds next to nothing of the box, the image
     alone tells what is in it.
     """
@@ -90,7 +95,7 @@ def choose(alpha: Alpha, image: Image, choice: Choice) -> Alpha:
 
 
 def _enlarged(mask: Mask, width: int, height: int) -> Maps:
-    """Return a mask as 0 and 1 at another size."""
+    """Resize a mask (h, w) to (height, width) float32, 0 and 1, by the nearest neighbour."""
     size = (width, height)
     near = cv2.resize(mask.view(np.uint8), size, interpolation=cv2.INTER_NEAREST)
     return np.asarray(near, np.float32)
@@ -102,13 +107,14 @@ def _share(mask: Mask, box: Box) -> float:
 
 
 class _Scene:
-    """What there is to choose from: `inside` (h, w), and the image (h, w, 3) at the same size."""
+    """What there is to choose from: a mask (h, w), and an image (h, w, 3) uint8 RGB of its size."""
 
     def __init__(self, inside: Mask, image: Image) -> None:
         self.inside = inside
         self._image = np.asarray(image, np.float32) * np.float32(1 / 255)
 
     def kept(self, choice: Choice) -> Mask:
+        """Return the mask (h, w) of the parts that a choice, in pixels of this scene, keeps."""
         kept, dropped = (
             tuple(filter(None, _snapped(self.inside, points)))
             for points in (choice.kept, choice.dropped)
@@ -128,8 +134,11 @@ class _Scene:
         return answer
 
     def enclosed(self, choice: Choice, box: Box) -> Mask:
-        """Find what a box holds by the image alone: what is nearer in colour to its middle than its
-        border."""
+        """Find what a box holds by the image alone, where the alpha has nothing there.
+
+        Returns a mask (h, w) of the pixels that are nearer in colour to the middle of the box than
+        to its border.
+        """
         inside = _filled(box, self.inside.shape)
         middle = box.grown(*[-round(BORDER * side) for side in (box.height, box.width) * 2])
         rim = inside & ~_filled(box.grown(-1, -1, -1, -1), inside.shape)
@@ -160,7 +169,7 @@ class _Scene:
         kept: tuple[Point, ...],
         dropped: tuple[Point, ...],
     ) -> Mask:
-        """Return which pixels of a part are nearer to the points that keep than to those that drop.
+        """Return which pixels of a part are nearer to the kept points than to the dropped ones.
 
         A core goes with the point nearest to it, so that a point beside a large part takes little.
         """
@@ -200,11 +209,11 @@ def _is_stacked(one: Core, other: Core) -> bool:
 
 
 def _peaks(depth: Maps) -> list[list[Point]]:
-    """Return the peaks of a depth (h, w) with a neck between any two, for each piece, deepest
-    first.
+    """Return, for each piece of a depth map (h, w), its peaks with a neck between any two.
 
-    The water falls: each pixel joins the peaks that it touches. Where two meet that stand at least
-    as high above the pass as NECK says, both stay.
+    The piece with the highest peak comes first. A watershed: pixels are visited from the highest
+    down, and each joins the peaks that it touches. Where two peaks meet that stand at least as high
+    above the pass as NECK says, both stay.
     """
     padded = np.pad(depth, 1)
     width = padded.shape[1]
@@ -246,9 +255,9 @@ Borders = dict[tuple[int, int], list[float]]
 
 
 def _hosts(parts: NDArray[np.int32], image: Maps, count: int) -> list[int]:
-    """Find what each part belongs to: itself, or a neighbour that it is no subject beside.
+    """Find the part that each part belongs to: itself, or a neighbour to which it is joined.
 
-    That is one from which no change of colour parts it, or one of which it is a limb.
+    Joined are parts with no change of colour along the border between them, and limbs.
     """
     hosts = list(range(count))
     borders = _borders(parts, image)

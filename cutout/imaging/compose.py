@@ -17,22 +17,27 @@ Cutout = NDArray[np.uint8]
 """(H, W, 4) uint8 RGBA with straight alpha; RGB is 0 where alpha is 0."""
 
 Draw = Callable[[slice, NDArray[np.uint8]], NDArray[np.uint8]]
-"""Returns the rows of a slice: written into an array of as many rows, or where they are already."""
+"""Draws the rows of a slice: given the slice and an array of as many rows to write them into, it
+returns that array, or the rows in an array that holds them already."""
 
 
 def times(alpha: Matte, own: Matte | None) -> Matte:
-    """Multiply the alpha (H, W) of the foreground by an image's own transparency (H, W), if any."""
+    """Multiply the alpha (H, W) of the foreground by an image's own alpha (H, W), if any.
+
+    Both are uint8, as is the result.
+    """
     if own is None:
         return alpha
     return np.asarray(cv2.multiply(alpha, own, scale=1 / 255), np.uint8)
 
 
 class Cut:
-    """An image (H, W, 3) uint8 RGB and its alpha (H, W) uint8, cut out only when it is asked for.
+    """An image and its alpha, cut out only when the pixels are requested.
 
-    Where alpha is 0 nothing of the image is kept. Where it lies between 0 and 255 the colours are
-    the subject's own (`cutout.imaging.matting.foreground`), so that no fringe of the old background
-    shows on a new one.
+    `image` is (H, W, 3) uint8 RGB and `alpha` (H, W) uint8. Where alpha is 0 nothing of the image
+    is kept. Where it lies between 0 and 255 the colours are the subject's own
+    (`cutout.imaging.matting.foreground`), so that no fringe of the old background shows on a new
+    one.
     """
 
     def __init__(self, image: Image, alpha: Matte) -> None:
@@ -41,14 +46,16 @@ class Cut:
 
     @property
     def shape(self) -> tuple[int, int, int]:
+        """The shape of the cut-out as an array, (H, W, 4)."""
         return (*self.alpha.shape, 4)
 
     @property
     def size(self) -> Size:
+        """Width and height in pixels."""
         return Size(self.alpha.shape[1], self.alpha.shape[0])
 
     def whole(self) -> Cutout:
-        """Cut out all of it: (H, W, 4)."""
+        """Cut out all of it: (H, W, 4) uint8 RGBA."""
         pixels = np.empty(self.shape, np.uint8)
         draw, parts = self.drawing()
         idle_cores.each(lambda rows: draw(rows, pixels[rows]), parts)
@@ -57,10 +64,10 @@ class Cut:
     def drawing(self) -> tuple[Draw, list[slice]]:
         """Prepare to cut out some rows at a time, in any order, from any thread.
 
-        Returns the rows of each part, from the top, and what writes one of them into an array
-        (rows, W, 4) or (rows, 4 W). A cut-out that is drawn in parts is never whole and never
-        leaves a core's cache: at 12 megapixels that saves 48 MB, and the time to fill and empty
-        them.
+        Returns a `Draw`, which writes rows into an array (rows, W, 4) or (rows, 4 W) uint8, and the
+        slices of rows that it takes, from the top. A cut-out that is drawn in parts is never whole
+        and never leaves a core's cache: at 12 megapixels that saves 48 MB, and the time to fill and
+        empty them.
         """
         edges = EdgeColors(self.image, self.alpha)
         bands = {edges.grid.pixel_rows(band).start: band for band in edges.grid.bands()}
@@ -87,27 +94,33 @@ def _cut(image: Image, alpha: Matte, pixels: Cutout) -> None:
 
 
 def on_color(pixels: Cutout, color: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Put a cut-out on a colour (4,) uint8 RGBA.
+    """Put a cut-out (H, W, 4) uint8 RGBA on a colour (4,) uint8 RGBA.
 
-    Returns (H, W, 3), or (H, W, 4) if the colour is not opaque.
+    Returns (H, W, 3) uint8 RGB, or (H, W, 4) RGBA with straight alpha if the colour is not opaque.
     """
     if color[3] < 255:
         return _on_translucent(pixels, color)
     composite = np.empty((*pixels.shape[:2], 3), np.uint8)
-    composite[:] = np.tile(
-        color[:3], (pixels.shape[1], 1)
-    )  # a row at a time, not three bytes at a time
+    # Broadcast from a whole row: from a single pixel, numpy copies three bytes at a time.
+    composite[:] = np.tile(color[:3], (pixels.shape[1], 1))
     return _over(pixels, composite)
 
 
 def on_image(pixels: Cutout, background: Image) -> Image:
-    """Put a cut-out on an image (h, w, 3), scaled to cover it and centred: (H, W, 3)."""
+    """Put a cut-out on an image, scaled to cover it and centred.
+
+    `pixels` is (H, W, 4) uint8 RGBA and `background` (h, w, 3) uint8 RGB. Returns (H, W, 3) uint8
+    RGB.
+    """
     covered = covering(background, pixels.shape[1], pixels.shape[0])
     return _over(pixels, covered.copy() if np.shares_memory(covered, background) else covered)
 
 
 def covering(background: Image, width: int, height: int) -> Image:
-    """Scale an image (h, w, 3) to cover so many pixels, cut to the middle."""
+    """Scale an image to cover width x height pixels, proportions kept, and crop it to the middle.
+
+    `background` is (h, w, 3) uint8 RGB. Returns (height, width, 3) uint8 RGB.
+    """
     rows, columns = background.shape[:2]
     ratio = max(width / columns, height / rows)
     kept_columns = min(columns, max(1, round(width / ratio)))
@@ -118,7 +131,11 @@ def covering(background: Image, width: int, height: int) -> Image:
 
 
 def limit_size(pixels: NDArray[np.uint8], longest: int | None) -> NDArray[np.uint8]:
-    """Shrink a cut-out, image or alpha to a longer side of at most `longest` pixels."""
+    """Shrink a cut-out, image or alpha to a longer side of at most `longest` pixels.
+
+    `pixels` is (H, W, 4) RGBA, (H, W, 3) RGB or (H, W), uint8, and so is the result. None is no
+    limit.
+    """
     size = Size(pixels.shape[1], pixels.shape[0]).limited(longest)
     if pixels.ndim == 3 and pixels.shape[2] == 4:
         return resize_cutout(pixels, *size)
@@ -151,7 +168,7 @@ def _over(pixels: Cutout, background: Image) -> Image:
 
 
 def _on_translucent(pixels: Cutout, color: NDArray[np.uint8]) -> Cutout:
-    """Over a colour that is itself see-through (Porter, Duff 1984), straight alpha in and out."""
+    """Put a cut-out on a translucent colour (Porter, Duff 1984), straight alpha in and out."""
     composite = np.empty_like(pixels)
     for rows in bands(pixels):
         here = np.asarray(pixels[rows], np.float32)

@@ -1,6 +1,6 @@
-"""From the bytes of an image file to upright pixels.
+"""From the bytes of an image file to upright pixels in sRGB.
 
-Decoding trusts nothing: the format is told by content from an allow-list, the size is read from
+Decoding trusts nothing: the format is told by content from an allow-list, and the size is read from
 the header before anything is allocated. Colours come out as sRGB (`cutout.imaging.colors`), which
 is what the networks were trained on, and what a file without a profile means.
 """
@@ -38,11 +38,12 @@ LONGEST_SIDE = 65_535
 class Raster:
     """An upright image in memory.
 
-    `image` (h, w, 3) uint8 RGB; `alpha` (h, w) uint8, its own transparency, or None if opaque. What
-    is wholly transparent is white in the image. `upload` is the size of the upright upload; the
-    arrays are smaller where decoding was reduced. Where a file's own profile was to be kept,
-    `profile` is that, and `kept` (h, w, 3) is the image in its colours. `rows`: of a truncated
-    file, how many rows of the upload, as stored, were there.
+    - `image` (h, w, 3) uint8 RGB. What is wholly transparent is white in it.
+    - `alpha` (h, w) uint8 is the image's own transparency; None if it is opaque.
+    - `upload` is the size of the upright upload; the arrays are smaller where decoding was reduced.
+    - `profile` is the file's own ICC profile where that was to be kept, and `kept` (h, w, 3) uint8
+      the image in the colours of that profile.
+    - `rows`: of a truncated file, how many rows of the upload, as stored, were there.
     """
 
     image: Pixels
@@ -54,16 +55,16 @@ class Raster:
 
     @property
     def size(self) -> Size:
-        """Size of the arrays."""
+        """Width and height of the arrays in pixels."""
         return Size(self.image.shape[1], self.image.shape[0])
 
     @property
     def shown(self) -> Pixels:
-        """What an answer shows: the image in its own colours where those were kept."""
+        """What an answer shows, (h, w, 3) uint8: the image in its own colours if they were kept."""
         return self.image if self.kept is None else self.kept
 
     def resized(self, size: Size) -> "Raster":
-        """Bring the arrays to that size."""
+        """Bring the arrays to that size; `upload` stays as it is."""
         if size == self.size:
             return self
         if self.alpha is None:
@@ -78,9 +79,11 @@ class Raster:
 
 
 def read_header(data: bytes, max_pixels: int) -> Header:
-    """Read the header of an image file and hold it against the limits.
+    """Read the header of an image file, and check its size against the limits.
 
-    Raises UnsupportedFormat, UndecodableImage or ImageTooLarge.
+    Raises UnsupportedFormat where the format is not read here, UndecodableImage where the header is
+    corrupt, and ImageTooLarge where the image has more than `max_pixels` pixels, or LONGEST_SIDE a
+    side.
     """
     header = sniff(data)
     if max(header.width, header.height) > LONGEST_SIDE:
@@ -97,10 +100,10 @@ def read_header(data: bytes, max_pixels: int) -> Header:
 
 
 def reduction(header: Header, least: Size) -> int:
-    """Return how far, by 1, 2, 4 or 8, a file can be reduced while it is decoded and still have
-    `least`.
+    """Return by how much a file can be reduced while it is decoded: 1, 2, 4 or 8.
 
-    The DCT of a JPEG allows that; every other format is decoded whole.
+    The reduced image is no smaller than `least` pixels. The DCT of a JPEG allows that; every other
+    format is decoded whole.
     """
     if header.format != "jpeg":
         return 1
@@ -122,10 +125,12 @@ def decode(
 ) -> Raster:
     """Decode the file that `header` was read from; of several frames or pages, the first.
 
-    Every bit depth comes out as 8 bits, every colour model as RGB, all colours as sRGB. `factor`
-    is a `reduction`; `size` is what the arrays are then brought to. With `keep_profile`, the
-    colours as stored come out too if they are RGB and have an ICC profile. Raises UndecodableImage,
-    and MemoryError if memory is short.
+    Every bit depth comes out as 8 bits, every colour model as RGB, all colours as sRGB. `factor` is
+    a `reduction`; `size` is what the arrays are then resized to. With `keep_profile`, the colours
+    as stored come out too if they are RGB and have an ICC profile.
+
+    Raises UndecodableImage where the file is corrupt, or has another size than its header says, and
+    MemoryError where memory is short.
     """
     convert = conversion(header.space, header.model)
     kept = profile_to_keep(header.space, header.model) if keep_profile else None
@@ -148,9 +153,11 @@ def decode(
 
 
 def decode_frames(animation: Animation, header: Header) -> Iterator[tuple[Raster, float]]:
-    """Decode one frame after the other, each with all that is shown, and for how many milliseconds.
+    """Decode an animation, one frame after the other, each with all that is shown at its time.
 
-    Colours as by `decode`. Raises UndecodableImage, and MemoryError if memory is short.
+    Yields each frame, as large as the animation, and for how many milliseconds it is shown. Colours
+    come out as sRGB. Raises UndecodableImage where a frame is corrupt, and MemoryError where memory
+    is short.
     """
     convert = conversion(header.space, header.model)
     for shown in animation.frames():
@@ -174,7 +181,10 @@ def _whole_or_rest(
 def _decoded(
     data: bytes, header: Header, factor: int, convert: Conversion | None, kept: bytes | None
 ) -> Decoded:
-    """Return the pixels as stored; what would lose by 8 bits is converted from 16."""
+    """Decode to pixels as stored, except 16 bits with a profile, which are converted to sRGB.
+
+    Converted from 16 bits they lose nothing; rounded to 8 bits first, they would.
+    """
     if header.format == "heic":
         return heif.decode(data, header)
     if header.format in ("avif", "gif") or (header.format == "bmp" and needs_pillow(data)):
@@ -210,9 +220,10 @@ def _converted(raster: Raster, convert: Conversion) -> Raster:
 
 
 def hide_transparent(image: Pixels, alpha: Pixels) -> tuple[Pixels, Pixels | None]:
-    """Make an image (h, w, 3) white where its alpha (h, w) is 0, as training has it. In place.
+    """Make an image white where its alpha is 0, as it is in training. In place.
 
-    Returns the alpha as None where it is 255 throughout.
+    `image` is (h, w, 3) uint8 RGB and `alpha` (h, w) uint8. Returns both, the alpha as None where
+    it is 255 throughout.
     """
     if alpha.min() == 255:
         return image, None

@@ -22,9 +22,10 @@ from cutout.system.idle import idle_cores
 
 Pixels = NDArray[np.uint8]
 NONE = 0
+"""PNG's filter that leaves a row as it is."""
 UP = 2
-"""PNG's filters: the row itself, and the row less the one above. UP is one pass of numpy, and
-within 5 % of the best filter's size."""
+"""PNG's filter that subtracts the row above: one pass of numpy, and files within 5 % of the size
+that the best filter gives."""
 LEVEL = 1
 RAW = -15  # deflate without zlib's header and checksum
 HEADER = b"\x78\x01"  # of a zlib stream of the fastest kind (RFC 1950)
@@ -32,7 +33,7 @@ ADLER = 65_521  # the modulus of Adler-32
 
 
 class Segment(NamedTuple):
-    """A compressed part: its bytes, and how many bytes it was and their Adler-32."""
+    """A compressed part: its deflate stream, and the length and Adler-32 of what went into it."""
 
     deflated: bytes
     length: int
@@ -40,10 +41,10 @@ class Segment(NamedTuple):
 
 
 def deflate_rows(draw: Draw, rows: Sequence[slice], row_bytes: int) -> Iterator[bytes]:
-    """Filter and compress the rows of an image; yield the parts of one zlib stream.
+    """Filter and compress the rows of an image; yield the parts of one zlib stream (RFC 1950).
 
-    `rows` are slices that follow one another from the top, and `draw` returns one of them. It is
-    called from several threads.
+    `rows` are slices that follow one another from the top, and `draw` returns the rows of one of
+    them as (rows, row_bytes) uint8. It is called from several threads.
     """
     scratch = threading.local()
 
@@ -97,7 +98,10 @@ def _filter(pixels: Pixels, rows: slice, filtered: Pixels) -> memoryview:
 
 @lru_cache(64)
 def _empty(count: int, row_bytes: int) -> Segment:
-    """Return a part in which nothing is left: most images have several, all of one size."""
+    """Return a segment of `count` rows of zeros.
+
+    Cached: most cut-outs have several transparent segments, all of one size.
+    """
     filtered = np.zeros((count, 1 + row_bytes), np.uint8)
     compressor = isal_zlib.compressobj(LEVEL, zlib.DEFLATED, RAW)
     deflated = compressor.compress(filtered.data) + compressor.flush(zlib.Z_FULL_FLUSH)
@@ -105,8 +109,10 @@ def _empty(count: int, row_bytes: int) -> Segment:
 
 
 def _ending(segments: Iterable[Segment]) -> bytes:
-    """Return the last, empty block of the stream and the Adler-32 of all parts (RFC 1950, section
-    8.2)."""
+    """Return the end of the stream: an empty last block, and the Adler-32 of all segments.
+
+    The checksums of the segments are combined as RFC 1950, section 8.2, defines the sum.
+    """
     low, high = 1, 0
     for segment in segments:
         high = (high + (segment.checksum >> 16) + segment.length * (low - 1)) % ADLER

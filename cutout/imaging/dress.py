@@ -1,4 +1,4 @@
-"""What goes right under a cut-out: an outline, a shadow.
+"""Effects under a cut-out: an outline, a soft shadow, a contact shadow.
 
 Each is a layer of one colour with an alpha of its own. The arithmetic is explicit, as the page
 composes the same in the browser; `round` is to the nearest whole number, at a half either way.
@@ -17,18 +17,21 @@ from cutout.imaging.straight import alpha_of
 from cutout.imaging.subject import SOLID
 
 BLACK = np.array([0, 0, 0, 255], np.uint8)
-UNITS = 50  # of length of a shadow to the longer side of what casts it
-SOFT, CONTACT = 0.4, 0.6  # opacity
+UNITS = 50  # a shadow's unit of length is 1/50 of the longer side of what casts it
+SOFT, CONTACT = 0.4, 0.6  # opacity of the two shadows
 FOOT = 20  # the lowest 1/20 of the subject stands on the ground
-ROWS = 512  # of an outline worked out at a time
+ROWS = 512  # rows of an outline that are computed at a time
 
 
 def outlined(pixels: Cutout, width: int, color: NDArray[np.uint8]) -> Cutout:
-    """Put an outline of `width` pixels and a colour (4,) RGBA under a cut-out (H, W, 4), in place.
+    """Put an outline under a cut-out, in place.
 
-    Its alpha is `round(255 * clip(width + 0.5 - d, 0, 1))`, `d` being the distance in pixels, from
-    centre to centre, to the nearest pixel of an alpha of 128 or more; 0 where there is none. So it
-    fills what is seen through inside as well.
+    `pixels` is (H, W, 4) uint8 RGBA, `width` is in pixels and `color` is (4,) uint8 RGBA. Returns
+    `pixels`.
+
+    The outline's alpha is `round(255 * clip(width + 0.5 - d, 0, 1))`, `d` being the distance in
+    pixels, from centre to centre, to the nearest pixel of an alpha of 128 or more; 0 where there is
+    none. So it shows through holes and translucent parts of the subject too.
     """
     alpha = alpha_of(pixels)
     layer = np.zeros_like(alpha)
@@ -43,11 +46,12 @@ def outlined(pixels: Cutout, width: int, color: NDArray[np.uint8]) -> Cutout:
 
 
 def with_soft_shadow(pixels: Cutout) -> Cutout:
-    """Put the blurred shape of a cut-out (H, W, 4) under it, black, a little lower, in place.
+    """Put the blurred shape of a cut-out under it, black and a little lower, in place.
 
-    With `u = max(1, (longer + 25) // 50)`, `longer` being the longer side of the box around what
-    has an alpha of 128 or more: the alpha, moved down by `u`, is blurred with radius `u`
-    (`cutout.imaging.blur`) and becomes `round(0.4 * blurred)`.
+    `pixels` is (H, W, 4) uint8 RGBA, and is returned. With `u = max(1, (longer + 25) // 50)`,
+    `longer` being the longer side of the box around what has an alpha of 128 or more: the alpha,
+    moved down by `u` pixels, is blurred with radius `u` (`cutout.imaging.blur`) and becomes
+    `round(0.4 * blurred)`.
     """
     alpha = alpha_of(pixels)
     box = _solid(alpha)
@@ -60,12 +64,13 @@ def with_soft_shadow(pixels: Cutout) -> Cutout:
 
 
 def with_contact_shadow(pixels: Cutout) -> Cutout:
-    """Put a shadow where a cut-out (H, W, 4) touches the ground, black, in place.
+    """Put a black shadow where a cut-out touches the ground, in place.
 
-    With the box and `u` of `with_soft_shadow`: the largest alpha in the lowest `max(1, height //
-    20)` rows of the box, column by column, fills the rows from `u // 2` above the box's lower edge
-    to `u // 2` below it, `2 (u // 2) + 1` rows in all, of which those beyond the image are left
-    out. Blurred with radius `u`, it becomes `round(0.6 * blurred)`.
+    `pixels` is (H, W, 4) uint8 RGBA, and is returned. With the box and `u` of `with_soft_shadow`:
+    the largest alpha in the lowest `max(1, height // 20)` rows of the box, column by column, fills
+    the rows from `u // 2` above the box's lower edge to `u // 2` below it, `2 (u // 2) + 1` rows in
+    all, of which those beyond the image are left out. Blurred with radius `u`, it becomes
+    `round(0.6 * blurred)`.
     """
     alpha = alpha_of(pixels)
     box = _solid(alpha)
@@ -90,7 +95,10 @@ def _unit(box: Box) -> int:
 
 
 def _ring(alpha: Matte, width: int) -> Matte:
-    """Return the alpha of an outline; right where `alpha` shows all that is as near as `width`."""
+    """Return the alpha of an outline of `width` pixels.
+
+    It is right wherever `alpha` shows everything within `width` pixels.
+    """
     is_empty = (alpha < SOLID).view(np.uint8)
     if is_empty.all():
         return np.zeros_like(alpha)

@@ -26,7 +26,7 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Attached:
-    """What a file says beside its pixels. `profile`: the ICC profile of its colours."""
+    """What a file says beside its pixels: the ICC profile of its colours, and metadata."""
 
     profile: bytes | None = None
     metadata: Metadata = NOTHING
@@ -43,7 +43,7 @@ JPEG_PART = 65_519
 
 
 def encode_png(pixels: Pixels | Cut, attached: Attached = NOTHING_ATTACHED) -> bytes:
-    """Encode pixels (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA, uint8, as a PNG.
+    """Encode pixels as a PNG: (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA, uint8.
 
     Lossless, and fast rather than small. A cut-out is drawn, filtered and compressed some rows at a
     time, so that nothing of the image's own size is allocated.
@@ -55,14 +55,17 @@ def encode_png(pixels: Pixels | Cut, attached: Attached = NOTHING_ATTACHED) -> b
 
 
 def png_head(shape: tuple[int, ...]) -> bytes:
-    """Return the first chunks of a PNG of shape (H, W), (H, W, 3) or (H, W, 4)."""
+    """Return the signature and the IHDR chunk of a PNG of shape (H, W), (H, W, 3) or (H, W, 4)."""
     height, width, channels = (*shape, 1)[:3]
     size = struct.pack(">IIBBBBB", width, height, 8, PNG_COLOR[channels], 0, 0, 0)
     return b"".join([b"\x89PNG\r\n\x1a\n", *png_chunk(b"IHDR", size)])
 
 
 def png_rows(pixels: Pixels | Cut) -> Iterator[bytes]:
-    """Compress pixels as for `encode_png`: the parts of one zlib stream."""
+    """Filter and compress pixels; yield the parts of one zlib stream, the content of IDAT chunks.
+
+    `pixels` are (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA, uint8.
+    """
     height, width, channels = (*pixels.shape, 1)[:3]
     row_bytes = width * channels
     if isinstance(pixels, Cut):
@@ -94,7 +97,7 @@ def _png_chunks(attached: Attached, has_colors: bool) -> Iterator[bytes]:
 
 
 def png_chunk(kind: bytes, body: bytes) -> tuple[bytes, bytes, bytes, bytes]:
-    """Make a chunk of a PNG, in pieces."""
+    """Make a PNG chunk, in four pieces to be joined: length, type, body and CRC."""
     checksum = isal_zlib.crc32(body, isal_zlib.crc32(kind))
     return struct.pack(">I", len(body)), kind, body, struct.pack(">I", checksum)
 
@@ -102,9 +105,10 @@ def png_chunk(kind: bytes, body: bytes) -> tuple[bytes, bytes, bytes, bytes]:
 def encode_webp(
     pixels: Pixels, attached: Attached = NOTHING_ATTACHED, quality: int | None = None
 ) -> bytes:
-    """Encode pixels (H, W), (H, W, 3) RGB or (H, W, 4) RGBA, uint8, as a WebP; alpha is lossless.
+    """Encode pixels as a WebP, colours lossy and alpha lossless.
 
-    `quality`, of the colours, is from 1 to 100. Raises InvalidOption beyond 16,383 pixels a side.
+    `pixels` are (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA, uint8. `quality`, of the colours, is
+    from 1 to 100, and WEBP_QUALITY if None. Raises InvalidOption beyond 16,383 pixels a side.
     """
     profile = attached.profile if pixels.ndim == 3 else None
     size = Size(pixels.shape[1], pixels.shape[0])
@@ -112,7 +116,11 @@ def encode_webp(
 
 
 def webp_planes(pixels: Pixels, quality: int | None = None) -> webp.Chunks:
-    """Compress pixels as for `encode_webp`: the chunks of alpha, if any, and colours."""
+    """Compress pixels to the chunks of a WebP: alpha, if any, and colours.
+
+    `pixels` are (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA, uint8. `quality`, of the colours, is
+    from 1 to 100, and WEBP_QUALITY if None. Raises InvalidOption beyond 16,383 pixels a side.
+    """
     _refuse_longer(pixels, webp.LONGEST, "webp")
     if pixels.ndim == 2:
         pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB), np.uint8)
@@ -124,7 +132,8 @@ def encode_jpeg(
 ) -> bytes:
     """Encode pixels (H, W) grey or (H, W, 3) RGB, uint8, as a JPEG.
 
-    `quality` is from 1 to 100. Raises InvalidOption beyond 65,500 pixels a side.
+    `quality` is from 1 to 100, and JPEG_QUALITY if None. Raises InvalidOption beyond 65,500 pixels
+    a side.
     """
     _refuse_longer(pixels, LONGEST_JPEG, "jpeg")
     if pixels.ndim == 3:
@@ -168,10 +177,11 @@ def _refuse_longer(pixels: Pixels, longest: int, name: str) -> None:
 def encode_zip(
     pixels: Pixels, attached: Attached = NOTHING_ATTACHED, quality: int | None = None
 ) -> bytes:
-    """Encode a cut-out (H, W, 4) as a ZIP of exactly `color.jpg` and `alpha.png`.
+    """Encode a cut-out as a ZIP of exactly `color.jpg` and `alpha.png`.
 
-    One of (H, W, 3) is fully opaque. `quality` is the JPEG's, whose colours reach beyond the
-    subject's edge, so that no black is mixed into it.
+    `pixels` are (H, W, 4) RGBA, or (H, W, 3) RGB, which is opaque throughout; uint8. `quality` is
+    the JPEG's, whose colours continue beyond the subject's edge, so that no black is mixed into it.
+    Raises InvalidOption beyond 65,500 pixels a side.
     """
     color, alpha = split(pixels)
     if alpha is None:
@@ -186,7 +196,10 @@ def encode_zip(
 
 
 def split(pixels: Pixels) -> tuple[Pixels, Pixels | None]:
-    """Split pixels (H, W, 3 or 4) into colour (H, W, 3) and alpha (H, W), None if opaque."""
+    """Split pixels (H, W, 3) RGB or (H, W, 4) RGBA, uint8, into colours and alpha.
+
+    Returns colours (H, W, 3) and alpha (H, W), uint8; None for an alpha that is 255 throughout.
+    """
     if pixels.shape[2] == 3:
         return pixels, None
     alpha = alpha_of(pixels)

@@ -24,7 +24,7 @@ from cutout.imaging.straight import alpha_of
 
 Pixels = NDArray[np.uint8]
 
-SHORT = 65_535
+SHORT = 65_535  # the largest 16-bit number
 MOST_WEBP_MS = (1 << 24) - 1
 REPLACES, ANIMATED = 2, 2  # flags of ANMF, and of VP8X
 CENTISECOND, CLEARED = 10, 2  # the unit of a GIF's times, and how its frames are disposed of
@@ -41,9 +41,10 @@ SOLID = 128
 
 @dataclass(frozen=True)
 class Frame:
-    """Finished pixels, (H, W), (H, W, 3) or (H, W, 4) uint8, and for how long they are shown.
+    """One frame of an animation: finished pixels, and for how many milliseconds they are shown.
 
-    All frames of an animation have one shape.
+    `pixels` is (H, W), (H, W, 3) RGB or (H, W, 4) RGBA, uint8. All frames of an animation have one
+    shape.
     """
 
     pixels: Pixels | Cut
@@ -51,7 +52,11 @@ class Frame:
 
 
 def encode_apng(frames: Iterable[Frame], plays: int, quality: int | None = None) -> bytes:
-    """Encode frames as an animated PNG, lossless; `plays` is how often, 0 for without end."""
+    """Encode frames as an animated PNG, lossless (PNG, Third Edition, 11.3.6).
+
+    `plays` is how often the animation runs, 0 for without end. `quality` is there for the signature
+    that all encoders share, and not used.
+    """
     head = b""
     parts = list[bytes]()
     count = 0
@@ -71,7 +76,7 @@ def encode_apng(frames: Iterable[Frame], plays: int, quality: int | None = None)
 
 
 def _frame_control(sequence: int, frame: Frame) -> bytes:
-    """Return where the whole frame goes, for how long; it stays, and replaces what was there."""
+    """Return the body of a fcTL chunk: the frame covers the canvas, replaces it, and stays."""
     height, width = frame.pixels.shape[:2]
     seconds = Fraction(frame.milliseconds) / 1000
     finest = 1000 if seconds == 0 else max(1, min(1000, int(SHORT / seconds)))
@@ -82,9 +87,10 @@ def _frame_control(sequence: int, frame: Frame) -> bytes:
 
 
 def encode_animated_webp(frames: Iterable[Frame], plays: int, quality: int | None = None) -> bytes:
-    """Encode frames as an animated WebP, lossy; `plays` as for `encode_apng`.
+    """Encode frames as an animated WebP, colours lossy (RFC 9649, section 2.7.1).
 
-    `quality` is from 1 to 100. Raises InvalidOption beyond 16,383 pixels a side.
+    `plays` is how often the animation runs, 0 for without end. `quality` is from 1 to 100. Raises
+    InvalidOption beyond 16,383 pixels a side.
     """
     parts = list[bytes]()
     size = Size(1, 1)
@@ -103,9 +109,10 @@ def encode_animated_webp(frames: Iterable[Frame], plays: int, quality: int | Non
 
 
 def encode_gif(frames: Iterable[Frame], plays: int = 1, quality: int | None = None) -> bytes:
-    """Encode frames as a GIF: 255 colours each, transparent or not; `plays` as for `encode_apng`.
+    """Encode frames as a GIF (GIF89a), each with 255 colours and full transparency or none.
 
-    A single frame is a still image.
+    `plays` is how often the animation runs, 0 for without end. A single frame makes a still image.
+    `quality` is there for the signature that all encoders share, and not used.
     """
     parts = list[bytes]()
     screen = b""
@@ -126,8 +133,7 @@ def encode_gif(frames: Iterable[Frame], plays: int = 1, quality: int | None = No
 
 
 def _with_palette(pixels: Pixels) -> Pillow.Image:
-    """Return pixels with a palette of their own colours, which a sample of them is enough to
-    choose."""
+    """Quantise pixels to a palette of their own colours, chosen by a sample of them."""
     colors = _colors(pixels)
     shown = np.ones(pixels.shape[:2], bool)
     if pixels.ndim == 3 and pixels.shape[2] == 4:
@@ -165,7 +171,7 @@ def _whole(frame: Frame) -> Pixels:
 
 
 def _timed(frames: Iterable[Frame], unit: int, most: int) -> Iterator[tuple[Frame, int]]:
-    """Yield each frame and its time in units of so many milliseconds.
+    """Yield each frame and how long it is shown, in units of `unit` milliseconds.
 
     What rounding takes from one frame the next one gets, so that the whole is as long as it was.
     """

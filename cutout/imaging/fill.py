@@ -1,4 +1,4 @@
-"""Colours for what shows none: those of the nearest pixels that do, spread smoothly."""
+"""Colours for pixels that are transparent: those of the nearest visible pixels, spread smoothly."""
 
 import cv2
 import numpy as np
@@ -14,12 +14,15 @@ NEUTRAL = 128  # the colour of an image of which nothing is seen
 
 
 def filled(means: Maps) -> Maps:
-    """Fill cells (rows, columns, 4) of colour * alpha and alpha, 0 to 255: (rows, columns, 3).
+    """Fill cells that show little or nothing with the colours of the cells around them.
+
+    `means` is (rows, columns, 4) float32, 0 to 255: the means of colour * alpha / 255, and of
+    alpha. Returns colours (rows, columns, 3) float32, 0 to 255.
 
     Cells are averaged 2 x 2, over and over, with 0 beyond the last ones, until one is left, whose
     surroundings are 128. From there back to the finest, each cell becomes `(colour * alpha + e *
     around) / (alpha + e)`, with alpha from 0 to 1, `e` 1/64, and `around` the coarser cells
-    enlarged twice, bilinearly (pull-push: Gortler and others, The Lumigraph, SIGGRAPH 1996).
+    enlarged twice, bilinearly (pull-push: Gortler and others, "The Lumigraph", SIGGRAPH 1996).
     """
     rows, columns = means.shape[:2]
     if max(rows, columns) == 1:
@@ -36,10 +39,11 @@ def filled(means: Maps) -> Maps:
 
 
 def fill_transparent(colors: Image, alpha: Matte) -> Image:
-    """Colours (H, W, 3) with those of the subject where the alpha (H, W) is 0.
+    """Give pixels of alpha 0 the colours of the subject around them.
 
-    `colors` are 0 there. A lossy encoder spends no bytes on an edge that nobody sees, and mixes no
-    black into the subject.
+    `colors` is (H, W, 3) uint8 RGB, 0 where `alpha` (H, W) uint8 is 0. Returns (H, W, 3) uint8 RGB.
+    So a lossy encoder spends no bytes on an edge that nobody sees, and mixes no black into the
+    subject.
     """
     height, width = alpha.shape
     seen = cv2.inRange(alpha, 1, 255)

@@ -1,4 +1,4 @@
-"""Geodesic distances in an image: ways that are long where the colours change."""
+"""Geodesic distances in an image: the length of paths, which grows where colours change."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,18 +6,21 @@ from numpy.typing import NDArray
 Mask = NDArray[np.bool_]
 Maps = NDArray[np.float32]
 
-CONTRAST = np.float32(40)  # how many pixels of way the change from black to white of one channel is
-ROUNDS = 8
-FAR = np.float32(1e6)
+CONTRAST = np.float32(40)  # a change of 1 in one channel, of 0 to 1, is worth so many pixels
+ROUNDS = 8  # at most; a path that winds more often than that comes out too long
+FAR = np.float32(1e6)  # the distance of a pixel that no path reaches
 
 
 def ways(seeds: Mask, image: Maps, inside: Mask) -> Maps:
-    """Find the length of the shortest way inside from each seed (n, h, w) to each pixel.
+    """Compute the length of the shortest path inside a mask from each set of seeds to each pixel.
 
-    (n, h, w) float32, FAR or more where there is none; `image` (h, w, 3) is from 0 to 1, `inside`
-    (h, w). A step is as long as its pixels are apart, times 1 + CONTRAST times the change of
-    colour. Row by row, downwards and upwards, until nothing changes; along a row, at once: the
-    shortest way to x is `min(way[i] - sum[i]) + sum[x]`, `sum` being the steps from where the row
+    `seeds` is (n, h, w) bool, `image` (h, w, 3) float32 in [0, 1] and `inside` (h, w) bool. Returns
+    (n, h, w) float32, FAR or more where there is no path.
+
+    A step is as long as its two pixels are apart, times 1 + CONTRAST times the change of colour.
+    Distances are relaxed row by row, downwards and upwards, until nothing changes (Toivanen, "New
+    geodesic distance transforms for gray-scale images", 1996); along a row, at once: the shortest
+    distance of x is `min(distance[i] - sum[i]) + sum[x]`, `sum` being the steps from where the row
     begins.
     """
     found = np.where(seeds & inside, np.float32(0), FAR)
@@ -31,12 +34,15 @@ def ways(seeds: Mask, image: Maps, inside: Mask) -> Maps:
 
 
 def change(one: Maps, other: Maps) -> Maps:
-    """Measure the change of colour from the pixels of one image to those of another, 0 to 1.7."""
+    """Measure the Euclidean distance between the colours of two arrays (..., 3) in [0, 1].
+
+    Both are float32, and so is the result (...), from 0 to the square root of 3.
+    """
     return np.asarray(np.sqrt(np.square(one - other).sum(axis=-1)), np.float32)
 
 
 def _sweep(found: Maps, image: Maps, inside: Mask) -> None:
-    """Shorten the ways (n, h, w) by steps along each row and from row to row, in place."""
+    """Shorten the distances (n, h, w) by steps along each row and from row to row, in place."""
     wall = np.where(inside, np.float32(0), FAR)
     along = np.zeros(inside.shape)
     along[:, 1:] = np.cumsum(_steps(image[:, 1:], image[:, :-1]) + wall[:, 1:] + wall[:, :-1], 1)

@@ -1,4 +1,4 @@
-"""A hard mask out of a soft alpha: its edge one pixel wide, no holes that the alpha had not."""
+"""A hard mask out of a soft alpha: its edge one pixel wide, without holes that the alpha lacks."""
 
 import math
 
@@ -9,17 +9,18 @@ from numpy.typing import NDArray
 from cutout.imaging.preprocess import Matte
 from cutout.imaging.straight import edge_blocks
 
-EMPTY = 26  # 10 %: below this alpha an image is seen through; a hole without any such pixel is none
-FLAT = np.float32(0.5)  # levels a pixel: least slope that a distance to the edge is told by
+EMPTY = 26  # 10 %: below this alpha a pixel counts as transparent
+FLAT = np.float32(0.5)  # levels per pixel: smaller slopes count as this, as we divide by the slope
 
 
 def harden(alpha: Matte, threshold: float) -> Matte:
-    """Make foreground, 255, of what has an alpha of `threshold` or more, in [0, 1]; 0 of the rest.
+    """Turn an alpha into a mask: 255 where it is `threshold` or more, 0 elsewhere.
 
-    `alpha` is (H, W) uint8. Where the line runs between pixels the edge is anti-aliased: a pixel
-    gets the share of it that lies inside, by its distance to the line (its alpha's distance to the
-    threshold over the alpha's slope). A region below the threshold that is enclosed by foreground,
-    and nowhere as good as transparent, is a weak spot of the alpha and not a hole: it is filled.
+    `alpha` is (H, W) uint8, `threshold` in [0, 1]. Returns (H, W) uint8. Where the line runs
+    between pixels the edge is anti-aliased: a pixel gets the share of it that lies inside, by its
+    distance to the line (the difference of its alpha to the threshold, over the alpha's slope). A
+    region below the threshold that is enclosed by foreground, and in which no pixel is transparent,
+    is a weak spot of the alpha and not a hole: it is filled.
     """
     level = math.ceil(255 * threshold)
     if level <= 0:
@@ -48,8 +49,7 @@ def _shares(alpha: Matte, rows: slice, columns: slice, level: int) -> Matte:
 
 
 def _without_weak_spots(alpha: Matte, level: int) -> Matte:
-    """Return the alpha with 255 in every enclosed region below the level that nowhere is
-    transparent."""
+    """Fill, with 255, enclosed regions below `level` in which no pixel is transparent."""
     column, row, width, height = cv2.boundingRect((alpha >= level).view(np.uint8))
     box = (slice(row, row + height), slice(column, column + width))
     inside = alpha[box]
@@ -67,8 +67,10 @@ def _without_weak_spots(alpha: Matte, level: int) -> Matte:
 
 
 def _are_open(labels: NDArray[np.int32], alpha: Matte, count: int) -> NDArray[np.bool_]:
-    """Return which regions reach the edge of the subject's box, or hold a pixel as good as
-    transparent."""
+    """Tell of each region whether it is a hole: it reaches the border, or is transparent somewhere.
+
+    Returns (count,) bool.
+    """
     is_open = np.zeros(count, np.bool_)
     is_open[0] = True
     for border in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):

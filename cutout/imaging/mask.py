@@ -1,4 +1,4 @@
-"""From the network's coarse alpha to one as large as the image."""
+"""From the network's coarse alpha to an alpha as large as the image, its edges refined."""
 
 import cv2
 import numpy as np
@@ -12,17 +12,17 @@ from cutout.system.idle import idle_cores
 
 MOST_CELLS = 256  # along the longer side; what RADIUS and the rest are tuned for
 CERTAIN = 0.06  # an alpha this near to 0 or 1, all around a cell, is taken as 0 or 1
-LONGEST_RESTORED = (
-    4096  # pixels; an image a thousand times as wide as high would otherwise ask for gigabytes
-)
+# Pixels; the alpha of an image a thousand times as wide as high would otherwise take gigabytes.
+LONGEST_RESTORED = 4096
 REACH = 2 * RADIUS + 2  # cells; what lies further from an edge has no part in its refinement
 
 
 def restore(canvas: Alpha, box: Box) -> Alpha:
-    """Undo `fit`: the alpha of the whole image (h, w) float32 from that of the canvas (S, S).
+    """Undo `fit`: from the alpha of the canvas (S, S) to that of the whole image.
 
-    `box` is where `fit` put the image. Padding is cut away. What `fit="crop"` cut off, the network
-    has not seen: it counts as background.
+    `canvas` is float32 in [0, 1]; `box`, in pixels of the canvas, is where `fit` put the image.
+    Returns (h, w) float32, at the resolution of the canvas. Padding is cut away. What `fit="crop"`
+    cut off, the network has not seen: it counts as background.
     """
     side = canvas.shape[0]
     top, left = max(0, box.top), max(0, box.left)
@@ -44,18 +44,20 @@ def restore(canvas: Alpha, box: Box) -> Alpha:
 
 
 def to_size(coarse: Alpha, width: int, height: int) -> Matte:
-    """Resize an alpha `coarse` (h, w) float32 in [0, 1] to (height, width) uint8."""
+    """Resize an alpha (h, w) float32 in [0, 1] to (height, width) uint8, without refining it."""
     small = np.asarray(cv2.convertScaleAbs(coarse, alpha=255), np.uint8)
     return resize(small, width, height)
 
 
 def refine(coarse: Alpha, image: Image) -> Matte:
-    """Enlarge an alpha to (H, W) uint8, its edges following those of `image` (H, W, 3) uint8 RGB.
+    """Enlarge an alpha to the size of an image, its edges following those of the image.
 
-    `coarse` (h, w) float32 in [0, 1] may have other proportions; it covers the whole image. A
-    guided filter (`cutout.imaging.matting.guided`) is fitted on cells about as large as the pixels
-    of `coarse` and evaluated at every pixel near an edge. Elsewhere the result is 0 or 255; an even
-    alpha between the two stays as it is.
+    `coarse` (h, w) float32 in [0, 1] may have other proportions; it covers the whole image. `image`
+    is (H, W, 3) uint8 RGB. Returns (H, W) uint8.
+
+    A guided filter (`cutout.imaging.matting.guided`) is fitted on cells about as large as the
+    pixels of `coarse` and evaluated at every pixel near an edge. Elsewhere the result is 0 or 255;
+    an even alpha between the two stays as it is.
     """
     height, width = image.shape[:2]
     grid = Grid.like(width, height, min(max(coarse.shape), MOST_CELLS))
@@ -94,7 +96,7 @@ def _and_neighbours(cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _fill(foreground: NDArray[np.bool_], grid: Grid) -> Matte:
-    """Return a matte of 255 over those cells; pages of memory that stay 0 are never touched."""
+    """Return an alpha that is 255 over those cells; memory pages that stay 0 are never touched."""
     matte = np.zeros((grid.height, grid.width), np.uint8)
     side = grid.side
     step = max(1, AREA // grid.width // side)
@@ -108,7 +110,7 @@ def _fill(foreground: NDArray[np.bool_], grid: Grid) -> Matte:
 
 
 def _evaluate(grid: Grid, slope: Maps, offset: Maps, image: Image, window: Window) -> Matte:
-    """slope . colour + offset at every pixel of a window, rounded and limited to 0 to 255."""
+    """Compute slope . colour + offset at every pixel of a window, rounded, clipped to 0 to 255."""
     products = cv2.multiply(
         grid.spread(slope, window), image[window.rows, window.columns], dtype=cv2.CV_32F
     )

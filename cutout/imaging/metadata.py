@@ -1,4 +1,4 @@
-"""What a file says beside its pixels, and may say in the answer too: density, EXIF, XMP."""
+"""Metadata beside the pixels of a file, and what of it an answer carries: density, EXIF, XMP."""
 
 import io
 import logging
@@ -16,13 +16,13 @@ from cutout.imaging.headers.exif import tiff_entries
 from cutout.imaging.headers.jpeg import jpeg_segments
 from cutout.imaging.headers.png_texts import XMP, plain_text
 
-INCH, CENTIMETRE = 2, 3  # of TIFF's ResolutionUnit
-DENSITIES = (282, 283, 296)  # XResolution, YResolution, ResolutionUnit
-ORIENTATION = 274
-GPS = 34853
-JPEG_XMP = b"http://ns.adobe.com/xap/1.0/\0"
+INCH, CENTIMETRE = 2, 3  # values of TIFF's ResolutionUnit
+DENSITIES = (282, 283, 296)  # the TIFF tags XResolution, YResolution, ResolutionUnit
+ORIENTATION = 274  # a TIFF tag
+GPS = 34853  # the TIFF tag GPSInfo
+JPEG_XMP = b"http://ns.adobe.com/xap/1.0/\0"  # what a segment of a JPEG with XMP begins with
 MAX_BYTES = 65_000
-"""Of EXIF, and of XMP, that are kept: what one segment of a JPEG holds."""
+"""Of EXIF, and of XMP, that are kept: what fits into one segment of a JPEG."""
 XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:=[\"']|>))[1-8]")
 XMP_GPS = re.compile(
     rb"exif:GPS\w+=(\"[^\"]*\"|'[^']*')|<exif:GPS(\w+)>.*?</exif:GPS\2>", re.DOTALL
@@ -34,7 +34,11 @@ log = logging.getLogger("cutout")
 
 @dataclass(frozen=True)
 class Metadata:
-    """`dpi`: pixels an inch across and down. `exif`: a TIFF, with no name before it. `xmp`: XML."""
+    """Metadata of an image file; each is None where the file has none.
+
+    `dpi` is its density in pixels per inch, across and down; `exif` is a TIFF, without the `Exif`
+    identifier of a JPEG; `xmp` is XML.
+    """
 
     dpi: tuple[float, float] | None = None
     exif: bytes | None = None
@@ -45,7 +49,7 @@ NOTHING = Metadata()
 
 
 def read_metadata(data: bytes, header: Header) -> Metadata:
-    """Read what an upload says beside its pixels; nothing where that is broken.
+    """Read the metadata of an upload; none where it is corrupt.
 
     The density is that of the upright image, EXIF and XMP are as they are stored.
     """
@@ -62,10 +66,10 @@ def read_metadata(data: bytes, header: Header) -> Metadata:
 
 
 def for_answer(found: Metadata, keep: bool, keep_gps: bool) -> Metadata:
-    """Return what is written into the answer: the density; with `keep`, EXIF and XMP, turned
-    upright.
+    """Select what is written into the answer: the density; with `keep`, EXIF and XMP too.
 
-    They have no thumbnail, which would show the background, and no position without `keep_gps`.
+    Their orientation is set to upright. Thumbnails, which would show the background, are removed,
+    and so is the GPS position without `keep_gps`. EXIF or XMP above MAX_BYTES is left out.
     """
     if not keep:
         return Metadata(found.dpi)
@@ -84,7 +88,7 @@ def for_answer(found: Metadata, keep: bool, keep_gps: bool) -> Metadata:
 
 
 def _upright_exif(block: bytes, keep_gps: bool) -> bytes | None:
-    """Rewrite EXIF without orientation, thumbnail and, unless kept, position."""
+    """Rewrite EXIF as upright, without thumbnail and, unless kept, without position."""
     exif = Pillow.Exif()
     try:
         exif.load(b"Exif\0\0" + block)
@@ -98,7 +102,7 @@ def _upright_exif(block: bytes, keep_gps: bool) -> bytes | None:
 
 
 def _density(tiff: bytes) -> tuple[float, float] | None:
-    """Return pixels an inch by the tags of a TIFF, or of EXIF."""
+    """Return pixels per inch by the tags of a TIFF, or of EXIF."""
     order = "<" if tiff[:1] == b"I" else ">"
     values = {tag: value for tag, _, _, value in tiff_entries(tiff) if tag in DENSITIES}
     if not {*DENSITIES[:2]} <= values.keys():

@@ -15,27 +15,32 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from cutout.imaging.box import Box, Size
 
 Image = NDArray[np.uint8]
+"""An image (H, W, 3) uint8 RGB, sRGB, upright."""
 Canvas = NDArray[np.uint8]
+"""An image fitted to the network's square input, (S, S, C) uint8; C is 1 for grey, else 3."""
 Tensor = NDArray[np.float32]
+"""What goes into a network, (1, S, S, C) float32, or comes out of it."""
 Alpha = NDArray[np.float32]
+"""An alpha (h, w) float32 from 0, background, to 1, foreground; of the network's resolution."""
 Matte = NDArray[np.uint8]
-"""An alpha (H, W) uint8, 0 is background and 255 foreground."""
+"""An alpha (H, W) uint8 from 0, background, to 255, foreground; of the image's resolution."""
 
 LONGEST_FOR_PARTS = 4  # times the shorter side
 # Pixels of the longer side; smaller images, as in training, are resized in one exact pass.
 HALVED_FROM = 1024
-SPARE = (
-    1.5  # times what is wanted; from there on one pass by area hides that there were halves before
-)
+# Times the target size: an image that is still so much larger after halving is resized by area, and
+# that last pass hides the halving before it.
+SPARE = 1.5
 
 
 class PreprocessSpec(BaseModel):
-    """How an image becomes a tensor, to the last constant.
+    """Every constant of the way from an image to a network's input tensor.
 
-    `fit`: `stretch` fills the square and changes the proportions; `pad` keeps them and fills up
-    with `pad_value`; `crop` keeps them and cuts the longer side to the middle. `scale`: `unit`
-    divides by 255, `max` by the image's own maximum, `minmax` maps its minimum to 0 and its maximum
-    to 1. Then `(value - mean) / std`, channel by channel.
+    - `fit`: `stretch` fills the square and changes the proportions; `pad` keeps them and fills up
+      with `pad_value`; `crop` keeps them and cuts the longer side to the middle.
+    - `scale`: `unit` divides by 255, `max` by the image's own maximum, `minmax` maps its minimum to
+      0 and its maximum to 1.
+    - `mean` and `std`: then `(value - mean) / std`, with one value or one per channel.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,11 +56,12 @@ class PreprocessSpec(BaseModel):
 
     @property
     def channels(self) -> int:
+        """How many channels the canvas has: 1 for grey, else 3."""
         return 1 if self.color == "gray" else 3
 
     @property
     def tensor_shape(self) -> tuple[int, int, int]:
-        """Shape of one sample as the network reads it, without the batch dimension."""
+        """The shape of one sample as the network reads it, without the batch dimension."""
         side = self.size
         depth = self.channels
         return (side, side, depth) if self.layout == "NHWC" else (depth, side, side)
@@ -71,11 +77,14 @@ class PreprocessSpec(BaseModel):
 
 
 def resize(array: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
-    """Resize to exactly width x height: by area when shrinking (no moiré), bilinear when enlarging.
+    """Resize an array to exactly width x height pixels.
+
+    `array` is (H, W) or (H, W, C) uint8, and so is the result. By area when shrinking, which avoids
+    moiré; bilinear when enlarging.
 
     An image that shrinks a lot is first halved, which OpenCV does ten times as fast, while it is
-    longer than HALVED_FROM and that leaves SPARE times what is wanted. The difference from one
-    exact pass is about a quarter of a level of 255 on average.
+    longer than HALVED_FROM and at least SPARE times as large as wanted afterwards. The difference
+    from one exact pass is about a quarter of a level of 255 on average.
     """
     if array.shape[:2] == (height, width):
         return array
@@ -90,7 +99,7 @@ def resize(array: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint
 
 
 def _halve(array: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
-    """Halved as `resize` says; what doesn't divide is cut off evenly on both sides."""
+    """Halve an array as often as `resize` says; what doesn't divide is cut off on both sides."""
     rows, columns = array.shape[:2]
     times = 0
     while max(rows, columns) > HALVED_FROM << times and min(
@@ -110,14 +119,15 @@ def reduce_for_parts(
 ) -> NDArray[np.uint8]:
     """Shrink an image or mask until its smallest part is as large as the network's input.
 
-    `sizes` are the parts' sides, as fractions of the shorter side. Smaller images stay as they are.
-    More pixels would cost time, and `fit` would average them.
+    `array` is (H, W) or (H, W, C) uint8, and so is the result. `sizes` are the sides of the parts,
+    as shares of the image's shorter side. Smaller images stay as they are. More pixels would cost
+    time, and `fit` would average them.
     """
     return resize(array, *size_for_parts(array.shape[1], array.shape[0], sizes, spec))
 
 
 def size_for_parts(width: int, height: int, sizes: Sequence[float], spec: PreprocessSpec) -> Size:
-    """Return the size to which `reduce_for_parts` resizes an image.
+    """Return the size, in pixels, to which `reduce_for_parts` resizes an image.
 
     One with an extreme aspect ratio is squeezed to LONGEST_FOR_PARTS: otherwise the number of
     parts, and with it time and memory, would have no limit.
@@ -132,7 +142,7 @@ def size_for_parts(width: int, height: int, sizes: Sequence[float], spec: Prepro
 def canvas_box(size: Size, spec: PreprocessSpec) -> Box:
     """Compute where on the canvas of `spec` an image of that size is put; `restore` undoes it.
 
-    With `fit="crop"` the box reaches beyond the canvas.
+    The box is in pixels of the canvas. With `fit="crop"` it reaches beyond the canvas.
     """
     side = spec.size
     if spec.fit == "stretch":
@@ -144,9 +154,10 @@ def canvas_box(size: Size, spec: PreprocessSpec) -> Box:
 
 
 def fit(image: Image, spec: PreprocessSpec) -> tuple[Canvas, Box]:
-    """Bring an image (H, W, 3) uint8 RGB onto the canvas (S, S, C) uint8, and say where it sits.
+    """Fit an image to the network's square canvas.
 
-    C is 1 for grey and 3 otherwise.
+    `image` is (H, W, 3) uint8 RGB. Returns the canvas (S, S, C) uint8, C being 1 for grey and 3
+    otherwise, and the box on the canvas where the image sits.
     """
     box = canvas_box(Size(image.shape[1], image.shape[0]), spec)
     if spec.fit == "crop":
@@ -163,7 +174,8 @@ def fit(image: Image, spec: PreprocessSpec) -> tuple[Canvas, Box]:
 def normalize(canvas: Canvas, spec: PreprocessSpec) -> Tensor:
     """Map a canvas (S, S, C) uint8 to a tensor (1, S, S, C) float32, or (1, C, S, S) for NCHW.
 
-    With `scale="minmax"` the values lie in [0, 1]; a constant canvas gives zeros, never NaN.
+    With `scale="minmax"` and the default `mean` and `std` the values lie in [0, 1]; a constant
+    canvas gives zeros, never NaN.
     """
     tensor: Tensor = canvas.astype(np.float32)
     if spec.scale == "unit":
@@ -185,12 +197,15 @@ def normalize(canvas: Canvas, spec: PreprocessSpec) -> Tensor:
 
 
 def _along(lines: NDArray[np.float32], values: Sequence[float]) -> NDArray[np.float32]:
-    """Repeat a value per channel along a line; numpy would broadcast 3 values 20 times slower."""
+    """Repeat one value per channel along a row; numpy broadcasts 3 values 20 times more slowly."""
     return np.tile(np.asarray(values, np.float32), lines.shape[1] // len(values))
 
 
 def preprocess(image: Image, spec: PreprocessSpec) -> Tensor:
-    """Apply `fit` and `normalize`: from (H, W, 3) uint8 RGB to (1, S, S, C) float32."""
+    """Apply `fit` and `normalize`: from an image (H, W, 3) uint8 RGB to a tensor.
+
+    Returns (1, S, S, C) float32, or (1, C, S, S) for `layout="NCHW"`.
+    """
     return normalize(fit(image, spec)[0], spec)
 
 

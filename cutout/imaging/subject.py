@@ -1,4 +1,4 @@
-"""What an alpha says of an image: is there a subject, how much of it is there, and where."""
+"""What an alpha says of an image: whether there is a subject, where, and how much of the image."""
 
 import cv2
 import numpy as np
@@ -16,15 +16,15 @@ SMALLEST_SUBJECT = 0.001  # share of the image
 
 
 def coverage(alpha: Matte) -> float:
-    """Compute the mean alpha, in [0, 1]."""
+    """Compute the mean of an alpha (H, W) uint8 as a share, in [0, 1]."""
     return float(cv2.mean(alpha)[0]) / 255
 
 
 def bounding_box(alpha: Matte) -> Box | None:
-    """Find the box of the subject, which a crop keeps; None where there is no subject.
+    """Find the box, in pixels, of the subject in an alpha (H, W) uint8; None for no subject.
 
-    That is the foreground (alpha >= 128) less pieces under 1 % of the largest, and its soft edge:
-    alpha >= 26 no further from the foreground's box than 2 % of its longer side.
+    That is the foreground (alpha >= 128) without pieces of less than 1 % of the largest, and its
+    soft edge: alpha >= 26 no further from the foreground's box than 2 % of its longer side.
     """
     solid = _without_specks(alpha)
     if solid is None:
@@ -38,13 +38,13 @@ def bounding_box(alpha: Matte) -> Box | None:
 
 
 def subject_found(alpha: Matte) -> bool:
-    """Tell whether enough of the image is surely foreground."""
+    """Tell whether an alpha (H, W) uint8 has a subject: 0.1 % of its pixels are foreground."""
     samples = _sampled(alpha)[1]
     return bool(np.count_nonzero(samples) >= SMALLEST_SUBJECT * samples.size)
 
 
 def _without_specks(alpha: Matte) -> Box | None:
-    """Box of the foreground's larger pieces; rounded up to whole samples where `alpha` is large."""
+    """Find the box of the larger pieces of foreground, rounded up to whole samples."""
     step, samples = _sampled(alpha)
     _, _, stats, _ = cv2.connectedComponentsWithStats(samples, ltype=cv2.CV_16U)
     pieces = stats[1:]  # the first is the background
@@ -62,11 +62,11 @@ def _without_specks(alpha: Matte) -> Box | None:
 
 
 def _sampled(alpha: Matte) -> tuple[int, NDArray[np.uint8]]:
-    """Return the distance of samples in pixels, and 1 for foreground or 0 at each of them."""
+    """Return the distance of samples in pixels, and for each sample 1 for foreground or 0."""
     step = -(-max(alpha.shape) // SAMPLED)
     return step, _at_least(SOLID, alpha[::step, ::step])
 
 
 def _at_least(level: int, alpha: Matte) -> NDArray[np.uint8]:
-    """1 where the alpha reaches that level, else 0."""
+    """Return 1 where the alpha reaches that level, else 0."""
     return (alpha >= level).view(np.uint8)

@@ -1,4 +1,4 @@
-"""What the caller knows of the alpha: sure foreground, sure background, and what is left open."""
+"""The trimap of a caller: sure foreground, sure background, and what is left to the network."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from cutout.imaging.preprocess import Alpha, Matte, resize
 
 @dataclass(frozen=True)
 class Trimap:
-    """What is sure, at the size of an alpha (H, W).
+    """What a caller knows of an alpha, at its size (H, W).
 
     `sure` (H, W) uint8 is the share of each pixel that surely is foreground, `open` (H, W) uint8
     the share that is left to the network, both 0 to 255; the rest surely is background. At the size
@@ -24,10 +24,10 @@ class Trimap:
 
     @classmethod
     def of(cls, mask: Matte, size: Size) -> "Trimap":
-        """Read a mask (h, w) uint8: 255 keeps, 0 drops, all else is open.
+        """Read a mask (h, w) uint8, resized to `size`: 255 is foreground, 0 background, else open.
 
-        A smaller one is enlarged first, so that its borders are open and can follow the image's. Of
-        a larger one, every pixel counts by its area.
+        A smaller mask is enlarged first, so that its borders are open and can follow the image's.
+        Of a larger one, every pixel counts by its area.
         """
         if mask.shape[1] < size.width or mask.shape[0] < size.height:
             mask = resize(mask, *size)
@@ -39,18 +39,19 @@ class Trimap:
 
     @property
     def leaves_nothing_open(self) -> bool:
-        """Whether it is an alpha already, and no network has to be asked."""
+        """Whether it is an alpha already, so that the network need not run."""
         return not cv2.hasNonZero(self.open)
 
     def part(self, box: Box) -> "Trimap":
-        """Return the sure pixels in a box, which lies inside the image."""
+        """Return the trimap of the part in a box, which lies inside the image."""
         return Trimap(self.sure[box.rows, box.columns], self.open[box.rows, box.columns])
 
     def guide(self, coarse: Alpha) -> Alpha:
         """Put what is sure into a coarse alpha (h, w) float32 in [0, 1] of the same image.
 
-        Each of its pixels gets the mean of what is sure in it, and of itself where that is open:
-        `sure + open * coarse`. So the edges between what is sure and what is not follow the image.
+        Returns (h, w) float32: `sure + open * coarse`, with the mean of `sure` and `open`, as
+        shares, over each pixel of `coarse`. So the edges between what is sure and what is not
+        follow the image.
         """
         height, width = coarse.shape
         sure, unknown = (
@@ -60,13 +61,16 @@ class Trimap:
         return np.asarray(sure + unknown * coarse, np.float32)
 
     def impose(self, alpha: Matte) -> Matte:
-        """Make an alpha (H, W) uint8 what is sure: `sure + open * alpha / 255`, rounded."""
+        """Put what is sure into an alpha (H, W) uint8 of the same size.
+
+        Returns (H, W) uint8: `sure + open * alpha / 255`, rounded.
+        """
         left = cv2.multiply(alpha, self.open, scale=1 / 255)
         return np.asarray(cv2.add(left, self.sure), np.uint8)
 
 
 def mask_of(raster: Raster) -> Matte:
-    """Make the mask (h, w) uint8 of an image: its transparency, or else its grey values."""
+    """Make a mask (h, w) uint8 of an image: its transparency, or else its grey values."""
     if raster.alpha is not None:
         return raster.alpha
     return np.asarray(cv2.cvtColor(raster.shown, cv2.COLOR_RGB2GRAY), np.uint8)

@@ -1,8 +1,9 @@
-"""Lossy WebP (RFC 9649): colours and alpha are compressed apart, at the same time.
+"""Lossy WebP (RFC 9649), its colours and its alpha compressed separately, at the same time.
 
 libwebp compresses both in one thread, and the alpha with the colours' effort, which takes most of
 the time of a large cut-out. Here libwebp compresses the colours as a file of their own, and the
-alpha, filtered, as the green of a lossless one; they are put together as the RFC describes it.
+alpha, filtered, as the green channel of a lossless one; they are put together as the RFC describes
+it.
 """
 
 import io
@@ -20,18 +21,19 @@ from cutout.system.idle import idle_cores
 LONGEST = 16_383  # pixels a side (RFC 9649, section 2.5)
 COLOR_EFFORT = 2  # of 6: files 3 to 8 % larger than with libwebp's default 4, in half its time
 ALPHA_EFFORT = 1  # of 6: files a sixth smaller than with 0, in the same time
-LOSSLESS_HEADER = 5  # bytes before a lossless image's stream, which an alpha does without
+LOSSLESS_HEADER = 5  # bytes before a lossless image's stream, which an alpha chunk leaves out
 HORIZONTAL_LOSSLESS = b"\x05"  # how the alpha is filtered and compressed (section 2.7.1.2)
-FLAGS = {b"ICCP": 0x20, b"ALPH": 0x10, b"EXIF": 0x08, b"XMP ": 0x04}
+FLAGS = {b"ICCP": 0x20, b"ALPH": 0x10, b"EXIF": 0x08, b"XMP ": 0x04}  # of a VP8X chunk
 
 Chunks = dict[bytes, bytes]
+"""The body of each chunk of a file, by its type, in order."""
 
 
 def planes(colors: Image, alpha: Matte | None, quality: int) -> Chunks:
-    """Compress colours (H, W, 3) RGB at `quality` from 1 to 100, and alpha (H, W) without loss.
+    """Compress colours at `quality`, from 1 to 100, and alpha without loss.
 
-    `colors` are 0 where `alpha` is; None is opaque. Both sides are at most LONGEST. Returns the
-    chunks of alpha, if any, and colours.
+    `colors` is (H, W, 3) uint8 RGB, 0 where `alpha` (H, W) uint8 is; None is opaque. Both sides are
+    at most LONGEST pixels. Returns the chunks of alpha, if any, and of colours.
     """
     if alpha is None:
         return {b"VP8 ": _colors(colors, quality)}
@@ -43,7 +45,7 @@ def planes(colors: Image, alpha: Matte | None, quality: int) -> Chunks:
 
 
 def still(made: Chunks, size: Size, profile: bytes | None, metadata: Metadata) -> bytes:
-    """Put the planes of an image of that size together as a file."""
+    """Make the file of a still image of the chunks that `planes` returns, profile and metadata."""
     optional = {b"ICCP": profile, **made, b"EXIF": metadata.exif, b"XMP ": metadata.xmp}
     chunks = {kind: body for kind, body in optional.items() if body}
     if len(chunks) > 1:
@@ -52,13 +54,16 @@ def still(made: Chunks, size: Size, profile: bytes | None, metadata: Metadata) -
 
 
 def _colors(colors: Image, quality: int) -> bytes:
-    """Return the body of the chunk VP8."""
+    """Compress colours to the body of a VP8 chunk."""
     return _compressed(Pillow.fromarray(colors), quality=quality, method=COLOR_EFFORT)
 
 
 def _alpha(alpha: Matte) -> bytes:
-    """Return the body of the chunk ALPH: values less those at their left, above in the first
-    column."""
+    """Compress an alpha to the body of an ALPH chunk.
+
+    Filtered horizontally: each value less the one at its left, in the first column less the one
+    above.
+    """
     residual = alpha.copy()
     residual[:, 1:] -= alpha[:, :-1]
     residual[1:, 0] -= alpha[:-1, 0]
@@ -71,7 +76,7 @@ def _alpha(alpha: Matte) -> bytes:
 
 
 def _compressed(image: Pillow.Image, **how: float) -> bytes:
-    """Return the body of the only chunk of an RGB image's WebP."""
+    """Save an RGB image as a WebP, and return the body of its only chunk."""
     file = io.BytesIO()
     image.save(file, "WEBP", **how)
     data = file.getbuffer()
@@ -80,25 +85,25 @@ def _compressed(image: Pillow.Image, **how: float) -> bytes:
 
 
 def features(flags: int, size: Size) -> bytes:
-    """Return the body of the chunk VP8X: what there is, and the size (section 2.7.1)."""
+    """Return the body of a VP8X chunk: what the file holds, and its size (section 2.7.1)."""
     return struct.pack("<I", flags) + canvas(size)
 
 
 def canvas(size: Size) -> bytes:
-    """Return a size as VP8X and ANMF have it."""
+    """Return a size as the chunks VP8X and ANMF hold it: 6 bytes."""
     return three_bytes(size.width - 1) + three_bytes(size.height - 1)
 
 
 def three_bytes(number: int) -> bytes:
-    """Return a number as WebP writes those of 24 bits."""
+    """Return a number below 2 ** 24 as 3 bytes, the lowest first."""
     return number.to_bytes(3, "little")
 
 
 def chunk(kind: bytes, body: bytes) -> bytes:
-    """Make a chunk (section 2.3)."""
+    """Make a chunk, padded to an even length (section 2.3)."""
     return b"".join((kind, struct.pack("<I", len(body)), body, bytes(len(body) % 2)))
 
 
 def riff(chunks: Iterable[bytes]) -> bytes:
-    """Make a file of its chunks (section 2.4)."""
+    """Make a WebP file of chunks (section 2.4)."""
     return chunk(b"RIFF", b"".join((b"WEBP", *chunks)))

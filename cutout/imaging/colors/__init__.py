@@ -1,8 +1,8 @@
-"""From the colours that a file says it has to sRGB, which is what the networks were trained on.
+"""From the colour space that a file declares to sRGB, on which the networks were trained.
 
 An ICC profile is applied by LittleCMS (Pillow's `ImageCms`): relative colorimetric, with black
-point compensation. Three curves and a matrix, which is what cameras, phones and screens have, are
-done by OpenCV instead, five times as fast, where that has been held against LittleCMS first.
+point compensation. Profiles of three curves and a matrix, which cameras, phones and screens have,
+are applied by OpenCV instead, five times as fast, after a check that the result is LittleCMS's.
 """
 
 import hashlib
@@ -34,24 +34,25 @@ __all__ = [
 SAME = 1
 """Levels of 255 by which our own arithmetic may differ from LittleCMS, which rounds itself."""
 UNSEEN = 2
-"""Levels by which a profile may differ from sRGB and still be taken for it: sRGB has many files."""
+"""Levels of 255 by which a profile may differ from sRGB and still be taken for it; there are many
+slightly different profiles of sRGB."""
 KNOWN = 16
-"""Conversions kept; cameras and phones have few profiles."""
+"""Conversions that are cached; cameras and phones have few profiles."""
 
 log = logging.getLogger("cutout")
 
 Conversion = Callable[[Samples], Pixels]
-"""Makes sRGB (h, w, 3) uint8 of RGB (h, w, 3) uint8 or uint16. May work in place."""
+"""Converts RGB (h, w, 3) uint8 or uint16 to sRGB (h, w, 3) uint8. May work in place."""
 
 _known: dict[tuple[object, str], "Conversion | None"] = {}
 
 
 def conversion(space: ColorSpace | None, model: str) -> Conversion | None:
-    """Find the way from a file's colours to sRGB; None where there is nothing to be done.
+    """Return the conversion from the colours of a file to sRGB; None where there is nothing to do.
 
-    `model` is how its pixels are stored: "gray", "rgb" or "cmyk"; the conversion takes greys as RGB
-    with three equal channels, that of CMYK takes (h, w, 4) uint8. A profile that cannot be used is
-    ignored, with a line in the log.
+    `model` is how its pixels are stored: "gray", "rgb" or "cmyk". The conversion takes greys as RGB
+    (h, w, 3) with three equal channels, uint8 or uint16, and CMYK as (h, w, 4) uint8. A profile
+    that cannot be used is ignored, with a line in the log.
     """
     if space is None:
         return None
@@ -69,9 +70,9 @@ def conversion(space: ColorSpace | None, model: str) -> Conversion | None:
 
 
 def profile_to_keep(space: ColorSpace | None, model: str) -> bytes | None:
-    """Return the ICC profile of an image of RGB, if LittleCMS can read it.
+    """Return the ICC profile of an RGB image if LittleCMS can read it, else None.
 
-    An answer is RGB, and can have no other kind.
+    An answer is RGB, so that no other kind of profile could describe it.
     """
     if model != "rgb" or not isinstance(space, bytes):
         return None
@@ -83,7 +84,7 @@ def profile_to_keep(space: ColorSpace | None, model: str) -> bytes | None:
 
 
 def to_8_bits(image: Samples) -> Pixels:
-    """Round samples of 16 bits to 8; 8 bits are returned as they are."""
+    """Round samples (h, w, C) uint16 to uint8; uint8 are returned as they are."""
     if image.dtype == np.uint8:
         return np.asarray(image, np.uint8)
     return np.asarray((image.astype(np.uint32) * 255 + 32767) // 65535, np.uint8)
@@ -109,7 +110,7 @@ def _made(space: ColorSpace, model: str) -> Conversion | None:
 
 
 class _Lcms:
-    """A transform by LittleCMS of 8 bits, of Pillow's mode `mode` to RGB."""
+    """A transform by LittleCMS to RGB, from 8 bits of Pillow's mode `mode`."""
 
     def __init__(self, profile: bytes, mode: str) -> None:
         self.mode = mode
@@ -138,7 +139,7 @@ def _gray(of_greys: _Lcms) -> Conversion:
 
 
 def _by_curve(image: Samples, given: NDArray[np.float64], shown: NDArray[np.float64]) -> Pixels:
-    """Three equal channels through one curve; 16 bits fall between its 256 points."""
+    """Apply one curve to three equal channels; 16 bits are interpolated between its 256 points."""
     most = np.iinfo(image.dtype).max
     table = np.rint(255 * np.interp(np.linspace(0, 1, most + 1), given, shown)).astype(np.uint8)
     return np.asarray(cv2.LUT(image, table[np.newaxis]), np.uint8)

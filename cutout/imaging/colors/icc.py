@@ -1,4 +1,4 @@
-"""What an ICC profile says of itself: its colour model, its curves and its matrix (ICC.1:2022)."""
+"""The parts of an ICC profile that we use: its colour model, curves and matrix (ICC.1:2022)."""
 
 import struct
 
@@ -17,7 +17,10 @@ class Unreadable(ValueError):
 
 
 def color_model(profile: bytes) -> str:
-    """Tell what a profile is for: "rgb", "gray" or "cmyk". Raises Unreadable."""
+    """Return the colour model that a profile is for: "rgb", "gray" or "cmyk".
+
+    Raises Unreadable where the file is not an ICC profile, or is one for another colour model.
+    """
     if len(profile) < 128 or profile[36:40] != b"acsp":
         raise Unreadable("no ICC profile")
     model = MODELS.get(profile[16:20])
@@ -27,7 +30,7 @@ def color_model(profile: bytes) -> str:
 
 
 def matrix_profile(profile: bytes) -> MatrixProfile | None:
-    """Read a profile of three curves and a matrix; None where it is another kind, or broken."""
+    """Read a profile of three curves and a matrix; None where it is of another kind, or corrupt."""
     try:
         tags = _tags(profile)
         if tags.keys() & TABLES:
@@ -53,7 +56,7 @@ def _xyz(tag: bytes) -> tuple[float, ...]:
 
 
 def _curve(tag: bytes) -> Curve:
-    """Read one of type `curv` or `para`. Raises ValueError or struct.error."""
+    """Read a tag of type `curv` or `para`. Raises ValueError or struct.error for any other."""
     if tag[:4] == b"para":
         kind = struct.unpack_from(">H", tag, 8)[0]
         numbers = [value / 65536 for value in struct.unpack_from(f">{PARAMETERS[kind]}i", tag, 12)]
@@ -69,10 +72,11 @@ def _curve(tag: bytes) -> Curve:
 
 
 PARAMETERS = (1, 3, 4, 5, 7)
+"""How many numbers each type of parametric curve has (ICC.1:2022, table 68)."""
 
 
 def _parametric(kind: int, numbers: list[float]) -> Curve:
-    """Return one of the functions of table 68: a power above `d`, and a line below it."""
+    """Return a parametric curve (ICC.1:2022, table 68): a power above `d`, and a line below it."""
     g, a, b, c, d, e, f = numbers + [0.0] * (7 - len(numbers))
     if kind == 0:
         a = 1.0

@@ -1,4 +1,4 @@
-"""Colours of three curves and a matrix, to sRGB: the arithmetic of LittleCMS, by OpenCV."""
+"""Conversion to sRGB of a profile of three curves and a matrix: as LittleCMS does, by OpenCV."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,10 +14,11 @@ Pixels = NDArray[np.uint8]
 Samples = NDArray[np.uint8] | NDArray[np.uint16]
 Values = NDArray[np.float64]
 Curve = Callable[[Values], Values]
-"""From stored values to light, both 0 to 1."""
+"""From stored values to linear light, both float64 in [0, 1]."""
 
 TOP = 65535
 D50 = (0.9642, 1.0, 0.8249)
+"""The white of ICC profiles in CIE XYZ."""
 BRADFORD = np.array(
     [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
 )
@@ -28,13 +29,17 @@ SRGB = (0.3127, 0.3290, 0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
 
 @dataclass(frozen=True, eq=False)
 class MatrixProfile:
-    """`curves`: of red, green and blue. `to_xyz` (3, 3): from their light to CIE XYZ under D50."""
+    """A profile of three curves and a matrix.
+
+    `curves` are those of red, green and blue, from stored values to linear light; `to_xyz`, (3, 3)
+    float64, takes linear light to CIE XYZ under D50.
+    """
 
     curves: tuple[Curve, Curve, Curve]
     to_xyz: Values
 
     def convert(self, image: Samples) -> Pixels:
-        """Make sRGB (h, w, 3) uint8 of RGB (h, w, 3) uint8 or uint16; uint8 in place."""
+        """Convert RGB (h, w, 3) uint8 or uint16 to sRGB (h, w, 3) uint8; uint8 in place."""
         converted = image if image.dtype == np.uint8 else np.empty(image.shape, np.uint8)
         table = self._from_8 if image.dtype == np.uint8 else self._from_16
         for rows in bands(np.asarray(converted, np.uint8)):
@@ -55,8 +60,10 @@ class MatrixProfile:
         return self._table(TOP + 1)
 
     def _table(self, length: int) -> NDArray[np.uint16]:
-        """Return the curves (1, length, 3) to light in 16 bits; (1, length), which is faster, if
-        equal."""
+        """Tabulate the curves: (1, length, 3) linear light, 16 bits.
+
+        Three equal curves give (1, length), with which OpenCV is faster.
+        """
         values = np.linspace(0, 1, length)
         light = np.stack([np.clip(curve(values), 0, 1) for curve in self.curves], axis=-1)
         table = np.rint(TOP * light).astype(np.uint16)[np.newaxis]
@@ -66,15 +73,18 @@ class MatrixProfile:
 
 
 def srgb_curve(values: Values) -> Values:
-    """From values of sRGB to light (IEC 61966-2-1)."""
+    """Convert values of sRGB to linear light (IEC 61966-2-1).
+
+    Both are (...), of any shape, float64 in [0, 1].
+    """
     return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
 
 
 def xyz_of(chromaticities: tuple[float, ...]) -> Values:
-    """Return the matrix (3, 3) from light to CIE XYZ under D50, of white, red, green and blue (x,
-    y).
+    """Return the matrix (3, 3) float64 from linear light to CIE XYZ under D50.
 
-    Raises ValueError where they make no colours.
+    `chromaticities` are x and y of white, red, green and blue. Raises ValueError where they span no
+    colours.
     """
     white, *primaries = (
         np.array([x / y, 1, (1 - x - y) / y]) if y else np.full(3, np.nan)
@@ -92,7 +102,7 @@ _TO_8: list[Pixels] = []
 
 
 def _to_8() -> Pixels:
-    """From light as 16 bits to sRGB (1, 65536) uint8."""
+    """Return the table from linear light of 16 bits to sRGB, (1, 65536) uint8; made once."""
     if not _TO_8:
         light = np.linspace(0, 1, TOP + 1)
         values = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)

@@ -1,4 +1,4 @@
-"""Colours that a file describes by numbers instead of a profile: cICP, nclx, gAMA and cHRM."""
+"""Colour spaces that a file describes by numbers, not by a profile: cICP, nclx, gAMA and cHRM."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ PRIMARIES = {  # ITU-T H.273, table 2: white, red, green, blue
     12: (*D65, 0.680, 0.320, 0.265, 0.690, 0.150, 0.060),
     22: (*D65, 0.630, 0.340, 0.295, 0.605, 0.155, 0.077),
 }
-HDR = {16: "PQ", 18: "HLG"}
+HDR = {16: "PQ", 18: "HLG"}  # ITU-T H.273, table 3
 SRGB_GAMMA = 1 / 2.2
-"""What writers of PNGs mean by it is sRGB's curve (W3C PNG, 11.3.2.5)."""
+"""The gAMA of PNGs in sRGB, whose curve is used instead of this power (W3C PNG, 11.3.2.5)."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,10 @@ class Cicp:
 
 @dataclass(frozen=True)
 class Calibration:
-    """PNG's gAMA, as the exponent of encoding, and cHRM: x and y of white, red, green, blue."""
+    """The colours of a PNG by its chunks gAMA and cHRM.
+
+    `gamma` is the exponent of encoding; `chromaticities` are x and y of white, red, green and blue.
+    """
 
     gamma: float | None
     chromaticities: tuple[float, ...] | None
@@ -47,7 +50,10 @@ ColorSpace = bytes | Cicp | Calibration
 
 
 def described(space: Cicp | Calibration) -> MatrixProfile:
-    """Make a profile of it. Raises ValueError where it describes no colours."""
+    """Make a profile of a description by numbers.
+
+    Raises ValueError where it is an HDR one, or does not describe any colours.
+    """
     if isinstance(space, Calibration):
         given = space.chromaticities or SRGB
         curve = _of_gamma(space.gamma)

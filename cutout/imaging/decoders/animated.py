@@ -21,22 +21,22 @@ CLASSES: dict[str, type[ImageFile.ImageFile]] = {
     "webp": WebPImageFile,
 }
 MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA"})
-"""Of Pillow, whose samples have 8 bits."""
+"""Modes of Pillow whose samples have 8 bits."""
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A frame with all that is shown, and for how long."""
+    """A frame as it is shown, composed with those before it, and for how many milliseconds."""
 
     decoded: Decoded
     milliseconds: float
 
 
 class Animation:
-    """The frames of a file. `plays` is how often it is shown, 0 for without end."""
+    """The frames of a GIF, WebP or PNG; `plays` is how often they are shown, 0 for without end."""
 
     def __init__(self, data: bytes, header: Header) -> None:
-        """Open a file. Raises UndecodableImage."""
+        """Open a file. Raises UndecodableImage where it is corrupt, or frames differ in size."""
         self._header = header
         if header.format == "gif" and not fits_its_screen(data):
             raise UndecodableImage("a frame of the GIF reaches beyond its screen")
@@ -49,7 +49,7 @@ class Animation:
     def frames(self) -> Iterator[Shown]:
         """Decode one frame after the other, as many as the header says.
 
-        Raises UndecodableImage, also where one is missing.
+        Raises UndecodableImage where a frame is corrupt or missing.
         """
         # An image for programs that know no animations comes before the frames of some PNGs.
         first = int(getattr(self._file, "default_image", False))
@@ -67,7 +67,7 @@ class Animation:
 
 
 def _plays(header: Header, loop: int | None) -> int:
-    """Return how often a file is shown: a GIF says how often it is repeated, the others in all."""
+    """Return how often a file is shown; a GIF stores the number of repetitions instead."""
     if loop is None:
         return 1
     return loop + 1 if header.format == "gif" and loop else loop

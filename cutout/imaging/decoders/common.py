@@ -1,4 +1,4 @@
-"""What every decoder returns."""
+"""The result of every decoder: pixels as stored, and an alpha."""
 
 from dataclasses import dataclass
 
@@ -12,10 +12,13 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Decoded:
-    """Pixels as stored, not yet upright: `image` (h, w, 3) RGB, `alpha` (h, w) uint8 or None.
+    """The pixels of a file as stored, not yet upright.
 
-    `in_srgb`: the colours are sRGB already, whatever the header says. `rows`: of a truncated file,
-    how many of the upload's rows are there; what lacks is transparent.
+    - `image` (h, w, 3) uint8 or uint16 RGB.
+    - `alpha` (h, w) uint8, or None for an image without one.
+    - `in_srgb`: the colours are sRGB already, whatever the header says.
+    - `rows`: of a truncated file, how many of the upload's rows are there; missing ones are
+      transparent.
     """
 
     image: Samples

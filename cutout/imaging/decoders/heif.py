@@ -10,10 +10,13 @@ from cutout.imaging.headers import Header
 
 
 def decode(data: bytes, header: Header) -> Decoded:
-    """Decode the primary image, upright; grey of more than 8 bits with 16. Raises UndecodableImage.
+    """Decode the primary image of a HEIC or HEIF, upright.
 
-    The rows are taken as libheif has them: pi-heif would write beyond them where a file says more
-    bits than its samples have.
+    Grey of more than 8 bits comes out as uint16, all else as uint8. Raises UndecodableImage where
+    the file is corrupt, and MemoryError where memory is short.
+
+    The rows are taken as libheif has them: pi-heif would write beyond them where a file declares
+    more bits than its samples have.
     """
     try:
         file = pi_heif.open_heif(data, hdr_to_16bit=False, remove_stride=False)
@@ -28,7 +31,7 @@ def decode(data: bytes, header: Header) -> Decoded:
 
 
 def _copied(image: pi_heif.HeifImage) -> Decoded:
-    """Copy the pixels, which are gone with the file. Raises ValueError for rows too short."""
+    """Copy the pixels, which are freed with the file. Raises ValueError for rows too short."""
     rows = np.frombuffer(image.data, np.uint8).reshape(-1, image.stride)
     width, height = image.size
     kind, _, is_deep = image.mode.partition(";")

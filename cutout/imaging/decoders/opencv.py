@@ -1,4 +1,4 @@
-"""Decoding by OpenCV, and of sound JPEGs by libjpeg-turbo alone."""
+"""Decoding by OpenCV, and of intact JPEGs by libjpeg-turbo alone."""
 
 from contextlib import suppress
 from typing import Any
@@ -21,7 +21,7 @@ Stored = NDArray[np.integer[Any] | np.floating[Any]]
 UNKNOWN = "the image is corrupt, truncated or an unsupported variant of its format"
 """OpenCV does not say more."""
 LEAST_WEBP = 32
-"""Bytes that OpenCV wants of one; an image of one colour takes 28."""
+"""OpenCV reads no WebP of fewer bytes; an image of one colour takes 28."""
 
 # Named for grey, but only a size: the names with COLOR in them bring a flag for BGR along.
 REDUCED = {
@@ -32,7 +32,11 @@ REDUCED = {
 
 
 def decode(data: bytes, header: Header, factor: int, deep: bool) -> Decoded:
-    """Decode a file. `deep` leaves samples of 16 bits as they are. Raises UndecodableImage."""
+    """Decode a JPEG, PNG, WebP, BMP or TIFF, reduced by `factor`.
+
+    Returns uint8; with `deep`, colours of 16 bits come out as uint16. Raises UndecodableImage where
+    the file is corrupt, truncated or of a variant that OpenCV does not read.
+    """
     stored = _stored(data, header, factor, deep)
     if deep and stored.dtype == np.uint16 and stored.ndim == 3 and not header.premultiplied:
         return _deep(np.asarray(stored, np.uint16), header)
@@ -55,7 +59,7 @@ def decode(data: bytes, header: Header, factor: int, deep: bool) -> Decoded:
 
 
 def _deep(stored: NDArray[np.uint16], header: Header) -> Decoded:
-    """RGB of 16 bits, and alpha of 8."""
+    """Take samples of 16 bits apart: RGB uint16, and alpha uint8."""
     if stored.shape[2] == 3:
         swap = header.has_alpha
         image = cv2.cvtColor(stored, cv2.COLOR_BGR2RGB) if swap else stored
@@ -83,7 +87,7 @@ def _bounded_png(data: bytes) -> bytearray:
 
 
 def _flags(header: Header, factor: int, deep: bool) -> int:
-    """OpenCV's flags. Its own EXIF rotation is always off: it does not know every format."""
+    """Return OpenCV's flags; its own EXIF rotation is off, as it does not know every format."""
     if header.has_alpha:
         return cv2.IMREAD_UNCHANGED
     flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
@@ -93,10 +97,10 @@ def _flags(header: Header, factor: int, deep: bool) -> int:
 
 
 def decode_jpeg(data: bytes, header: Header, factor: int) -> Pixels | None:
-    """Decode a sound JPEG as `_imdecode` does, but without OpenCV's copy of all pixels.
+    """Decode an intact JPEG to (h, w, 3) uint8 RGB, reduced by `factor`, without OpenCV's copy.
 
-    That copy takes 22 of 56 ms at 12 megapixels. None for what libjpeg has anything to say about,
-    and for CMYK: OpenCV decides.
+    That copy of all pixels takes 22 of 56 ms at 12 megapixels. Returns None for what libjpeg warns
+    of, and for CMYK: OpenCV decides on these.
     """
     height, width = -(-header.height // factor), -(-header.width // factor)
     try:
@@ -125,7 +129,7 @@ def _to_8_bits(pixels: Stored) -> Pixels:
 
 
 def _swap_red_and_blue(image: Pixels) -> Pixels:
-    """In place, band by band: OpenCV copies what it converts in place, the copy stays cached."""
+    """Swap the channels in place; band by band, as OpenCV copies what it converts in place."""
     for rows in bands(image):
         cv2.cvtColor(image[rows], cv2.COLOR_BGR2RGB, dst=image[rows])
     return image

@@ -1,4 +1,4 @@
-"""Decoding by Pillow: what OpenCV does not read, or not rightly.
+"""Decoding by Pillow: formats and variants that OpenCV does not read, or reads wrongly.
 
 Its classes are called one by one, by the format that our own header says: `Image.open` would try
 others, and warn of sizes that are within our limits.
@@ -32,7 +32,10 @@ CLASSES: dict[str, type[ImageFile.ImageFile]] = {
 
 
 def decode_cmyk(data: bytes, header: Header, factor: int, convert: Conversion) -> Decoded:
-    """Decode a JPEG or TIFF of CMYK, and convert it by its profile. Raises UndecodableImage."""
+    """Decode a JPEG or TIFF of CMYK, and convert it to sRGB by its profile.
+
+    Raises UndecodableImage where the file is corrupt, or has more than four channels.
+    """
     with decoding():
         image = _opened(data, header, factor)
         pixels = np.asarray(image, np.uint8) if image.mode == "CMYK" else None
@@ -50,7 +53,7 @@ def _opened(data: bytes, header: Header, factor: int = 1) -> ImageFile.ImageFile
 
 
 def open_jpeg(data: bytes, header: Header, factor: int) -> JpegImageFile:
-    """Open a JPEG to be reduced by `factor` while it is decoded."""
+    """Open a JPEG so that it is reduced by `factor` while it is decoded."""
     image = JpegImageFile(io.BytesIO(data))
     if factor > 1:
         image.draft(None, (header.width // factor, header.height // factor))
@@ -58,7 +61,10 @@ def open_jpeg(data: bytes, header: Header, factor: int) -> JpegImageFile:
 
 
 def decode(data: bytes, header: Header) -> Decoded:
-    """Decode the first frame of an AVIF or GIF, or a BMP. Raises UndecodableImage."""
+    """Decode the first frame of an AVIF or GIF, or a BMP.
+
+    Raises UndecodableImage where the file is corrupt, or has another size than its header says.
+    """
     with decoding():
         image = _opened(data, header)
         if image.size != (header.width, header.height):
@@ -73,8 +79,7 @@ def decode_gif(gif: bytes) -> Decoded:
 
 
 def color_numbers(gif: bytes) -> Pixels:
-    """Return the numbers of the colours (H, W) of the first image of a GIF, as far as its data
-    goes."""
+    """Return the colour numbers (H, W) uint8 of a GIF's first image, as far as its data goes."""
     return np.array(_as_far(gif))
 
 
@@ -87,7 +92,7 @@ def _as_far(gif: bytes) -> GifImageFile:
 
 
 def decoded(image: ImageFile.ImageFile) -> Decoded:
-    """Return the pixels of a file with 8 bits, its alpha apart where it has one."""
+    """Return the pixels of an open file as 8 bits, and its alpha where it has one."""
     if not image.has_transparency_data:
         return Decoded(_pixels(image, "RGB"), None)
     return Decoded(*split(_pixels(image, "RGBA")))
@@ -109,7 +114,10 @@ def _pixels(image: ImageFile.ImageFile, mode: str) -> Pixels:
 
 @contextmanager
 def decoding(what: str = "the image") -> Iterator[None]:
-    """Turn whatever a broken file makes Pillow raise into UndecodableImage."""
+    """Turn whatever a corrupt file makes Pillow raise into UndecodableImage.
+
+    MemoryError is passed on.
+    """
     try:
         yield
     except MemoryError:

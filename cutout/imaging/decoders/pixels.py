@@ -1,4 +1,4 @@
-"""What decoders do to arrays of pixels."""
+"""Operations on arrays that several decoders share: split, unpremultiply, orient."""
 
 import cv2
 import numpy as np
@@ -10,7 +10,7 @@ Pixels = NDArray[np.uint8]
 
 
 def split(pixels: Pixels, order: str = "rgba") -> tuple[Pixels, Pixels]:
-    """Take RGBA, or "bgra", (h, w, 4) apart: RGB (h, w, 3) and alpha (h, w)."""
+    """Split pixels (h, w, 4) uint8, RGBA or "bgra", into RGB (h, w, 3) and alpha (h, w)."""
     image = np.empty((*pixels.shape[:2], 3), np.uint8)
     alpha = np.empty(pixels.shape[:2], np.uint8)
     red, blue = (2, 0) if order == "bgra" else (0, 2)
@@ -19,14 +19,14 @@ def split(pixels: Pixels, order: str = "rgba") -> tuple[Pixels, Pixels]:
 
 
 def unpremultiply(image: Pixels, alpha: Pixels) -> None:
-    """Colours as they were before they were multiplied by alpha, in place."""
+    """Divide colours (h, w, 3) uint8 by their alpha (h, w) uint8, in place."""
     for rows in bands(image):
         planes = [cv2.divide(plane, alpha[rows], scale=255) for plane in cv2.split(image[rows])]
         image[rows] = cv2.merge(planes)
 
 
 def turned(pixels: Pixels, orientation: int) -> Pixels:
-    """Apply an EXIF orientation, 1 to 8."""
+    """Apply an EXIF orientation, 1 to 8, to an array (h, w) or (h, w, C) uint8; may be in place."""
     if orientation >= 5:
         pixels = np.asarray(cv2.transpose(pixels), np.uint8)
     flip = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}.get(orientation)

@@ -1,6 +1,6 @@
-"""Files that were cut short: the rows that are there, if they are nearly all.
+"""Truncated files: decode the rows that are there, if they are nearly all.
 
-What is missing is transparent. A JPEG in scans has all of its rows, less sharp, once the first
+Missing rows are transparent. A progressive JPEG has all of its rows, less sharp, once the first
 scans of its brightness are whole; so has an interlaced GIF.
 """
 
@@ -42,20 +42,21 @@ END = b"\xff\xd9"
 """The marker that ends a JPEG."""
 
 MOST_BYTES = 8
-"""Of a pixel: four samples of 16 bits."""
+"""Bytes per pixel: four samples of 16 bits."""
 
 log = logging.getLogger("cutout")
 
 Decode = Callable[[bytes], Decoded]
-"""Decodes a file that is whole."""
+"""Decodes the bytes of a complete file."""
 
 
 def decode_rest(
     data: bytes, header: Header, factor: int, whole: Decode, error: UndecodableImage
 ) -> Decoded:
-    """Decode a file that `whole` could not, if what it lacks is its end.
+    """Decode a file that `whole` could not decode, if what it lacks is its end.
 
-    Raises UndecodableImage: with how much is there, if that is too little; else `error`.
+    `error` is what `whole` raised. Raises UndecodableImage: with how much is there, if that is too
+    little; else `error`.
     """
     try:
         decoded, rows = _rest(data, header, factor, whole, error)
@@ -110,7 +111,7 @@ def _padded(decoded: Decoded, is_there: Pixels, error: UndecodableImage) -> Deco
 def _rest(
     data: bytes, header: Header, factor: int, whole: Decode, error: UndecodableImage
 ) -> tuple[Decoded | None, int]:
-    """Return what is there, None if it is too little, and its number of rows."""
+    """Return what could be decoded, None if it is too little, and how many rows there are."""
     if header.format == "jpeg" and header.model != "cmyk" and is_cut_short(data):
         return _jpeg(data, header, factor, whole)
     if header.format == "png" and header.truncated:
@@ -131,7 +132,7 @@ def _rest(
 
 
 def _check_bytes(data: bytes, header: Header) -> None:
-    """Raise Truncated if a file lacks bytes whose rows cannot be told."""
+    """Raise Truncated if a file lacks bytes, and its format does not tell which rows they hold."""
     if header.format == "webp" and len(data) < (size := 8 + _riff_size(data)):
         raise Truncated(f"{len(data)} of {size} bytes are there; send the whole file")
     if header.format in ("avif", "heic"):
@@ -143,7 +144,7 @@ def _riff_size(data: bytes) -> int:
 
 
 def _jpeg(data: bytes, header: Header, factor: int, whole: Decode) -> tuple[Decoded | None, int]:
-    """Return what Pillow has decoded when the data ends, and its number of rows."""
+    """Decode a truncated JPEG with Pillow, as far as it goes."""
     if lacks_only_sharpness(data):
         return whole(data + END), header.height
     sound = decode_jpeg(data + END, header, factor)
@@ -171,7 +172,7 @@ def _until_zeros(rows: Pixels) -> int:
 
 
 def _png(data: bytes, header: Header, whole: Decode) -> tuple[Decoded | None, int]:
-    """Inflate what is there, and have the missing rows decoded as zeros."""
+    """Inflate the data of a truncated PNG, and decode it with the missing rows as zeros."""
     if data[28] and header.truncated:
         raise UndecodableImage("the interlaced PNG is truncated; send the whole file")
     most = bytes_of_rows(data)
@@ -194,14 +195,14 @@ def _png(data: bytes, header: Header, whole: Decode) -> tuple[Decoded | None, in
 
 
 def _bmp(data: bytes, header: Header, missing: int, whole: Decode) -> tuple[Decoded | None, int]:
-    """Have the missing rows of an uncompressed BMP decoded as zeros."""
+    """Decode a truncated, uncompressed BMP with the missing rows as zeros."""
     rows = header.height - -(-missing // row_bytes(data))
     enough = rows >= LEAST * header.height
     return (whole(data + bytes(missing)) if enough else None), max(0, rows)
 
 
 def _tiff(data: bytes, header: Header, strips: Strips, whole: Decode) -> tuple[Decoded | None, int]:
-    """Have the missing rows of an uncompressed TIFF decoded as zeros, else only those there."""
+    """Decode a truncated TIFF: if uncompressed with missing rows as zeros, else without them."""
     rows = strips.rows_in(len(data))
     missing = strips.end - len(data)
     if rows < LEAST * header.height:
@@ -214,9 +215,10 @@ def _tiff(data: bytes, header: Header, strips: Strips, whole: Decode) -> tuple[D
 
 
 def _gif(data: bytes, header: Header, error: UndecodableImage) -> tuple[Decoded | None, int]:
-    """Return what Pillow has of the first image when the data ends, and its number of rows.
+    """Decode the first image of a truncated GIF with Pillow, as far as its data goes.
 
-    Rows that are not reached keep what the image is filled with before: so it is filled twice.
+    Rows that it does not reach keep the colour that the image was filled with before. So it is
+    decoded over two fillings: where they differ, a row is missing.
     """
     first = FirstImage.of(data)
     if first.is_whole or first.box.right > header.width or first.box.bottom > header.height:
@@ -233,7 +235,7 @@ def _gif(data: bytes, header: Header, error: UndecodableImage) -> tuple[Decoded 
 
 
 def _deinterlaced(decoded: Decoded, reached: NDArray[np.bool_]) -> tuple[Decoded, int]:
-    """Return all rows, where most of them are reached: in place of the others, those above them."""
+    """Fill the missing rows of an interlaced image with those above, if most are there."""
     if reached.mean() < LEAST:
         return decoded, int(reached.sum())
     above = np.maximum.accumulate(np.where(reached, np.arange(len(reached)), 0))

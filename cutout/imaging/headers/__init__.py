@@ -1,8 +1,8 @@
-"""What an image file says of itself before a pixel of it is decoded: format, size, orientation.
+"""The header of an image file, read before a pixel is decoded: format, size, orientation, alpha.
 
-Small readers of our own (docs/decisions): the cap on pixels, the EXIF orientation in every format
-and the presence of alpha are all wanted at once, from bytes that nobody has vouched for. Each loop
-is bounded, whatever the bytes say.
+Small readers of our own (docs/decisions): the limit on pixels, the EXIF orientation in every format
+and the presence of alpha are all needed at once, from bytes that nobody has checked. Each loop is
+bounded, whatever the bytes say.
 """
 
 import struct
@@ -43,14 +43,16 @@ _READERS: tuple[tuple[str, Callable[[bytes], bool], Callable[[bytes], Header]], 
 
 
 def is_image(data: bytes) -> bool:
-    """Tell whether a file, or its first 512 bytes, begins as a type of image that is read does."""
+    """Tell whether a file, or its first 512 bytes, begins as a supported image format does."""
     return any(is_of_format(data) for _, is_of_format, _ in _READERS)
 
 
 def sniff(data: bytes) -> Header:
-    """Read the header of an image file, by its content.
+    """Read the header of an image file; the format is told by its content.
 
-    Raises UnsupportedFormat, EmptyImage or UndecodableImage, and nothing else.
+    Raises UnsupportedFormat where the format is not read here, EmptyImage where width or height is
+    0, and UndecodableImage where the header is corrupt, truncated or of a variant that is not read;
+    nothing else.
     """
     if not data:
         raise UnsupportedFormat("the file is empty")
@@ -81,7 +83,7 @@ def _read(name: str, read: Callable[[bytes], Header], data: bytes) -> Header:
 
 
 def _with_its_bytes(name: str, read: Callable[[bytes], Header], data: bytes) -> Header:
-    """Read a header; of a file made of boxes that cannot be read, say if it is truncated."""
+    """Read a header; where that fails for an AVIF or HEIC, find out whether it is truncated."""
     try:
         return read(data)
     except (LookupError, StopIteration, ValueError, struct.error):

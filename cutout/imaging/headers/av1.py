@@ -1,4 +1,4 @@
-"""How large the frames of an AV1 stream are, before any of them is decoded.
+"""The size of the frames of an AV1 stream, before any of them is decoded.
 
 Source: AV1 Bitstream & Decoding Process Specification, sections 5.3 (OBU headers) and 5.5 (sequence
 headers).
@@ -8,14 +8,13 @@ import re
 from collections.abc import Iterator
 
 SEQUENCE_HEADER, FRAME_HEADER, FRAME = 1, 3, 6  # types of OBUs
-LONGEST_HEADER = (
-    512  # bytes: more than a sequence header of 32 operating points takes up to its size
-)
+# Bytes: more than a sequence header with 32 operating points takes up to the frame size.
+LONGEST_HEADER = 512
 _NO_ZERO = re.compile(rb"[^\0]")
 
 
 def units(stream: bytes) -> Iterator[tuple[int, int, int]]:
-    """(type, start, end) of the body of each OBU. Zeros between them are skipped, as libaom does.
+    """Yield (type, start, end) of the body of each OBU; skips zeros between them, as libaom does.
 
     Raises ValueError where a length has no end.
     """
@@ -37,7 +36,7 @@ def units(stream: bytes) -> Iterator[tuple[int, int, int]]:
 
 
 def _leb128(stream: bytes, position: int) -> tuple[int, int]:
-    """Return the number there, and where it ends."""
+    """Read a LEB128 number; return it and the position after it."""
     value = 0
     for at, byte in enumerate(stream[position : position + 8]):
         value |= (byte & 0x7F) << 7 * at
@@ -59,9 +58,9 @@ class _Bits:
 
 
 def frame_size(header: bytes) -> tuple[int, int]:
-    """Return the (width, height) that no frame after this sequence header exceeds.
+    """Return the (width, height) in pixels that no frame after this sequence header exceeds.
 
-    Raises ValueError if it is truncated.
+    Raises ValueError where the header is truncated.
     """
     bits = _Bits(header[:LONGEST_HEADER])
     bits.take(4)  # profile, still image

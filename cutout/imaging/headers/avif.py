@@ -1,6 +1,7 @@
-"""AVIF headers (ISO/IEC 14496-12 and 23008-12), and how large the frames in them are.
+"""AVIF headers (ISO/IEC 14496-12 and 23008-12), and the size of the frames in the file.
 
-libavif decodes frames as large as they are, and scales them to what the boxes say.
+libavif decodes frames at their own size, and only then scales them to the size that the boxes say:
+a small header could hide a huge frame.
 """
 
 import struct
@@ -14,10 +15,10 @@ from cutout.imaging.headers.common import MAX_PARTS, MAX_PROFILE, Header, Malfor
 
 MAX_FRAMES = 8  # of one item; layered ones have up to 4
 MAX_TRACK_BOXES = 100  # on one level
-FEW_PIXELS = (
-    1 << 22
-)  # that frames may always have in all: the cells of a grid can reach far beyond it
-# quarter turns anticlockwise, then none, top to bottom, left to right -> EXIF
+# Pixels that all frames may have together, however small the image: the cells of a grid can reach
+# far beyond it.
+FEW_PIXELS = 1 << 22
+# EXIF's, by quarter turns anticlockwise (irot), then mirrored not, vertically, horizontally (imir).
 ROTATION_THEN_MIRROR = (
     (1, 4, 2),
     (8, 5, 7),
@@ -27,6 +28,7 @@ ROTATION_THEN_MIRROR = (
 
 
 def is_avif(data: bytes) -> bool:
+    """Tell whether the brands of a file include AVIF."""
     if data[4:8] != b"ftyp":
         return False
     brands = data[8 : min(len(data), int.from_bytes(data[:4], "big"), 256)]
@@ -34,7 +36,10 @@ def is_avif(data: bytes) -> bool:
 
 
 def read_avif(data: bytes) -> Header:
-    """Read the header of the primary image, or where there are only tracks, of the first frame."""
+    """Read the header of the primary image; where there are only tracks, of the first frame.
+
+    Raises Malformed, Truncated, LookupError, StopIteration or struct.error where it is corrupt.
+    """
     kinds = {kind for kind, _, _ in bounded(boxes_in(data, 0, len(data)))}
     if b"meta" not in kinds and b"moov" in kinds:
         size = _track_size(data)
@@ -80,7 +85,7 @@ def read_avif(data: bytes) -> Header:
 
 
 def _space(data: bytes, properties: list[tuple[bytes, int, int]]) -> ColorSpace | None:
-    """Return the colours by the `colr` properties: an ICC profile before code points (nclx)."""
+    """Return the colour space by `colr` properties: an ICC profile, or else code points (nclx)."""
     spans = [(start, end) for kind, start, end in properties if kind == b"colr"]
     for start, end in spans:
         if data[start : start + 4] in (b"prof", b"rICC") and end - start <= MAX_PROFILE:
@@ -96,7 +101,7 @@ def _primary_item(data: bytes, start: int) -> int:
 
 
 def _associated(data: bytes, box: tuple[int, int]) -> dict[int, list[int]]:
-    """Return the numbers, from 1 on, of the properties that belong to each item."""
+    """Return the numbers, from 1 on, of the properties of each item."""
     owned: dict[int, list[int]] = {}
     for item, number in bounded(_associations(data, *box)):
         owned.setdefault(item, []).extend([number] if number else [])
@@ -104,7 +109,7 @@ def _associated(data: bytes, box: tuple[int, int]) -> dict[int, list[int]]:
 
 
 def _associations(data: bytes, position: int, end: int) -> Iterator[tuple[int, int]]:
-    """(item, number of a property), with 0 for an item of none."""
+    """Yield (item, number of a property); 0 for an item without properties."""
     version = data[position]
     flags = data[position + 3]
     head = ">HB" if version == 0 else ">IB"
@@ -122,7 +127,7 @@ Extents = tuple[tuple[int, int], ...]  # start and end of the parts of a payload
 
 
 class _Frames:
-    """The largest width and height of the frames of payloads; each is read once, if shared too."""
+    """The largest width and height of the frames of payloads; each payload is read once."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -131,6 +136,11 @@ class _Frames:
         self.units_left = MAX_PARTS
 
     def largest(self, extents: Extents) -> tuple[int, int]:
+        """Return the largest width and height of the frames in the parts of one payload.
+
+        Raises Malformed where they would make us read more than twice the file, or have too many
+        frames.
+        """
         if extents not in self.known:
             self.bytes_left -= sum(end - start for start, end in extents)
             if self.bytes_left < 0:
@@ -239,13 +249,13 @@ def _track_size(data: bytes) -> tuple[int, int]:
 
 
 def _side(data: bytes, head: int) -> tuple[int, int]:
-    """Width and height that the header of a track says (tkhd), in whole pixels."""
+    """Return width and height in whole pixels, from the header of a track (tkhd)."""
     width, height = struct.unpack_from(">II", data, head + (88 if data[head] else 76))
     return width >> 16, height >> 16
 
 
 def _check_tracks(data: bytes, size: tuple[int, int]) -> int:
-    """Count the frames of the longest track, as it says.
+    """Count the frames of the longest track by its header.
 
     Raises Malformed where a track, or the first frame of one, is larger than the image.
     """
@@ -288,7 +298,7 @@ def _few_boxes(data: bytes, start: int, end: int) -> list[tuple[bytes, int, int]
 
 
 def _only(data: bytes, wanted: bytes, start: int, end: int) -> tuple[int, int]:
-    """Start and end of the one box of a kind. Raises Malformed where there is none, or another."""
+    """Return start and end of the only box of a kind. Raises ValueError if there is not one."""
     ((begin, stop),) = [
         (begin, stop) for kind, begin, stop in _few_boxes(data, start, end) if kind == wanted
     ]

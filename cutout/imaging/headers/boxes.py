@@ -6,20 +6,23 @@ from collections.abc import Iterator
 from cutout.imaging.headers.common import Malformed, Truncated, bounded
 
 Box = tuple[bytes, int, int]
-"""Its kind, and where its body starts and ends."""
+"""The type of a box, and where its body starts and ends, in bytes."""
 WHOLE = frozenset({b"ftyp", b"meta", b"mdat", b"moov", b"free", b"skip", b"uuid"})
-"""Kinds of boxes that a file is made of. What else stands at its end is none of it."""
+"""Types of boxes that a file is made of; others at its end do not belong to it."""
 
 
 def boxes_in(data: bytes, position: int, end: int) -> Iterator[Box]:
-    """Yield the boxes between two places; one that reaches beyond ends there."""
+    """Yield the boxes between two positions; one that would reach beyond ends there.
+
+    Raises Malformed for a box smaller than its own header.
+    """
     end = min(end, len(data))
     for kind, start, stop in _announced(data, position, end):
         yield kind, start, min(end, stop)
 
 
 def box_in(data: bytes, wanted: bytes, position: int, end: int) -> tuple[int, int]:
-    """Start and end of the first box of a kind. Raises Malformed where there is none."""
+    """Return start and end of the first box of a kind. Raises Malformed where there is none."""
     for kind, start, stop in bounded(boxes_in(data, position, end)):
         if kind == wanted:
             return start, stop
@@ -27,7 +30,10 @@ def box_in(data: bytes, wanted: bytes, position: int, end: int) -> tuple[int, in
 
 
 def check_whole(data: bytes) -> None:
-    """Raise Truncated, with how much is there, if a file ends before its boxes do."""
+    """Check that a file does not end before its boxes do.
+
+    Raises Truncated, with how many bytes are there, where it does.
+    """
     ends = [stop for kind, _, stop in bounded(_announced(data, 0, len(data))) if kind in WHOLE]
     if (size := max(ends, default=0)) > len(data):
         raise Truncated(f"{len(data)} of at least {size} bytes are there; send the whole file")

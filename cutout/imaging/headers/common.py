@@ -1,4 +1,4 @@
-"""What the readers of headers share: the header itself, its errors, bounded loops, chunks."""
+"""Parts that all readers of headers share: the header itself, its errors, bounded loops, chunks."""
 
 import struct
 from collections.abc import Iterator
@@ -13,9 +13,11 @@ ColorModel = Literal["gray", "rgb", "cmyk"]
 FileFormat = Literal["jpeg", "png", "webp", "gif", "bmp", "tiff", "avif", "heic"]
 
 MAX_PROFILE = 4 << 20
-"""Bytes of an ICC profile; those of presses have up to 2 MB. A longer one is b"": it is ignored."""
+"""Bytes of an ICC profile; those of printing presses have up to 2 MB. A longer one is ignored, and
+stands in a header as b""."""
 MAX_PARTS = 50_000
-"""Chunks, segments, boxes or tags looked at; no real file comes near, a hostile one costs 20 ms."""
+"""Chunks, segments, boxes or tags that are read; no real file comes near, a hostile one costs
+20 ms."""
 
 
 class Malformed(ValueError):
@@ -27,19 +29,21 @@ class Truncated(Malformed):
 
 
 class NotRead(Malformed):
-    """A sound header, of a variant that is not read, or not rightly; the text says which."""
+    """An intact header of a variant that is not read, or not correctly; the text says which."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of itself.
+    """What a file says of itself before its pixels.
 
-    Width and height are those stored; `orientation` is EXIF's, 1 to 8, and still to be applied,
-    except where the decoder does (`turned_by_decoder`). `has_alpha`: the file may carry
-    transparency. `gray_key`: the grey that a PNG declares transparent, in 16 bits where it has
-    them, else in 8. `premultiplied`: the colours are stored multiplied by the alpha. `model`: how
-    the pixels are stored; `space`: which colours they are, None for sRGB. `truncated`: a PNG, or a
-    TIFF whose planes are apart, ends before its end. `frames`: how many an animation has.
+    - `width` and `height` are as stored, in pixels; `orientation` is EXIF's, 1 to 8, and still to
+      be applied, except where the decoder does (`turned_by_decoder`).
+    - `has_alpha`: the file may carry transparency. `gray_key`: the grey that a PNG declares
+      transparent, of 16 bits where it has them, else of 8. `premultiplied`: the colours are stored
+      multiplied by alpha.
+    - `truncated`: a PNG, or a TIFF with separate planes, ends too early.
+    - `frames`: how many an animation has.
+    - `model`: how the pixels are stored. `space`: their colour space, None for sRGB.
     """
 
     format: FileFormat | Literal["array"]
@@ -57,26 +61,31 @@ class Header:
 
     @property
     def pixels(self) -> int:
+        """Width times height."""
         return self.width * self.height
 
     @property
     def weight(self) -> int:
-        """As how many pixels it counts where memory is given out.
+        """How many pixels the image counts as where memory is budgeted.
 
-        libavif holds planes of up to 8 bytes a pixel beside what it makes of them: up to 22 in all.
+        libavif holds planes of up to 8 bytes a pixel beside what it makes of them: up to 22 bytes a
+        pixel in all.
         """
         return self.pixels * 3 // 2 if self.format == "avif" else self.pixels
 
     @property
     def upright(self) -> Size:
-        """The size once the orientation is applied."""
+        """Width and height in pixels once the orientation is applied."""
         if self.orientation > 4:
             return Size(self.height, self.width)
         return Size(self.width, self.height)
 
 
 def bounded(parts: Iterator[T], most: int = MAX_PARTS) -> Iterator[T]:
-    """Yield the parts. Raises Malformed beyond `most`: decoders would read, and warn of, each."""
+    """Yield the parts, and stop a file that would have decoders read, and warn of, endlessly many.
+
+    Raises Malformed where there are more than `most`.
+    """
     for number, part in enumerate(parts):
         if number == most:
             raise Malformed(f"more than {most} parts")
@@ -86,14 +95,16 @@ def bounded(parts: Iterator[T], most: int = MAX_PARTS) -> Iterator[T]:
 def chunks(
     data: bytes, position: int, layout: str, trailer: int
 ) -> Iterator[tuple[bytes, int, int]]:
-    """Yield (kind, start, end) of the chunks of a PNG or a RIFF file.
+    """Yield (type, start, end) of the body of each chunk of a PNG or a RIFF file.
 
-    Those of a PNG are length, kind, body and checksum, those of a RIFF file kind, length and body.
+    `layout` is of `struct`, for type and length in either order; `trailer` is how many bytes follow
+    a body. A PNG has length, type, body and checksum (">I4s", 4), a RIFF file type, length and body
+    ("<4sI", 0).
     """
     while position + 8 <= len(data):
         first, second = struct.unpack_from(layout, data, position)
         kind, length = (second, first) if isinstance(first, int) else (first, second)
         yield kind, position + 8, position + 8 + length
         position += 8 + length + trailer
-        if not trailer:  # RIFF keeps chunks at even places
+        if not trailer:  # RIFF pads chunks to an even length
             position += length & 1

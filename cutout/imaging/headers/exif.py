@@ -8,13 +8,13 @@ from cutout.imaging.headers.common import Malformed, Truncated, bounded
 
 ORIENTATION = 274
 NUMBERS = {1: ("B", 1), 3: ("H", 2), 4: ("I", 4), 6: ("b", 1), 8: ("h", 2), 9: ("i", 4)}
-"""Types of whole numbers: BYTE, SHORT and LONG, and with a sign, for `struct`, and their bytes."""
+"""Types of whole numbers: BYTE, SHORT, LONG and their signed forms; `struct`'s code, and bytes."""
 MAX_TAGS = 4096
-"""Tags of one directory; cameras write some 50."""
+"""Tags of one directory that are read; cameras write some 50."""
 
 
 def exif_orientation(block: bytes) -> int:
-    """Read the EXIF orientation, 1 to 8; 1 if the block is corrupt."""
+    """Read the orientation, 1 to 8, from an EXIF block; 1 if the block is corrupt."""
     try:
         entries = tiff_entries(block.removeprefix(b"Exif\0\0"))
         orientation = next(
@@ -27,6 +27,7 @@ def exif_orientation(block: bytes) -> int:
 
 
 def is_big_tiff(data: bytes) -> bool:
+    """Tell whether a file begins as a BigTIFF does."""
     return data[:4] in (b"II+\0", b"MM\0+")
 
 
@@ -34,8 +35,9 @@ def is_big_tiff(data: bytes) -> bool:
 class Layout:
     """How the first directory of a TIFF is written, which is the one that OpenCV reads.
 
-    `order` and `word` are formats of `struct`: the order of bytes, and a place in the file. Each of
-    the `entries`, by where it begins, has its value, or the place of its values, `inline` bytes on.
+    `order`, `word` and `head` are formats of `struct`: the byte order, an offset in the file, and
+    the tag, type and count of an entry. `entries` are the positions of the entries; the value of
+    one, or the offset of its values, is `inline` bytes after its position.
     """
 
     order: str
@@ -46,7 +48,11 @@ class Layout:
 
     @classmethod
     def of(cls, data: bytes) -> "Layout":
-        """Read it. Raises Malformed, Truncated or struct.error."""
+        """Read the layout of a TIFF.
+
+        Raises Malformed where it has no byte order mark, Truncated where the directory is beyond
+        the end of the file, and struct.error where it ends within its header.
+        """
         order = {b"II": "<", b"MM": ">"}.get(data[:2])
         if order is None:
             raise Malformed("no byte order mark")
@@ -64,10 +70,10 @@ class Layout:
 
 
 def tiff_entries(data: bytes) -> Iterator[tuple[int, int, int, int]]:
-    """(tag, type, count, first value) of the entries of the first directory.
+    """Yield (tag, type, count, first value) of the entries of the first directory.
 
-    The value is what stands in the entry itself: no more than a place in the file where the values
-    do not fit in.
+    The value is what stands in the entry itself: where the values do not fit in, it is their offset
+    in the file. Raises Malformed, Truncated or struct.error where the directory is corrupt.
     """
     layout = Layout.of(data)
     for entry in bounded(iter(layout.entries), MAX_TAGS):

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from cutout.imaging.box import Box
 from cutout.imaging.headers.common import MAX_PARTS, MAX_PROFILE, Header, Malformed, NotRead
 
-RLE = (1, 2)
+RLE = (1, 2)  # a BMP's compression by run-length encoding
 MAX_RLE = 2 << 20
-"""Bytes of a BMP in run lengths: Pillow takes about a second for them."""
-MASKS = (0xFF0000, 0xFF00, 0xFF)
+"""Bytes of a run-length encoded BMP: Pillow takes about a second for them."""
+MASKS = (0xFF0000, 0xFF00, 0xFF)  # a BMP's usual masks of red, green and blue
 MAX_BLOCKS = 400_000
-"""Blocks of a GIF that are counted, 60 ms; a frame of 100 MB has as many."""
+"""Blocks of a GIF that are counted, in 60 ms; a frame of 100 MB has as many."""
 
 
 def read_gif(data: bytes) -> Header:
+    """Read the header of a GIF, and count its frames. Raises struct.error where it is truncated."""
     width, height = struct.unpack_from("<HH", data, 6)
     # Transparency may be: it is said frame by frame.
     return Header("gif", width, height, has_alpha=True, frames=max(1, _count_frames(data)))
@@ -24,9 +25,9 @@ def read_gif(data: bytes) -> Header:
 
 @dataclass(frozen=True)
 class FirstImage:
-    """A GIF down to its first image: what stands before it, what is said of it, and itself.
+    """A GIF up to its first image: header, graphic control of the image, and image data.
 
-    `box` is where it lies on the screen.
+    `box` is where the image lies on the screen, in pixels.
     """
 
     head: bytes
@@ -36,7 +37,7 @@ class FirstImage:
 
     @classmethod
     def of(cls, gif: bytes) -> "FirstImage":
-        """Find it. Raises Malformed, IndexError or struct.error."""
+        """Find the first image. Raises Malformed, IndexError or struct.error if there is none."""
         position = _after_colors(gif, 10, 13)
         head = gif[:position]
         control = b""
@@ -55,16 +56,17 @@ class FirstImage:
 
     @property
     def file(self) -> bytes:
-        """The GIF of this image."""
+        """The bytes of a GIF of this image alone."""
         return b"".join((self.head, self.control, self.image))
 
     @property
     def is_interlaced(self) -> bool:
+        """Whether the rows are stored in four passes."""
         return bool(self.image[9] & 0x40)
 
     @property
     def is_whole(self) -> bool:
-        """Whether its data has an end."""
+        """Whether the image data is complete."""
         try:
             _after_blocks(self.image, _after_colors(self.image, 9, 10) + 1, MAX_BLOCKS)
         except IndexError:
@@ -72,7 +74,7 @@ class FirstImage:
         return True
 
     def filled_with(self, number: int) -> bytes:
-        """Return the GIF of this image, with that colour number as the transparent one."""
+        """Return the bytes of a GIF of this image, with that colour number as transparent."""
         control = b"!\xf9\x04\x01\0\0" + bytes((number,)) + b"\0"
         return b"".join((self.head, control, self.image))
 
@@ -87,12 +89,12 @@ def fits_its_screen(gif: bytes) -> bool:
 
 
 def _count_frames(gif: bytes) -> int:
-    """Count the images of a GIF, as far as it goes, and as MAX_BLOCKS allows."""
+    """Count the images of a GIF, as far as its data and MAX_BLOCKS go."""
     return sum(1 for _ in _descriptors(gif))
 
 
 def _descriptors(gif: bytes) -> Iterator[int]:
-    """Yield where the descriptor of each image begins."""
+    """Yield the position of each image's descriptor."""
     with suppress(IndexError, Malformed):
         position = _after_colors(gif, 10, 13)
         while gif[position] in (0x21, 0x2C):
@@ -106,13 +108,12 @@ def _descriptors(gif: bytes) -> Iterator[int]:
 
 
 def _after_colors(gif: bytes, flags: int, position: int) -> int:
-    """Return where a table of colours ends that starts at a position; there, if the flags know of
-    none."""
+    """Return the position after the colour table at `position`; the flags say if there is one."""
     return position + (6 << (gif[flags] & 7) if gif[flags] & 0x80 else 0)
 
 
 def _after_blocks(gif: bytes, position: int, most: int) -> int:
-    """Return where the blocks end that start at a position."""
+    """Return the position after the data blocks that start at `position`."""
     for _ in range(most):
         size = gif[position]
         position += 1 + size
@@ -122,6 +123,10 @@ def _after_blocks(gif: bytes, position: int, most: int) -> int:
 
 
 def read_bmp(data: bytes) -> Header:
+    """Read the header of a BMP.
+
+    Raises NotRead for long run-length encodings, and struct.error where it is truncated.
+    """
     size = struct.unpack_from("<I", data, 14)[0]
     if size == 12:
         width, height = struct.unpack_from("<HH", data, 18)
@@ -136,9 +141,9 @@ def read_bmp(data: bytes) -> Header:
 
 
 def needs_pillow(bmp: bytes) -> bool:
-    """Tell whether OpenCV reads a BMP wrongly: run lengths, 16 bits, or unusual masks.
+    """Tell whether OpenCV reads a BMP wrongly: run-length encoding, 16 bits, or unusual masks.
 
-    Or pixels that the file says begin where its palette does.
+    Or a file whose pixels begin where its palette does.
     """
     size, bits, compression = struct.unpack_from("<I10xHI", bmp, 14)
     if size < 40:
@@ -157,7 +162,10 @@ def _bmp_profile(data: bytes, size: int) -> bytes | None:
 
 
 def row_bytes(bmp: bytes) -> int:
-    """Return how many bytes a row of an uncompressed BMP takes."""
+    """Return how many bytes a row of an uncompressed BMP takes.
+
+    Raises Malformed where the header says 0 bits per pixel.
+    """
     width, _, _, bits = struct.unpack_from("<iiHH", bmp, 18)
     if bits == 0:
         raise Malformed("pixels of no bits")
@@ -165,7 +173,10 @@ def row_bytes(bmp: bytes) -> int:
 
 
 def missing_bytes(bmp: bytes) -> int:
-    """Return how many bytes an uncompressed BMP is short of its rows; 0 for others."""
+    """Return how many bytes an uncompressed BMP is short of its rows; 0 for other BMPs.
+
+    Raises Malformed where the header says 0 bits per pixel.
+    """
     if struct.unpack_from("<I", bmp, 14)[0] < 40 or struct.unpack_from("<I", bmp, 30)[0] not in (
         0,
         3,
@@ -177,4 +188,5 @@ def missing_bytes(bmp: bytes) -> int:
 
 
 def has_last_row_first(bmp: bytes) -> bool:
+    """Tell whether a BMP is stored bottom-up, as most are."""
     return bool(struct.unpack_from("<i", bmp, 22)[0] > 0)

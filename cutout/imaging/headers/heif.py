@@ -14,12 +14,14 @@ from cutout.imaging.headers.common import MAX_PROFILE, Header, Malformed, bounde
 BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"heif")
 
 ENTRY = re.compile(rb"....infe(?:\x02...(?:..)..|\x03...(?:....)..)", re.DOTALL)
-"""Size, kind and numbers of the box of an item's type and names; before version 2, no type."""
+"""A box of an item's type and names: size, version, item number; version 0 and 1 have no type."""
 
 
 def is_heif(data: bytes) -> bool:
-    """Tell whether a file's brands say that it holds HEVC; an AVIF, which has some too, is asked
-    first."""
+    """Tell whether the brands of a file say that it holds HEVC.
+
+    An AVIF may have such brands too: it has to be excluded first.
+    """
     if data[4:8] != b"ftyp":
         return False
     brands = data[8 : min(len(data), int.from_bytes(data[:4], "big"), 256)]
@@ -27,7 +29,10 @@ def is_heif(data: bytes) -> bool:
 
 
 def read_heif(data: bytes) -> Header:
-    """Read the header of the primary image; size and orientation are those of the upright one."""
+    """Read the header of the primary image; size and orientation are those of the upright one.
+
+    Raises Malformed where libheif cannot read it, or an item's name would crash pi-heif.
+    """
     _check_names(data)
     try:
         file = pi_heif.open_heif(data)
@@ -48,7 +53,7 @@ def read_heif(data: bytes) -> Header:
 
 
 def _check_names(data: bytes) -> None:
-    """Raise Malformed for a type or name of an item that is no text: pi-heif 1.4 crashes on it."""
+    """Raise Malformed for an item's type or name that is not UTF-8: pi-heif 1.4 crashes on it."""
     for kind, start, end in bounded(boxes_in(data, 0, len(data))):
         if kind == b"meta":
             for entry in bounded(ENTRY.finditer(data, start, end)):

@@ -18,17 +18,20 @@ FEW_SCANS = 20  # that a file of any size may have; a progressive one has about 
 MAX_SCANS = 200
 MAX_SCANNED_PIXELS = 1 << 30
 """Pixels times scans: each scan is a pass over the image, 2 ns a pixel, however few its bytes."""
-FRAMES = frozenset(
-    {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
-)  # SOF markers
-MODELS: dict[int, ColorModel] = {1: "gray", 4: "cmyk"}
+# SOF markers
+FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
+MODELS: dict[int, ColorModel] = {1: "gray", 4: "cmyk"}  # by the number of components
 ICC = b"ICC_PROFILE\0"
-JPEG_MARKER = re.compile(
-    rb"\xff([^\x00\x01\xd0-\xd8\xff])", re.DOTALL
-)  # of those that have a length, or the end
+# Markers that are followed by a length, and EOI.
+JPEG_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])", re.DOTALL)
 
 
 def read_jpeg(data: bytes) -> Header:
+    """Read the header of a JPEG.
+
+    Raises Malformed where it has no frame header or too many scans, and struct.error where it is
+    truncated.
+    """
     orientation = 0
     profile = list[tuple[int, int, int]]()
     for marker, start, end in bounded(jpeg_segments(data)):
@@ -64,7 +67,7 @@ def _profile(data: bytes, parts: list[tuple[int, int, int]]) -> bytes | None:
 def jpeg_segments(data: bytes, position: int = 2) -> Iterator[tuple[int, int, int]]:
     """Yield (marker, start, end) of each segment's content, up to the end of the image.
 
-    Bytes that are not a marker are skipped.
+    Bytes that are not a marker are skipped. Raises struct.error where a segment is truncated.
     """
     while (found := JPEG_MARKER.search(data, position)) and found[1] != b"\xd9":
         start = found.end()
@@ -73,7 +76,7 @@ def jpeg_segments(data: bytes, position: int = 2) -> Iterator[tuple[int, int, in
 
 
 def _first_scan_has(components: int, data: bytes, position: int) -> bool:
-    """Tell whether all of them are in it: then decoders take no other scan of a sequential JPEG."""
+    """Tell whether the first scan has all components: decoders then read no further scan."""
     first = next(
         (start for marker, start, _ in bounded(jpeg_segments(data, position)) if marker == 0xDA),
         None,
@@ -97,14 +100,16 @@ def _check_scans(data: bytes, position: int, pixels: int) -> None:
 
 
 def is_cut_short(data: bytes) -> bool:
-    """Tell whether the end of the image is missing."""
+    """Tell whether the end of a JPEG is missing."""
     frame = max(data.rfind(b"\xff\xda"), 0)
     return data.find(b"\xff\xd9", frame) < 0
 
 
 def lacks_only_sharpness(data: bytes) -> bool:
-    """Return whether, of a progressive JPEG, all frequencies of the brightness have had a whole
-    scan."""
+    """Tell whether a progressive JPEG has every frequency of its brightness in a complete scan.
+
+    Then all that is missing at its end is refinement.
+    """
     kinds = [(marker, start) for marker, start, _ in bounded(jpeg_segments(data))]
     if not any(marker in (0xC2, 0xCA) for marker, _ in kinds):
         return False

@@ -9,10 +9,16 @@ from cutout.imaging.headers.exif import exif_orientation
 from cutout.imaging.headers.png_texts import orientation_of
 
 TEXTS = (b"tEXt", b"zTXt", b"iTXt")
+# Of these, only the first chunk of each type is read.
 FIRST = frozenset({b"acTL", b"cICP", b"cHRM", b"eXIf", b"gAMA", b"iCCP", b"sRGB", b"tRNS"})
 
 
 def read_png(data: bytes) -> Header:
+    """Read the header of a PNG, and whether its pixel data is truncated.
+
+    Raises Truncated where another chunk ends beyond the file, Malformed where there are too many,
+    and struct.error where the first is truncated.
+    """
     width, height, depth, color = struct.unpack_from(">IIBB", data, 16)
     first = dict[bytes, bytes]()
     texts = list[tuple[bytes, bytes]]()
@@ -51,7 +57,7 @@ def _gray_key(chunk: bytes, depth: int) -> int:
 
 
 def _space(chunk: dict[bytes, bytes]) -> ColorSpace | None:
-    """Return the colours by the chunks of a PNG, cICP before all, then iCCP, then sRGB."""
+    """Return the colour space by the chunks of a PNG: cICP before iCCP before sRGB."""
     if len(cicp := chunk.get(b"cICP", b"")) == 4 and cicp[2] == 0:
         return Cicp(cicp[0], cicp[1])
     if b"iCCP" in chunk:
@@ -67,7 +73,7 @@ def _space(chunk: dict[bytes, bytes]) -> ColorSpace | None:
 
 
 def _profile(chunk: bytes) -> bytes:
-    """Return the ICC profile in an iCCP; b"" where it is broken, or longer than MAX_PROFILE."""
+    """Return the ICC profile in an iCCP; b"" where it is corrupt, or longer than MAX_PROFILE."""
     inflate = zlib.decompressobj()
     try:
         profile = inflate.decompress(chunk[chunk.index(b"\0") + 2 :], MAX_PROFILE)

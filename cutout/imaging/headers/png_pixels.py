@@ -3,7 +3,7 @@
 libpng inflates a stream to its end, however far that lies behind the last row: each MB of upload
 could cost 2.7 s, in a thread that nobody can stop. So it is inflated here, by isal, which takes a
 third of the time of the zlib that OpenCV brings, and libpng gets the same rows in stored blocks.
-Samples of 16 bits would take too much memory twice: of those it is only seen that they end.
+Samples of 16 bits would take too much memory twice: for those we only check that the stream ends.
 """
 
 from collections.abc import Iterable, Iterator
@@ -34,11 +34,11 @@ Chunk = tuple[bytes, int, int]  # kind, start and end of the body
 
 
 def with_bounded_pixels(png: bytes) -> bytearray:
-    """Make the same PNG with its pixels uncompressed, and without compressed texts.
+    """Rewrite a PNG with its pixels uncompressed, and without compressed texts.
 
-    `png` is one that `sniff` has taken. What follows the last row in its data is dropped; at 16
-    bits a sample, data stays as it is, and more than the rows is refused. Raises Malformed, too if
-    data cannot be inflated or the checksum of a part is wrong.
+    `png` is one whose header `sniff` has read. Data after the last row is dropped; at 16 bits a
+    sample, data stays as it is. Raises Malformed where the data cannot be inflated, a checksum is
+    wrong, or 16-bit data holds more than the rows.
     """
     plain = bytearray(png[:8])
     inflated = False
@@ -67,7 +67,7 @@ def _until_end(png: bytes) -> Iterator[Chunk]:
 
 
 def bytes_of_rows(png: bytes) -> int:
-    """Return how many bytes the rows take, each with the number of its filter in front."""
+    """Return how many bytes the rows take once inflated, each with its filter type in front."""
     width, height = int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
     bits = png[24] * SAMPLES.get(png[25], 4)
     total = 0
@@ -79,7 +79,7 @@ def bytes_of_rows(png: bytes) -> int:
 
 
 def _stream(png: bytes, parts: Iterable[Chunk]) -> bytes:
-    """Return the bodies of the parts in one. Raises Malformed if a checksum is wrong."""
+    """Join the bodies of the IDAT chunks. Raises Malformed if a checksum is wrong."""
     view = memoryview(png)
     bodies = []
     for _, start, end in parts:

@@ -1,4 +1,4 @@
-"""Orientation in the texts of a PNG: as ImageMagick writes EXIF, and in XMP."""
+"""Orientation in the text chunks of a PNG: in EXIF as ImageMagick writes it, and in XMP."""
 
 import re
 import zlib
@@ -15,7 +15,10 @@ IN_XMP = re.compile(rb"tiff:Orientation(?:=[\"']|>)([1-8])[\"'<]")
 
 
 def orientation_of(texts: Iterable[tuple[bytes, bytes]]) -> int:
-    """Return the EXIF orientation in chunks tEXt, zTXt and iTXt (kind, body); 1 if none has one."""
+    """Return the EXIF orientation in chunks tEXt, zTXt and iTXt; 1 if none has one.
+
+    `texts` are (type, body) of the chunks.
+    """
     known = dict[bytes, bytes]()
     for kind, body in texts:
         keyword, _, value = body.partition(b"\0")
@@ -29,7 +32,7 @@ def orientation_of(texts: Iterable[tuple[bytes, bytes]]) -> int:
 
 
 def plain_text(kind: bytes, rest: bytes) -> bytes:
-    """Return the text of a chunk, after its keyword; b"" if it cannot be inflated."""
+    """Return the text of a chunk, given what follows its keyword; b"" if it cannot be inflated."""
     is_compressed = kind == b"zTXt"
     text = rest
     if kind == b"zTXt":
@@ -51,7 +54,7 @@ def _in_xmp(text: bytes) -> int:
 
 
 def _in_raw_profile(text: bytes) -> int:
-    """Return a name, a length, and the profile in hexadecimal digits."""
+    """Read the orientation from a raw profile: a name, a length, and EXIF in hexadecimal digits."""
     try:
         block = bytes.fromhex("".join(text.decode("ascii").split()[2:]))
     except ValueError:

@@ -17,14 +17,14 @@ from cutout.imaging.headers.tiff_strips import (
     lacks_strips,
 )
 
-FEW_TILE_PIXELS = (
-    16 << 20
-)  # that the tiles may always have in all: those at the edges reach beyond the image
-EXTRA_SAMPLES = 338
-SAMPLE_FORMAT = 339
-SIGNED = 2
-FLOAT = 3
-MOST_INLINE = 2
+# Pixels that all tiles may have together, however small the image: those at its edges reach beyond
+# it.
+FEW_TILE_PIXELS = 16 << 20
+EXTRA_SAMPLES = 338  # a tag
+SAMPLE_FORMAT = 339  # a tag
+SIGNED = 2  # of SAMPLE_FORMAT
+FLOAT = 3  # of SAMPLE_FORMAT
+MOST_INLINE = 2  # samples whose bits fit into the entry itself
 COMPRESSIONS = {
     1: "none",
     5: "LZW",
@@ -43,18 +43,20 @@ MODELS: dict[int, ColorModel] = {0: "gray", 1: "gray", 5: "cmyk"}
 ASSOCIATED_ALPHA = 1  # what EXTRA_SAMPLES says of colours that are multiplied by it
 UNSPECIFIED = 0  # the same of a sample that is no alpha, such as a saved selection
 SIZES = frozenset({WIDTH, HEIGHT, TILE_WIDTH, TILE_HEIGHT})
-WHOLE_NUMBERS = {
-    False: frozenset({3, 4}),
-    True: frozenset({3, 4, 16}),
-}  # SHORT and LONG; LONG8 in BigTIFF alone
+# SHORT and LONG; LONG8 only in a BigTIFF, which the keys tell.
+WHOLE_NUMBERS = {False: frozenset({3, 4}), True: frozenset({3, 4, 16})}
 
 
 def read_tiff(data: bytes) -> Header:
+    """Read the header of a TIFF.
+
+    Raises Malformed where its size is ambiguous or its tiles are far larger than the image, NotRead
+    for variants that OpenCV reads wrongly, Truncated, KeyError or struct.error where it is corrupt.
+    """
     tags = dict[int, int]()
     profile = None
     for tag, kind, count, value in tiff_entries(data):
-        # Of other types, and of repeated tags, libtiff may take another value than any rule here
-        # would.
+        # Of other types, and of repeated tags, libtiff may take another value than we would.
         if tag in SIZES and (
             tag in tags or kind not in WHOLE_NUMBERS[is_big_tiff(data)] or count != 1
         ):
@@ -101,7 +103,7 @@ def _check_variant(tags: dict[int, int]) -> None:
 
 
 def describe(data: bytes) -> str:
-    """Say which kind of TIFF it is, for a message: bits, compression, colours."""
+    """Describe the kind of a TIFF for a message: bits, compression, samples."""
     tags = {tag: value for tag, _, count, value in tiff_entries(data) if count == 1 or tag == BITS}
     compression = tags.get(COMPRESSION, 1)
     parts = [f"compression {COMPRESSIONS.get(compression, compression)}"]

@@ -1,4 +1,4 @@
-"""Which strips and tiles of a TIFF are in the file (TIFF 6.0, sections 3 and 15)."""
+"""Strips and tiles of a TIFF: which of them are in the file (TIFF 6.0, sections 3 and 15)."""
 
 import struct
 from dataclasses import dataclass
@@ -16,9 +16,10 @@ UNCOMPRESSED, APART = 1, 2  # values of COMPRESSION, and of PLANAR
 
 @dataclass(frozen=True)
 class Strips:
-    """The strips or tiles of a TIFF, each (first row, start, end), and what tells their rows.
+    """The strips or tiles of a TIFF, and how rows follow from them.
 
-    `row_bytes`: of a row of an uncompressed strip; 0 where rows cannot be told.
+    `parts` are (first row, start, end) of each, start and end in bytes. `row_bytes` are those of a
+    row of an uncompressed strip, 0 for tiles, whose rows cannot be told.
     """
 
     parts: tuple[tuple[int, int, int], ...]
@@ -29,7 +30,10 @@ class Strips:
 
     @classmethod
     def of(cls, tiff: bytes) -> "Strips":
-        """Read the lists. Raises LookupError, Malformed or struct.error where they are broken."""
+        """Read the lists of strips or tiles.
+
+        Raises LookupError, Malformed or struct.error where they are corrupt.
+        """
         tags = _numbers(tiff)
         width, height = tags[WIDTH][0], tags[HEIGHT][0]
         is_tiled = TILES[0] in tags
@@ -53,7 +57,7 @@ class Strips:
         )
 
     def rows_in(self, size: int) -> int:
-        """Count the rows, from the top, that are whole in the first `size` bytes of the file."""
+        """Count the rows, from the top, that are complete in the first `size` bytes of the file."""
         return min(
             (self._rows_before(size, *part) for part in self.parts if part[2] > size),
             default=self.height,
@@ -66,13 +70,15 @@ class Strips:
 
     @property
     def end(self) -> int:
-        """Where the last of them ends."""
+        """The position where the last of them ends, in bytes."""
         return max(end for _, _, end in self.parts)
 
 
 def lacks_strips(tiff: bytes) -> bool:
-    """Tell whether strips or tiles reach beyond the file. OpenCV does not see it if planes are
-    apart."""
+    """Tell whether strips or tiles reach beyond the file.
+
+    OpenCV does not notice that if planes are separate.
+    """
     try:
         return Strips.of(tiff).end > len(tiff)
     except (LookupError, ValueError, struct.error):
@@ -80,7 +86,7 @@ def lacks_strips(tiff: bytes) -> bool:
 
 
 def with_height(tiff: bytes, height: int) -> bytes:
-    """Return the file with another height in its header."""
+    """Return the file with another height in its header. Raises Malformed where it has none."""
     layout = Layout.of(tiff)
     for entry in bounded(iter(layout.entries), MAX_TAGS):
         tag, kind, _ = struct.unpack_from(layout.order + layout.head, tiff, entry)
@@ -93,7 +99,7 @@ def with_height(tiff: bytes, height: int) -> bytes:
 
 
 def _numbers(tiff: bytes) -> dict[int, tuple[int, ...]]:
-    """Return the values of each tag that has whole numbers, and no more than MAX_PARTS of them."""
+    """Return the values of each tag of whole numbers that has no more than MAX_PARTS of them."""
     layout = Layout.of(tiff)
     numbers = dict[int, tuple[int, ...]]()
     kinds = NUMBERS | {16: ("Q", 8)}

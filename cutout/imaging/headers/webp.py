@@ -7,6 +7,10 @@ from cutout.imaging.headers.exif import exif_orientation
 
 
 def read_webp(data: bytes) -> Header:
+    """Read the header of a WebP.
+
+    Raises Malformed where it holds no image, and IndexError or struct.error where it is truncated.
+    """
     parts = list(bounded(chunks(data, 12, "<4sI", 0)))
     kind, start, _ = parts[0]
     if kind == b"VP8X":

@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 Maps = NDArray[np.float32]
+"""Values per cell, (rows, columns) or (rows, columns, C) float32."""
 
 BLOCK = 128  # pixels a block is high, about: its arrays of floats stay in a core's cache
-AREA = 4 * BLOCK * BLOCK  # pixels of a block at the most; of thin images blocks are as much longer
+AREA = 4 * BLOCK * BLOCK  # pixels of a block at most; in thin images blocks are longer instead
 
 
 class Window(NamedTuple):
-    """A block of cells, and the pixels under them."""
+    """A block of cells, as slices of rows and columns, and the pixels under it."""
 
     cell_rows: slice
     cell_columns: slice
@@ -30,7 +31,10 @@ class Window(NamedTuple):
 
 @dataclass(frozen=True)
 class Grid:
-    """Cells of `side` x `side` pixels; the last row and column may extend beyond the image."""
+    """A grid over an image of width x height pixels, in cells of `side` x `side` pixels.
+
+    Cells of the last row and column may extend beyond the image.
+    """
 
     side: int
     width: int
@@ -46,11 +50,14 @@ class Grid:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(rows, columns)"""
+        """The shape of the grid, (rows, columns), in cells."""
         return -(-self.height // self.side), -(-self.width // self.side)
 
     def resample(self, coarse: Maps) -> Maps:
-        """Sample a map (h, w) of the whole image at the centres of the cells: (rows, columns)."""
+        """Sample a map (h, w) float32 of the whole image at the centres of the cells.
+
+        Bilinearly; returns (rows, columns) float32.
+        """
         rows, columns = self.shape
         across, down = coarse.shape[1] / self.width, coarse.shape[0] / self.height
         start = (self.side - 1) / 2
@@ -68,14 +75,18 @@ class Grid:
         )
 
     def means(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Compute the mean of each cell: (rows, columns[, C]) uint8.
+        """Compute the mean of each cell of an image (H, W) or (H, W, C) uint8.
 
-        Of large cells, only every second row is read.
+        Returns (rows, columns) or (rows, columns, C) uint8. In large cells, only every second row
+        is read.
         """
         return self._reduce(image, step=2 if self.side >= 8 and self.side % 2 == 0 else 1)
 
     def any(self, mask: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        """Find the cells (rows, columns) with a pixel of 255 in a mask of 0 and 255."""
+        """Find the cells with a pixel of 255 in a mask (H, W) uint8 of 0 and 255.
+
+        Returns (rows, columns) bool.
+        """
         lines = self._any_below(mask)
         if self.side > 16:
             return np.bitwise_or.reduceat(lines, np.arange(0, self.width, self.side), axis=1) > 0
@@ -119,7 +130,10 @@ class Grid:
         return np.asarray(means, np.uint8)
 
     def around(self, wanted: NDArray[np.bool_], reach: int) -> tuple[slice, slice]:
-        """Return the rows and columns of cells within `reach` cells of the wanted ones."""
+        """Return slices of the rows and columns within `reach` cells of the wanted cells.
+
+        `wanted` is (rows, columns) bool, and not empty.
+        """
         rows, columns = np.flatnonzero(wanted.any(axis=1)), np.flatnonzero(wanted.any(axis=0))
         return (
             slice(max(0, int(rows[0]) - reach), min(self.shape[0], int(rows[-1]) + 1 + reach)),
@@ -131,7 +145,10 @@ class Grid:
     def part(
         self, pixels: NDArray[np.uint8], rows: slice, columns: slice
     ) -> tuple["Grid", NDArray[np.uint8]]:
-        """Return the grid of some rows and columns of cells, and a view of the pixels under it."""
+        """Return the grid of some rows and columns of cells, and a view of the pixels under it.
+
+        `pixels` is (H, W) or (H, W, C) uint8.
+        """
         view = pixels[
             rows.start * self.side : rows.stop * self.side,
             columns.start * self.side : columns.stop * self.side,
@@ -144,24 +161,28 @@ class Grid:
         return max(1, BLOCK // self.side)
 
     def placed(self, maps: Maps, rows: slice, columns: slice) -> Maps:
-        """Extend maps of some rows and columns to all cells, with 0 elsewhere."""
+        """Extend maps of some rows and columns to the whole grid, with 0 elsewhere.
+
+        `maps` is (r, c) or (r, c, C) float32. Returns (rows, columns) or (rows, columns, C)
+        float32.
+        """
         whole = np.zeros((*self.shape, *maps.shape[2:]), np.float32)
         whole[rows, columns] = maps
         return whole
 
     def bands(self) -> Iterator[slice]:
-        """Yield rows of cells, from the top, of the height of the blocks of `windows`."""
+        """Yield slices of rows of cells, from the top, each as high as the blocks of `windows`."""
         depth = max(self._gap, AREA // self.width // self.side)
         return (
             slice(top, min(top + depth, self.shape[0])) for top in range(0, self.shape[0], depth)
         )
 
     def windows(self, wanted: NDArray[np.bool_]) -> Iterator[Window]:
-        """Yield blocks that together cover every wanted cell (rows, columns)."""
+        """Yield blocks that together cover every wanted cell, (rows, columns) bool."""
         return (window for band in self.bands() for window in self.windows_in(band, wanted))
 
     def windows_in(self, band: slice, wanted: NDArray[np.bool_]) -> Iterator[Window]:
-        """Yield the blocks of `windows` that are in one of `bands`."""
+        """Yield the blocks of `windows` within one of `bands`; `wanted` is (rows, columns) bool."""
         longest = max(4 * self._gap, AREA // self.height // self.side)
         for left, right in _runs(np.any(wanted[band], axis=0), self._gap, longest):
             yield Window(
@@ -176,7 +197,11 @@ class Grid:
         return slice(band.start * self.side, min(self.height, band.stop * self.side))
 
     def spread(self, maps: Maps, window: Window) -> Maps:
-        """Enlarge maps (rows, columns, C) to the pixels of a window, bilinearly."""
+        """Enlarge maps to the pixels of a window, bilinearly.
+
+        `maps` is (rows, columns) or (rows, columns, C) float32. Returns (h, w) or (h, w, C)
+        float32, in the size of the window.
+        """
         top = window.cell_rows.start
         bottom = window.cell_rows.stop
         left = window.cell_columns.start

@@ -16,11 +16,11 @@ from cutout.imaging.preprocess import Image
 
 CELLS = 400  # along the longer side
 WIDE, NARROW = 20, 2  # radius of the blurs, cells
-LEAST = np.float32(1e-3)  # a share of foreground too small to tell a colour by
+LEAST = np.float32(1e-3)  # a share of foreground too small to estimate a colour from
 
 
 class EdgeColors:
-    """The subject's own colours where 0 < alpha < 255.
+    """Estimates of the subject's own colours where 0 < alpha < 255.
 
     `image` is (H, W, 3) uint8 RGB, `alpha` (H, W) uint8.
     """
@@ -39,9 +39,9 @@ class EdgeColors:
             )
 
     def replace(self, pixels: NDArray[np.uint8], band: slice) -> None:
-        """Give the edge pixels of a cut-out these colours, in place.
+        """Give the edge pixels of a cut-out their estimated colours, in place.
 
-        `pixels` are those under one of `grid.bands`.
+        `pixels` (rows, W, 4) uint8 RGBA are the rows under `band`, which is one of `grid.bands`.
         """
         for window in self.grid.windows_in(band, self._edges):
             matte = self._alpha[window.rows, window.columns]
@@ -53,7 +53,7 @@ class EdgeColors:
 
 
 def is_partial(alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """255 where 0 < alpha < 255."""
+    """Return 255 where 0 < alpha < 255, else 0: (H, W) uint8 for an alpha (H, W) uint8."""
     return np.asarray(cv2.inRange(alpha, 1, 254), np.uint8)
 
 

@@ -1,12 +1,12 @@
 """The guided filter on a grid of cells: alpha as a local linear function of colour.
 
 He, Sun, Tang, "Guided Image Filtering" (TPAMI 2013); He, Sun, "Fast Guided Filter" (arXiv
-1505.00996): around each cell alpha = a . colour + b fits best; a and b are worked out small and
-used large. Three things are added. The fit is made twice, as the first answer is already sharper
-than the network's. Where colours explain the alpha badly, what they leave unexplained goes back
-into b, so that the answer falls back on the network's alpha instead of on its local mean. And the
-answer is steepened, as a fit to a blurred alpha is always too flat, but only where the alpha varies
-at all.
+1505.00996): around each cell alpha = a . colour + b fits best; a and b are computed at low
+resolution and applied at full resolution. Three things are added. The fit is made twice, as the
+first result is already sharper than the network's. Where colours explain the alpha badly, the
+residual is added to b, so that the result falls back on the network's alpha instead of on its local
+mean. And the result is steepened, as a fit to a blurred alpha is always too flat, but only where
+the alpha varies at all.
 """
 
 from collections.abc import Sequence
@@ -22,19 +22,19 @@ Plane = NDArray[np.float32]
 """One number per cell, (rows, columns) float32; faster to filter than interleaved channels."""
 
 RADIUS = 4  # cells; the network's edge is blurred and displaced by about two
-EPSILON = np.float32(1e-4)  # variance of colour (of 1) below which it explains nothing
-STEEPER = np.float32(0.3)  # share by which the answer is steepened where alpha varies
+EPSILON = np.float32(1e-4)  # variance of colour, in [0, 1], below which it explains nothing
+STEEPER = np.float32(0.3)  # share by which the result is steepened where alpha varies
 EDGE_VARIANCE = np.float32(0.01)  # of alpha in a window, from which on it counts as an edge
-PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
+PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))  # of a symmetric 3 x 3 matrix
 HALF = np.float32(0.5)
 UNIT = np.float32(1 / 255)
 
 
 def linear_model(alpha: Alpha, colors: Image) -> tuple[Maps, Plane]:
-    """Fit slope (rows, columns, 3) and offset (rows, columns) of alpha = slope . RGB + offset.
+    """Fit alpha = slope . RGB + offset around each cell, RGB being 0 to 255.
 
-    RGB is 0 to 255. `alpha` (rows, columns) float32 in [0, 1] and `colors` (rows, columns, 3) uint8
-    are those of the cells.
+    `alpha` (rows, columns) float32 in [0, 1] and `colors` (rows, columns, 3) uint8 RGB are those of
+    the cells. Returns slope (rows, columns, 3) and offset (rows, columns), float32.
     """
     guide = _Guide([np.asarray(plane * UNIT, np.float32) for plane in cv2.split(colors)])
     first = guide.fit(alpha, alpha)
@@ -45,7 +45,7 @@ def linear_model(alpha: Alpha, colors: Image) -> tuple[Maps, Plane]:
 
 
 class _Guide:
-    """The image's side of the fit, which does not depend on the alpha."""
+    """The part of the fit that depends on the image alone."""
 
     def __init__(self, colors: list[Plane]) -> None:
         self.colors = colors
@@ -81,6 +81,7 @@ class _Guide:
         return [*(plane * steeper for plane in model[:3]), (model[3] - HALF) * steeper + HALF]
 
     def apply(self, model: list[Plane]) -> Plane:
+        """Compute the alpha that a model of slope and offset gives at each cell."""
         return _dot(model[:3], self.colors) + model[3]
 
 
