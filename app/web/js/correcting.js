@@ -1,12 +1,25 @@
 /** From a cut-out to one that the reader has corrected: the editor is fetched when it is first opened. */
 
+import { dress } from "./composing.js";
+import { state, update } from "./state.js";
 import { alphaOf, bytesOf, greyOf, recutOf } from "./studio.js";
 
+/** Let the reader correct an image's mask, and take over what they did. */
+export async function correctMask(image, dialog) {
+  const corrected = await correct(image, dialog);
+  if (!corrected || !state.images.includes(image)) return;
+  const { blob, found, trimap } = corrected;
+  Object.assign(image, { trimap, isSaved: false });
+  await image.accept(blob, { took: image.cut.took, found });
+  update(image);
+  await dress(image);
+}
+
 /**
- * Let the reader correct an image's mask. Answers `{blob, found, trimap}`, or null where nothing changed: a cut-out,
- * whether anything is left of it, and what is certain (a PNG: white is kept, black is dropped, grey is open).
+ * The corrected cut-out, whether anything is left of it, and what is certain (a PNG: white is kept, black is dropped,
+ * grey is open): `{blob, found, trimap}`, or null where nothing changed.
  */
-export async function correct(image, dialog) {
+async function correct(image, dialog) {
   const cut = { key: image.cut.key, blob: image.cut.blob };
   const { width, height } = image.cut;
   const [{ edit }, bitmap, alpha, trimap] = await Promise.all([

@@ -1,20 +1,18 @@
-/** The page's language: the reader's choice, else the browser's. */
+/** The page's language: the reader's choice, else the browser's. The texts of the other are fetched when it is chosen. */
 
-import en from "./en.js";
-import zh from "./zh.js";
-
-const LANGUAGES = { en, "zh-CN": zh };
+const LANGUAGES = { en: () => import("./en.js"), "zh-CN": () => import("./zh.js") };
 const STORED = "cutout.language";
 
 let language = chosen() ?? preferred(navigator.languages);
+let texts = await textsOf(language);
 
 /** The text of `key` with `{name}` filled in. */
 export function t(key, values = {}) {
-  return LANGUAGES[language][key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  return texts[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
 
 export function has(key) {
-  return key in LANGUAGES[language];
+  return key in texts;
 }
 
 /** Put every text in its place: `data-t` is an element's text, `data-t-label` its accessible name, `data-t-title` its hint, `data-t-group` a group's. */
@@ -29,14 +27,20 @@ export function translate(root = document) {
   for (const element of root.querySelectorAll("[data-t-title]")) element.title = t(element.dataset.tTitle);
 }
 
-export function switchLanguage() {
-  language = language === "en" ? "zh-CN" : "en";
+export async function switchLanguage() {
+  const other = language === "en" ? "zh-CN" : "en";
+  texts = await textsOf(other);
+  language = other;
   try {
     localStorage.setItem(STORED, language);
   } catch {
     // Storage may be forbidden; the choice then lasts as long as the page.
   }
   translate();
+}
+
+async function textsOf(language) {
+  return (await LANGUAGES[language]()).default;
 }
 
 export function percent(share) {

@@ -15,6 +15,12 @@ export function intake(take, overlay) {
   dropping(take, overlay);
 }
 
+/** The image that comes with the page. */
+export async function example() {
+  const answer = await fetch("assets/example.jpg");
+  return new File([await answer.blob()], "cat.jpg", { type: "image/jpeg" });
+}
+
 function dropping(take, overlay) {
   const carries = (event) => event.dataTransfer?.types.includes("Files");
   document.addEventListener("dragover", (event) => {

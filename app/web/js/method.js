@@ -1,14 +1,28 @@
 /** The card that shows the method: the classifier's verdict on an image, and its map of the parts. */
 
 import { post } from "./api.js";
-import { heatmap } from "./heatmap.js";
+import { classifier, update } from "./state.js";
 
 const MAP_SIDE = "640";
 const SENT_AS_IT_IS = 500_000; // bytes; of a larger file a small copy is sent, of which the classifier sees as much
 
+/** Ask the classifier about an image, which nobody else does. */
+export async function explain(image) {
+  if (image.insight || !image.cut || !classifier()) return;
+  update(image, { insight: {} });
+  try {
+    await image.looked;
+    image.insight = await ask(image);
+  } catch (problem) {
+    image.insight = { problem };
+  }
+  update(image);
+}
+
 /** What the classifier says of an image: `{verdict, map}`, the answer of POST /predict and a canvas. */
-export async function ask(image, classifier) {
-  const fields = [["file", await seen(image)], ["model", classifier]];
+async function ask(image) {
+  const fields = [["file", await seen(image)], ["model", classifier()]];
+  const { heatmap } = await import("./heatmap.js");
   const verdict = await post("predict", fields);
   const mask = await post("mask", [...fields, ["refine", "false"], ["size", MAP_SIDE]]);
   return { verdict: JSON.parse(await verdict.blob.text()), map: await heatmap(mask.blob, image.preview) };

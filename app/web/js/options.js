@@ -22,26 +22,25 @@ const PLAIN = {
 };
 
 export class Options {
-  /** `onInput()` is called while a control moves, `onChange()` once it has come to rest. */
-  constructor(form, { onInput, onChange }) {
+  /** `form` tells by the usual events: `input` while a control moves, `change` once it has come to rest. */
+  constructor(form) {
     this.form = form;
     this.inputs = form.elements;
     this.defaultModel = null;
     form.addEventListener("submit", (event) => event.preventDefault());
-    form.addEventListener("input", () => this.changed(onInput));
-    form.addEventListener("change", onChange);
-    form.addEventListener("reset", () => setTimeout(() => this.changed(onChange))); // the values change after the event
+    form.addEventListener("input", () => this.show());
+    form.addEventListener("reset", () => setTimeout(() => this.changed())); // the values change after the event
     for (const swatch of form.querySelectorAll("[data-color]")) {
       swatch.style.setProperty("--color", swatch.dataset.color);
       swatch.addEventListener("click", () => {
         this.inputs.color.value = swatch.dataset.color;
-        this.changed(onChange);
+        this.changed();
       });
     }
     for (const button of form.querySelectorAll("[data-preset]")) {
       button.addEventListener("click", () => {
         this.set({ ...PLAIN, ...PRESETS[button.dataset.preset] });
-        this.changed(onChange);
+        this.changed();
       });
     }
     readAddress(form);
@@ -61,9 +60,10 @@ export class Options {
     writeAddress(this.form);
   }
 
-  changed(tell) {
+  /** The page itself changed controls. */
+  changed() {
     this.show();
-    tell();
+    this.form.dispatchEvent(new Event("change"));
   }
 
   /** Offer the models of `GET /models`, the default first. */

@@ -1,6 +1,6 @@
 /** The large view of one image: before and after, or the map of its parts. */
 
-import { showProgress } from "./film.js";
+import { showProgress } from "./tiles.js";
 
 const PARTS = "frame before after original map slider busy trouble state".split(" ");
 

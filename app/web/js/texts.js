@@ -8,6 +8,11 @@ const SAY_ALL = new Set(
   "unauthorized key_rejected unsupported_format undecodable_image empty_image overloaded too_slow internal_error".split(" "),
 );
 
+/** Have it said to readers who do not see the page. */
+export function say(text) {
+  document.getElementById("live").textContent = text;
+}
+
 export function stageTexts(image) {
   const { name, result } = image;
   return {
