@@ -15,6 +15,7 @@ from .health import PROBES
 from .problems import problem_response
 
 MAX_ORIGIN = 200  # characters that are logged
+PROXIED = ("forwarded", "via", "x-forwarded-for", "x-real-ip")  # headers that proxies add
 
 log = logging.getLogger("cutout.access")
 
@@ -58,10 +59,8 @@ class Cors(CORSMiddleware):
         self, scope: Scope, receive: Receive, send: Send, request_headers: Headers
     ) -> None:
         """Answer a request that needs no preflight, as forms with files (a hook of starlette)."""
-        # Not for every Origin: pages of this server send theirs, and a proxy may rewrite Host.
-        elsewhere = request_headers.get("sec-fetch-site") in ("cross-site", "same-site")
         origin = request_headers.get("origin")
-        if origin and elsewhere and not self.is_allowed_origin(origin):
+        if origin and not self.is_allowed_origin(origin) and _is_elsewhere(origin, request_headers):
             log.warning("answer withheld", extra=_refusal(origin, _not_allowed(origin)))
         await super().simple_response(scope, receive, send, request_headers)
 
@@ -82,6 +81,19 @@ class Cors(CORSMiddleware):
         methods = ", ".join(self.allow_methods)
         names = ", ".join(self.allow_headers)
         return f"pages of other origins may send {methods} with no other headers than {names}"
+
+
+def _is_elsewhere(origin: str, headers: Headers) -> bool:
+    """Tell whether the page that sent a request is of another origin than this server.
+
+    Browsers say so themselves, except to servers that they reach over plain HTTP. There Host is
+    compared, unless a proxy has passed the request on: it may have rewritten Host.
+    """
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site in ("cross-site", "same-site")
+    proxied = any(name in headers for name in PROXIED)
+    return not proxied and urlsplit(origin).netloc != headers.get("host")
 
 
 def _not_allowed(origin: str) -> str:
