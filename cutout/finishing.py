@@ -75,7 +75,7 @@ def decoding_background(clock: Clock) -> Iterator[None]:
         with clock.stage("decode"):
             yield
     except ClientError as error:
-        raise type(error)(f"background image: {error.detail}") from error
+        raise type(error)(f"background_image: {error.detail}") from error
 
 
 def _is_finished(cut: Cut, answer: Size, options: CutoutOptions) -> bool:

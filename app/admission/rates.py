@@ -31,7 +31,7 @@ class RateLimit:
         paid_until = max(self._paid_until.get(caller, now), now) + self.step
         if paid_until - now > self.burst + self.step / 2:  # half a step, as float sums are inexact
             wait = paid_until - now - self.burst
-            limit = f"rate limit exceeded: {self.per_minute} requests per minute"
+            limit = f"more than {self.per_minute} requests per minute (CUTOUT_REQUESTS_PER_MINUTE)"
             raise RateLimited(f"{limit}; retry in {wait:.1f} s", wait)
         if len(self._paid_until) >= MAX_CALLERS:
             self._evict(now)

@@ -35,12 +35,14 @@ def check_key(headers: Headers, keys: Sequence[SecretStr]) -> int | None:
         return None
     given = _given(headers)
     if not given:
-        raise Unauthorized(f"send your key in the header {KEY_HEADER}, or as Authorization: Bearer")
+        raise Unauthorized(
+            f"no API key; send yours in the header {KEY_HEADER}, or as Authorization: Bearer"
+        )
     # Header values are Latin-1 text; the bytes that were sent are compared.
     sent = given.encode("latin-1")
     matches = [hmac.compare_digest(sent, key.get_secret_value().encode()) for key in keys]
     if not any(matches):
-        raise Unauthorized("unknown API key; the operator sets them (CUTOUT_API_KEYS)")
+        raise Unauthorized("unknown API key; ask the operator for one of CUTOUT_API_KEYS")
     return 1 + matches.index(True)
 
 

@@ -26,7 +26,7 @@ async def cut_out(
 
     def prepare() -> Job[Result[File]]:
         upload = _upload(services, image)
-        behind = None if background is None else _upload(services, background, "background image")
+        behind = None if background is None else _upload(services, background, "background_image")
         known = None if given is None else _upload(services, given, "mask")
         return Job(
             animation.weight(upload, options) + _pixels(behind, known),

@@ -61,7 +61,7 @@ EXAMPLES = {
     ),
     401: (
         errors.Unauthorized.code,
-        "send your key in the header X-Api-Key, or as Authorization: Bearer",
+        "no API key; send yours in the header X-Api-Key, or as Authorization: Bearer",
     ),
     404: (errors.UnknownModel.code, "no model 'nobody'; loaded: classifier, segmenter"),
     408: (
@@ -80,7 +80,7 @@ EXAMPLES = {
     ),
     415: (
         errors.UnsupportedFormat.code,
-        "not a JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC image",
+        "not a JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC image; convert it to one of these",
     ),
     422: (
         errors.UndecodableImage.code,
@@ -213,10 +213,13 @@ async def _http_error(request: Request, error: Exception) -> Response:
     headers = dict(error.headers or {})
     detail = str(error.detail)
     if error.status_code == 404:
-        detail = f"no such path: {request.url.path[:LONGEST_PATH]!r}"
+        path = request.url.path[:LONGEST_PATH]
+        hint = "; GET /docs describes the API" if request.app.openapi_url else ""
+        detail = f"no such path: {path!r}{hint}"
     if error.status_code == 405:
         headers["Allow"] = _allowed(request)
-        detail = f"{request.method} is not a method of this path; it has {headers['Allow']}"
+        path = request.url.path[:LONGEST_PATH]
+        detail = f"{path} does not allow {request.method}; it allows {headers['Allow']}"
     return problem_response(request, error.status_code, code, detail, headers=headers)
 
 

@@ -70,17 +70,21 @@ class Cors(CORSMiddleware):
         if response.status_code < 400:
             return response
         origin = request_headers["origin"]
-        reason = self._reason(origin)
+        reason = self._reason(request_headers)
         log.warning("preflight refused", extra=_refusal(origin, reason))
         scope = {"type": "http", "headers": request_headers.raw}
         return problem_response(Request(scope), 403, "origin_refused", reason)
 
-    def _reason(self, origin: str) -> str:
+    def _reason(self, request_headers: Headers) -> str:
+        origin = request_headers["origin"]
         if not self.is_allowed_origin(origin):
             return _not_allowed(origin)
-        methods = ", ".join(self.allow_methods)
+        method = request_headers["access-control-request-method"]
+        if method not in self.allow_methods:
+            return f"a page may send {' or '.join(self.allow_methods)}, not {method[:MAX_ORIGIN]}"
+        asked = request_headers.get("access-control-request-headers", "")
         names = ", ".join(self.allow_headers)
-        return f"pages of other origins may send {methods} with no other headers than {names}"
+        return f"a page may send the headers {names}; the request asks for {asked[:MAX_ORIGIN]}"
 
 
 def _is_elsewhere(origin: str, headers: Headers) -> bool:
@@ -98,7 +102,7 @@ def _is_elsewhere(origin: str, headers: Headers) -> bool:
 
 def _not_allowed(origin: str) -> str:
     setting = f"CUTOUT_CORS_ORIGINS={origin[:MAX_ORIGIN]}"
-    return f"pages of other origins may not call; the operator can allow this one: {setting}"
+    return f"this page's origin may not call the server; the operator can allow it: {setting}"
 
 
 def _refusal(origin: str, reason: str) -> dict[str, str]:

@@ -209,7 +209,7 @@ class Connection(HttpToolsProtocol):
         if not self.pipeline:
             self._answering = self.cycle
         if len(self.pipeline) > MAX_PIPELINED:
-            raise Refused(f"more than {MAX_PIPELINED} requests were pipelined")
+            raise Refused(f"more than {MAX_PIPELINED} requests were pipelined; wait for responses")
 
     def on_message_complete(self) -> None:
         if self._asks_for_upgrade():
@@ -266,7 +266,7 @@ class Connection(HttpToolsProtocol):
                 return cause
         if self.parser.get_method() == b"PRI":  # how HTTP/2 begins (RFC 9113, 3.4)
             return UnknownVersion("2.0")
-        return Refused("malformed HTTP request")
+        return Refused("not a valid HTTP/1.1 request; this port speaks HTTP/1.1, without TLS")
 
     def send_400_response(self, msg: str) -> None:
         """Refuse for uvicorn, in the same form."""

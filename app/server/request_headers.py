@@ -103,7 +103,7 @@ class RequestHeaders:
         """Count a header. Raises Refused beyond MAX_HEADERS or MAX_HEADER_BYTES."""
         self._number += 1
         if self._number > MAX_HEADERS:
-            raise Refused(f"the request has more than {MAX_HEADERS} headers")
+            raise Refused(f"the request has more than {MAX_HEADERS} headers; send fewer")
         self.parsed(len(name) + len(value) + SEPARATORS)
 
     def received(self, size: int) -> None:
@@ -128,7 +128,7 @@ def check_host(headers: Iterable[Header], version: str) -> None:
     if len(hosts) > 1 or (not hosts and version == "1.1"):
         raise Refused(f"a request needs exactly one Host header; this one has {len(hosts)}")
     if not all(map(HOST.fullmatch, hosts)):
-        raise Refused("the Host header is not the name of a host")
+        raise Refused("the Host header is not a host name, such as images.example:8000")
 
 
 def check_coding(headers: Iterable[Header]) -> None:
@@ -145,7 +145,7 @@ def authority_of(target: bytes) -> bytes | None:
         return None
     authority = DELIMITER.split(rest, maxsplit=1)[0]
     if not authority or not HOST.fullmatch(authority):
-        raise Refused("the request target does not name a host")
+        raise Refused("the URL of the request names no valid host; send the path alone")
     return authority
 
 

@@ -69,7 +69,7 @@ class Color:
             values = b""
         if len(values) != 4 or not digits.isalnum():
             raise InvalidOption(
-                f"{text!r} is not a colour; write it as #rrggbb, or by its CSS name"
+                f"{text!r} is not a colour; write it as #rrggbb, or as a CSS name such as white"
             )
         red, green, blue, alpha = values
         return cls(red, green, blue, alpha, text)

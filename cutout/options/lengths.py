@@ -48,7 +48,8 @@ class Region:
     @classmethod
     def parse(cls, text: str) -> "Region":
         """Read `x1 y1 x2 y2`, each `%` of the width or height, `px`, or 0. Raises InvalidOption."""
-        _check(REGION, text, "a region; write it as x1 y1 x2 y2, each in px or %")
+        expected = "a region; write it as x1 y1 x2 y2, each in px or %, such as 10px 20px 90% 100%"
+        _check(REGION, text, expected)
         left, top, right, bottom = _lengths(text)
         return cls(left, top, right, bottom, text)
 
@@ -97,7 +98,8 @@ class Points:
     def parse(cls, text: str) -> "Points":
         """Read `x y +; x y -`, each `px` or `%`, `+` without a sign. Raises InvalidOption."""
         expected = (
-            "a list of points; write it as x y +; x y -, each x and y in px or %, at most 32 points"
+            "a list of points; write it as x y +; x y -, each x and y in px or %, such as "
+            "50% 60% +; 90px 30px -, at most 32 points"
         )
         _check(POINTS, text, expected)
         marks = []
@@ -145,7 +147,7 @@ class Margins:
         At most 500px or 50%. `0.05` alone is a share of the longer side. Raises InvalidOption.
         """
         expected = (
-            "a margin; write it as 30px or 10%, one, two or four of them, at most 500px or 50%"
+            "a margin; write it as 30px or 10%, or two or four of these, each at most 500px or 50%"
         )
         _check(MARGINS, text, expected)
         if re.fullmatch(r"0\.[0-9]+", text):

@@ -65,7 +65,12 @@ class Outline:
 
 def parse_background(text: str) -> Color | Blur:
     """Read a colour, or `blur:12`. Raises InvalidOption."""
-    return Blur.parse(text) if text.startswith("blur:") else Color.parse(text)
+    if text.startswith("blur:"):
+        return Blur.parse(text)
+    try:
+        return Color.parse(text)
+    except InvalidOption as error:
+        raise InvalidOption(f"{error.detail}, or blur the background by blur:12") from None
 
 
 def parse_shadow(value: object) -> object:

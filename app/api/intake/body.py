@@ -63,7 +63,7 @@ class UploadRequest(Request):
         announced = self.headers.get("content-length", "0").lstrip("0") or "0"
         # int() raises ValueError for thousands of digits.
         if announced.isdecimal() and (len(announced) > 18 or int(announced) > max_bytes):
-            raise _too_large(max_bytes)
+            raise _too_large(f"{announced[:18]} bytes", max_bytes)
 
     async def _limited(self, settings: Settings) -> AsyncGenerator[bytes, None]:
         """Yield the body as it arrives. Raises SlowUpload or UploadTooLarge."""
@@ -83,7 +83,8 @@ class UploadRequest(Request):
                 return
             self.received += len(chunk)
             if self.received > settings.max_upload_bytes:
-                raise _too_large(settings.max_upload_bytes)
+                limit = settings.max_upload_bytes
+                raise _too_large(f"more than {limit} bytes", limit)
             yield chunk
 
 
@@ -104,8 +105,8 @@ def _too_slow(received: int, seconds: float, settings: Settings) -> SlowUpload:
     )
 
 
-def _too_large(max_bytes: int) -> UploadTooLarge:
+def _too_large(size: str, max_bytes: int) -> UploadTooLarge:
     return UploadTooLarge(
-        f"the body exceeds the limit of {max_bytes} bytes: send a smaller image, or raise "
+        f"the body has {size}; the limit is {max_bytes}: send a smaller image, or raise "
         "CUTOUT_MAX_UPLOAD_BYTES"
     )

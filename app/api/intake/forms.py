@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from urllib.parse import unquote_plus, unquote_to_bytes
 
 from python_multipart import MultipartParser
-from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import parse_options_header
+from python_multipart.exceptions import MultipartParseError
+from python_multipart.multipart import MAX_BOUNDARY_LENGTH, parse_options_header
 from starlette.datastructures import FormData, Headers, UploadFile
 
 from cutout.errors import MalformedRequest
@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 MAX_TEXT_BYTES = 8 * 1024
 MAX_PARTS = 100  # fields, and as many files
 MAX_NAME = 100  # characters
+MAX_PART_HEADERS = 8
+MAX_PART_HEADER_BYTES = 4224
 SLICE = 64 * 1024
+
+MALFORMED = "malformed multipart/form-data"
+REMEDY = "let your HTTP client write the body and its Content-Type, as curl -F file=@image.jpg does"
 
 CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin1"})
 
@@ -55,7 +60,7 @@ def parse_urlencoded(body: bytes, large_texts: frozenset[str]) -> FormData:
     """
     pieces = body.split(b"&", MAX_PARTS)
     if len(pieces) > MAX_PARTS:
-        raise MalformedRequest(f"the form has more than {MAX_PARTS} fields")
+        raise MalformedRequest(f"the form has more than {MAX_PARTS} fields; send fewer")
     return FormData([_urlencoded(piece, large_texts) for piece in pieces if piece])
 
 
@@ -106,6 +111,7 @@ class _MultipartForm:
         self._inside_part = False
         self._header_name = b""
         self._header_value = b""
+        self._fed = 0
         self._parser = _parser(
             options,
             {
@@ -122,14 +128,15 @@ class _MultipartForm:
     def feed(self, chunk: bytes) -> None:
         try:
             self._parser.write(chunk)
-        except FormParserError as error:
-            raise MalformedRequest(f"malformed multipart/form-data: {error}") from error
+        except MultipartParseError as error:
+            raise _malformed(self._fed + error.offset) from error
+        self._fed += len(chunk)
 
     def finish(self) -> FormData:
         if self._inside_part:
             raise MalformedRequest(
-                "malformed multipart/form-data: it ends within a field, before the boundary that "
-                "its header names"
+                f"{MALFORMED}: the body ends within a part, before the boundary that Content-Type "
+                f"names; {REMEDY}"
             )
         return FormData(self._items)
 
@@ -163,7 +170,7 @@ class _MultipartForm:
         options = parse_options_header(disposition)[1]
         if b"name" not in options:
             raise MalformedRequest(
-                "malformed multipart/form-data: a part has no name in its Content-Disposition"
+                f"{MALFORMED}: a part has no name in its Content-Disposition; {REMEDY}"
             )
         part.name = self._decode(options[b"name"])
         _check_name(part.name)
@@ -206,16 +213,33 @@ class _MultipartForm:
         parts = len(self._items) + 1
         if self._files > MAX_PARTS or parts - self._files > MAX_PARTS:
             kind = "files" if self._files > MAX_PARTS else "fields"
-            raise MalformedRequest(f"the form has more than {MAX_PARTS} {kind}")
+            raise MalformedRequest(f"the form has more than {MAX_PARTS} {kind}; send fewer")
 
 
 def _parser(options: dict[bytes, bytes], callbacks: "MultipartCallbacks") -> MultipartParser:
     if b"boundary" not in options:
-        raise MalformedRequest("malformed multipart/form-data: Content-Type names no boundary")
-    try:
-        return MultipartParser(options[b"boundary"], callbacks)
-    except FormParserError as error:
-        raise MalformedRequest(f"malformed multipart/form-data: {error}") from error
+        raise MalformedRequest(f"{MALFORMED}: Content-Type names no boundary; {REMEDY}")
+    boundary = options[b"boundary"]
+    if len(boundary) > MAX_BOUNDARY_LENGTH:
+        raise MalformedRequest(
+            f"{MALFORMED}: the boundary that Content-Type names has {len(boundary)} characters; "
+            f"the limit is {MAX_BOUNDARY_LENGTH}"
+        )
+    return MultipartParser(
+        boundary,
+        callbacks,
+        max_header_count=MAX_PART_HEADERS,
+        max_header_size=MAX_PART_HEADER_BYTES,
+    )
+
+
+def _malformed(offset: int) -> MalformedRequest:
+    """Make the error for a body that the parser refuses at a byte; its own words name states."""
+    return MalformedRequest(
+        f"{MALFORMED}: byte {offset} of the body fits neither the boundary that Content-Type names "
+        f"nor a part with at most {MAX_PART_HEADERS} headers of {MAX_PART_HEADER_BYTES} bytes; "
+        f"{REMEDY}"
+    )
 
 
 def _charset(options: dict[bytes, bytes]) -> str:
@@ -238,7 +262,10 @@ def _file(filename: str, headers: list[tuple[bytes, bytes]]) -> UploadFile:
 
 def _check_name(name: str) -> None:
     if len(name) > MAX_NAME:
-        raise MalformedRequest(f"the form has a field whose name exceeds {MAX_NAME} characters")
+        shown = repr(f"{name[:20]}...")
+        raise MalformedRequest(
+            f"the field name {shown} has {len(name)} characters; the limit is {MAX_NAME}"
+        )
 
 
 def _urlencoded(piece: bytes, large_texts: frozenset[str]) -> tuple[str, str]:

@@ -55,14 +55,16 @@ def sniff(data: bytes) -> Header:
     nothing else.
     """
     if not data:
-        raise UnsupportedFormat("the file is empty")
+        raise UnsupportedFormat("the file is empty (0 bytes); send an image")
     for name, is_of_format, read in _READERS:
         if is_of_format(data):
             header = _read(name, read, data)
             if header.width <= 0 or header.height <= 0:
                 raise EmptyImage("the image has no width or no height")
             return header
-    raise UnsupportedFormat("not a JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC image")
+    raise UnsupportedFormat(
+        "not a JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC image; convert it to one of these"
+    )
 
 
 def _read(name: str, read: Callable[[bytes], Header], data: bytes) -> Header:

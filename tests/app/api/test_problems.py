@@ -107,9 +107,8 @@ def test_a_body_that_is_no_form_is_told_how_to_send_one(client: TestClient, kind
 
 
 def test_an_empty_file_is_called_empty(client: TestClient) -> None:
-    assert (
-        client.post("/mask", files={"file": ("x.jpg", b"")}).json()["detail"] == "the file is empty"
-    )
+    answer = client.post("/mask", files={"file": ("x.jpg", b"")})
+    assert answer.json()["detail"] == "the file is empty (0 bytes); send an image"
 
 
 def test_a_missing_file_and_a_broken_form_are_told_apart(client: TestClient) -> None:
@@ -162,7 +161,7 @@ def test_a_form_that_is_cut_off_is_called_so(client: TestClient, missing: int) -
     assert client.post("/cutout", content=form, headers=headers).status_code == 200
     answer = client.post("/cutout", content=form[: -3 - missing], headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (400, "malformed_request")
-    assert "ends within a field" in answer.json()["detail"]
+    assert "ends within a part" in answer.json()["detail"]
 
 
 def test_probes_may_ask_for_the_head_alone(client: TestClient) -> None:

@@ -158,7 +158,7 @@ def test_heads_have_a_size(port: int, large: dict[str, int]) -> None:
     ("good", "bad", "reason"),
     [
         (MAX_PIPELINED + 2, GET, f"more than {MAX_PIPELINED} requests were pipelined"),
-        (2, b"xyz\n\r\n", "malformed HTTP request"),
+        (2, b"xyz\n\r\n", "not a valid HTTP/1.1 request"),
         (3, b"GET / HTTP/1.1\r\n\r\n", "needs exactly one Host header; this one has 0"),
         (
             2,
@@ -453,8 +453,8 @@ def refusal(port: int, request: bytes) -> bytes:
     [
         (b"GET /livez HTTP/2.0\r\nHost: x\r\n\r\n", 505, b"HTTP/2.0 is not supported"),
         (b"GET /livez\r\n\r\n", 505, b"HTTP/0.9 is not supported"),
-        (b"GET / HTTP/1.1\r\nHost: a b<i>\r\n\r\n", 400, b"not the name of a host"),
-        (b"GET http://a@b/ HTTP/1.1\r\nHost: x\r\n\r\n", 400, b"does not name a host"),
+        (b"GET / HTTP/1.1\r\nHost: a b<i>\r\n\r\n", 400, b"is not a host name"),
+        (b"GET http://a@b/ HTTP/1.1\r\nHost: x\r\n\r\n", 400, b"names no valid host"),
         (
             b"POST /mask HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
             501,

@@ -109,7 +109,7 @@ def test_commands_have_the_names_and_texts_of_the_definition(
         (
             "--background",
             "blurple",
-            "'blurple' is not a colour; write it as #rrggbb, or by its CSS name",
+            "'blurple' is not a colour; write it as #rrggbb, or as a CSS name such as white",
         ),
         ("--background", "blur:900", "'blur:900' is not a blur; write it as blur:12"),
         ("--outline", "#fff 8px", "'#fff 8px' is not an outline; write it as 8px #fff"),

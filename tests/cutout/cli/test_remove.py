@@ -203,8 +203,14 @@ def test_paths_are_named_as_they_were_given(
             "output_refused: folder is a directory; add a file name",
         ),
         ("disc.png", "none/out.png"): (2, "output_refused: no such directory: none"),
-        ("empty.png", "out.png"): (1, "unsupported_format: empty.png: the file is empty"),
-        ("-", "out.png"): (1, "unsupported_format: standard input: the file is empty"),
+        ("empty.png", "out.png"): (
+            1,
+            "unsupported_format: empty.png: the file is empty (0 bytes); send an image",
+        ),
+        ("-", "out.png"): (
+            1,
+            "unsupported_format: standard input: the file is empty (0 bytes); send an image",
+        ),
         ("disc.png", "out.png", "--background-image", "none.png"): (1, "no such file: none.png"),
         ("disc.png", "out.png", "--model", "no"): (
             2,

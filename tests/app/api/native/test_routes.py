@@ -120,7 +120,7 @@ def test_a_bad_background_image_is_told_from_a_bad_image(client: TestClient) -> 
         "/cutout", files={"file": encoded(disc()), "background_image": b"no image"}
     )
     assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_format")
-    assert answer.json()["detail"].startswith("background image: not a JPEG")
+    assert answer.json()["detail"].startswith("background_image: not a JPEG")
 
 
 def test_a_background_image_shows_where_the_mask_is_empty(client: TestClient) -> None:
