@@ -41,9 +41,9 @@ _HOME = {
     "cutout.results": ("Score", "Subject"),
 }
 
-# OpenCV reads these two from the environment when it is first imported: its own cap on pixels (a
-# second line of defence: headers are held against ours before OpenCV sees a file), and silence,
-# as what it has to say about a broken file belongs in the error and not in the log.
+# OpenCV reads these two from the environment when it is first imported: its own limit on pixels (a
+# second line of defence: headers are checked against ours before OpenCV sees a file), and the level
+# of its log, as what it says of a corrupt file belongs in the error and not in the log.
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(1 << 28))
 os.environ.setdefault("OPENCV_LOG_LEVEL", "FATAL")
 

@@ -1,9 +1,9 @@
-"""An animation goes in, an animation comes out: each frame is cut out as an image is.
+"""Animations: each frame is cut out as an image is, and the result is an animation again.
 
     frame -> `remover.cut_out` -> compressed
 
-One after the other, so that one frame is in memory, and of the others what they are compressed to.
-The masks are steadied over time, as those of clips are.
+One after the other, so that only one frame is in memory, and of the others their compressed bytes.
+The masks are smoothed over time, as those of clips are.
 """
 
 import time
@@ -43,14 +43,14 @@ WRITERS: dict[Format, tuple[str, Callable[[Iterable[Frame], int, int | None], by
     Format.gif: ("image/gif", encode_gif),
 }
 OF_ONE_IMAGE = ("points", "crop", "canvas", "scale", "position", "keep_profile", "keep_metadata")
-"""Options that say something of one image, not of one that moves."""
+"""Options for a single image, which cannot be combined with `frames=all`."""
 
 
 def weight(upload: Upload, options: CutoutOptions) -> int:
-    """Return as how many pixels an upload counts where memory is given out: all that are worked on.
+    """Return how many pixels an upload counts as where memory is budgeted: those of all its frames.
 
     Raises ImageTooLarge for a larger canvas, more frames, or more pixels in all of them, than are
-    allowed.
+    allowed, and InvalidOption for a canvas together with an option that excludes it.
     """
     header = upload.header
     if not _is_asked_for(header, options):
@@ -80,9 +80,12 @@ def cut_out(
 ) -> Result[File]:
     """Cut out an image, or with `frames=all` every frame of an animation.
 
-    `given` as for `remover.cut_out`. Of an animation, the subject is found if any frame has it; its
-    box holds those of all frames, its coverage is their mean. Raises InvalidOption for what an
-    animation cannot have, and as `weight`.
+    `given` is a mask by the caller: white is kept, black dropped, the rest decided by the network.
+    The subject of an animation is found if any frame has it; its box covers those of all frames,
+    its coverage is their mean.
+
+    Raises InvalidOption for options that an animation cannot have, ImageTooLarge where it has more
+    frames or pixels than are allowed, and what `remover.cut_out` raises.
     """
     _check(options, given is not None)
     if not _is_asked_for(upload.header, options):
@@ -98,9 +101,9 @@ def cut_out(
 
 
 def _is_asked_for(header: Header, options: CutoutOptions) -> bool:
-    """Tell whether all frames of an upload are to be cut out, and it has more than one.
+    """Tell whether all frames of an upload are requested, and it has more than one.
 
-    Not those of an AVIF: libavif would decode later ones of any size.
+    Not those of an AVIF: libavif would decode later frames of any size.
     """
     return options.frames is Frames.all and header.frames > 1 and header.format != "avif"
 
@@ -122,7 +125,7 @@ def _check(options: CutoutOptions, has_mask: bool) -> None:
 
 
 def _together(subjects: list[Subject]) -> Subject:
-    """Merge the masks of all frames."""
+    """Merge what the masks of all frames say of the subject."""
     boxes = [subject.box for subject in subjects if subject.box is not None]
     return Subject(
         found=any(subject.found for subject in subjects),
@@ -141,9 +144,9 @@ def _around(boxes: list[Box]) -> Box:
 
 
 class _Frames:
-    """The frames of an animation, each cut out when it is asked for.
+    """The frames of an animation, each cut out when it is requested.
 
-    `results` has what was made of those so far, without their pixels.
+    `results` are those so far, without their pixels.
     """
 
     def __init__(
@@ -186,7 +189,7 @@ class _Frames:
 
 @dataclass(frozen=True)
 class _FrameSource:
-    """A frame that is decoded already; its answer are pixels."""
+    """A decoded frame as a source; its result is pixels."""
 
     raster: Raster
     max_pixels: int
@@ -214,7 +217,7 @@ class _FrameSource:
 
 
 class _Steadied:
-    """A predictor whose alphas are steadied from one frame to the next; for one animation."""
+    """A predictor that smooths its alphas from one frame to the next; for one animation."""
 
     def __init__(self, predictor: Predictor) -> None:
         self._predictor = predictor

@@ -35,23 +35,26 @@ AnyMask: TypeAlias = AnyImage | NDArray[np.bool_]
 Options = TypeVar("Options", bound=BaseModel)
 Run: TypeAlias = Callable[[Source[Any]], Any]
 
-MAX_PIXELS = 1 << 28
+MAX_PIXELS = 1 << 28  # as the limit that `cutout` sets for OpenCV
 
 
 class Remover:
-    """Removes backgrounds with loaded models. Make one and keep it: loading takes about 0.2 s.
+    """A background remover with its models loaded. Make one and keep it: loading takes about 0.2 s.
 
     Thread-safe. Every method takes an image as
 
     - `bytes`: a JPEG, PNG, WebP, GIF (first frame, unless `frames="all"`), BMP, TIFF, AVIF or HEIC
       file in memory,
     - a path (`str` or `os.PathLike`) to such a file,
-    - a numpy array (H, W, 3) RGB or (H, W, 4) RGBA, uint8,
+    - a numpy array (H, W, 3) RGB or (H, W, 4) RGBA, uint8, upright, in sRGB,
     - a PIL image,
 
     and returns the same kind: for bytes and paths a file as bytes (PNG, unless `format` says
-    otherwise), for an array an array, for a PIL image a PIL image. All raise
-    `cutout.errors.ClientError`, whose subclasses tell an unreadable image from an invalid option.
+    otherwise), for an array an array, for a PIL image a PIL image.
+
+    All methods raise a subclass of `cutout.errors.ClientError` where the image cannot be read
+    (`UnsupportedFormat`, `UndecodableImage`), is too large (`ImageTooLarge`) or an option is
+    invalid (`InvalidOption`), and `OSError` where a path cannot be read.
     """
 
     def __init__(
@@ -65,13 +68,15 @@ class Remover:
     ) -> None:
         """Load models.
 
-        `models` is a directory of bundles, or one bundle; those that come with the package when
-        absent. `threads` is how many threads onnxruntime uses for one image: all usable cores when
-        absent; 1 is best where several threads call at once. `default_model` makes the masks where
-        a call names none. Images with more than `max_pixels` are refused, and with `frames="all"`
-        animations of more than `max_frames`, or of more than `max_pixels` in all their frames.
+        `models` is a directory of bundles, or one bundle; None stands for those that come with the
+        package. `threads` is how many threads onnxruntime uses for one image, None for all usable
+        cores; 1 is best where several threads call at once. `default_model` is the name of the
+        model for masks where a call names none. Images with more than `max_pixels` pixels are
+        refused, and with `frames="all"` animations of more than `max_frames` frames, or of more
+        than `max_pixels` in all their frames.
 
-        Raises `cutout.errors.BundleError` where a bundle cannot be loaded.
+        Raises `cutout.errors.BundleError` where a bundle cannot be loaded, or `default_model` is
+        not among them.
         """
         if not isinstance(models, Registry):
             folder = SHIPPED_MODELS if models is None else Path(models)
@@ -124,13 +129,17 @@ class Remover:
         mask: AnyMask | None = None,
         **options: Unpack[CutoutKeywords],
     ) -> Any:
-        """Remove the background of an image.
+        """Remove the background of an image, or replace it.
 
         The keywords are the options of `POST /cutout` (docs/reference/options.md). Besides,
         `background_image` is an image of any kind to put behind the subject, and `mask` what you
         know of the mask: 255 is kept and 0 dropped, to the pixel, and the network decides on the
         rest. It is an image of any kind, as large as `image` or scaled, or an array (H, W) uint8 or
-        bool. An array comes back as RGBA (H, W, 4) uint8 with straight alpha.
+        bool.
+
+        Returns a file as bytes, a PIL image of mode RGBA, or an array (H, W, 4) uint8 RGBA with
+        straight alpha, as `image` is one. Raises `cutout.errors.ClientError` where an image cannot
+        be read or an option is invalid.
         """
         chosen = checked(CutoutOptions, options)
         behind = None if background_image is None else self._source(background_image)
@@ -164,8 +173,13 @@ class Remover:
     ) -> Any:
         """Make the alpha of an image: 0 background, 255 foreground, as large as the image.
 
-        A grey PNG, an array (H, W) uint8 or a PIL image of mode L. The keywords are the options of
-        `POST /mask`, and `mask` is what you know of it, as for `cut_out`.
+        The keywords are the options of `POST /mask`. `mask` is what you know of it: 255 is
+        foreground and 0 background, and the network decides on the rest; an image of any kind, as
+        large as `image` or scaled, or an array (H, W) uint8 or bool.
+
+        Returns a grey PNG as bytes, an array (H, W) uint8 or a PIL image of mode L, as `image` is
+        one. Raises `cutout.errors.ClientError` where an image cannot be read or an option is
+        invalid.
         """
         chosen = checked(MaskOptions, options)
         given = None if mask is None else self._mask_source(mask)
@@ -176,9 +190,11 @@ class Remover:
         return self._in_kind(image, run)
 
     def score(self, image: AnyImage, *, model: str | None = None, subject: bool = False) -> Score:
-        """Tell how likely an image shows foreground: `.probability`, 0 to 1.
+        """Compute the probability that an image shows foreground: `.probability`, 0 to 1.
 
-        With `subject`, `.subject` has what a mask says of it: found, coverage, bounding box.
+        `model` is the name of a loaded model, None for the classifier. With `subject`, `.subject`
+        has what a mask says of the image: found, coverage and bounding box. Raises
+        `cutout.errors.ClientError` where the image cannot be read or no loaded model has that name.
         """
         options = PredictOptions(model=model, subject=subject)
         return remover.score(self._source(image), options, self._models, Clock())
@@ -251,15 +267,20 @@ def remove(
     mask: Any = None,
     **options: Unpack[CutoutKeywords],
 ) -> Any:
-    """Remove the background of an image.
+    """Remove the background of an image, with the models that come with the package.
 
-    Bytes or a path in, a PNG as bytes out; a numpy array (H, W, 3 or 4) uint8 in, an RGBA array
-    out; a PIL image in, a PIL image out. With `only_mask`, the alpha alone. Every option of
-    `POST /cutout` is a keyword: `remove(data, background="white", crop=True, margin="5%")`; what
-    `background_image` and `mask` may be says `Remover.cut_out`.
+    Bytes or a path in, a PNG as bytes out; a numpy array (H, W, 3) RGB or (H, W, 4) RGBA uint8 in,
+    an array (H, W, 4) uint8 RGBA out; a PIL image in, a PIL image out. With `only_mask`, the alpha
+    alone: a grey PNG, an array (H, W) uint8 or a PIL image of mode L.
 
-    The first call loads the models that come with the package. For others, `Remover(models=…)`.
-    Raises `cutout.errors.ClientError` where the image cannot be read or an option cannot be used.
+    Every option of `POST /cutout` is a keyword: `remove(data, background="white", crop=True,
+    margin="5%")`. `background_image` is an image of any kind to put behind the subject; `mask` is
+    what you know of the mask, as an image or an array: 255 is kept, 0 dropped, and the network
+    decides on the rest.
+
+    The first call loads the models, which takes about 0.2 s. For other models, `Remover(models=…)`.
+    Raises subclasses of `cutout.errors.ClientError`: `UnsupportedFormat`, `UndecodableImage` and
+    `ImageTooLarge` for an image, `InvalidOption` for an option.
     """
     if not only_mask:
         return shared().cut_out(image, background_image=background_image, mask=mask, **options)
@@ -270,12 +291,12 @@ def remove(
 
 @functools.cache
 def shared() -> Remover:
-    """Make the remover that `remove` uses, once."""
+    """Return the remover that `remove` uses; the first call makes it."""
     return Remover()
 
 
 def checked(kind: type[Options], keywords: Mapping[str, object]) -> Options:
-    """Parse keywords as options of that kind. Raises InvalidOption."""
+    """Validate keywords as options of that kind. Raises InvalidOption where one is invalid."""
     try:
         return kind.model_validate(dict(keywords))
     except ValidationError as error:
@@ -287,7 +308,7 @@ def _is_pil(image: object) -> bool:
 
 
 def _from_pil(image: "PilImage") -> Array:
-    """Turn a PIL image upright, and make it an array (H, W, 3 or 4) uint8, sRGB."""
+    """Make an upright array (H, W, 3 or 4) uint8, sRGB, of a PIL image."""
     from PIL import ImageOps
 
     upright = ImageOps.exif_transpose(image)

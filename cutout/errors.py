@@ -34,7 +34,10 @@ from typing import ClassVar
 
 
 class CutoutError(Exception):
-    """The root. `code` is stable: programs may switch on it; `detail` is for people."""
+    """The root of all errors that this project raises on purpose.
+
+    `code` is stable: programs may switch on it. `detail` is a sentence for people.
+    """
 
     code: ClassVar[str] = "error"
 
@@ -44,71 +47,103 @@ class CutoutError(Exception):
 
 
 class ClientError(CutoutError):
+    """A request that cannot be processed as it is: its image or its options are at fault."""
+
     code = "bad_request"
 
 
 class Unauthorized(ClientError):
+    """A request without an API key, or with an unknown one."""
+
     code = "unauthorized"
 
 
 class MalformedRequest(ClientError):
+    """A body or a form that cannot be parsed."""
+
     code = "malformed_request"
 
 
 class SlowUpload(ClientError):
+    """A body that did not arrive in time."""
+
     code = "slow_upload"
 
 
 class UploadTooLarge(ClientError):
+    """An upload of more bytes than the operator allows."""
+
     code = "upload_too_large"
 
 
 class ImageTooLarge(ClientError):
+    """An image, or a result, of more pixels than the operator allows."""
+
     code = "image_too_large"
 
 
 class UnsupportedFormat(ClientError):
+    """A file that is not of a supported image format."""
+
     code = "unsupported_format"
 
 
 class UndecodableImage(ClientError):
+    """A file of a supported format that is corrupt, truncated or of a variant that is not read."""
+
     code = "undecodable_image"
 
 
 class EmptyImage(UndecodableImage):
+    """An image whose header says a width or height of 0."""
+
     code = "empty_image"
 
 
 class UnknownModel(ClientError):
+    """A name that no loaded model has."""
+
     code = "unknown_model"
 
 
 class InvalidUrl(ClientError):
+    """A text that is not an http or https URL."""
+
     code = "invalid_url"
 
 
 class DownloadFailed(ClientError):
+    """A URL that cannot or must not be fetched."""
+
     code = "download_failed"
 
 
 class InvalidOption(ClientError):
+    """An option with an invalid value, or options that exclude each other."""
+
     code = "invalid_option"
 
 
 class RegionOutOfBounds(InvalidOption):
+    """A region of interest, or a point, beyond the image's edge."""
+
     code = "region_out_of_bounds"
 
 
 class RegionEmpty(InvalidOption):
+    """A region of interest without a pixel."""
+
     code = "region_empty"
 
 
 class Overloaded(CutoutError):
+    """A request for which no permit is free; retry later."""
+
     code = "overloaded"
 
 
 class RateLimited(CutoutError):
-    """`seconds` is how long to wait before the next request."""
+    """A request beyond its client's rate limit; retry after `seconds`."""
 
     code = "rate_limited"
 
@@ -118,40 +153,60 @@ class RateLimited(CutoutError):
 
 
 class TooSlow(CutoutError):
+    """A request that took longer than its time limit."""
+
     code = "too_slow"
 
 
 class OutOfMemory(CutoutError):
+    """An image for which the machine has no memory left."""
+
     code = "out_of_memory"
 
 
 class Abandoned(CutoutError):
+    """A request whose client has disconnected: nobody waits for the response."""
+
     code = "abandoned"
 
 
 class ServiceMissing(CutoutError):
+    """A command of a part that is not installed."""
+
     code = "service_missing"
 
 
 class NoImages(CutoutError):
+    """A directory without a supported image."""
+
     code = "no_images"
 
 
 class OutputRefused(CutoutError):
+    """A file or directory that must not be written to."""
+
     code = "output_refused"
 
 
 class Unreachable(CutoutError):
+    """A server that does not respond, or is not a cutout server."""
+
     code = "unreachable"
 
 
 class ProviderMissing(CutoutError):
+    """An execution provider that this onnxruntime does not have, or that does not start."""
+
     code = "provider_missing"
 
 
 class BundleError(CutoutError):
+    """A bundle that is missing, corrupt or inconsistent with its manifest."""
+
     code = "bundle_error"
 
 
 class DataError(CutoutError):
+    """Training images or masks that are missing, corrupt or inconsistent."""
+
     code = "data_error"

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-LONGEST = 80  # characters of a value that are shown
+LONGEST = 80  # characters of a value that a message shows
 
 BOUNDS = {
     "greater_than_equal": ("ge", "at least"),
@@ -80,9 +80,9 @@ def explain_all(error: ValidationError) -> str:
 
 
 def in_words(error: ValidationError, model: type[BaseModel]) -> str:
-    """Explain every wrong entry of a config, a line each: `section.key: what is wrong`.
+    """Explain every invalid entry of a config, a line each: `section.key: what is wrong`.
 
-    `model` is the config's; its entries are suggested in place of unknown ones.
+    `model` is the config's class; its entries are suggested in place of unknown ones.
     """
     known = dict(_entries(model))
     explained: dict[str, list[str]] = {}
@@ -95,14 +95,17 @@ def in_words(error: ValidationError, model: type[BaseModel]) -> str:
 
 
 def nearest(name: str, names: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """Return the name that may have been meant, or None; None for a name too long to compare."""
+    """Return the name among `names` that may have been meant, None if none is similar enough.
+
+    `cutoff` is the least similarity, 0 to 1. None too for a name too long to compare.
+    """
     if len(name) > LONGEST:
         return None
     return next(iter(get_close_matches(name, list(names), 1, cutoff)), None)
 
 
 def choices(annotation: Any) -> tuple[str, ...]:
-    """Return the possible values of a field, or of its items; empty if they are not enumerable."""
+    """Return the possible values of a field, or of its items; empty if they cannot be listed."""
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return tuple(str(member.value) for member in annotation)
     if get_origin(annotation) is Literal:
@@ -162,7 +165,7 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
 def _key(item: ErrorDetails, known: Mapping[str, FieldInfo]) -> str:
     """Return an entry's name as people write it.
 
-    pydantic's location also names the branch of a union as which a value was tried.
+    pydantic's location also names the branch of a union for which a value was tried.
     """
     parts: list[str] = []
     for index, part in enumerate(item["loc"]):

@@ -1,4 +1,4 @@
-"""From a cut-out to what was asked for: its size, its arrangement, what is under and behind it."""
+"""From a cut-out to the result: its size, its arrangement, effects under it, what is behind it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ from cutout.sources import ArraySource, Source
 from cutout.system.clock import Clock
 
 Pixels = NDArray[np.uint8]
-SEEN = 25  # up to this alpha, 10 %, the background is what an image shows
+SEEN = 25  # 10 %: up to this alpha a pixel shows the background
 UNDER = {Shadow.soft: with_soft_shadow, Shadow.contact: with_contact_shadow}
 
 
@@ -36,10 +36,12 @@ def compose(
     background: Source[object] | None,
     clock: Clock,
 ) -> tuple[Pixels | Cut, Box | None]:
-    """Finish a cut-out: its size, its arrangement, what is under it and behind it.
+    """Finish a cut-out: its size, its arrangement, the effects under it, the background behind it.
 
-    Returns the pixels, and the part of the upload that they show if it was cropped. Raises as
-    `Frame.of`.
+    Returns the pixels, (H, W) alpha, (H, W, 3) RGB or (H, W, 4) RGBA, uint8, and the part of the
+    upload that they show if it was cropped. Raises ImageTooLarge where a crop with its margins has
+    more than `max_pixels` pixels, InvalidOption where margins or the outline leave nothing, and
+    UndecodableImage where the background cannot be decoded.
     """
     if background is None and _is_finished(cut, plan.answer, options):
         return cut, None
@@ -57,9 +59,9 @@ def compose(
 
 
 def at_size(background: Source[object], size: Size) -> ArraySource:
-    """Decode a background and bring it to the size of the frames that it goes behind, once for all.
+    """Decode a background and scale it to cover `size`, the size of the frames that it goes behind.
 
-    Raises UndecodableImage.
+    Raises UndecodableImage where it is corrupt.
     """
     raster = background.decode(reduction(background.header, size))
     pixels = raster.image
@@ -70,7 +72,10 @@ def at_size(background: Source[object], size: Size) -> ArraySource:
 
 @contextmanager
 def decoding_background(clock: Clock) -> Iterator[None]:
-    """Time what is done in it as decoding; an error says that the background image is meant."""
+    """Time the block as decoding, and have its errors say that the background image is meant.
+
+    Raises the ClientError that the block raises, with that text before its detail.
+    """
     try:
         with clock.stage("decode"):
             yield
@@ -106,7 +111,7 @@ def _dressed(pixels: Cutout, options: CutoutOptions) -> Cutout:
 def _own_background(
     image: Image, cutout: Cutout, frame: Frame, options: CutoutOptions
 ) -> Image | None:
-    """Return the blurred background (H, W, 3) of the image itself, where that is asked for."""
+    """Return the blurred background (H, W, 3) of the image itself, if that is requested."""
     if not isinstance(options.background, Blur):
         return None
     seen = np.asarray(cv2.inRange(alpha_of(cutout), 0, SEEN), np.uint8)
@@ -117,7 +122,7 @@ def _own_background(
 def _given_background(
     background: Source[object], canvas: Size, options: CutoutOptions, clock: Clock
 ) -> Image:
-    """Return the background image at the size of the canvas, blurred where that is asked for."""
+    """Return the background image at the size of the canvas, blurred if that is requested."""
     with decoding_background(clock):
         raster = background.decode(reduction(background.header, canvas))
     with clock.stage("postprocess"):
@@ -129,7 +134,7 @@ def _given_background(
 
 
 def _on(pixels: Cutout, options: CutoutOptions, behind: Image | None) -> Pixels:
-    """Return the cut-out on the background that was asked for."""
+    """Put the cut-out on the requested background."""
     if behind is not None:
         return on_image(pixels, behind)
     if isinstance(options.background, Color):

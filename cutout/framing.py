@@ -1,4 +1,4 @@
-"""What part of a cut-out is shown, and where on the answer: crops, and canvases of a fixed size."""
+"""What part of a cut-out the result shows, and where: crops, and canvases of a fixed size."""
 
 from dataclasses import dataclass
 
@@ -13,9 +13,10 @@ from cutout.options import Canvas, CutoutOptions
 
 
 def check(options: CutoutOptions, max_pixels: int) -> None:
-    """Refuse a canvas that is too large, or that says the same as another option.
+    """Check that a canvas is within the limit and goes together with the other options.
 
-    Raises ImageTooLarge or InvalidOption.
+    Raises ImageTooLarge where it has more than `max_pixels` pixels, and InvalidOption where `size`
+    or `scale` is given too.
     """
     if options.canvas is None:
         return
@@ -31,10 +32,11 @@ def check(options: CutoutOptions, max_pixels: int) -> None:
 
 @dataclass(frozen=True)
 class Frame:
-    """How a cut-out becomes an answer of `size`.
+    """How a cut-out becomes a result of `size`, in pixels.
 
-    Its part in the box `crop`, None for all of it, comes to lie on the answer's box `inner`;
-    `shown` is all of the cut-out that is seen then, None where that is the whole.
+    The part of the cut-out in the box `crop`, None for all of it, is scaled to the box `inner` of
+    the result. `shown` is the part of the cut-out that is visible then; None where that is all of
+    it.
     """
 
     crop: Box | None
@@ -44,9 +46,10 @@ class Frame:
 
     @classmethod
     def of(cls, pixels: Cutout, options: CutoutOptions, max_pixels: int) -> "Frame":
-        """Frame a cut-out (H, W, 4): a crop has room for margins, and for the outline beyond them.
+        """Frame a cut-out (H, W, 4) uint8 RGBA: a crop has room for margins and the outline.
 
-        Raises ImageTooLarge, or InvalidOption where margins or the outline leave nothing.
+        Raises ImageTooLarge where the crop has more than `max_pixels` pixels, and InvalidOption
+        where margins or the outline leave nothing.
         """
         box = subject_box(pixels) if options.crop else None
         whole = Size(pixels.shape[1], pixels.shape[0])
@@ -68,7 +71,7 @@ class Frame:
     def _on_canvas(
         cls, canvas: Canvas, box: Box | None, whole: Size, options: CutoutOptions
     ) -> "Frame":
-        """As large as the margins, and the outline of a crop, leave room for."""
+        """Frame a cut-out as large as the margins, and the outline of a crop, leave room for."""
         room = _free(canvas, options, 0 if box is None else _outline(options))
         part = Box(0, 0, *whole) if box is None else box
         ratio = min(room.width / part.width, room.height / part.height)
@@ -89,7 +92,10 @@ class Frame:
         return cls(box, canvas.size, inner, shown)
 
     def framed(self, pixels: Cutout) -> Cutout:
-        """Bring a cut-out (H, W, 4) to the answer's size, transparent where there is none of it."""
+        """Crop and scale a cut-out to the result's size, transparent where it has no pixels.
+
+        `pixels` is (H, W, 4) uint8 RGBA, and so is the result.
+        """
         resized = resize_cutout(self.cropped(pixels), *self.inner.size)
         if self.inner.size == self.size:
             return resized
@@ -98,7 +104,7 @@ class Frame:
         return canvas
 
     def cropped(self, pixels: Cutout) -> Cutout:
-        """Cut out the part of a cut-out (H, W, 4), transparent where there is none of it."""
+        """Crop a cut-out (H, W, 4) uint8 RGBA to `crop`, transparent where that reaches beyond."""
         return pixels if self.crop is None else crop(pixels, self.crop)
 
 
@@ -115,7 +121,11 @@ def _free(canvas: Canvas, options: CutoutOptions, outline: int) -> Box:
 
 
 def _with_room(box: Box, options: CutoutOptions) -> tuple[Box, Size]:
-    """Return a crop's box with room for the outline, and its size: the outline's width is final."""
+    """Return a crop's box with room for the outline, and the size of the result.
+
+    The outline's width is in pixels of the result, so that a crop is scaled to leave room for it.
+    Raises InvalidOption where that leaves nothing.
+    """
     room = _outline(options)
     longest = None if options.size is None else options.size - 2 * room
     if longest is not None and longest < 1:

@@ -19,15 +19,17 @@ from cutout.sources import Source
 from cutout.system.clock import Clock
 
 NEXT_TO_NOTHING = 0.002
-"""Share of what the network looks at below which a subject that is meant counts as not seen."""
+"""Mean alpha of what the network sees below which the chosen subject counts as missed."""
 SPARE = 1.5
-"""Pixels by which a mask's proportions may differ: sizes are rounded in more than one way."""
+"""Pixels by which a mask's size may differ from the image's proportions: programs round sizes in
+different ways."""
 
 
 def read_trimap(mask: Source[object] | None, plan: Plan, clock: Clock) -> Trimap | None:
-    """Decode the caller's mask, at the size of the alpha to be made.
+    """Decode the caller's mask as a trimap of the size of the alpha to be made; None for no mask.
 
-    Raises InvalidOption if its proportions are not those of the upload, and UndecodableImage.
+    Raises InvalidOption where its proportions are not those of the upload, and UndecodableImage
+    where it is corrupt.
     """
     if mask is None:
         return None
@@ -53,9 +55,10 @@ def make_alpha(
     trimap: Trimap | None,
     clock: Clock,
 ) -> Matte:
-    """Make the alpha (H, W) uint8 of an image: at its working size, or else the answer's.
+    """Make the alpha of an image, (H, W) uint8, at its working size, or else the result's size.
 
-    Where `trimap` is white or black, it overrides the network, the region and the threshold.
+    Where `trimap` is white or black, it overrides the network, the region and the threshold. Raises
+    TooSlow or Abandoned between stages, as `clock` says.
     """
     if trimap is not None and trimap.leaves_nothing_open:
         alpha = trimap.sure
@@ -72,7 +75,7 @@ def _seen_alpha(
     trimap: Trimap | None,
     clock: Clock,
 ) -> Matte:
-    """Return the alpha of the subject, as the network sees it."""
+    """Return the alpha of the subject by the network, and by what the trimap adds."""
     whole = Box(0, 0, *image.size)
     view, coarse = _look(image, plan.region or whole, plan.choice, predictor, clock)
     pixels = image.image[view.rows, view.columns]
@@ -96,9 +99,9 @@ def _seen_alpha(
 def _look(
     image: Raster, view: Box, choice: Choice | None, predictor: Predictor, clock: Clock
 ) -> tuple[Box, Alpha]:
-    """Ask the network about a part of the image; of several subjects, keep the chosen one.
+    """Run the network on a part of the image; of several subjects, keep the chosen one.
 
-    Where that is next to nothing, it looks again, from nearer by, around the first point.
+    Where next to nothing is left then, it runs again on a closer view, around the first point.
     """
     pixels = image.image[view.rows, view.columns]
     if choice is None:
@@ -116,8 +119,7 @@ def _look(
 
 
 def _around(point: Point, view: Box) -> Box:
-    """Return a part of a view, half as wide and half as high, its middle as near to a point as it
-    can."""
+    """Return a box half as wide and half as high as a view, as close around a point as it fits."""
     width, height = -(-view.width // 2), -(-view.height // 2)
     left = min(max(view.left, point.x - width // 2), view.right - width)
     top = min(max(view.top, point.y - height // 2), view.bottom - height)
@@ -125,7 +127,7 @@ def _around(point: Point, view: Box) -> Box:
 
 
 def _has_proportions(given: Size, upload: Size) -> bool:
-    """Tell whether an image of one size is the other one scaled, but for rounding."""
+    """Tell whether an image of one size is the other one scaled, apart from rounding."""
     ratio = max(given) / max(upload)
     return (
         abs(given.width - ratio * upload.width) <= SPARE

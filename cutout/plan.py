@@ -11,21 +11,24 @@ from cutout.inference.predictor import Predictor
 from cutout.options import MaskOptions
 
 AROUND = 0.25
-"""Of a box's sides, that the network sees of what is around it: a subject tells itself by that."""
+"""Share of a box's sides that the network sees around it: a subject is told by its
+surroundings."""
 OVERSAMPLED = 2
-"""From twice the network's own size on, an alpha from a JPEG reduced by its DCT differs by less
-than quantisation makes it differ."""
+"""Times the network's own size: from there on, reducing a JPEG by its DCT changes the alpha by less
+than quantising the network does."""
 
 
 @dataclass(frozen=True)
 class Plan:
     """The sizes of a mask or a cut-out.
 
-    `upload` is the size of the upright image. `factor` is how far it is reduced while it is decoded
-    (`reduction`). `working` is the size that it is worked on at, None for whatever comes out of the
-    decoder: then only the network looks at it. `region` is the part that the network sees, in
-    pixels of `working`, None for all of it. `answer` is the size of the answer before a crop.
-    `choice` tells which subject is meant, in pixels of `working`, None for all of them.
+    - `upload` is the size of the upright image, and `factor` by how much it is reduced while it is
+      decoded (`reduction`).
+    - `working` is the size at which it is processed; None for whatever comes out of the decoder:
+      then only the network sees the pixels.
+    - `region` is the part that the network sees, in pixels of `working`; None for all of it.
+    - `answer` is the size of the result before a crop.
+    - `choice` tells which subject is meant, in pixels of `working`; None for all of them.
     """
 
     upload: Size
@@ -39,7 +42,8 @@ class Plan:
     def of(cls, header: Header, options: MaskOptions, predictor: Predictor) -> "Plan":
         """Plan the job of `options` on the image of `header`.
 
-        Raises RegionOutOfBounds or RegionEmpty, and InvalidOption for what excludes each other.
+        Raises RegionOutOfBounds or RegionEmpty where a region or a point is not in the image, and
+        InvalidOption where `roi` and `box` are both given.
         """
         upload = header.upright
         answer = options.answer_size(upload)
@@ -61,9 +65,9 @@ class Plan:
 
 @dataclass(frozen=True)
 class ScorePlan:
-    """How far an image is reduced to be scored, and to be masked too where that is asked for.
+    """By how much an image is reduced while it is decoded, for its score and for its mask.
 
-    Two factors, as what one network sees must not depend on what another one needs.
+    Two factors, as what one network sees must not depend on what the other needs.
     """
 
     factor: int
@@ -71,7 +75,7 @@ class ScorePlan:
 
     @classmethod
     def of(cls, header: Header, scorer: Predictor, masker: Predictor | None) -> "ScorePlan":
-        """Plan a score by `scorer`, with what the mask of `masker` says of the image, if any."""
+        """Plan a score by `scorer`, and a mask by `masker` if that is not None."""
         upload = header.upright
         factor = reduction(header, seen_by_network(scorer.score_size(upload), upload))
         if masker is None:
@@ -81,7 +85,7 @@ class ScorePlan:
 
 
 def seen_by_network(canvas: Size, image: Size) -> Size:
-    """Return the size to decode at for a network that brings an image to the size `canvas`."""
+    """Return the size to decode an image at, for a network that resizes it to `canvas`."""
     return Size(
         min(image.width, OVERSAMPLED * canvas.width),
         min(image.height, OVERSAMPLED * canvas.height),
@@ -89,8 +93,7 @@ def seen_by_network(canvas: Size, image: Size) -> Size:
 
 
 def _view(options: MaskOptions, upload: Size) -> Box | None:
-    """Return the part of the upload that the network sees; around a box, a little more than the
-    box."""
+    """Return the part of the upload that the network sees: a box with some of its surroundings."""
     if options.box is None:
         return None if options.roi is None else options.roi.box(upload)
     if options.roi is not None:
@@ -111,8 +114,8 @@ def _choice(options: MaskOptions, upload: Size) -> Choice | None:
 def _working_size(upload: Size, answer: Size, view: Box, predictor: Predictor) -> Size:
     """Return the size to work at.
 
-    That is the size of the answer, and larger only where the network would see too little else: it
-    looks at `view` alone, so the whole has to have that many more pixels.
+    That is the size of the result, and larger only where the network would otherwise see too
+    little: it sees `view` alone, so the whole image needs that many more pixels.
     """
     least = seen_by_network(predictor.mask_size(view.size), view.size)
     across = least.width / view.width * upload.width / answer.width

@@ -44,7 +44,13 @@ def cut_out(
 ) -> Result[T]:
     """Remove the background of an image, or put another one behind its subject.
 
-    `given` is a mask of the caller's: its white is kept, its black dropped, the rest is open.
+    `given` is a mask by the caller: white is kept, black dropped, and the network decides on the
+    rest. The content of the result is what `source.write` makes of it.
+
+    Raises InvalidOption (also as RegionOutOfBounds and RegionEmpty) for options that exclude each
+    other or do not fit the image, UnknownModel where no loaded model has the name, ImageTooLarge
+    where the result would be, UndecodableImage where an image is corrupt, and between stages
+    TooSlow or Abandoned, as `clock` says.
     """
     if options.keep_profile and (background is not None or options.adds_colors):
         raise InvalidOption(KEPT_BESIDE_SRGB)
@@ -77,7 +83,14 @@ def mask(
     clock: Clock,
     given: Source[object] | None = None,
 ) -> Result[T]:
-    """Make the alpha of an image, as an 8-bit grey image. `given` as for `cut_out`."""
+    """Make the alpha of an image, as an 8-bit grey image: 0 background, 255 foreground.
+
+    `given` is a mask by the caller: white is kept, black dropped, and the network decides on the
+    rest.
+
+    Raises InvalidOption (also as RegionOutOfBounds and RegionEmpty), UnknownModel,
+    UndecodableImage, and between stages TooSlow or Abandoned, as `clock` says.
+    """
     predictor = models.for_masks(options.model)
     plan = Plan.of(source.header, options, predictor)
     trimap = read_trimap(given, plan, clock)
@@ -101,7 +114,10 @@ def mask(
 
 @idle_cores.one_taken()
 def score(source: Source[object], options: PredictOptions, models: Registry, clock: Clock) -> Score:
-    """Tell how likely an image shows foreground and, if asked, what a mask says of it."""
+    """Compute how likely an image shows foreground and, if requested, what a mask says of it.
+
+    Raises UnknownModel, UndecodableImage, and between stages TooSlow or Abandoned, as `clock` says.
+    """
     scorer = models.for_scores(options.model)
     masker = models.for_masks() if options.subject else None
     plan = ScorePlan.of(source.header, scorer, masker)

@@ -1,4 +1,4 @@
-"""What comes out of a job: a score, a mask or a cut-out, and what the mask says of the image."""
+"""Results of a job: a score, a mask or a cut-out, and what the mask says of the image."""
 
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class Subject(BaseModel):
-    """What a mask says of an image."""
+    """What a mask says of an image: whether there is a subject, how large, and where."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -33,7 +33,7 @@ class Subject(BaseModel):
 
     @classmethod
     def of(cls, alpha: Matte, upload: Size) -> "Subject":
-        """Describe an alpha (h, w) uint8 of the whole image; the box in pixels of the upload."""
+        """Describe an alpha (h, w) uint8 of the whole image; the box is in pixels of the upload."""
         size = Size(alpha.shape[1], alpha.shape[0])
         box = bounding_box(alpha)
         return cls(
@@ -45,7 +45,12 @@ class Subject(BaseModel):
 
 @dataclass(frozen=True)
 class Score:
-    """How likely an image shows foreground, 0 to 1; and what a mask says of it, if requested."""
+    """The probability that an image shows foreground, and what a mask says of it, if requested.
+
+    `probability` is from 0 to 1. `upload` is the size of the upright image in pixels. `rows`: of a
+    truncated upload, how many of its rows, as stored, were there. `frames_dropped`: of an
+    animation, how many frames were not looked at.
+    """
 
     probability: float
     upload: Size
@@ -59,10 +64,12 @@ class Score:
 class Result(Generic[T]):
     """A finished mask or cut-out.
 
-    `content` is a file or an array, as the source was one. `size` is its size, `upload` that of the
-    upright image that it was made from. `crop` is the part of the upload that it shows, which may
-    reach beyond it; None where all of it is shown. `rows`: of a truncated upload, how many of its
-    rows, as stored, were there. `frames_dropped`: of an animation, how many the answer lacks.
+    - `content` is a file or an array, as the source was one.
+    - `size` is its size in pixels, `upload` that of the upright image it was made from.
+    - `crop` is the part of the upload that it shows, in pixels, which may reach beyond it; None
+      where all of it is shown.
+    - `rows`: of a truncated upload, how many of its rows, as stored, were there.
+    - `frames_dropped`: of an animation, how many frames the result lacks.
     """
 
     content: T
@@ -76,11 +83,15 @@ class Result(Generic[T]):
 
 
 class ImageSize(BaseModel):
+    """Width and height of an image, in pixels."""
+
     width: int = Field(examples=[1200])
     height: int = Field(examples=[800])
 
 
 class ModelId(BaseModel):
+    """What identifies a model: name, version and the checksum of its network."""
+
     name: str = Field(examples=["classifier"])
     version: str = Field(examples=["1.0.0"])
     sha256: str = Field(
@@ -105,7 +116,7 @@ class Prediction(BaseModel):
 
     @classmethod
     def of(cls, score: Score, clock: Clock) -> "Prediction":
-        """Make it of a score and the time that each stage took so far."""
+        """Make a prediction of a score, and of the time that each stage took so far."""
         manifest = score.manifest
         return cls(
             label="foreground" if score.probability >= manifest.threshold else "background",
@@ -121,7 +132,7 @@ class Prediction(BaseModel):
 
 
 class ModelList(BaseModel):
-    """Which models are loaded, with their manifests, and which are used by default."""
+    """The loaded models, with their manifests, and those that are used by default."""
 
     models: list[Manifest]
     default_for_masks: str = Field(examples=["segmenter"])

@@ -15,14 +15,17 @@ SHIPPED_MODELS = _HERE / "bundles" if (_HERE / "bundles").is_dir() else _HERE.pa
 """The bundles that come with the package: inside it in a wheel, beside it in a clone."""
 
 MAX_FRAMES = 300
-"""Of an animation: of 300x200 pixels, they take about 12 s on a core."""
+"""Frames of an animation; of 300x200 pixels each, they take about 12 s on one core."""
 
 Provider = Literal["cpu", "cuda", "tensorrt", "openvino", "migraphx"]
 S = TypeVar("S", bound=BaseSettings)
 
 
 def split(value: object) -> object:
-    """Split text at commas. Raises ValueError for text with nothing but commas and spaces."""
+    """Split text at commas into a tuple; pass on any other value.
+
+    Raises ValueError for text with nothing but commas and spaces.
+    """
     if not isinstance(value, str):
         return value
     entries = tuple(filter(None, map(str.strip, value.split(","))))
@@ -32,7 +35,10 @@ def split(value: object) -> object:
 
 
 class EngineSettings(BaseSettings):
-    """Which models are loaded, and how they run. An empty variable counts as unset."""
+    """Settings of the engine: which models are loaded, and how they run.
+
+    An empty variable counts as unset.
+    """
 
     model_config = SettingsConfigDict(
         env_prefix="CUTOUT_",
@@ -77,14 +83,14 @@ class EngineSettings(BaseSettings):
 
 
 def variable(name: str) -> str:
-    """Return the environment variable of a setting."""
+    """Return the name of a setting's environment variable."""
     return f"CUTOUT_{name.upper()}"
 
 
 def read_settings(kind: type[S]) -> S:
-    """Read settings from the environment.
+    """Read settings of that class from the environment.
 
-    Exits with status 2, after a line for each invalid setting.
+    Exits with status 2 where one is invalid, after a line for each on standard error.
     """
     try:
         return kind()

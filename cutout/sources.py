@@ -1,4 +1,4 @@
-"""Where an image comes from and its answer goes to: a file in memory, or an array."""
+"""Sources of images, to which results go back: a file in memory, or an array."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,27 +40,30 @@ WRITERS: dict[Format, tuple[str, Callable[[Any, Attached, int | None], bytes]]] 
 
 
 class Source(Protocol[T_co]):
-    """An image to work on. `header` is known before anything is decoded."""
+    """An image to process, and the form that its result takes."""
 
     @property
-    def header(self) -> Header: ...
+    def header(self) -> Header:
+        """The header of the image, known before anything is decoded."""
+        ...
 
     @property
     def max_pixels(self) -> int:
-        """Most pixels that the image, and an answer enlarged by margins, may have."""
+        """The most pixels that the image, and a result enlarged by margins, may have."""
         ...
 
     def decode(
         self, factor: int = 1, size: Size | None = None, keep_profile: bool = False
     ) -> Raster:
-        """Decode it, a JPEG reduced by `factor`, and bring it to `size`. Raises UndecodableImage.
+        """Decode the image, a JPEG reduced by `factor`, and resize it to `size`.
 
         With `keep_profile` the colours as stored come too, where the file has a profile for them.
+        Raises UndecodableImage where the image is corrupt.
         """
         ...
 
     def metadata(self) -> Metadata:
-        """Read what the image says beside its pixels."""
+        """Read the metadata of the image: density, EXIF, XMP."""
         ...
 
     def write(
@@ -70,16 +73,17 @@ class Source(Protocol[T_co]):
         attached: Attached = NOTHING_ATTACHED,
         quality: int | None = None,
     ) -> T_co:
-        """Make the answer of finished pixels: (H, W), (H, W, 3) or (H, W, 4) uint8.
+        """Make the result of finished pixels: (H, W), (H, W, 3) RGB or (H, W, 4) RGBA, uint8.
 
-        `quality`, 1 to 100, of lossy formats; their own default for None.
+        `quality`, 1 to 100, is for lossy formats; None stands for the default of each. Raises
+        InvalidOption where the format does not allow so large an image.
         """
         ...
 
 
 @dataclass(frozen=True)
 class File:
-    """The bytes of a finished file, and their type."""
+    """The bytes of a finished file, and its media type."""
 
     data: bytes
     media_type: str
@@ -87,9 +91,10 @@ class File:
 
 @dataclass(frozen=True)
 class Upload:
-    """An image file in memory, its header read and within the limits. The result is a File.
+    """An image file in memory, its header read and within the limits; its result is a `File`.
 
-    `max_frames`: how many frames of an animation may be worked on.
+    `max_pixels` is the most pixels that the image, and a result enlarged by margins, may have;
+    `max_frames` the most frames of an animation that may be cut out.
     """
 
     data: bytes
@@ -99,15 +104,25 @@ class Upload:
 
     @classmethod
     def read(cls, data: bytes, max_pixels: int, max_frames: int = MAX_FRAMES) -> "Upload":
-        """Read the header. Raises UnsupportedFormat, UndecodableImage or ImageTooLarge."""
+        """Read the header of a file.
+
+        Raises UnsupportedFormat, UndecodableImage where the header is corrupt, or ImageTooLarge
+        where it has more than `max_pixels` pixels.
+        """
         return cls(data, read_header(data, max_pixels), max_pixels, max_frames)
 
     def decode(
         self, factor: int = 1, size: Size | None = None, keep_profile: bool = False
     ) -> Raster:
+        """Decode the file, a JPEG reduced by `factor`, and resize it to `size`.
+
+        With `keep_profile` the colours as stored come too. Raises UndecodableImage where it is
+        corrupt.
+        """
         return decode(self.data, self.header, factor, size, keep_profile)
 
     def metadata(self) -> Metadata:
+        """Read the metadata of the file; none where it is corrupt."""
         return read_metadata(self.data, self.header)
 
     def write(
@@ -117,6 +132,11 @@ class Upload:
         attached: Attached = NOTHING_ATTACHED,
         quality: int | None = None,
     ) -> File:
+        """Encode pixels (H, W), (H, W, 3) RGB or (H, W, 4) RGBA, uint8, as a file of that format.
+
+        `auto` is PNG where something is transparent, else JPEG. `quality`, 1 to 100, is for lossy
+        formats. Raises InvalidOption where the format does not allow so large an image.
+        """
         if form is Format.auto:
             pixels, form = _simplest(pixels)
         media_type, encode = WRITERS[form]
@@ -126,14 +146,18 @@ class Upload:
 
 @dataclass(frozen=True)
 class ArraySource:
-    """An image as an array (H, W, 3) RGB or (H, W, 4) RGBA, uint8. The answer is an array too."""
+    """An image as an array (H, W, 3) RGB or (H, W, 4) RGBA, uint8; its result is an array too."""
 
     pixels: Pixels
     max_pixels: int
 
     @classmethod
     def of(cls, array: NDArray[np.uint8], max_pixels: int) -> "ArraySource":
-        """Check an array. Raises InvalidOption or ImageTooLarge."""
+        """Check an array: (H, W, 3) RGB or (H, W, 4) RGBA, uint8, with at least one pixel.
+
+        Raises InvalidOption where it is of another shape or dtype, and ImageTooLarge where it has
+        more than `max_pixels` pixels.
+        """
         if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] not in (3, 4):
             raise InvalidOption(
                 f"an array of shape {array.shape} and type {array.dtype}; expected (H, W, 3) RGB "
@@ -151,11 +175,13 @@ class ArraySource:
 
     @property
     def header(self) -> Header:
+        """A header that says its size."""
         return Header("array", self.pixels.shape[1], self.pixels.shape[0])
 
     def decode(
         self, factor: int = 1, size: Size | None = None, keep_profile: bool = False
     ) -> Raster:
+        """Return the pixels, resized to `size`; the other parameters are for files."""
         image = np.ascontiguousarray(self.pixels[:, :, :3])
         alpha = None
         if self.pixels.shape[2] == 4:
@@ -165,6 +191,7 @@ class ArraySource:
         return raster.resized(size or raster.size)
 
     def metadata(self) -> Metadata:
+        """Return no metadata."""
         return Metadata()
 
     def write(
@@ -174,6 +201,7 @@ class ArraySource:
         attached: Attached = NOTHING_ATTACHED,
         quality: int | None = None,
     ) -> Pixels:
+        """Return pixels (H, W) as they are, (H, W, 3) RGB or (H, W, 4) RGBA as (H, W, 4), uint8."""
         whole = pixels.whole() if isinstance(pixels, Cut) else pixels
         if whole.ndim == 3 and whole.shape[2] == 3:
             return np.asarray(cv2.cvtColor(whole, cv2.COLOR_RGB2RGBA), np.uint8)
@@ -181,7 +209,7 @@ class ArraySource:
 
 
 def _simplest(pixels: Pixels | Cut) -> tuple[Pixels | Cut, Format]:
-    """PNG for an alpha, or where something is transparent; else JPEG."""
+    """Choose the format: PNG for an alpha, or where something is transparent, else JPEG."""
     if isinstance(pixels, Cut):
         if pixels.alpha.min() < 255:
             return pixels, Format.png

@@ -1,4 +1,4 @@
-"""`cutout models add`: find the offline step, which fetches and imports, and run its command."""
+"""The command `cutout models add`: find the offline step, which fetches and imports, and run it."""
 
 from collections.abc import Sequence
 from importlib import import_module
@@ -9,9 +9,9 @@ COMMAND = "model_export.adding.command"
 
 
 def add(arguments: Sequence[str]) -> None:
-    """Run the command with these arguments. Ends the process.
+    """Run `model_export`'s command with these arguments; it exits the process.
 
-    Raises ServiceMissing where the offline step, or what it needs, is not installed.
+    Raises ServiceMissing where the offline step, or a package that it needs, is not installed.
     """
     try:
         command = import_module(COMMAND)

@@ -25,7 +25,7 @@ from cutout.explain import explain_os_error
 from cutout.options import CutoutOptions, PredictOptions
 
 JOB = "batch.json"
-BEGINNING = 512  # bytes by which a type of image is told
+BEGINNING = 512  # bytes of a file that are read to tell its format
 IMAGES = frozenset(
     {
         ".avif",
@@ -49,6 +49,7 @@ SUFFIXES = {
 }
 
 FULL = frozenset({errno.EDQUOT, errno.ENOSPC, errno.EROFS})
+"""Errors of writing that every further image would have too."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,10 @@ class Job:
     background: bytes | None = None
 
     def description(self, engine: Engine) -> dict[str, object]:
+        """Return the job as JSON-like values: runs of the same description make the same files.
+
+        Raises UnknownModel where the engine has no model of the name.
+        """
         model = engine.mask_model(self.options.model)
         return {
             "source": self.source.address,
@@ -75,9 +80,9 @@ class Job:
 def output_folder(
     folder: Folder, description: Mapping[str, object], force: bool
 ) -> Iterator[Journal]:
-    """Create and lock the output directory of a job; yields its journal.
+    """Create and lock the output directory of a job; yield its journal.
 
-    `force` starts the job again. Raises OutputRefused if another process works there, or if it has
+    `force` starts the job again. Raises OutputRefused where another process works there, or it has
     files of another job or of no job.
     """
     if not force and _job_of(folder) is None and _files(folder):
@@ -95,7 +100,7 @@ def output_folder(
 
 
 def find_images(folder: Folder, paths: Iterable[str]) -> list[str]:
-    """Return the paths of images, except outputs of another batch.
+    """Return the paths of images in a directory, sorted, except outputs of another batch.
 
     Those are the files with a usual suffix, and others that begin as images do.
     """
@@ -132,10 +137,10 @@ def passed_over(paths: Iterable[str], images: Iterable[str]) -> Counter[str]:
 
 
 def output_stems(paths: Iterable[str]) -> dict[str, str]:
-    """Return the output of each image, without its suffix, such that no two images have the same.
+    """Return the output path of each image without its suffix, such that no two are the same.
 
     It is `a/cat` for `a/cat.jpg`, but `a/cat.jpg` if there is an `a/cat.png` too, an image or a
-    directory. Raises OutputRefused if two would still be the same.
+    directory. Raises OutputRefused where two would still be the same.
     """
     paths = list(paths)
     count = Counter(_without_suffix(path) for path in paths)
@@ -174,10 +179,10 @@ def run(
     paths: list[str],
     jobs: int,
 ) -> Generator[Record]:
-    """Process `paths`, `jobs` at a time; yields each record once it is in the journal.
+    """Process `paths`, `jobs` at a time; yield each record once it is in the journal.
 
-    Raises Unreachable if the server does not respond, and OSError if the disk is full; then no
-    further image is started.
+    Raises Unreachable where the server does not respond, and OSError where the disk is full; then
+    no further image is started.
     """
     remaining = iter(paths)
     pending = set[Future[Record]]()
@@ -202,7 +207,8 @@ def run(
 def process(engine: Engine, job: Job, folder: Folder, path: str, stem: str) -> Record:
     """Read, score, cut out and write one image. If that fails, the record has the error.
 
-    Raises Unreachable, and OSError if the disk is full or read-only.
+    Raises Unreachable where the server does not respond, and OSError where the disk is full or
+    read-only.
     """
     record = Record(path)
     try:

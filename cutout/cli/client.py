@@ -30,16 +30,17 @@ from cutout.results import ModelList, Prediction
 TIMEOUT_SECONDS = 120  # to connect, and between two reads
 TRIES = 20
 BUSY = (429, 503)
-CONNECTIONS = 256  # kept open at most; as many as there are threads are used
+CONNECTIONS = 256  # kept open at most; each thread uses one
 
 
 class ServerEngine:
-    """Sends images to a server. Waits and retries if the server is overloaded or restarting."""
+    """An engine that sends images to a server; it waits and retries while that is overloaded."""
 
     def __init__(self, url: str, key: str | None = None) -> None:
-        """Connect to nothing yet; `url` is the server's address, and its path if it has one.
+        """Prepare connections to a server; `url` is its address, with its path if it has one.
 
-        Raises InvalidUrl, and InvalidOption for a key that no header can hold.
+        Raises InvalidUrl where that is not an address, and InvalidOption for a key that cannot be
+        sent in a header.
         """
         if key and not key.isprintable():
             raise InvalidOption("the API key has characters that are not allowed in a header")
@@ -59,7 +60,11 @@ class ServerEngine:
         background: bytes | None = None,
         given: bytes | None = None,
     ) -> Cutout:
-        """Cut out an image by `POST /cutout`."""
+        """Cut out an image by `POST /cutout`.
+
+        `background` is an image to put behind, `given` a mask by the caller. Raises the error that
+        the server names, Overloaded after TRIES tries, and Unreachable where it does not respond.
+        """
         optional = {"background_image": background, "mask": given}
         files = {"file": image} | {
             name: data for name, data in optional.items() if data is not None
@@ -75,16 +80,27 @@ class ServerEngine:
         )
 
     def predict(self, image: bytes, options: PredictOptions) -> Prediction:
-        """Classify an image by `POST /predict`."""
+        """Score an image by `POST /predict`.
+
+        Raises the error that the server names, Overloaded after TRIES tries, and Unreachable where
+        it does not respond.
+        """
         response = self._post("/predict", options.model_dump(mode="json"), {"file": image})
         return Prediction.model_validate_json(response.data)
 
     def models(self) -> Sequence[Manifest]:
-        """Return the manifests of the server's models."""
+        """Return the manifests of the server's models.
+
+        Raises Unreachable where it does not respond.
+        """
         return self._model_list().models
 
     def mask_model(self, name: str | None = None) -> Manifest:
-        """Return the manifest of the model that `cut_out` uses. Raises UnknownModel."""
+        """Return the manifest of the model that `cut_out` uses.
+
+        Raises UnknownModel where the server has none of that name, and Unreachable where it does
+        not respond.
+        """
         listed = self._model_list()
         wanted = name or listed.default_for_masks
         for manifest in listed.models:
@@ -93,7 +109,7 @@ class ServerEngine:
         raise errors.UnknownModel(f"no model {wanted!r} at {self._url}")
 
     def stop(self) -> None:
-        """End every wait between two tries: what was refused then fails."""
+        """End every wait between two tries; requests that wait then fail."""
         self._stopped.set()
 
     def close(self) -> None:
@@ -137,9 +153,9 @@ class ServerEngine:
     def _send(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
     ) -> urllib3.BaseHTTPResponse:
-        """Send a request once more if its connection breaks, as a kept one may just be closed.
+        """Send a request, once more if its connection breaks: the server may just have closed it.
 
-        Raises Unreachable.
+        Raises Unreachable where there is no response.
         """
         target = self._path + path
         try:
@@ -197,7 +213,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _seconds(response: urllib3.BaseHTTPResponse, attempt: int) -> float:
-    """Return how long to wait: what the server says, and longer with each attempt."""
+    """Return how many seconds to wait: as the server says, and longer with each attempt."""
     announced = response.headers.get("retry-after", "")
     return (int(announced) if announced.isdecimal() else 1) * min(1 + attempt / 4, 4)
 

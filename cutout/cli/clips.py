@@ -1,4 +1,4 @@
-"""`cutout video`: a clip in, a clip out."""
+"""The command `cutout video`: a clip in, a clip out."""
 
 import importlib.util
 import time
@@ -19,19 +19,23 @@ OPTIONS = (
     *("model", "refine", "threshold", "size", "invert"),
     *("background", "shadow", "outline"),
 )
-"""Those of an image that a clip has too: each frame is cut out with them."""
+"""The options of an image that apply to a clip too: each frame is cut out with them."""
 TRANSPARENT = frozenset({".webm", ".mov"})
 OPAQUE = frozenset({".mp4", ".m4v"})
 
 
 class Interrupted(Exception):
-    """The user stopped the work; says what there is of it."""
+    """An interruption by the user; the text says what is kept."""
 
 
 def check(
     source: Path, target: Path, options: CutoutOptions, has_background: bool, force: bool
 ) -> None:
-    """Refuse what cannot be done, before any work. Raises InvalidOption or OutputRefused."""
+    """Check, before any work, that a clip can be written as asked.
+
+    Raises InvalidOption where PyAV is missing or the format cannot hold the result, and
+    OutputRefused where the target must not be written.
+    """
     if importlib.util.find_spec("av") is None:
         raise InvalidOption("cutout video needs PyAV: pip install '.[video]'")
     suffix = target.suffix.lower()
@@ -63,9 +67,10 @@ def run(
     settings: EngineSettings,
     console: Console | None,
 ) -> str:
-    """Cut out a clip, with a bar on `console` if it is a terminal; returns what to say at the end.
+    """Cut out a clip, with a progress bar if `console` is a terminal; return a summary line.
 
-    Raises Interrupted.
+    Raises Interrupted on Ctrl-C, ClientError where the clip cannot be read, and OSError where a
+    file cannot be read or written.
     """
     from cutout.cli.engine import LocalEngine
     from cutout.sources import Upload
@@ -106,7 +111,7 @@ def _check_file(target: Path, force: bool) -> None:
 def _progress(
     console: Console | None,
 ) -> Iterator[tuple[Callable[[int | None], None], Callable[[], int]]]:
-    """Show a bar; yield what to call with each frame and their number, and what counts them."""
+    """Show a progress bar; yield a function to call after each frame, and one that counts them."""
     columns = (
         BarColumn(),
         MofNCompleteColumn(),

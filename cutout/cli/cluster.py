@@ -19,7 +19,8 @@ from cutout.settings import EngineSettings
 
 IMAGES_A_TASK = 16
 TRIES = 3
-"""Tries of an image alone, after two with others: it may be what crashes the workers."""
+"""Attempts at an image alone, after two together with others: it may be what crashes the
+workers."""
 
 
 def run(
@@ -31,14 +32,14 @@ def run(
     paths: list[str],
     jobs: int | None,
 ) -> Generator[Record]:
-    """Process `paths` on a Ray cluster; yields each record once it is in the journal.
+    """Process `paths` on a Ray cluster; yield each record once it is in the journal.
 
     Uses at most `jobs` actors of one core each, by default as many as the cluster has cores. The
     cluster is that of RAY_ADDRESS; without it, one is started here. An image that crashes every
     actor ends as a failure.
 
-    Raises InvalidOption if Ray (the extra `ray`) is not installed, Unreachable if there is no
-    cluster, and Ray's own errors if actors cannot start.
+    Raises InvalidOption where Ray (the extra `ray`) is not installed, Unreachable where there is no
+    cluster, and Ray's own errors where actors cannot start.
     """
     if not paths:
         return
@@ -104,7 +105,10 @@ def _records(
 
 
 class _Actor:
-    """Takes and returns JSON: Arrow refuses names that are not UTF-8, and integers of None."""
+    """A Ray actor with loaded models.
+
+    It takes and returns JSON: Arrow refuses names that are not UTF-8, and integers that are None.
+    """
 
     def __init__(self, settings: EngineSettings, job: Job, folder: Folder) -> None:
         self._engine = LocalEngine(settings)

@@ -1,4 +1,4 @@
-"""What processes images: the models in this process, or a server. Both have the same methods."""
+"""Engines of the command line: the models in this process, or a server, with the same methods."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Cutout:
-    """A finished image file, the share of the image that is foreground, and frames it lacks."""
+    """A finished image file.
+
+    `coverage` is the share of the image that is foreground, 0 to 1; `frames_dropped` is how many
+    frames of an animation the file lacks.
+    """
 
     data: bytes
     media_type: str
@@ -25,7 +29,10 @@ class Cutout:
 
 
 class Engine(Protocol):
-    """Thread-safe. Every method raises CutoutError, of the same class wherever the work is done."""
+    """The protocol of what processes images. Thread-safe.
+
+    Every method raises CutoutError, of the same class in whichever engine the work is done.
+    """
 
     def cut_out(
         self,
@@ -34,15 +41,22 @@ class Engine(Protocol):
         background: bytes | None = None,
         given: bytes | None = None,
     ) -> Cutout:
-        """Cut out an image; `background` goes behind it, `given` is a mask of the caller's."""
+        """Cut out an image file; `background` is put behind it, `given` is a mask by the caller."""
         ...
 
-    def predict(self, image: bytes, options: PredictOptions) -> "Prediction": ...
+    def predict(self, image: bytes, options: PredictOptions) -> "Prediction":
+        """Score an image file."""
+        ...
 
-    def models(self) -> "Sequence[Manifest]": ...
+    def models(self) -> "Sequence[Manifest]":
+        """Return the manifests of the loaded models."""
+        ...
 
     def mask_model(self, name: str | None = None) -> "Manifest":
-        """Return the manifest of the model that `cut_out` uses for `name`. Raises UnknownModel."""
+        """Return the manifest of the model that `cut_out` uses for `name`.
+
+        Raises UnknownModel where there is none.
+        """
         ...
 
     def stop(self) -> None:
@@ -50,18 +64,19 @@ class Engine(Protocol):
         ...
 
     def close(self) -> None:
-        """Release its resources. To be called last, when no other thread uses it."""
+        """Release the resources; to be called last, when no other thread uses the engine."""
         ...
 
 
 class LocalEngine:
-    """The models of the settings, in this process. Raises BundleError if one cannot be loaded.
+    """An engine with the models of the settings, in this process.
 
     Its imports are in its methods: the command line's help, and clients of a server, do not need
     them.
     """
 
     def __init__(self, settings: EngineSettings) -> None:
+        """Load the models. Raises BundleError or ProviderMissing where one cannot be loaded."""
         from cutout.inference.load import load_bundles
         from cutout.inference.registry import Registry
         from cutout.system.process import prepare_for_images
@@ -79,6 +94,10 @@ class LocalEngine:
         background: bytes | None = None,
         given: bytes | None = None,
     ) -> Cutout:
+        """Cut out an image file; `background` is put behind it, `given` is a mask by the caller.
+
+        Raises ClientError where an image cannot be read or an option is invalid, and OutOfMemory.
+        """
         from cutout import animation
         from cutout.system.shortage import explained
 
@@ -93,6 +112,7 @@ class LocalEngine:
         )
 
     def predict(self, image: bytes, options: PredictOptions) -> "Prediction":
+        """Score an image file. Raises ClientError where it cannot be read, and OutOfMemory."""
         from cutout import remover
         from cutout.results import Prediction
         from cutout.system.shortage import explained
@@ -103,16 +123,20 @@ class LocalEngine:
         return Prediction.of(score, clock)
 
     def models(self) -> "Sequence[Manifest]":
+        """Return the manifests of the loaded models."""
         return [predictor.manifest for predictor in self.registry.all()]
 
     def mask_model(self, name: str | None = None) -> "Manifest":
+        """Return the manifest of the model for `name`. Raises UnknownModel where there is none."""
         return self.registry.for_masks(name).manifest
 
     def stop(self) -> None:
-        return None
+        """Do nothing: no call waits."""
+        return
 
     def close(self) -> None:
-        return None
+        """Do nothing: the models go with the process."""
+        return
 
     def _upload(self, data: bytes) -> "Upload":
         from cutout.sources import Upload

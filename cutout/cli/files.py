@@ -1,4 +1,4 @@
-"""Images in and out: files, standard input and output."""
+"""Reading and writing of images on the command line: files, standard input and output."""
 
 import errno
 import re
@@ -19,7 +19,7 @@ from cutout.system.files import replace
 
 STANDARD = Path("-")
 URL = re.compile("[a-z]{3,5}:/", re.IGNORECASE)
-"""How a path begins that was given as a URL: of several slashes, `Path` keeps one."""
+"""The beginning of a path that was given as a URL: of several slashes, `Path` keeps one."""
 FORMATS = {
     ".png": Format.png,
     ".webp": Format.webp,
@@ -50,7 +50,10 @@ NOT_WRITTEN = frozenset(
 
 
 def read(path: Path) -> bytes:
-    """Read a file, or standard input for `-`. Raises OSError, and InvalidOption for a URL."""
+    """Read a file, or standard input for `-`.
+
+    Raises OSError where it cannot be read, and InvalidOption for a URL.
+    """
     if URL.match(str(path)) and not path.exists():
         raise InvalidOption(
             f"{path}: URLs are not fetched; download the image first, or pipe it in: "
@@ -66,7 +69,7 @@ def read(path: Path) -> bytes:
 def read_image(path: Path) -> bytes:
     """Read an image that accompanies others, and decode it once, so that an error names it.
 
-    Raises ClientError.
+    Raises ClientError where it cannot be decoded, and OSError where it cannot be read.
     """
     from cutout.sources import Upload
 
@@ -78,7 +81,10 @@ def read_image(path: Path) -> bytes:
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Prefix errors about an image with its name."""
+    """Put the name of an image before the errors that the block raises about it.
+
+    Raises ImageTooLarge, UndecodableImage or UnsupportedFormat as the block does.
+    """
     try:
         yield
     except (ImageTooLarge, UndecodableImage, UnsupportedFormat) as error:
@@ -87,7 +93,10 @@ def naming(path: Path) -> Iterator[None]:
 
 
 def format_of(output: Path, asked: Format | None) -> Format:
-    """Return the format: as asked, else by the file name. Raises InvalidOption if they differ."""
+    """Return the format of an output: as asked, else by the suffix of the file.
+
+    Raises InvalidOption where the two differ, or the suffix is unknown.
+    """
     suffix = output.suffix.lower()
     named = FORMATS.get(suffix)
     if output == STANDARD or _is_special(output):
@@ -110,7 +119,7 @@ def format_of(output: Path, asked: Format | None) -> Format:
 
 
 def check_output(path: Path, force: bool) -> None:
-    """Check, before any work, that `path` may be written. Raises OutputRefused."""
+    """Check, before any work, that `path` may be written. Raises OutputRefused where not."""
     if path == STANDARD:
         if sys.stdout is None:
             raise OutputRefused("standard output is closed")
@@ -129,7 +138,7 @@ def check_output(path: Path, force: bool) -> None:
 def write(path: Path, data: bytes) -> None:
     """Write a file atomically, or to a device, a named pipe, or standard output for `-`.
 
-    Raises OSError.
+    Raises OSError where it cannot be written.
     """
     if path == STANDARD:
         try:

@@ -1,4 +1,4 @@
-"""Where a batch reads and writes: a local directory, or one in a bucket, with the same guarantees.
+"""Directories that a batch reads and writes, local or in a bucket, with the same guarantees.
 
 Files are written atomically, and relative paths have slashes. Buckets are opened by pyarrow:
 `s3://`, `gs://`, `abfs://`, `hdfs://`, and with fsspec `fsspec+NAME://`. Credentials come from
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 LOCK = ".lock"
 PART_SECONDS = 5.0
-"""Up to so many seconds of work on a bucket are repeated if the process is killed."""
+"""How many seconds of work on a bucket are repeated, at most, if the process is killed."""
 
 
 @dataclass(frozen=True)
 class File:
-    """A file in a listing."""
+    """A file in a listing: its size in bytes, and when it was modified, in nanoseconds."""
 
     size: int
     mtime_ns: int
@@ -43,9 +43,13 @@ class File:
 class Log(Protocol):
     """A text file that grows by lines, which survive if this process is killed."""
 
-    def lines(self) -> Iterator[str]: ...
+    def lines(self) -> Iterator[str]:
+        """Yield the lines that are there."""
+        ...
 
-    def append(self, line: str) -> None: ...
+    def append(self, line: str) -> None:
+        """Add a line, which ends with a line feed."""
+        ...
 
     def rewrite(self, text: str) -> None:
         """Replace all lines by `text`."""
@@ -53,11 +57,11 @@ class Log(Protocol):
 
 
 class Folder(Protocol):
-    """A directory. Thread-safe, picklable; every method raises OSError with the file's address."""
+    """A directory, thread-safe and picklable. Every method raises OSError with a file's address."""
 
     @property
     def address(self) -> str:
-        """Absolute, without secrets; the same for the same directory."""
+        """Its address: absolute, without secrets, the same for the same directory."""
         ...
 
     def files(self, leave_out: "Folder | None" = None) -> dict[str, File]:
@@ -67,23 +71,35 @@ class Folder(Protocol):
         """
         ...
 
-    def read(self, path: str) -> bytes: ...
+    def read(self, path: str) -> bytes:
+        """Read a file."""
+        ...
 
     def begins_with(self, path: str, count: int) -> bytes:
-        """Read the first `count` bytes."""
+        """Read the first `count` bytes of a file."""
         ...
 
-    def write(self, path: str, data: bytes) -> None: ...
+    def write(self, path: str, data: bytes) -> None:
+        """Write a file atomically; its directory is created if needed."""
+        ...
 
     def locked(self) -> AbstractContextManager[None]:
-        """Create it if needed, and lock it. Raises OutputRefused if another process has."""
+        """Create the directory if needed, and lock it during the block.
+
+        Raises OutputRefused where another process has locked it.
+        """
         ...
 
-    def log(self, path: str) -> Log: ...
+    def log(self, path: str) -> Log:
+        """Return the log at that path."""
+        ...
 
 
 def open_folder(address: str) -> Folder:
-    """Open a path, a `file://` address or that of a bucket. Raises InvalidOption."""
+    """Open a path, a `file://` address or that of a bucket.
+
+    Raises InvalidOption where no installed library can open it, or it has a password in it.
+    """
     if "://" not in address:
         return LocalFolder(Path(address).resolve())
     parts = urlsplit(address)
@@ -106,12 +122,14 @@ class LocalFolder:
 
     @property
     def address(self) -> str:
+        """Its path."""
         return str(self.path)
 
     def files(self, leave_out: Folder | None = None) -> dict[str, File]:
-        """List files and links to files; links to directories are not followed.
+        """List files and links to files, except hidden ones and those in `leave_out`.
 
-        Raises OSError for a directory that cannot be read.
+        Links to directories are not followed. Raises FileNotFoundError where the directory does not
+        exist, and OSError where one in it cannot be read.
         """
         if not self.path.is_dir():
             raise FileNotFoundError(errno.ENOENT, "no such directory", self.address)
@@ -129,19 +147,27 @@ class LocalFolder:
         return found
 
     def read(self, path: str) -> bytes:
+        """Read a file. Raises OSError where it cannot be read."""
         return (self.path / path).read_bytes()
 
     def begins_with(self, path: str, count: int) -> bytes:
+        """Read the first `count` bytes of a file. Raises OSError where it cannot be read."""
         with (self.path / path).open("rb") as file:
             return file.read(count)
 
     def write(self, path: str, data: bytes) -> None:
+        """Write a file atomically, and its directory. Raises OSError where it cannot be written."""
         whole = self.path / path
         whole.parent.mkdir(parents=True, exist_ok=True)
         replace(whole, lambda part: part.write_bytes(data))
 
     @contextmanager
     def locked(self) -> Iterator[None]:
+        """Create the directory if needed, lock it during the block, and delete leftovers in it.
+
+        Leftovers are temporary files of killed processes. Raises OutputRefused where another
+        process has locked the directory.
+        """
         self.path.mkdir(parents=True, exist_ok=True)
         with (self.path / LOCK).open("a") as file:
             try:
@@ -154,10 +180,13 @@ class LocalFolder:
             yield
 
     def log(self, path: str) -> "LocalLog":
+        """Return the log in the file at that path."""
         return LocalLog(self, path)
 
 
 class LocalLog:
+    """A log in a local file."""
+
     def __init__(self, folder: LocalFolder, name: str) -> None:
         self._folder = folder
         self._name = name
@@ -165,18 +194,21 @@ class LocalLog:
         self._file: IO[str] | None = None
 
     def lines(self) -> Iterator[str]:
+        """Yield the lines that are there; bytes that are not ASCII are replaced."""
         if self._path.exists():
             # A corrupt byte invalidates its line only.
             with self._path.open(encoding="ascii", errors="replace") as file:
                 yield from file
 
     def append(self, line: str) -> None:
+        """Add a line, and hand it to the operating system."""
         if self._file is None:
             self._file = self._path.open("a")
         self._file.write(line)
         self._file.flush()
 
     def rewrite(self, text: str) -> None:
+        """Replace all lines by `text`, atomically."""
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -191,7 +223,7 @@ class Bucket:
 
     @classmethod
     def opened(cls, address: str) -> "Bucket":
-        """Open it. Raises InvalidOption if no installed library can."""
+        """Open an address. Raises InvalidOption where no installed library can."""
         bucket = cls(address)
         try:
             _, base = bucket._opened
@@ -208,11 +240,15 @@ class Bucket:
 
     @property
     def address(self) -> str:
+        """Its address without user name, password and query."""
         parts = urlsplit(self.given)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")
 
     def files(self, leave_out: Folder | None = None) -> dict[str, File]:
-        """List all files. Raises FileNotFoundError if there is none: then it does not exist."""
+        """List all files, except hidden ones and those in `leave_out`.
+
+        Raises FileNotFoundError where there is none: then the directory does not exist.
+        """
         from pyarrow import fs
 
         system, base = self._opened
@@ -236,6 +272,7 @@ class Bucket:
         return files
 
     def read(self, path: str) -> bytes:
+        """Read a file. Raises OSError where it cannot be read."""
         system, base = self._opened
         with (
             self._explained(path),
@@ -245,13 +282,17 @@ class Bucket:
         return data
 
     def begins_with(self, path: str, count: int) -> bytes:
+        """Read the first `count` bytes of a file. Raises OSError where it cannot be read."""
         system, base = self._opened
         with self._explained(path), system.open_input_file(f"{base}/{path}") as file:
             data: bytes = file.read(count)
         return data
 
     def write(self, path: str, data: bytes) -> None:
-        """Write a file; its Content-Type, by its suffix, is what the bucket serves it with."""
+        """Write a file; its Content-Type, by its suffix, is what the bucket serves it with.
+
+        Raises OSError where it cannot be written.
+        """
         system, base = self._opened
         kind = {"Content-Type": mimetypes.guess_type(path)[0] or "application/octet-stream"}
         with (
@@ -275,10 +316,14 @@ class Bucket:
             self._delete(path, system.delete_dir)
 
     def locked(self) -> AbstractContextManager[None]:
-        """Lock nothing: two processes would write the same files, and separate logs."""
+        """Return a context that locks nothing, as buckets have no locks.
+
+        Two processes would write the same files, and separate logs.
+        """
         return nullcontext()
 
     def log(self, path: str) -> "BucketLog":
+        """Return the log at that path."""
         return BucketLog(self, path)
 
     def found(self) -> dict[str, File]:
@@ -289,6 +334,7 @@ class Bucket:
             return {}
 
     def below(self, path: str) -> "Bucket":
+        """Return the directory at a path below this one."""
         parts = urlsplit(self.given)
         return Bucket(parts._replace(path=f"{parts.path.rstrip('/')}/{path}").geturl())
 
@@ -333,8 +379,9 @@ class Bucket:
 class BucketLog:
     """A log in a bucket, whose objects cannot grow.
 
-    Lines are written to a new object every few seconds, and to one when the log is rewritten. The
-    names of the parts are unique, so that two processes do not overwrite each other's.
+    Lines are written to a new object every few seconds, and to a single one when the log is
+    rewritten. The names of the parts are unique, so that two processes do not overwrite each
+    other's.
     """
 
     def __init__(self, bucket: Bucket, name: str, part_seconds: float = PART_SECONDS) -> None:
@@ -347,6 +394,7 @@ class BucketLog:
         self._parts: list[str] = []
 
     def lines(self) -> Iterator[str]:
+        """Yield the lines that are there, of the whole and of the parts written since."""
         self._parts = self._find_parts()
         # Parts first: one that another process has just merged is then found in the whole.
         later = [self._read(part) for part in self._parts]
@@ -355,6 +403,7 @@ class BucketLog:
             yield from lines
 
     def append(self, line: str) -> None:
+        """Add a line; it is written with others after `part_seconds`."""
         self._waiting.append(line)
         if time.monotonic() - self._written >= self._part_seconds:
             part = f"{self._folder}/{time.time_ns()}-{uuid.uuid4().hex}.jsonl"
@@ -364,6 +413,7 @@ class BucketLog:
             self._written = time.monotonic()
 
     def rewrite(self, text: str) -> None:
+        """Replace all lines by `text`, and delete the parts."""
         self._bucket.write(self._name, text.encode())
         for part in self._parts:
             self._bucket.delete(part)

@@ -341,9 +341,9 @@ def _engine(server: str | None, key: str | None) -> closing[Engine]:
 
 
 def _follow(work: Generator[Record], total: int | None, quiet: bool) -> tuple[int, bool]:
-    """Let the work be done, with a bar; how many images were tried, and whether it was interrupted.
+    """Process everything, with a bar; return how many were tried, and whether it was interrupted.
 
-    Without a total the work has no end of its own, and failures are told as they come.
+    Without a total the work has no end of its own, and failures are printed as they come.
     """
     tried = 0
     try:
@@ -425,7 +425,7 @@ def _require_pyarrow() -> None:
 
 @contextmanager
 def _progress(total: int | None, quiet: bool) -> Iterator[Callable[[Record], None]]:
-    """Show a progress bar if standard error is a terminal; yields the function for each record."""
+    """Show a progress bar if standard error is a terminal; yield the function for each record."""
     columns = (
         BarColumn(),
         MofNCompleteColumn(),

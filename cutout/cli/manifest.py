@@ -20,27 +20,30 @@ class Record:
     sha256: str | None = None
     """Of the image's file."""
     bytes: int | None = None
+    """Size of the image's file."""
     width: int | None = None
+    """Of the upright image, in pixels."""
     height: int | None = None
-    """Of the upright image."""
+    """Of the upright image, in pixels."""
     probability: float | None = None
-    """Of foreground, as in `POST /predict`."""
+    """Of foreground, 0 to 1, as in `POST /predict`."""
     coverage: float | None = None
-    """Fraction of the image that is foreground."""
+    """Share of the image that is foreground, 0 to 1."""
     output: str | None = None
     """Relative to the directory of cut-outs."""
     output_sha256: str | None = None
+    """Of the output's file."""
     error: str | None = None
     """`code: detail`, with the codes of the HTTP API."""
     frames_dropped: int = 0
-    """Of an animation, how many frames the output lacks: it shows the first."""
+    """How many frames of an animation the output lacks: it shows the first."""
 
 
 class Journal:
-    """`manifest.jsonl`: a line for each image when it is done; the last line of a path counts."""
+    """The records of a batch in `manifest.jsonl`, a line each; the last line of a path counts."""
 
     def __init__(self, folder: Folder) -> None:
-        """Read what is there; truncated lines, as a killed process leaves them, are ignored."""
+        """Read the lines that are there; truncated ones, left by a killed process, are ignored."""
         self.address = f"{folder.address}/{JOURNAL}"
         self._folder = folder
         self._log = folder.log(JOURNAL)
@@ -51,13 +54,14 @@ class Journal:
         self._compact = False
 
     def add(self, record: Record) -> None:
+        """Add a record, and write its line. Raises OSError where it cannot be written."""
         if not self._compact:
             self.compact()
         self._take(record)
         self._log.append(_line(record))
 
     def _take(self, record: Record) -> None:
-        """Keep a record; forget that of another image whose output this one has replaced."""
+        """Keep a record; forget another image's whose output this one has replaced."""
         if record.output is not None:
             other = self.records.get(self._makers.get(record.output, record.path))
             if other is not None and other.output == record.output:
@@ -66,13 +70,14 @@ class Journal:
         self.records[record.path] = record
 
     def forget_failures_outside(self, paths: Iterable[str]) -> None:
-        """Forget failures of images that are no longer there. Successes are kept."""
+        """Forget failures of images that are no longer there; successes are kept."""
         there = set(paths)
         self.records = {
             path: item for path, item in self.records.items() if item.error is None or path in there
         }
 
     def close(self) -> None:
+        """Rewrite the log as `compact` does."""
         self.compact()
 
     def compact(self) -> None:
@@ -108,7 +113,7 @@ def _read(lines: Iterable[str]) -> Iterable[Record]:
 
 
 def _has_its_types(record: Record) -> bool:
-    """Tell whether each value has the type of its field: others wrote lines that do not."""
+    """Tell whether each value has the type of its field: a line may be from another program."""
     types = get_type_hints(Record)
     return all(isinstance(value, types[name]) for name, value in asdict(record).items())
 

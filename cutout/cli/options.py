@@ -28,9 +28,9 @@ SECRET = {"api_keys"}  # every user of the machine can read a command line
 def takes(
     model: type[BaseModel], only: Iterable[str] | None = None
 ) -> Callable[[Command], Command]:
-    """Give a command every field of `model` as an option; it gets their values as `options`.
+    """Return a decorator that gives a command every field of `model` as an option.
 
-    With `only`, it gets those fields alone.
+    The command gets their values as `options`. With `only`, it gets those fields alone.
     """
     names = list(model.model_fields) if only is None else list(only)
 
@@ -69,7 +69,10 @@ def takes_settings(settings: type[BaseSettings], command: Command) -> Command:
 
 
 def checked(model: type[Options], chosen: dict[str, Any]) -> Options:
-    """Make a model of options. Raises typer.BadParameter: exit status 2, with the option's name."""
+    """Make a model of options. Raises typer.BadParameter, with the option's name, for invalid ones.
+
+    typer then exits with status 2.
+    """
     try:
         return model(**chosen)
     except ValidationError as error:
@@ -93,7 +96,7 @@ def _bad_option(model: type[BaseModel], item: ErrorDetails) -> typer.BadParamete
 
 
 def one_of(*words: str) -> Callable[[str], str]:
-    """Make a parser of one of these words. It raises typer.BadParameter."""
+    """Return a parser of one of these words, which raises typer.BadParameter for any other."""
 
     def read(text: str) -> str:
         if text not in words:
@@ -104,7 +107,7 @@ def one_of(*words: str) -> Callable[[str], str]:
 
 
 def whole_number(least: int, most: int) -> Callable[[str], int]:
-    """Make a parser of a whole number in a range. It raises typer.BadParameter."""
+    """Return a parser of a whole number from `least` to `most`; it raises typer.BadParameter."""
 
     def read(text: str) -> int:
         if not text.isdecimal() or not least <= int(text) <= most:
@@ -166,7 +169,7 @@ def _setting(name: str, field: FieldInfo) -> inspect.Parameter:
 
 
 def _metavar(field: FieldInfo) -> str:
-    """Return `a|b` if the values can be enumerated, else the kind of value."""
+    """Return `a|b` if the values can be listed, else the kind of value."""
     words = choices(field.annotation)
     several = "" if get_origin(field.annotation) is not tuple else "[,...]"
     kinds = get_args(field.annotation) or (field.annotation,)

@@ -1,4 +1,4 @@
-"""`cutout serve`: find the service, and run it with its settings as options."""
+"""The command `cutout serve`: find the service, and run it with its settings as options."""
 
 from collections.abc import Sequence
 from importlib import import_module
@@ -18,7 +18,7 @@ def find_service() -> str:
     """Return the name of the service's package.
 
     A wheel installs it as `cutout.server`; in a clone it is `app`, beside the engine. Another
-    package named `app` is not used. Raises ServiceMissing.
+    package named `app` is not used. Raises ServiceMissing where there is neither.
     """
     if find_spec("cutout.server") is not None:
         return "cutout.server"
@@ -30,7 +30,10 @@ def find_service() -> str:
 
 
 def command() -> typer.Typer:
-    """Make the command: the service's settings as options, its entry point as what it runs."""
+    """Make the command: the service's settings as options, its entry point as what it runs.
+
+    Raises ServiceMissing where the service is not installed.
+    """
     service = find_service()
 
     def run() -> None:
@@ -52,5 +55,8 @@ def command() -> typer.Typer:
 
 
 def serve(arguments: Sequence[str]) -> None:
-    """Run the server with these command line arguments. Ends the process."""
+    """Run the server with these command line arguments; it exits the process.
+
+    Raises ServiceMissing where the service is not installed.
+    """
     command()(list(arguments), prog_name="cutout serve")

@@ -1,8 +1,8 @@
-"""`cutout batch --watch`: a folder looked at again and again, and each image cut out once complete.
+"""The option `cutout batch --watch`: list a directory repeatedly, cut out images once complete.
 
-A file counts as complete when its size and its time have not changed for SETTLED_SECONDS. Looking,
-instead of the kernel's notices, works on network file systems and in buckets too. A sender that
-pauses for longer is no harm: a file that changes after it was read is read again.
+A file counts as complete when its size and its time have not changed for SETTLED_SECONDS. Listing,
+instead of the kernel's notifications, works on network file systems and in buckets too. A sender
+that pauses for longer does no harm: a file that changes after it was read is read again.
 """
 
 import time
@@ -17,12 +17,12 @@ from cutout.errors import OutputRefused
 from cutout.explain import explain_os_error
 
 SETTLED_SECONDS = 2.0
-LOOK_SECONDS = 1.0  # between two looks, or longer where listing a folder takes long
-LISTING_SHARE = 0.1  # of the time, at most, that goes into listing
+LOOK_SECONDS = 1.0  # between two listings, or longer where a listing takes long
+LISTING_SHARE = 0.1  # of the time, at most, that listing takes
 
 
 class Arrivals:
-    """The images of a folder, as they become complete."""
+    """The images of a directory, as they become complete."""
 
     def __init__(
         self,
@@ -41,9 +41,10 @@ class Arrivals:
         self._taken: dict[str, File] = {}
 
     def look(self) -> Mapping[str, str]:
-        """Look at the folder; return the stem of the output of each image that is to be cut out.
+        """List the directory; return the stem of the output of each image that is to be cut out.
 
-        Raises OSError, and OutputRefused where two images would have one output.
+        Raises OSError where it cannot be listed, and OutputRefused where two images would have one
+        output.
         """
         found = self._source.files(leave_out=self._target)
         self.paths = find_images(self._source, found)
@@ -74,8 +75,10 @@ def run(
 ) -> Generator[Record]:
     """Cut out images as they arrive, `jobs` at a time, until the generator is closed.
 
-    Each record is in the journal when it comes out. `warn` is told once of what keeps it from
-    looking, such as a network share that is away for a while. Raises as `batch.run` does.
+    Yields each record once it is in the journal. `warn` is called once with what prevents a
+    listing, such as a network share that is away for a while.
+
+    Raises Unreachable where the server does not respond, and OSError where the disk is full.
     """
     pending = set[Future[Record]]()
     warned = ""
@@ -105,7 +108,7 @@ def run(
 
 
 def _done_within(seconds: float, pending: set[Future[Record]]) -> Generator[Record]:
-    """Yield the records of what is done within a time, and take them out of `pending`."""
+    """Yield the records of what is done within some seconds, and remove them from `pending`."""
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0:
         if not pending:

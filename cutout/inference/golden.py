@@ -8,15 +8,15 @@ from cutout.imaging.decode import decode, read_header
 from cutout.imaging.preprocess import Image
 from cutout.inference.predictor import Predictor
 
-GRID = 8
-MAX_PIXELS = 1_000_000
+GRID = 8  # cells a side
+MAX_PIXELS = 1_000_000  # of a golden sample
 
 
 def golden_answer(predictor: Predictor, image: Image) -> list[float]:
     """Compute the values that a manifest records for its golden sample.
 
-    A classifier's probability (1 value), or a segmenter's alpha in [0, 1] averaged over an 8x8 grid
-    (64 values, row by row).
+    `image` is (H, W, 3) uint8 RGB. Returns a classifier's probability (1 value), or a segmenter's
+    alpha in [0, 1] averaged over an 8x8 grid (64 values, row by row).
     """
     if predictor.manifest.task == "classify":
         return [predictor.probability(image)]
@@ -27,7 +27,11 @@ def golden_answer(predictor: Predictor, image: Image) -> list[float]:
 
 
 def check_golden(predictor: Predictor) -> None:
-    """Raise BundleError if the golden sample's result is NaN, or out of its tolerance."""
+    """Run a predictor on its golden sample, and compare the result with the manifest's.
+
+    Raises BundleError where the sample cannot be read, or the result is NaN or beyond the
+    tolerance.
+    """
     name = predictor.manifest.name
     golden = predictor.manifest.golden
     try:

@@ -14,8 +14,12 @@ def load_bundles(
 ) -> list[Predictor]:
     """Load every bundle of a directory, or the one bundle that it is.
 
-    Each runs its golden sample once, which checks it and warms it up. Raises BundleError or
-    ProviderMissing.
+    `intra_op_threads` are onnxruntime's threads for one image; `providers` are names of execution
+    providers, preferred first. Each bundle runs its golden sample once, which checks it and warms
+    it up.
+
+    Raises BundleError where there is no bundle, or one is corrupt or fails its golden sample, and
+    ProviderMissing where a provider is not available.
     """
     from cutout.inference.onnx_predictor import load_predictor  # onnxruntime takes 0.1 s to import
 

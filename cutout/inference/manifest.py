@@ -1,4 +1,4 @@
-"""`manifest.json`, which describes a bundle: written by the exporter, read by the server."""
+"""The manifest of a bundle, `manifest.json`: written by the exporter, read by the server."""
 
 import base64
 import hashlib
@@ -12,7 +12,7 @@ from cutout.explain import explain_all, reason
 from cutout.imaging.preprocess import PreprocessSpec
 
 MANIFEST = "manifest.json"
-NAME_PATTERN = r"^[a-z][a-z0-9_-]{0,39}$"
+NAME_PATTERN = r"^[a-z][a-z0-9_-]{0,39}$"  # of a bundle's name
 
 
 class _Strict(BaseModel):
@@ -22,7 +22,7 @@ class _Strict(BaseModel):
 class PartsSpec(_Strict):
     """How a classifier is moved over an image.
 
-    `sizes` are the sides of square parts, as fractions of the image's shorter side.
+    `sizes` are the sides of square parts, as shares of the image's shorter side.
     """
 
     sizes: tuple[float, ...] = Field(min_length=1)
@@ -32,7 +32,7 @@ class PartsSpec(_Strict):
 
 
 class OutputSpec(_Strict):
-    """Which output the alpha is read from, and where in it.
+    """The output that holds the alpha, and where in it.
 
     Its shape is (1, S, S, C), (1, C, S, S), (1, S, S) or (S, S).
     """
@@ -49,6 +49,8 @@ class OutputSpec(_Strict):
 
 
 class ModelFile(_Strict):
+    """The network's file: its checksum and size in bytes, and how onnxruntime is to run it."""
+
     file: Literal["model.onnx"] = "model.onnx"
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     bytes: int = Field(gt=0)
@@ -64,6 +66,8 @@ class ModelFile(_Strict):
 
 
 class DataSet(_Strict):
+    """A set of training images, with its licence and terms."""
+
     name: str
     images: int
     license: str
@@ -78,7 +82,7 @@ class DataSet(_Strict):
 
 
 class TrainingRecord(_Strict):
-    """All that is needed to repeat the training."""
+    """Everything that is needed to repeat the training."""
 
     sets: tuple[DataSet, ...]
     fingerprint: str = Field(description="sha256 over the names and contents of all training files")
@@ -91,7 +95,7 @@ class TrainingRecord(_Strict):
 
 
 class Parity(_Strict):
-    """How far onnxruntime differs from Keras on the same inputs, before quantisation."""
+    """How much onnxruntime differs from Keras on the same inputs, before quantisation."""
 
     samples: int
     max_difference: float
@@ -99,7 +103,7 @@ class Parity(_Strict):
 
 
 class Golden(_Strict):
-    """A small image and its expected result, which the server checks before it is ready."""
+    """A golden sample: a small image and its expected result, checked before the server starts."""
 
     model_config = ConfigDict(allow_inf_nan=False)
 
@@ -111,10 +115,13 @@ class Golden(_Strict):
     tolerance: float = Field(gt=0)
 
     def png(self) -> bytes:
+        """Return the bytes of the image. Raises ValueError where the text is not base64."""
         return base64.b64decode(self.image)
 
 
 class Manifest(_Strict):
+    """Everything that is known of a bundle: preprocessing, network, training, quality."""
+
     schema_version: Literal[1] = 1
     name: str = Field(pattern=NAME_PATTERN)
     version: str
@@ -147,7 +154,7 @@ class Manifest(_Strict):
 def read_manifest(bundle: Path) -> Manifest:
     """Read a bundle's manifest, and check it and the sha256 of the model file.
 
-    Raises BundleError.
+    Raises BundleError where a file is missing, the manifest is invalid or the sha256 differs.
     """
     try:
         manifest = Manifest.model_validate_json((bundle / MANIFEST).read_bytes())

@@ -25,7 +25,7 @@ from cutout.inference.manifest import Manifest, OutputSpec, PartsSpec, read_mani
 from cutout.inference.predictor import Predictor, Prepared
 
 BATCH = 16  # fixed: the memory of onnxruntime grows with every new shape, and never shrinks
-MAP_SIDE = 96  # pixels: shorter side of the alpha made from the scores of parts
+MAP_SIDE = 96  # pixels: the shorter side of the alpha that is made of the scores of parts
 INPUT_TYPES: dict[str, type[np.floating[Any]]] = {
     "tensor(float)": np.float32,
     "tensor(float16)": np.float16,
@@ -46,8 +46,9 @@ def load_predictor(
 ) -> Predictor:
     """Load a bundle, its manifest and sha256 checked.
 
-    `providers` are keys of PROVIDERS; each operator of the network runs on the first that has it.
-    Raises BundleError or ProviderMissing.
+    `intra_op_threads` are onnxruntime's threads for one image. `providers` are keys of PROVIDERS;
+    each operator of the network runs on the first that has it. Raises BundleError where the bundle
+    is corrupt or onnxruntime cannot load it, and ProviderMissing where a provider is not available.
     """
     manifest = read_manifest(bundle)
     session = _Session(bundle / manifest.model.file, manifest, intra_op_threads, providers)
@@ -89,6 +90,7 @@ class _Session:
         self._dtype = self._input_type(path)
 
     def run(self, tensor: Tensor) -> Tensor:
+        """Run the network on a tensor; returns its output as float32, the activation applied."""
         feed = {self._input: tensor.astype(self._dtype, copy=False)}
         output = np.asarray(self._session.run([self._output], feed)[0], np.float32)
         if self._activation == "sigmoid":
@@ -118,7 +120,7 @@ class _Session:
 
 
 def _checked(providers: Sequence[str]) -> list[str]:
-    """Return onnxruntime's names. Raises ProviderMissing if it was built without one."""
+    """Return onnxruntime's names of providers. Raises ProviderMissing if it lacks one."""
     available = onnxruntime.get_available_providers()
     if missing := [name for name in providers if PROVIDERS[name] not in available]:
         there = ",".join(name for name, full in PROVIDERS.items() if full in available)
@@ -133,21 +135,27 @@ def _checked(providers: Sequence[str]) -> list[str]:
 
 
 class MaskPredictor:
-    """A network that classifies every pixel: one image, one run, one alpha."""
+    """A segmenter, which classifies every pixel: one image, one run, one alpha."""
 
     def __init__(self, manifest: Manifest, session: _Session) -> None:
         self.manifest = manifest
         self._session = session
 
     def prepare(self, image: Image) -> Prepared:
+        """Make the tensor (1, S, S, C) float32 of an image (H, W, 3) uint8 RGB."""
         canvas, box = fit(image, self.manifest.preprocess)
         tensor = normalize(canvas, self.manifest.preprocess)
         return Prepared(tensor, (box,), Size(image.shape[1], image.shape[0]))
 
     def predict(self, prepared: Prepared) -> Tensor:
+        """Run the network on a tensor (1, S, S, C) float32; return its output as float32."""
         return self._session.run(prepared.tensor)
 
     def assemble(self, prepared: Prepared, output: Tensor) -> Alpha:
+        """Make the alpha (h, w) float32 in [0, 1] of the image, at the network's resolution.
+
+        Raises BundleError where the output has no plane as the manifest says.
+        """
         side = self.manifest.preprocess.size
         canvas = foreground_plane(output, self.manifest.output)
         if canvas.shape != (side, side):
@@ -157,10 +165,15 @@ class MaskPredictor:
         return restore(np.clip(canvas, 0, 1), prepared.boxes[0])
 
     def mask_size(self, size: Size) -> Size:
+        """Return the size to which `prepare` resizes an image of that size."""
         return _placed_size(size, self.manifest)
 
     def probability(self, image: Image, alpha: Alpha | None = None) -> float:
-        """Return the mean of the highest 1 % of the alpha: near 0 only if nothing is foreground."""
+        """Return the mean of the highest 1 % of the alpha: near 0 only if nothing is foreground.
+
+        `image` is (H, W, 3) uint8 RGB. `alpha` (h, w) float32 is what `assemble` returned for it;
+        if None, the network runs.
+        """
         if alpha is None:
             prepared = self.prepare(image)
             alpha = self.assemble(prepared, self.predict(prepared))
@@ -168,13 +181,15 @@ class MaskPredictor:
         return float(np.partition(alpha.ravel(), -count)[-count:].mean())
 
     def score_size(self, size: Size) -> Size:
+        """Return the size to which `probability` resizes an image of that size."""
         return self.mask_size(size)
 
 
 def foreground_plane(output: Tensor, spec: OutputSpec) -> Tensor:
-    """Return the (h, w) plane of an output that holds the foreground.
+    """Return the plane (h, w) float32 of an output that holds the foreground.
 
-    Raises BundleError for a shape without one.
+    `output` is float32, of a shape that `spec` describes: (1, S, S, C), (1, C, S, S), (1, S, S) or
+    (S, S). Raises BundleError where it has no such plane.
     """
     if output.ndim == 4:
         output = output if spec.layout == "NCHW" else output.transpose(0, 3, 1, 2)
@@ -189,7 +204,7 @@ def foreground_plane(output: Tensor, spec: OutputSpec) -> Tensor:
 
 
 class PartsPredictor:
-    """A network that scores a small square, moved over the image at several scales."""
+    """A classifier, which scores a small square, moved over the image at several scales."""
 
     def __init__(self, manifest: Manifest, session: _Session, parts: PartsSpec) -> None:
         self.manifest = manifest
@@ -197,6 +212,7 @@ class PartsPredictor:
         self._parts = parts
 
     def prepare(self, image: Image) -> Prepared:
+        """Make the tensors (N, S, S, C) float32 of all N parts of an image (H, W, 3) uint8 RGB."""
         reduced = reduce_for_parts(image, self._parts.sizes, self.manifest.preprocess)
         height, width = reduced.shape[:2]
         boxes = tuple(_boxes(width, height, self._parts))
@@ -205,6 +221,7 @@ class PartsPredictor:
         return Prepared(np.concatenate(tensors), boxes, Size(width, height))
 
     def predict(self, prepared: Prepared) -> Tensor:
+        """Score every part, in batches of one size; returns (N, 1) float32 in [0, 1]."""
         tensor = prepared.tensor
         missing = -len(tensor) % BATCH
         padded = np.concatenate([tensor, np.zeros((missing, *tensor.shape[1:]), np.float32)])
@@ -215,7 +232,10 @@ class PartsPredictor:
         return np.concatenate(batches)[: len(tensor)]
 
     def assemble(self, prepared: Prepared, output: Tensor) -> Alpha:
-        """Average the parts that cover each point, over all scales, weighted to their centres."""
+        """Average the scores of the parts that cover each point, weighted towards their centres.
+
+        Returns an alpha (h, w) float32 in [0, 1], the mean over all scales.
+        """
         scores = output.reshape(len(prepared.boxes))
         width, height = prepared.size
         ratio = MAP_SIDE / min(width, height)
@@ -231,24 +251,29 @@ class PartsPredictor:
         return np.asarray(np.mean(maps, axis=0), np.float32)
 
     def mask_size(self, size: Size) -> Size:
+        """Return the size to which `prepare` resizes an image of that size."""
         return size_for_parts(*size, self._parts.sizes, self.manifest.preprocess)
 
     def probability(self, image: Image, alpha: Alpha | None = None) -> float:
-        """Return the classifier's probability for the image as a whole; `alpha` is not used."""
+        """Return the classifier's probability for an image (H, W, 3) uint8 RGB as a whole.
+
+        `alpha` is part of the protocol, and not used.
+        """
         spec = self.manifest.preprocess
         return float(self._session.run(normalize(fit(image, spec)[0], spec)).reshape(-1)[0])
 
     def score_size(self, size: Size) -> Size:
+        """Return the size to which `probability` resizes an image of that size."""
         return _placed_size(size, self.manifest)
 
 
 def _placed_size(size: Size, manifest: Manifest) -> Size:
-    """Return the size of an image on the network's canvas, with what `fit` crops."""
+    """Return the size of an image on the network's canvas, including what `fit` crops."""
     return canvas_box(size, manifest.preprocess).size
 
 
 def _boxes(width: int, height: int, parts: PartsSpec) -> Iterator[Box]:
-    """Yield squares of every size, in steps, the last row and column at the image's edge."""
+    """Yield squares of every size, in steps; the last row and column end at the image's edge."""
     for share in parts.sizes:
         side = max(1, round(share * min(width, height)))
         for top in _starts(height, side, parts.stride):

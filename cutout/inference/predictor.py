@@ -1,4 +1,4 @@
-"""What the engine needs of a model: the protocol of both networks, and of the tests' stand-ins."""
+"""The protocol of a model as the engine needs it: of both networks, and of the tests' stand-ins."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,9 +16,9 @@ NO_SIZE = Size(0, 0)
 class Prepared:
     """An image made ready for a network.
 
-    `tensor` (N, ...) float32. `boxes` has one box for each of its N samples: for a segmenter, where
-    the image sits on the canvas; for a classifier, the part of the image, of that `size`, which the
-    sample shows. Samples made by hand have neither.
+    `tensor` is (N, ...) float32. `boxes` has one box for each of its N samples: for a segmenter,
+    where the image sits on the canvas; for a classifier, the part of the image, of that `size`,
+    which the sample shows. Samples made by hand have neither.
     """
 
     tensor: Tensor
@@ -27,47 +27,56 @@ class Prepared:
 
 
 class Predictor(Protocol):
-    """`prepare` -> `predict` -> `assemble`: three steps, so that each can be timed. Thread-safe."""
+    """A loaded bundle: `prepare` -> `predict` -> `assemble`, three steps that can be timed.
+
+    Thread-safe.
+    """
 
     @property
-    def manifest(self) -> Manifest: ...
+    def manifest(self) -> Manifest:
+        """The manifest of its bundle."""
+        ...
 
     def prepare(self, image: Image) -> Prepared:
-        """Make the tensor of an image (H, W, 3) uint8 RGB."""
+        """Make the tensor (N, ...) float32 of an image (H, W, 3) uint8 RGB."""
         ...
 
     def predict(self, prepared: Prepared) -> Tensor:
-        """Run the network on `prepared.tensor`: float32 in [0, 1], of its own shape."""
+        """Run the network on `prepared.tensor` (N, ...); return float32 of the output's shape."""
         ...
 
     def assemble(self, prepared: Prepared, output: Tensor) -> Alpha:
-        """Make the alpha (h, w) float32 in [0, 1] of the image, at the network's resolution."""
+        """Make the alpha (h, w) float32 in [0, 1] of the image, at the network's resolution.
+
+        `output` is what `predict` returned for `prepared`.
+        """
         ...
 
     def mask_size(self, size: Size) -> Size:
-        """Return the size to which `prepare` resizes an image: more pixels add nothing."""
+        """Return the size to which `prepare` resizes an image of that size."""
         ...
 
     def probability(self, image: Image, alpha: Alpha | None = None) -> float:
-        """Compute how likely the image as a whole shows foreground, in [0, 1].
+        """Compute the probability that the image as a whole shows foreground, in [0, 1].
 
-        `alpha` is the result of `assemble` for the same image, if it is known; with it, a segmenter
-        does not run again.
+        `image` is (H, W, 3) uint8 RGB. `alpha` (h, w) float32 is the result of `assemble` for it,
+        if that is known; with it, a segmenter does not run again.
         """
         ...
 
     def score_size(self, size: Size) -> Size:
-        """Return the size to which `probability` resizes an image."""
+        """Return the size to which `probability` resizes an image of that size."""
         ...
 
 
 def coarse_alpha(
     predictor: Predictor, image: Image, clock: Clock, *, all_pieces: bool = False
 ) -> Alpha:
-    """Compute the alpha (h, w) float32 of an image (H, W, 3), at the network's resolution.
+    """Compute the alpha of an image at the network's resolution.
 
-    A segmenter's is without false pieces, unless one of all pieces is to be chosen; a classifier's
-    map has no pieces to speak of.
+    `image` is (H, W, 3) uint8 RGB. Returns (h, w) float32 in [0, 1]. A segmenter's is without false
+    pieces, unless `all_pieces` says that one of them is to be chosen; a classifier's map is too
+    coarse to have any. Raises TooSlow or Abandoned between stages, as `clock` says.
     """
     with clock.stage("preprocess"):
         prepared = predictor.prepare(image)

@@ -10,7 +10,7 @@ class Registry:
     """Loaded, checked and warm predictors by name. Immutable, and never empty."""
 
     def __init__(self, predictors: Sequence[Predictor], default: str | None = None) -> None:
-        """Keep these predictors; `default` names the one for masks if a call names none.
+        """Keep these predictors; `default` is the model for masks where a call names none.
 
         Raises BundleError for no predictor, two of one name, or an unknown default.
         """
@@ -29,23 +29,31 @@ class Registry:
 
     @property
     def names(self) -> list[str]:
+        """Names of the models, in the order in which they were loaded."""
         return list(self._predictors)
 
     def get(self, name: str) -> Predictor:
-        """Return the predictor of that name. Raises UnknownModel."""
+        """Return the predictor of that name. Raises UnknownModel where there is none."""
         if name not in self._predictors:
             raise UnknownModel(f"no model {name!r}; loaded: {', '.join(self._predictors)}")
         return self._predictors[name]
 
     def for_masks(self, name: str | None = None) -> Predictor:
-        """Return the predictor for masks: by name, else the default, else a segmenter, else any."""
+        """Return the predictor for masks: by name, else the default, else a segmenter, else any.
+
+        Raises UnknownModel where no model has that name.
+        """
         return self.get(name or self._masks)
 
     def for_scores(self, name: str | None = None) -> Predictor:
-        """Return the predictor for probabilities: by name, else a classifier, else any."""
+        """Return the predictor for probabilities: by name, else a classifier, else any.
+
+        Raises UnknownModel where no model has that name.
+        """
         return self.get(name or self._scores)
 
     def all(self) -> list[Predictor]:
+        """Return all predictors, in the order in which they were loaded."""
         return list(self._predictors.values())
 
 

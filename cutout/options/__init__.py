@@ -1,4 +1,4 @@
-"""What a caller may ask for, parsed once, at the door: fields, lengths (30px, 10%), colours."""
+"""The options of a job, parsed once where they come in: fields, lengths (30px, 10%), colours."""
 
 from cutout.options.colors import Color
 from cutout.options.fields import (

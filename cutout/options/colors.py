@@ -47,7 +47,7 @@ NAMED = {name: digits for name, _, digits in (entry.partition("=") for entry in 
 
 @dataclass(frozen=True)
 class Color:
-    """A colour with its own transparency, each channel 0 to 255."""
+    """A colour with its own transparency, each channel 0 to 255; `text` is how it was written."""
 
     red: int
     green: int
@@ -57,7 +57,10 @@ class Color:
 
     @classmethod
     def parse(cls, text: str) -> "Color":
-        """Read `#rgb`, `#rgba`, `#rrggbb`, `#rrggbbaa` or a CSS name. Raises InvalidOption."""
+        """Parse `#rgb`, `#rgba`, `#rrggbb`, `#rrggbbaa` or a CSS name.
+
+        Raises InvalidOption where the text is none of these.
+        """
         digits = NAMED.get(text.lower(), text.removeprefix("#"))
         if len(digits) in (3, 4):
             digits = "".join(2 * digit for digit in digits)
@@ -76,12 +79,12 @@ class Color:
 
     @property
     def rgba(self) -> NDArray[np.uint8]:
-        """The channels as (4,) uint8."""
+        """The channels as (4,) uint8 RGBA."""
         return np.array([self.red, self.green, self.blue, self.alpha], np.uint8)
 
     @property
     def opaque(self) -> NDArray[np.uint8]:
-        """The same colour without its transparency, (4,) uint8."""
+        """The channels as (4,) uint8 RGBA, with an alpha of 255."""
         return np.array([self.red, self.green, self.blue, 255], np.uint8)
 
     def __str__(self) -> str:

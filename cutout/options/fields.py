@@ -1,6 +1,6 @@
-"""What a caller may ask for: one definition for Python, the command line and the HTTP API.
+"""The options of the API: one definition for Python, the command line and HTTP.
 
-Values are parsed here, at the door; no text reaches the engine.
+Values are parsed here, where they come in; the engine never sees their text.
 """
 
 from collections.abc import Callable
@@ -47,7 +47,7 @@ T = TypeVar("T")
 
 
 class Format(StrEnum):
-    """The file that a cut-out is written as."""
+    """The file format of a cut-out."""
 
     png = "png"
     webp = "webp"
@@ -63,14 +63,14 @@ class Format(StrEnum):
 
 
 class Channels(StrEnum):
-    """What the answer shows: the cut-out, or its alpha alone."""
+    """The channels of the result: the cut-out, or its alpha alone."""
 
     rgba = "rgba"
     alpha = "alpha"
 
 
 class Frames(StrEnum):
-    """Which frames of an animation are cut out."""
+    """The frames of an animation that are cut out."""
 
     first = "first"
     all = "all"
@@ -117,7 +117,7 @@ class _Options(BaseModel):
 
 
 class PredictOptions(_Options):
-    """What is asked of an image as a whole."""
+    """Options of a score."""
 
     model: Annotated[
         str | None, Field(description="name of a loaded model; the classifier when absent")
@@ -128,7 +128,7 @@ class PredictOptions(_Options):
 
 
 class MaskOptions(_Options):
-    """How the alpha is made."""
+    """Options of a mask."""
 
     model: Annotated[
         str | None, Field(description="name of a loaded model; the server's default when absent")
@@ -169,21 +169,21 @@ class MaskOptions(_Options):
 
     @property
     def needs_pixels(self) -> bool:
-        """Whether the image's own pixels are needed once the network has seen it."""
+        """Whether the image's own pixels are needed once the network has run."""
         return self.refine or self.roi is not None or self.chooses
 
     @property
     def chooses(self) -> bool:
-        """Whether one of several subjects is meant."""
+        """Whether one of several subjects is to be chosen."""
         return self.points is not None or self.box is not None
 
     def answer_size(self, upload: Size) -> Size:
-        """Size of the answer for an upload of that size."""
+        """Return the size of the result, in pixels, for an upload of that size."""
         return upload.limited(self.size)
 
 
 class CutoutOptions(MaskOptions):
-    """How the cut-out is made and finished."""
+    """Options of a cut-out: how its alpha is made, and how it is finished."""
 
     format: Annotated[
         Format,
@@ -286,11 +286,11 @@ class CutoutOptions(MaskOptions):
 
     @property
     def needs_pixels(self) -> bool:
-        """Return True: a cut-out shows the image's pixels."""
+        """Whether the image's own pixels are needed: always, as a cut-out shows them."""
         return True
 
     def answer_size(self, upload: Size) -> Size:
-        """Size of the answer for an upload of that size, before a crop."""
+        """Return the size of the result before a crop, in pixels, for an upload of that size."""
         size = upload.fitting(self.megapixels)
         return size if self.crop else size.limited(self.size)
 

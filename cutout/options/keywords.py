@@ -9,7 +9,7 @@ from cutout.options.looks import Blur, Outline, Shadow
 
 
 class MaskKeywords(TypedDict, total=False):
-    """The options of a mask."""
+    """The options of a mask as keywords; their meanings and limits are in `MaskOptions`."""
 
     model: str | None
     refine: bool
@@ -22,7 +22,7 @@ class MaskKeywords(TypedDict, total=False):
 
 
 class CutoutKeywords(MaskKeywords, total=False):
-    """The options of a cut-out."""
+    """The options of a cut-out as keywords; their meanings and limits are in `CutoutOptions`."""
 
     format: Format | Literal["png", "webp", "jpeg", "jpg", "zip", "gif", "auto"]
     frames: Frames | Literal["first", "all"]

@@ -10,7 +10,7 @@ from cutout.errors import InvalidOption, RegionEmpty, RegionOutOfBounds
 from cutout.imaging.box import Box, Point, Size
 
 LONGEST = 16384
-"""Of the sides of an answer, in pixels."""
+"""The longest side of a result, in pixels."""
 _PERCENT = r"(?:100|[0-9]{1,2}(?:\.[0-9]{1,4})?)%"
 _LENGTH = rf"(?:{_PERCENT}|[0-9]{{1,5}}px|0)"
 _ROOM = r"(?:(?:50|[1-4]?[0-9](?:\.[0-9]{1,4})?)%|(?:500|[1-4]?[0-9]{1,2})px|0)"
@@ -25,7 +25,7 @@ POSITION = rf"^(?:original|center|{_PERCENT}(?:[ ,]{_PERCENT})?)$"
 
 @dataclass(frozen=True)
 class Length:
-    """A number of pixels, or a share of a side, 0 to 1."""
+    """A number of pixels, or a share of a side from 0 to 1; one of the two is 0."""
 
     pixels: int = 0
     share: float = 0.0
@@ -37,7 +37,7 @@ class Length:
 
 @dataclass(frozen=True)
 class Region:
-    """The region of interest: the rectangle between two corners."""
+    """The region of interest: a rectangle given by two corners."""
 
     left: Length
     top: Length
@@ -47,16 +47,20 @@ class Region:
 
     @classmethod
     def parse(cls, text: str) -> "Region":
-        """Read `x1 y1 x2 y2`, each `%` of the width or height, `px`, or 0. Raises InvalidOption."""
+        """Parse `x1 y1 x2 y2`, each `%` of the width or height, `px`, or 0.
+
+        Raises InvalidOption where the text is not of that form.
+        """
         expected = "a region; write it as x1 y1 x2 y2, each in px or %, such as 10px 20px 90% 100%"
         _check(REGION, text, expected)
         left, top, right, bottom = _lengths(text)
         return cls(left, top, right, bottom, text)
 
     def box(self, size: Size, option: str = "roi") -> Box:
-        """Resolve it in an image of that size; errors name the option.
+        """Return its box in pixels of an image of that size; errors name the option `option`.
 
-        Raises RegionOutOfBounds or RegionEmpty.
+        Raises RegionOutOfBounds where it reaches beyond the image, and RegionEmpty where it has no
+        pixel.
         """
         left = self.left.of(size.width)
         right = self.right.of(size.width)
@@ -80,7 +84,7 @@ class Region:
 
 @dataclass(frozen=True)
 class Mark:
-    """A point on the subject, or (`keeps` false) on what is not the subject."""
+    """A point on the subject, or (`keeps` false) on something that is not the subject."""
 
     left: Length
     top: Length
@@ -96,7 +100,10 @@ class Points:
 
     @classmethod
     def parse(cls, text: str) -> "Points":
-        """Read `x y +; x y -`, each `px` or `%`, `+` without a sign. Raises InvalidOption."""
+        """Parse `x y +; x y -`, each x and y `px` or `%`; without a sign, a point is a `+`.
+
+        Raises InvalidOption where the text is not of that form.
+        """
         expected = (
             "a list of points; write it as x y +; x y -, each x and y in px or %, such as "
             "50% 60% +; 90px 30px -, at most 32 points"
@@ -109,9 +116,9 @@ class Points:
         return cls(tuple(marks), text)
 
     def resolve(self, size: Size) -> tuple[list[Point], list[Point]]:
-        """Return the points that keep, and those that drop, in an image of that size.
+        """Return the `+` points, and the `-` points, in pixels of an image of that size.
 
-        Raises RegionOutOfBounds.
+        Raises RegionOutOfBounds where one lies beyond the image.
         """
         places: tuple[list[Point], list[Point]] = ([], [])
         for mark in self.marks:
@@ -131,7 +138,7 @@ class Points:
 
 @dataclass(frozen=True)
 class Margins:
-    """Room around a subject: shares of its own width or height, or all of its longer side."""
+    """Margins around a subject: shares of its own width and height, or all of its longer side."""
 
     top: Length
     right: Length
@@ -142,9 +149,10 @@ class Margins:
 
     @classmethod
     def parse(cls, text: str) -> "Margins":
-        """Read one, two (above and below, sides) or four (clockwise) of `30px` and `10%`.
+        """Parse one, two (vertical, horizontal) or four (clockwise from the top) `30px` or `10%`.
 
-        At most 500px or 50%. `0.05` alone is a share of the longer side. Raises InvalidOption.
+        At most 500px or 50%. `0.05` alone is a share of the longer side. Raises InvalidOption where
+        the text is not of that form.
         """
         expected = (
             "a margin; write it as 30px or 10%, or two or four of these, each at most 500px or 50%"
@@ -157,7 +165,7 @@ class Margins:
         return cls(top, right, bottom, left, of_longer_side=False, text=text)
 
     def around(self, box: Box) -> Box:
-        """Grow a box by them; the result may reach beyond the image."""
+        """Return the box grown by the margins; it may reach beyond the image."""
         longer = max(box.size)
         across = longer if self.of_longer_side else box.width
         down = longer if self.of_longer_side else box.height
@@ -166,7 +174,7 @@ class Margins:
         )
 
     def within(self, canvas: Size) -> Box:
-        """Find what they leave of a canvas; the result has no pixel where they leave nothing."""
+        """Return the box that the margins leave of a canvas; it may have no pixel."""
         longer = max(canvas)
         across = longer if self.of_longer_side else canvas.width
         down = longer if self.of_longer_side else canvas.height
@@ -183,14 +191,17 @@ class Margins:
 
 @dataclass(frozen=True)
 class Canvas:
-    """The fixed size of an answer, whatever is put on it."""
+    """A fixed size of the result."""
 
     size: Size
     text: str
 
     @classmethod
     def parse(cls, text: str) -> "Canvas":
-        """Read `2000x1500`, width and height in pixels, 1 to 16384. Raises InvalidOption."""
+        """Parse `2000x1500`, width and height in pixels, each 1 to 16384.
+
+        Raises InvalidOption where the text is not of that form.
+        """
         expected = "a canvas; write it as 2000x1500, width and height in pixels, 1 to 16384"
         _check(CANVAS, text, expected)
         size = Size(*map(int, text.split("x")))
@@ -200,6 +211,7 @@ class Canvas:
 
     @property
     def pixels(self) -> int:
+        """Width times height."""
         return self.size.width * self.size.height
 
     def __str__(self) -> str:
@@ -208,7 +220,7 @@ class Canvas:
 
 @dataclass(frozen=True)
 class Position:
-    """Where the subject sits: shares of the free room at its left and above it, 0 to 1."""
+    """The subject's position: the shares of the free space at its left and above it, 0 to 1."""
 
     left: float
     top: float
@@ -216,7 +228,10 @@ class Position:
 
     @classmethod
     def parse(cls, text: str) -> "Position":
-        """Read `center`, `p%` or `x% y%`, or `original` (see `keeps`). Raises InvalidOption."""
+        """Parse `center`, `p%`, `x% y%` or `original`, which leaves the subject where it is.
+
+        Raises InvalidOption where the text is not of that form.
+        """
         _check(POSITION, text, "a position; write it as original, center, 50% or 10% 90%")
         if text in ("original", "center"):
             return cls(0.5, 0.5, text)
@@ -230,7 +245,7 @@ class Position:
 
     @property
     def shares(self) -> tuple[float, float]:
-        """The shares of the free room at its left and above it."""
+        """The shares of the free space at its left and above it, 0 to 1."""
         return self.left, self.top
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""How a result is dressed, as callers write it: `blur:12`, `8px #fff`.
+"""Backgrounds, outlines and shadows as callers write them: `blur:12`, `8px #fff`, `soft`.
 
 Each value is parsed once, where it comes in, and prints as the text that it was parsed from.
 """
@@ -17,7 +17,7 @@ OUTLINE = rf"^{_PIXELS}(?: {COLOR.removeprefix('^').removesuffix('$')})?$"
 
 
 class Shadow(StrEnum):
-    """What a shadow looks like: the subject's own shape, or only where it touches the ground."""
+    """The kind of a shadow: the subject's own shape, or only where it touches the ground."""
 
     soft = "soft"
     contact = "contact"
@@ -25,14 +25,14 @@ class Shadow(StrEnum):
 
 @dataclass(frozen=True)
 class Blur:
-    """A blur of that radius in pixels, about the standard deviation of a Gaussian."""
+    """A blur with a radius in pixels, which is about the standard deviation of a Gaussian."""
 
     radius: int
     text: str
 
     @classmethod
     def parse(cls, text: str) -> "Blur":
-        """Read `blur:12` or `blur:12px`, 1 to 500. Raises InvalidOption."""
+        """Parse `blur:12` or `blur:12px`, 1 to 500 pixels. Raises InvalidOption for other text."""
         if not re.fullmatch(BLUR, text):
             raise InvalidOption(f"{text!r} is not a blur; write it as blur:12, 1 to 500 pixels")
         return cls(_pixels(text.partition(":")[2]), text)
@@ -51,7 +51,10 @@ class Outline:
 
     @classmethod
     def parse(cls, text: str) -> "Outline":
-        """Read `8px #fff`, 1 to 500 pixels, white without a colour. Raises InvalidOption."""
+        """Parse `8px #fff`, 1 to 500 pixels, white without a colour.
+
+        Raises InvalidOption where the text is not of that form.
+        """
         width, _, color = text.partition(" ")
         if not re.fullmatch(_PIXELS, width):
             raise InvalidOption(
@@ -64,7 +67,7 @@ class Outline:
 
 
 def parse_background(text: str) -> Color | Blur:
-    """Read a colour, or `blur:12`. Raises InvalidOption."""
+    """Parse a colour, or a blur as `blur:12`. Raises InvalidOption for any other text."""
     if text.startswith("blur:"):
         return Blur.parse(text)
     try:
@@ -74,7 +77,7 @@ def parse_background(text: str) -> Color | Blur:
 
 
 def parse_shadow(value: object) -> object:
-    """Read true as soft and false as none, as callers of either kind write them."""
+    """Take true as soft and false as no shadow, as Python and forms write them; pass on others."""
     text = str(value).lower()
     return Shadow.soft if text == "true" else None if text in ("false", "none") else value
 

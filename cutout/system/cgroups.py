@@ -1,4 +1,4 @@
-"""The control groups that this process is in: where the limits of its container are written.
+"""Control groups of this process, in whose files the limits of its container are written.
 
 A container sees its own group as the root. A systemd unit (CPUQuota=, MemoryMax=) or a container
 that shares the machine's namespace does not: its group is the one that /proc/self/cgroup names, and
@@ -13,9 +13,9 @@ OWN = Path("/proc/self/cgroup")
 
 
 def groups(controller: str, cgroups: Path = CGROUPS, own: Path = OWN) -> Iterator[Path]:
-    """Yield the process's groups and those above them, of cgroup v2 and of a controller of v1.
+    """Yield the directories of the process's groups and of those above them (cgroups(7)).
 
-    Source: cgroups(7).
+    Both of cgroup v2 and of the given controller of v1.
     """
     yield from (cgroups, cgroups / controller)
     for line in read(own).splitlines():

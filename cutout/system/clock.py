@@ -1,4 +1,4 @@
-"""Where the time of one request goes, and when it is over."""
+"""Timing of one request by stages, and its deadline."""
 
 import time
 from types import TracebackType
@@ -7,7 +7,7 @@ from cutout.errors import Abandoned, TooSlow
 
 
 class Clock:
-    """Times the stages of one request, and stops work that is late or that nobody waits for.
+    """The stages of one request and their times; stops work that is late or abandoned.
 
     `limit` is the time allowed from now on, in seconds; None for no limit. `pixels` is the size of
     the decoded upload. `spans` are the stages in the order in which they ended: name, start and end
@@ -45,7 +45,7 @@ class Clock:
         self.abandoned = True
 
     def check(self) -> None:
-        """Raise Abandoned or TooSlow if the work is to stop."""
+        """Raise Abandoned if the client has disconnected, and TooSlow after the deadline."""
         if self.abandoned:
             raise Abandoned("the client disconnected")
         if self.deadline is not None and time.monotonic() > self.deadline:

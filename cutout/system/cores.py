@@ -1,4 +1,4 @@
-"""How many cores this process may use, by the scheduler's mask and the quotas of its cgroups."""
+"""The number of cores that this process may use, by affinity mask and the quotas of cgroups."""
 
 import math
 import os
@@ -9,7 +9,7 @@ from cutout.system.cgroups import CGROUPS, OWN, groups, read
 
 
 def usable_cores(cgroups: Path = CGROUPS, own: Path = OWN) -> int:
-    """Return the number of whole cores, at least 1.
+    """Return the number of whole cores that this process may use, at least 1.
 
     A quota of 1.5 cores counts as 1: a second thread would be throttled.
     """

@@ -1,4 +1,4 @@
-"""Write files atomically."""
+"""Write files atomically, and remove the temporary files of killed processes."""
 
 import hashlib
 import os
@@ -34,7 +34,7 @@ def replace(path: Path, write: Callable[[Path], object]) -> None:
 def remove_parts(directory: Path) -> None:
     """Remove the temporary files that killed processes have left below a directory.
 
-    Those of processes that live, on this machine, are kept. Raises OSError.
+    Those of live processes on this machine are kept. Raises OSError where a file cannot be removed.
     """
     for folder, _, names in os.walk(directory):
         for name in names:

@@ -1,6 +1,6 @@
-"""Cores that no image is using, lent to an image that is large enough to be worked on in parts.
+"""Idle cores, lent to an image that is large enough to be processed in parts.
 
-An image is worked on by one thread. Where others wait for a core, that gives the most images a
+An image is processed by one thread. Where others wait for a core, that gives the most images a
 second; where nobody waits, the other cores do nothing. So parts of an image that don't depend on
 one another, such as bands of rows, go to idle cores too. A core is lent for one part at a time:
 when another image arrives, it gets its core back after some milliseconds.
@@ -16,16 +16,17 @@ from typing import TypeVar
 from cutout.system.cores import usable_cores
 
 MOST_LENT = 15
-"""Cores at most lent at a time. An image of 50 megapixels has about so many large parts."""
+"""Cores that are lent at the same time, at most; an image of 50 megapixels has about as many large
+parts."""
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
 
 
 class IdleCores:
-    """The cores of this process: those at work on an image, those lent, and those idle.
+    """The cores of this process: those that process an image, those lent, and those idle.
 
-    `cores` are all that there are. The threads are started when they are first needed.
+    `cores` is their number. The threads are started when they are first needed.
     """
 
     def __init__(self, cores: int) -> None:
@@ -50,7 +51,7 @@ class IdleCores:
                 self._images -= 1
 
     def each(self, work: Callable[[Part], Result], parts: Iterable[Part]) -> list[Result]:
-        """Do `work` on every part, in this thread and on idle cores; the results in order.
+        """Call `work` on every part, in this thread and on idle cores; return the results in order.
 
         Raises what `work` raises, once no thread works on a part any more.
         """
@@ -96,4 +97,4 @@ class IdleCores:
 
 
 idle_cores = IdleCores(usable_cores())
-"""Those of this process. A worker process lowers `cores` to its share of the machine."""
+"""The cores of this process; a worker process lowers `cores` to its share of the machine."""

@@ -39,9 +39,9 @@ def signals_interrupt() -> Iterator[None]:
 def signals_told(tell: Callable[[], None]) -> Iterator[None]:
     """Call `tell` in a thread as soon as the first SIGINT or SIGTERM arrives.
 
-    Python runs a signal's handler only once the main thread is back from what it calls: after a
-    whole step, where a network trains. Goes around `signals_interrupt`; without effect outside the
-    main thread.
+    Python runs a signal's handler only once the main thread returns from the C code it is in: after
+    a whole step, where a network trains. Enclose `signals_interrupt` in it; without effect outside
+    the main thread.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

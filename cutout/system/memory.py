@@ -1,4 +1,4 @@
-"""How much memory this process may use, by the machine's size and the limits of its cgroups."""
+"""The memory that this process may use, by the machine's size and the limits of its cgroups."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ FILES = ("memory.max", "memory.limit_in_bytes")  # of cgroup v2 and v1
 
 
 def usable_memory(cgroups: Path = CGROUPS, own: Path = OWN) -> int:
-    """Return the bytes of memory that this process may use, together with others in its cgroups."""
+    """Return how many bytes this process may use, together with others in its cgroups."""
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     folders = groups("memory", cgroups, own)
     limits = [read(folder / name) for folder in folders for name in FILES]

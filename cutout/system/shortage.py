@@ -1,4 +1,4 @@
-"""Memory that cannot be had, told from images that cannot be decoded."""
+"""Errors for a shortage of memory, told apart from images that cannot be decoded."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,11 +10,11 @@ from cutout.errors import OutOfMemory
 
 DETAIL = "there is no memory left for this image; retry, or use a smaller one"
 BYTES_A_PIXEL = 8
-"""What a decoder allocates at most for one array: four samples of 16 bits."""
+"""The most that a decoder allocates for one array: four samples of 16 bits."""
 
 
 def check_memory(pixels: int) -> None:
-    """Raise MemoryError if an array of that many pixels could not be allocated.
+    """Check that an array of that many pixels could be allocated. Raises MemoryError if not.
 
     Decoders that find no memory for an image say no more than that it did not decode.
     """
@@ -23,7 +23,7 @@ def check_memory(pixels: int) -> None:
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Raise OutOfMemory for what numpy and OpenCV raise where memory is short."""
+    """Raise OutOfMemory where the block raises what numpy and OpenCV do if memory is short."""
     try:
         yield
     except MemoryError as error:

@@ -1,4 +1,4 @@
-"""A clip to read: its frames, upright and in sRGB, with their times; and its sound."""
+"""Reading of a clip: its frames, upright and in sRGB, with their times; and its sound."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,9 +21,9 @@ from cutout.imaging.decode import Raster
 from cutout.sources import ArraySource
 
 KINDS = "MP4, MOV, WebM, Matroska or GIF"
-# Of FFmpeg's many, the demuxers that are wanted: some, as for playlists, open other files and URLs.
+# FFmpeg's demuxers that are allowed: others, such as those of playlists, open other files and URLs.
 DEMUXERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,gif"
-BAD_PACKETS = 8  # in a row, from which on a clip is broken; players skip a few as well
+BAD_PACKETS = 8  # in a row, from which on a clip counts as corrupt; players skip a few as well
 HD = 720  # lines from which on colours that are not described are those of BT.709 (ITU)
 UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
 
@@ -50,31 +50,35 @@ class Clip:
     @classmethod
     @contextmanager
     def open(cls, path: Path, max_pixels: int) -> Iterator["Clip"]:
-        """Open a file. Raises OSError, UnsupportedFormat, EmptyImage or ImageTooLarge."""
+        """Open a file as a context.
+
+        Raises OSError where it cannot be read, UnsupportedFormat where it is not a clip, and
+        EmptyImage or ImageTooLarge by the size of its frames.
+        """
         with _opened(path) as container:
             yield cls(path, container, max_pixels)
 
     @property
     def rate(self) -> Fraction:
-        """Frames a second, on average."""
+        """Frames per second, on average."""
         rate = self._video.average_rate or self._video.guessed_rate
         return Fraction(rate.numerator, rate.denominator) if rate else Fraction(25)
 
     @property
     def time_base(self) -> Fraction:
-        """The unit of `Frame.pts`, seconds."""
+        """The unit of `Frame.pts`, in seconds."""
         base = self._video.time_base or Fraction(1, av.time_base)
         return Fraction(base.numerator, base.denominator)
 
     @property
     def pixel_aspect(self) -> Fraction:
-        """Width of a pixel to its height, of the stored frame."""
+        """The ratio of a pixel's width to its height, in the stored frame."""
         aspect = self._video.codec_context.sample_aspect_ratio
         return Fraction(aspect.numerator, aspect.denominator) if aspect else Fraction(1)
 
     @property
     def count(self) -> int | None:
-        """How many frames it probably has; None where nothing says so."""
+        """The number of frames, as the file says or its duration suggests; None if neither does."""
         if self._video.frames:
             return int(self._video.frames)
         if self._container.duration is None:
@@ -82,9 +86,10 @@ class Clip:
         return round(Fraction(self._container.duration, av.time_base) * self.rate)
 
     def frames(self) -> Iterator[Frame]:
-        """Yield the frames in the order in which they are shown, times always rising.
+        """Yield the frames in the order in which they are shown; times always increase.
 
-        Raises UndecodableImage where the clip is broken.
+        Raises UndecodableImage where the clip is corrupt, and EmptyImage or ImageTooLarge where a
+        later frame has another size.
         """
         count = 0
         last = -1
@@ -112,7 +117,10 @@ class Clip:
 
 @contextmanager
 def sound_of(path: Path) -> Iterator[tuple[InputContainer, AudioStream] | None]:
-    """Open a clip once more, for its sound alone; None where it has none."""
+    """Open a clip once more, for its sound alone; None where it has none.
+
+    Raises OSError where it cannot be read, and UnsupportedFormat where it is not a clip.
+    """
     with _opened(path) as container:
         stream = container.streams.best("audio")
         yield (container, stream) if isinstance(stream, AudioStream) else None

@@ -3,8 +3,8 @@
     frames -> coarse alpha -> steadied -> refined, composed, prepared -> written
 
 A pipeline of generators. The second and the fourth step run in threads, several frames at a time;
-the steadying needs the frame before, reading and writing are in order: those are done one by one.
-A frame is composed by what composes images (`cutout.finishing`).
+steadying needs the frame before, reading and writing are in order: these run one frame at a time. A
+frame is composed by the same code as an image (`cutout.finishing`).
 """
 
 from collections.abc import Callable, Generator
@@ -39,12 +39,16 @@ from cutout.video.writers import Pixels, Prepared, Writer, write_clip
 
 Behind: TypeAlias = Callable[[Size], ArraySource | None]
 
-AHEAD = 2  # frames a thread that a step may be ahead of the next one
+AHEAD = 2  # frames per thread by which a step may be ahead of the next one
 
 
 @dataclass(frozen=True)
 class ClipJob:
-    """What to make of a clip. `background` is put behind the subject."""
+    """What to make of a clip.
+
+    `background` is put behind the subject, `steady` smooths the masks over time, and `threads` is
+    how many frames are processed at the same time.
+    """
 
     options: CutoutOptions
     models: Registry
@@ -57,9 +61,10 @@ class ClipJob:
 def cut_clip(
     source: Path, target: Path, job: ClipJob, advance: Callable[[int | None], None]
 ) -> None:
-    """Cut out a clip. `advance` is called for each frame that is written, with how many there are.
+    """Cut out a clip. `advance` is called after each frame written, with how many there will be.
 
-    Raises OSError, and ClientError where the clip cannot be read.
+    Raises OSError where a file cannot be read or written, and ClientError where the clip cannot be
+    read or an option is invalid.
     """
     with Clip.open(source, job.max_pixels) as clip:
 
@@ -104,8 +109,7 @@ def _steadied(
 
 
 def _scaled(background: Source[object] | None) -> Behind:
-    """Return a function that gives the background at the size of a frame: it is decoded and scaled
-    once."""
+    """Return a function from the size of a frame to the background at that size, made once."""
 
     @lru_cache(maxsize=1)
     def behind(size: Size) -> ArraySource | None:

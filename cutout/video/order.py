@@ -1,4 +1,4 @@
-"""Work in several threads, results in order: a stage of a pipeline of generators."""
+"""Results in order of work in several threads: a stage of a pipeline of generators."""
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
@@ -12,9 +12,10 @@ R = TypeVar("R")
 def in_order(
     pool: Executor, work: Callable[[T], R], items: Iterable[T], ahead: int
 ) -> Generator[R]:
-    """Yield `work(item)` for each item, in order; up to `ahead` items are worked on meanwhile.
+    """Yield `work(item)` for each item, in order; up to `ahead` items are in progress meanwhile.
 
-    Items are taken only as fast as results are: so many are in memory, and no more.
+    Items are taken only as fast as results are, so that no more than that are in memory. Raises
+    what `work` raises.
     """
     waiting = deque[Future[R]]()
     try:

@@ -1,4 +1,4 @@
-"""Clips to write: WebM and MOV with transparency, MP4 without, or PNG files; with their sound."""
+"""Writing of clips: WebM and MOV with transparency, MP4 without, or PNG files; with their sound."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -26,22 +26,25 @@ Prepared: TypeAlias = VideoFrame | bytes
 Packet: TypeAlias = Any  # av.Packet is generic, but in its stubs alone
 BT709 = 1  # of FFmpeg: AVCOL_SPC_, AVCOL_PRI_ and AVCOL_TRC_BT709
 LIMITED = 1  # AVCOL_RANGE_MPEG
-CELL = 8  # pixels: colours under transparent pixels are worked out on cells of this side
+CELL = 8  # pixels: colours under transparent pixels are computed on cells of this side
 FILLED = 3  # cells around the subject that get its colours
-GREY = 128  # further off
-LEAST = 1e-3  # share of a cell's surroundings that is subject
+GREY = 128  # the colour further away
+LEAST = 1e-3  # share of a cell's surroundings that must be subject to give it a colour
 
 
 @dataclass(frozen=True)
 class Kind:
-    """How files of an ending are written; `transparent` is its pixel format with alpha, if any."""
+    """How files with an extension are written: codecs, pixel formats and options of FFmpeg.
+
+    `transparent` is the pixel format with alpha; None if the codec has none.
+    """
 
     codec: str
     opaque: str
     transparent: str | None
     options: dict[str, str]
     copied: frozenset[str]
-    """Codecs of sound that the container takes as they are; any other becomes `sound`."""
+    """Codecs of sound that the container takes as they are; any other is encoded as `sound`."""
     sound: str
     container_options: dict[str, str] = field(default_factory=dict)
 
@@ -84,26 +87,33 @@ KINDS = {".mp4": H264, ".m4v": H264, ".webm": VP9, ".mov": PRORES}
 
 
 class Writer(Protocol):
-    """Takes finished frames in order."""
+    """The protocol of what takes finished frames, in order."""
 
     def prepare(self, pixels: Pixels) -> Prepared:
-        """Bring (H, W, 3) or (H, W, 4) to the file's own form. In any thread."""
+        """Convert pixels (H, W, 3) RGB or (H, W, 4) RGBA, uint8, to the file's own form.
+
+        May be called from any thread.
+        """
         ...
 
-    def write(self, prepared: Prepared, pts: int) -> None: ...
+    def write(self, prepared: Prepared, pts: int) -> None:
+        """Write a prepared frame; `pts` is its time in units of the clip's time base."""
+        ...
 
 
 class FolderWriter:
-    """Numbered PNG files, the first 000001.png."""
+    """A writer of numbered PNG files, the first of which is 000001.png."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._count = 0
 
     def prepare(self, pixels: Pixels) -> bytes:
+        """Encode pixels (H, W, 3) RGB or (H, W, 4) RGBA, uint8, as a PNG."""
         return encode_png(pixels)
 
     def write(self, prepared: Prepared, pts: int) -> None:
+        """Write the next PNG file; `pts` is not used. Raises OSError where it cannot be written."""
         assert isinstance(prepared, bytes)
         self._count += 1
         path = self._folder / f"{self._count:06}.png"
@@ -111,7 +121,7 @@ class FolderWriter:
 
 
 class FileWriter:
-    """One file with video and sound."""
+    """A writer of one file with video and sound."""
 
     def __init__(
         self, container: OutputContainer, kind: Kind, clip: Clip, sound: "Sound | None", cores: int
@@ -124,6 +134,10 @@ class FileWriter:
         self._stream: VideoStream | None = None
 
     def prepare(self, pixels: Pixels) -> VideoFrame:
+        """Convert pixels (H, W, 3) RGB or (H, W, 4) RGBA, uint8, to a frame in the codec's format.
+
+        A last odd row or column is cut off.
+        """
         # Chroma of 4:2:0 is for two by two pixels.
         even = pixels[: pixels.shape[0] // 2 * 2 or None, : pixels.shape[1] // 2 * 2 or None]
         has_alpha = even.shape[2] == 4 and self._kind.transparent is not None
@@ -140,6 +154,7 @@ class FileWriter:
         )
 
     def write(self, prepared: Prepared, pts: int) -> None:
+        """Encode a prepared frame, whose time is `pts`, and write what the encoder gives."""
         assert isinstance(prepared, VideoFrame)
         if self._stream is None:
             self._stream = self._begin(prepared)
@@ -189,7 +204,7 @@ class Sound:
         self._container: OutputContainer | None = None
 
     def begin(self, container: OutputContainer, kind: Kind) -> None:
-        """Add it to a file, before anything is written there."""
+        """Add the sound to a file, before anything is written there."""
         self._container = container
         if self._stream.codec_context.name in kind.copied:
             self._packets = self._copied(container.add_stream_from_template(self._stream))
@@ -198,7 +213,10 @@ class Sound:
         self._next = next(self._packets, None)
 
     def mux_until(self, seconds: Fraction | None) -> None:
-        """Write the packets up to a time, None for all: files are played while they arrive."""
+        """Write the packets up to a time in seconds, None for all.
+
+        Sound and video are interleaved, as files are played while they arrive.
+        """
         while self._next is not None and self._container is not None:
             if seconds is not None and _time(self._next) > seconds:
                 return
@@ -219,7 +237,7 @@ class Sound:
 
 
 def _time(packet: Packet) -> Fraction:
-    """When a packet is due, seconds; one without a time is due at once."""
+    """Return when a packet is due, in seconds; one without a time is due at once."""
     return Fraction(0) if packet.dts is None else packet.dts * _fraction(packet.time_base)
 
 
@@ -228,12 +246,18 @@ def _fraction(ratio: AVRational) -> Fraction:
 
 
 def kind_of(target: Path) -> Kind | None:
-    """Return how a file of that name is written; None for a folder of PNG files."""
+    """Return how a file of that name is written; None for a directory of PNG files.
+
+    Raises KeyError for an unknown extension.
+    """
     return KINDS[target.suffix.lower()] if target.suffix else None
 
 
 def write_clip(target: Path, clip: Clip, cores: int, feed: Callable[[Writer], None]) -> None:
-    """Let `feed` write a clip: to a file, whole or not at all, or frame by frame to a folder."""
+    """Have `feed` write a clip: to a file, whole or not at all, or frame by frame to a directory.
+
+    `cores` is how many threads the encoder uses. Raises OSError where the target cannot be written.
+    """
     kind = kind_of(target)
     if kind is None:
         target.mkdir(parents=True, exist_ok=True)
@@ -253,10 +277,11 @@ def write_clip(target: Path, clip: Clip, cores: int, feed: Callable[[Writer], No
 
 
 def with_colors_around(pixels: Pixels) -> Pixels:
-    """Give what is transparent the colours of the subject nearby, and grey further off.
+    """Give transparent pixels the colours of the subject nearby, and grey further away.
 
-    Codecs with losses mix the colours of neighbours: black there would show as a dark fringe.
-    `pixels` (H, W, 4) has nothing but 0 where alpha is 0; so does its mean, which is weighted.
+    `pixels` is (H, W, 4) uint8 RGBA, 0 throughout where alpha is 0; so is the result, but for these
+    colours. Lossy codecs mix the colours of neighbouring pixels: black there would show as a dark
+    fringe.
     """
     height, width = pixels.shape[:2]
     small = (max(1, width // CELL), max(1, height // CELL))
