@@ -1,4 +1,4 @@
-"""`python -m app`: read the settings, then serve until stopped (`app.server.supervisor`)."""
+"""The command `python -m app`: read the settings, then serve until stopped."""
 
 import argparse
 
@@ -11,7 +11,7 @@ from .settings import Settings
 def main() -> None:
     """Serve by the settings of the environment.
 
-    Raises SystemExit: 2 for an invalid setting, 3 if it cannot start.
+    Exits with 2 for an invalid setting, and with 3 if the server cannot start.
     """
     serve(read_settings(Settings))
 

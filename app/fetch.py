@@ -72,7 +72,7 @@ async def resolve(host: str, port: int) -> list[str]:
 
 @dataclass(frozen=True)
 class Target:
-    """Where a request goes; `authority` is its Host header, `path` includes the query string."""
+    """The target of a request; `authority` is its Host header, `path` includes the query string."""
 
     secure: bool
     host: str
@@ -82,7 +82,10 @@ class Target:
 
 
 def parse_url(url: str) -> Target:
-    """Make the target of an http(s) URL. Raises InvalidUrl."""
+    """Make the target of an http(s) URL.
+
+    Raises InvalidUrl where it is too long, malformed, of another scheme, or has credentials in it.
+    """
     if len(url) > MAX_URL:
         raise InvalidUrl(f"the URL has {len(url)} characters; the limit is {MAX_URL}")
     if re.search(r"[\x00-\x20\x7f\\]", url):
@@ -120,7 +123,7 @@ def _ascii_host(host: str) -> str:
 
 
 class UrlFetcher:
-    """Fetches URLs that clients send: at most `max_bytes`, in `seconds`, after `redirects`.
+    """A client for URLs that callers send: at most `max_bytes`, in `seconds`, after `redirects`.
 
     `resolve` and `is_public` are parameters so that tests can use a network on this machine; `tls`
     is the context for https, by default with the system's certificates.

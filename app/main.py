@@ -48,7 +48,11 @@ log = logging.getLogger("cutout")
 
 
 def build(settings: Settings) -> Sequence[Predictor]:
-    """Load the bundles of the settings. Raises BundleError or ProviderMissing."""
+    """Load the bundles of the settings.
+
+    Raises BundleError where one is missing or corrupt, and ProviderMissing where a provider is not
+    available.
+    """
     return load_bundles(settings.models, settings.intra_op_threads, settings.providers)
 
 
@@ -125,7 +129,7 @@ def create_app(
 
 
 def from_environment() -> FastAPI:
-    """Make the service by its environment; this is what each worker process runs.
+    """Make the service by its environment; each worker process runs this.
 
     Exits with STARTUP_FAILURE if the bundles cannot be served; then the supervisor stops too.
     """

@@ -22,7 +22,7 @@ log = logging.getLogger("cutout")
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
 FILE_KINDS = ("counter", "gauge_livesum", "histogram")
 FILE_BYTES = 256 * 1024
-"""Four times what all routes, statuses and stages take."""
+"""Of a file of shared counts: four times what all routes, statuses and stages take."""
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 BYTES = tuple(4**exponent * 1024 for exponent in range(9))
 PIXELS = tuple(4**exponent * 10_000 for exponent in range(8))
@@ -33,7 +33,7 @@ def shared(several: bool) -> Iterator[None]:
     """Give several worker processes a common directory for their counts, so that any can sum them.
 
     To be entered by the supervisor, before it starts them. A directory that the operator named by
-    PROMETHEUS_MULTIPROC_DIR is left as it is.
+    PROMETHEUS_MULTIPROC_DIR is left as it is. Raises OSError where none can be made.
     """
     if not several or MULTIPROCESS in os.environ:
         yield

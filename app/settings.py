@@ -17,7 +17,7 @@ DAY = 24 * 60 * 60
 OTHERS = frozenset(
     {"CUTOUT_BIND", "CUTOUT_CPUS", "CUTOUT_MEMORY", "CUTOUT_PROMETHEUS_PORT", "CUTOUT_SERVER"}
 )
-"""Variables of the compose files and the command line, which may be set for a server too."""
+"""Variables of the compose files and the command line, which are no mistake where a server runs."""
 CHUNK = 128 * 1024  # bytes of a response passed to the connection at a time
 GRACE_SECONDS = 5.0  # before a body or a reader has to keep up `min_bytes_per_second`
 CLIENT_KEY = "CUTOUT_API_KEY"
@@ -28,7 +28,7 @@ def _unless_auto(value: object) -> object:
 
 
 class Settings(EngineSettings):
-    """Every setting has a default that is safe on a developer's machine.
+    """Settings of the service; every default is safe on a developer's machine.
 
     Raises ValidationError for an invalid value, which stops the start.
     """

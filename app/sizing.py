@@ -1,6 +1,6 @@
-"""How large one server may be: worker processes, threads, pixels and waiting requests.
+"""The size of a server: worker processes, threads, pixels and waiting requests.
 
-Worked out once, from the settings and from the cores and the memory that this container or machine
+Computed once, from the settings and from the cores and the memory that this container or machine
 gives (docs/operations.md, Sizing).
 """
 
@@ -15,8 +15,8 @@ CORES_PER_WORKER = 4  # more threads than this wait for one another's GIL (bench
 PIXELS_PER_THREAD = 16_000_000  # as from cameras: such images never wait for one another
 BURST = 32  # requests that may wait by default, as clients of a server without limits send
 FEW = 16  # the same if memory may not hold as many bodies
-BYTES_AT_REST = 220_000_000  # memory of a worker process; measured, as is what a pixel takes
-BYTES_PER_PIXEL = 16
+BYTES_AT_REST = 220_000_000  # memory of an idle worker process; measured
+BYTES_PER_PIXEL = 16  # memory of an image while it is processed; measured
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Sizing:
     def of(
         cls, settings: Settings, cores: int | None = None, memory: int | None = None
     ) -> "Sizing":
-        """Work out what the settings leave open.
+        """Compute the sizes that the settings leave open.
 
         `cores` are whole CPU cores and `memory` is in bytes; by default, those that this process
         may use.
@@ -57,7 +57,7 @@ class Sizing:
 
 
 def _workers(settings: Settings, cores: int) -> int:
-    """Return one worker for every four cores; one on a GPU, whose memory each would fill again."""
+    """Return one worker for every four cores; on a GPU one, as each would fill its memory again."""
     if settings.workers is not None:
         return settings.workers
     return max(1, cores // CORES_PER_WORKER) if settings.providers == ("cpu",) else 1

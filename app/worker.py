@@ -1,4 +1,4 @@
-"""What each worker process runs: the service by its environment, or one line that says why not."""
+"""The entry point of a worker process: the service by its environment, or why it cannot start."""
 
 import logging
 from typing import TYPE_CHECKING

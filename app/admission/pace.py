@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 from starlette.types import Receive, Scope
 
-BURST_SECONDS = 1.0
-MAX_SECONDS = 3.0
+BURST_SECONDS = 1.0  # refusals of this many seconds, at the rate, go without delay
+MAX_SECONDS = 3.0  # the longest delay
 
 
 class Pace:
-    """Lets `per_second` refusals go per second; a burst of one second's worth goes at once.
+    """A rate limit for refusals: `per_second` are sent per second, after a burst of one second's.
 
     Discarding the body of a refused upload and sending a 429 costs about a thirtieth of what an
     image costs. A client that waits as Retry-After asks is refused without delay; a crowd that
@@ -29,7 +29,7 @@ class Pace:
         self._paid_until = 0.0  # as in app.admission.rates, one for all callers
 
     def turn(self) -> float:
-        """Count a refusal; returns the seconds by which to delay it."""
+        """Count a refusal; return the seconds by which to delay it."""
         now = self._now()
         latest = now + BURST_SECONDS + MAX_SECONDS
         self._paid_until = min(max(self._paid_until, now) + self.step, latest)

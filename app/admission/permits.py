@@ -7,7 +7,7 @@ from cutout.errors import Overloaded
 
 
 class Permits:
-    """A fixed number of permits. For one event loop: `hold` takes its permit before any await."""
+    """A fixed number of permits, for one event loop: `hold` takes its permit before any await."""
 
     def __init__(self, total: int) -> None:
         self.total = total
@@ -15,7 +15,7 @@ class Permits:
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Hold a permit. Raises Overloaded if all are taken; never waits."""
+        """Hold a permit during the block. Raises Overloaded if all are taken; never waits."""
         if self.taken >= self.total:
             raise Overloaded(
                 f"overloaded: all {self.total} permits are taken (CUTOUT_QUEUE); retry in 1 s"

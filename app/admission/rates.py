@@ -8,14 +8,14 @@ from starlette.types import Scope
 
 from cutout.errors import RateLimited
 
-MAX_CALLERS = 100_000
+MAX_CALLERS = 100_000  # that are remembered, which bounds the memory
 
 
 class RateLimit:
     """The generic cell rate algorithm (ITU-T I.371): `per_minute` requests, at once or spread out.
 
-    It keeps one number per caller: the moment until which its requests so far would take at a
-    steady rate.
+    It keeps one number per caller: the time until which its requests so far would take at a steady
+    rate, in seconds of `now`.
     """
 
     def __init__(self, per_minute: int, now: Callable[[], float] = time.monotonic) -> None:
@@ -26,7 +26,10 @@ class RateLimit:
         self._paid_until: dict[str, float] = {}
 
     def check(self, caller: str) -> None:
-        """Count a request. Raises RateLimited, without counting it, if there were too many."""
+        """Count a request of a caller.
+
+        Raises RateLimited, without counting it, where there were too many.
+        """
         now = self._now()
         paid_until = max(self._paid_until.get(caller, now), now) + self.step
         if paid_until - now > self.burst + self.step / 2:  # half a step, as float sums are inexact

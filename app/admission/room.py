@@ -24,7 +24,11 @@ class Room:
 
     @contextmanager
     def hold(self, pixels: int, clock: Clock) -> Iterator[None]:
-        """Wait for room for that many pixels, and keep it. Raises TooSlow or Abandoned."""
+        """Wait for room for that many pixels, and keep it during the block.
+
+        Raises TooSlow where the deadline passes while it waits, and Abandoned where the client
+        disconnects.
+        """
         wanted = min(self.pixels, pixels)
         self._take(wanted, clock)
         try:

@@ -1,4 +1,4 @@
-"""The worker threads, a deadline for what runs in them, and a watchdog for those that hang."""
+"""The worker threads, a deadline for the work in them, and a watchdog for those that hang."""
 
 import asyncio
 import logging
@@ -34,11 +34,11 @@ class Threads:
         self.executor = ThreadPoolExecutor(count, thread_name_prefix="worker")
 
     async def run(self, work: Callable[[], T], clock: Clock) -> T:
-        """Run `work` in a thread.
+        """Run `work` in a thread, and return what it returns.
 
-        Raises TooSlow when the clock's deadline passes. Then the clock is abandoned: work that has
-        not started is dropped; work in a thread cannot be interrupted, ends before its next stage,
-        and keeps its thread until then.
+        Raises what `work` raises, and TooSlow when the clock's deadline passes. Then the clock is
+        abandoned: work that has not started is dropped; work in a thread cannot be interrupted,
+        ends before its next stage, and keeps its thread until then.
         """
         future = self.executor.submit(work)
         try:
@@ -57,7 +57,7 @@ class Threads:
 
 
 def _exit_if_hung(work: "weakref.ref[Future[Any]]", patience: float) -> None:
-    """Exit the process unless the work is done. A weak reference, as it may be done long since."""
+    """Exit the process unless the work is done; a weak reference, so as not to keep its result."""
     future = work()
     if future is not None and not future.done():
         log.critical("worker thread hung, exiting", extra={"seconds_after_request": patience})

@@ -1,4 +1,4 @@
-"""Permits, threads and room together: what routes need to have work on images done."""
+"""Permits, threads and room together: what routes need to have images processed."""
 
 import time
 from collections.abc import Callable
@@ -25,7 +25,10 @@ class Job(Generic[T]):
 
 
 class Workers:
-    """`threads` jobs at a time, as far as there is room; `queue` more requests may wait."""
+    """The worker threads of this process, with their permits and their room.
+
+    `threads` jobs run at the same time, as far as there is room; `queue` more requests may wait.
+    """
 
     def __init__(self, threads: int, queue: int, room: Room, patience: float = PATIENCE) -> None:
         self.permits = Permits(threads + queue)
@@ -35,8 +38,9 @@ class Workers:
     async def run(self, prepare: Callable[[], Job[T]], clock: Clock) -> T:
         """Prepare a job in a thread and, once there is room for its pixels, do its work.
 
-        `prepare` reads the headers of the images, and may raise ClientError. The wait for a thread
-        and for room is the stage `queue`. Raises TooSlow, as `Threads.run` does.
+        `prepare` reads the headers of the images. The wait for a thread and for room is the stage
+        `queue`. Raises what `prepare` and the work raise, TooSlow after the deadline, Abandoned
+        where the client disconnects, and OutOfMemory where memory is short.
         """
         submitted = time.perf_counter_ns()
         return await self.threads.run(partial(self._in_thread, prepare, clock, submitted), clock)

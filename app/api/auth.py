@@ -29,7 +29,7 @@ def check_key(headers: Headers, keys: Sequence[SecretStr]) -> int | None:
     Unauthorized for a missing or unknown key.
 
     The key is compared with every known one, each time in constant time, so that the time taken
-    does not tell how near a guess was.
+    does not tell how close a guess was.
     """
     if not keys:
         return None

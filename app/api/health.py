@@ -1,4 +1,4 @@
-"""Probes: is the process alive, is it ready for requests, what has it counted?"""
+"""Probes for orchestrators: whether the process is alive and ready, and what it has counted."""
 
 from fastapi import APIRouter, Request
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4

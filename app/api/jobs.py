@@ -1,4 +1,4 @@
-"""The engine's jobs, run in the worker threads under admission: what every route calls."""
+"""Jobs of the engine, run in the worker threads under admission; every route calls them."""
 
 from cutout import animation, remover
 from cutout.errors import ClientError
@@ -19,9 +19,10 @@ async def cut_out(
     background: bytes | None = None,
     given: bytes | None = None,
 ) -> Result[File]:
-    """Cut out an image, or put the one in `background` behind it. Raises as `Workers.run`.
+    """Cut out an image, and put the one in `background` behind it.
 
-    `given` is a mask of the caller's.
+    `given` is a mask by the caller. Raises ClientError where an image cannot be read or an option
+    is invalid, TooSlow after the deadline, Abandoned where the client disconnects, and OutOfMemory.
     """
 
     def prepare() -> Job[Result[File]]:
@@ -43,7 +44,11 @@ async def mask(
     options: MaskOptions,
     given: bytes | None = None,
 ) -> Result[File]:
-    """Make the mask of an image. Raises as `Workers.run`. `given` as for `cut_out`."""
+    """Make the mask of an image; `given` is a mask by the caller.
+
+    Raises ClientError where an image cannot be read or an option is invalid, TooSlow after the
+    deadline, Abandoned where the client disconnects, and OutOfMemory.
+    """
 
     def prepare() -> Job[Result[File]]:
         upload = _upload(services, image)
@@ -57,7 +62,11 @@ async def mask(
 
 
 async def score(services: Services, clock: Clock, image: bytes, options: PredictOptions) -> Score:
-    """Score an image. Raises as `Workers.run`."""
+    """Score an image.
+
+    Raises ClientError where it cannot be read, TooSlow after the deadline, Abandoned where the
+    client disconnects, and OutOfMemory.
+    """
 
     def prepare() -> Job[Score]:
         upload = _upload(services, image)

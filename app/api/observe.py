@@ -1,4 +1,4 @@
-"""Every request as seen from outside: its id, its line in the log, its counts in the metrics."""
+"""Observation of every request: its id, its line in the log, its counts in the metrics."""
 
 import asyncio
 import logging
@@ -26,7 +26,10 @@ log = logging.getLogger("cutout.access")
 
 
 class Observe:
-    """ASGI middleware. Keeps a harmless request id that the client sent, else makes one."""
+    """ASGI middleware that gives a request its id, and records it in the log and the metrics.
+
+    An id that the client sent is kept if it is harmless.
+    """
 
     def __init__(self, app: ASGIApp, metrics: Metrics, traces: "TracerProvider | None") -> None:
         self.app = app
@@ -34,6 +37,7 @@ class Observe:
         self.traces = traces
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on with its id, and record it once its response is sent."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

@@ -50,7 +50,7 @@ def install(app: FastAPI) -> None:
 
 
 def exact(schema: Node, needs_keys: bool) -> Node:
-    """Make a schema of FastAPI's exact, in place, and return it."""
+    """Correct a schema of FastAPI's, in place, and return it."""
     components: Node = schema["components"]["schemas"]
     for methods in schema["paths"].values():
         for operation in methods.values():

@@ -1,4 +1,4 @@
-"""`/`, `/docs` and `/api`, the pages for people, their assets and their protection in a browser.
+"""Pages for people, `/`, `/docs` and `/api`, their assets and their protection in a browser.
 
 Policies after Content Security Policy Level 3 (W3C): nothing from elsewhere, nothing inline, no
 plug-ins, no framing. `/docs` is Swagger UI served from here, so it works without the internet.
@@ -110,7 +110,7 @@ def _page_without_docs() -> str:
 
 
 def _headers_of_compressed(response: Response) -> dict[str, str]:
-    """Return headers with a weak tag: no other may stand for both encodings of a file."""
+    """Return headers with a weak ETag: a strong one must not stand for both encodings of a file."""
     return {
         "etag": f"W/{response.headers['etag']}",
         "last-modified": response.headers["last-modified"],
@@ -120,5 +120,5 @@ def _headers_of_compressed(response: Response) -> dict[str, str]:
 
 @cache
 def _compressed(path: Path, mtime_ns: int) -> bytes:
-    """Compress a file, once for every state of it."""
+    """Compress a file; the result is kept until the file changes."""
     return gzip.compress(path.read_bytes(), 6, mtime=0)

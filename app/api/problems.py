@@ -1,7 +1,4 @@
-"""Errors as problem details (RFC 9457).
-
-One table from error class to status, one shape for every native route.
-"""
+"""Problem details (RFC 9457): one table from error class to status, one form for native routes."""
 
 import http
 import json
@@ -22,7 +19,7 @@ from .intake.field_errors import invalid_fields
 
 RETRY_AFTER_SECONDS = 1
 LONGEST_PATH = 100
-"""Characters of a path that an error repeats."""
+"""Characters of a path that a message repeats."""
 _HEADERS = {
     401: {"WWW-Authenticate": "Bearer"},
     # The rest of the body would be taken for the next request (RFC 9110, 15.5.9).
@@ -102,6 +99,8 @@ EXAMPLES = {
 
 
 class InvalidField(BaseModel):
+    """A field of a request with an invalid value, and what is wrong with it."""
+
     field: str = Field(examples=["threshold"])
     message: str = Field(examples=["'2' is out of range: it must be at most 1"])
 
@@ -110,7 +109,7 @@ MAX_LOGGED = 64  # characters of a field's name, which may be one that the clien
 
 
 class Problem(BaseModel):
-    """RFC 9457 problem details. `code` is stable; `detail` is for people."""
+    """The details of a problem (RFC 9457). `code` is stable; `detail` is for people."""
 
     type: str = Field("about:blank", description="always about:blank: `code` says what happened")
     title: str = Field(examples=["Unprocessable Entity"])
@@ -123,6 +122,8 @@ class Problem(BaseModel):
 
 
 class ProblemResponse(Response):
+    """A response with a problem as its body."""
+
     media_type = "application/problem+json"
 
 
@@ -136,8 +137,8 @@ def problem_response(
 ) -> Response:
     """Make the response for a problem, and note its code in the request for log and metrics.
 
-    A route whose clients know another form of error writes it by a method
-    `render_problem(problem, request)`.
+    A route whose clients know another form of error writes it by a method `render_problem(problem,
+    request)`.
     """
     request.state.problem = code
     request.state.fields = [each.field[:MAX_LOGGED] for each in fields or ()]

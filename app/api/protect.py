@@ -32,7 +32,7 @@ HEADERS = {
 
 
 def check_hosts(app: FastAPI, settings: Settings) -> None:
-    """Refuse requests with another Host than CUTOUT_TRUSTED_HOSTS, if that is set."""
+    """Refuse requests with a Host that is not in CUTOUT_TRUSTED_HOSTS, if that is set."""
     if settings.trusted_hosts:
         app.add_middleware(TrustedHosts, hosts=settings.trusted_hosts)
 
@@ -53,12 +53,15 @@ def protect_answers(app: FastAPI, settings: Settings) -> None:
 
 
 class Cors(CORSMiddleware):
-    """starlette's, and the log says which pages may not call: they see only "Failed to fetch"."""
+    """The CORS middleware of starlette, which also logs the origins that it refuses.
+
+    Their pages see only "Failed to fetch".
+    """
 
     async def simple_response(
         self, scope: Scope, receive: Receive, send: Send, request_headers: Headers
     ) -> None:
-        """Answer a request that needs no preflight, as forms with files (a hook of starlette)."""
+        """Answer a request without a preflight, such as a form with files (a hook of starlette)."""
         origin = request_headers.get("origin")
         if origin and not self.is_allowed_origin(origin) and _is_elsewhere(origin, request_headers):
             log.warning("answer withheld", extra=_refusal(origin, _not_allowed(origin)))
@@ -111,10 +114,10 @@ def _refusal(origin: str, reason: str) -> dict[str, str]:
 
 
 class SafeHeaders:
-    """ASGI middleware: adds HEADERS to every response, except those that the route has set.
+    """ASGI middleware that adds HEADERS to every response, except those that the route has set.
 
-    Redirects become relative: starlette's name the scheme seen here, which behind a proxy that
-    ends TLS is another than the client's.
+    Redirects become relative: starlette's name the scheme seen here, which behind a proxy that ends
+    TLS is another than the client's.
     """
 
     def __init__(self, app: ASGIApp, shared: bool) -> None:
@@ -124,6 +127,8 @@ class SafeHeaders:
         self.headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, and add the headers to its response."""
+
         async def send_safely(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = [_relative(header) for header in message["headers"]]
@@ -136,7 +141,7 @@ class SafeHeaders:
 
 
 class TrustedHosts:
-    """ASGI middleware: refuses unknown `Host` headers with 421.
+    """ASGI middleware that refuses unknown `Host` headers with 421.
 
     Otherwise a name that someone else points here (DNS rebinding), or a cache in front, could be
     used against callers. `*.example.com` stands for every name below it. Probes are exempt: an
@@ -149,6 +154,7 @@ class TrustedHosts:
         self.suffixes = tuple(host[1:] for host in hosts if host.startswith("*."))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on if its Host is allowed, else respond with 421."""
         if scope["type"] == "http" and scope["path"] not in PROBES:
             host = _without_port(Headers(scope=scope).get("host", ""))
             if host not in self.names and not host.endswith(self.suffixes or ("\0",)):
@@ -167,7 +173,7 @@ def _without_port(host: str) -> str:
 
 
 def _relative(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
-    """Return the header as it is; of a redirect, path and query alone."""
+    """Return the header as it is; of a redirect, path and query only."""
     name, value = header
     if name != b"location":
         return header

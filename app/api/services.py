@@ -22,7 +22,10 @@ from ..settings import Settings
 
 @dataclass(frozen=True)
 class Services:
-    """`fetcher` is None if the operator does not allow URLs, `rates` if there is no rate limit."""
+    """The objects that routes use.
+
+    `fetcher` is None if the operator does not allow URLs, `rates` if there is no rate limit.
+    """
 
     settings: Settings
     models: Registry

@@ -1,4 +1,4 @@
-"""OpenTelemetry traces, if its standard variables ask for them.
+"""Traces by OpenTelemetry, if its standard variables ask for them.
 
 FastAPI makes a span for each request, this module one for each of its stages. Nothing is sent
 unless the operator sets `OTEL_EXPORTER_OTLP_ENDPOINT`, its variant for traces, or
@@ -26,7 +26,7 @@ log = logging.getLogger(NAME)
 
 
 def provider_from_environment(environment: Mapping[str, str]) -> "TracerProvider | None":
-    """Make what sends spans to where the `OTEL_…` variables say; None if they ask for no traces.
+    """Make the provider that exports spans as the `OTEL_…` variables say; None for no traces.
 
     Also None, with a line in the log, if the extra `otel` is not installed: an orchestrator may set
     these variables for everything it runs.

@@ -1,4 +1,4 @@
-"""Processes, sockets and connections. The only importer of uvicorn (an import contract says so)."""
+"""Processes, sockets and connections; the only importer of uvicorn, by an import contract."""
 
 from uvicorn.config import STARTUP_FAILURE
 

@@ -2,7 +2,7 @@
 
 An ASGI application sees neither request headers that never end, nor a response that nobody reads,
 nor idle connections. Their limits are therefore enforced here, on uvicorn's protocol class; what is
-used of it beyond its documentation is listed and checked in tests/server/test_private_names.py.
+used of it beyond its documentation is listed and checked in tests/app/server/test_private_names.py.
 
 It also ignores `Upgrade` headers, as Java's HTTP client sends with every request: httptools ends
 such a request after its headers, and would parse its body as the next request.
@@ -41,7 +41,7 @@ from .sockets import without_mapping
 from .timer import Timer
 from .transport import OneWrite
 
-LAST_READ_SECONDS = 0.005
+LAST_READ_SECONDS = 0.005  # between the end of the idle time and closing
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, and no time to linger
 
 log = logging.getLogger("cutout.connection")
@@ -73,6 +73,7 @@ class Connection(HttpToolsProtocol):
     # Connections: how many there may be, and how long they may be idle.
 
     def connection_made(self, transport: BaseTransport) -> None:
+        """Begin a connection; at the limit, close the one that has been idle longest."""
         one_write = OneWrite(
             cast(Transport, transport), self._reader.closing_unsent, self._is_receiving
         )
@@ -84,6 +85,7 @@ class Connection(HttpToolsProtocol):
             self._close_one()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Stop all timers, and tell the request in progress that its client has disconnected."""
         self._request.stop()
         self._rest_of_body.stop()
         self._reader.stop()
@@ -103,7 +105,7 @@ class Connection(HttpToolsProtocol):
             self._cut_off()
 
     def idle_until(self) -> float:
-        """Loop time at which this idle connection will be closed; infinity if it is not idle."""
+        """Return the loop time at which this idle connection closes; infinity if it is not idle."""
         timer = self.timeout_keep_alive_task
         if timer is None or not self._body_complete or self.transport.is_closing():
             return math.inf
@@ -131,6 +133,7 @@ class Connection(HttpToolsProtocol):
     # Requests: from bytes to headers to body.
 
     def data_received(self, data: bytes) -> None:
+        """Parse data, a piece at a time; refuse what is malformed or beyond the limits."""
         self._stop_idling()
         try:
             for start in range(0, len(data), PIECE):
@@ -159,7 +162,7 @@ class Connection(HttpToolsProtocol):
             rest = self._parse_until_upgrade(rest)
 
     def _parse_until_upgrade(self, data: bytes) -> bytes | None:
-        """Parse data; returns what has to be parsed again, if anything."""
+        """Parse data; return what has to be parsed again, if anything."""
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -177,22 +180,26 @@ class Connection(HttpToolsProtocol):
         return bool(self.parser.should_upgrade())
 
     def on_message_begin(self) -> None:
+        """Start the time and the count of a request's headers."""
         super().on_message_begin()
         self._headers_complete = False
         self._body_complete = False
         self._request.begin()
 
     def on_url(self, url: bytes) -> None:
+        """Count the bytes of the target. Raises Refused where the headers become too large."""
         self._request.parsed(len(url))
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header. Raises Refused where there are too many, or they become too large."""
         self._request.parsed_header(name, value)
         # A trailer is not a header (RFC 9110, 6.5.1): it could name another address or key.
         if not self._headers_complete:
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
+        """Check version, Host and coding, and start the request. Raises Refused for a wrong one."""
         if self._asks_for_upgrade():
             return
         self._request.stop()
@@ -212,6 +219,7 @@ class Connection(HttpToolsProtocol):
             raise Refused(f"more than {MAX_PIPELINED} requests were pipelined; wait for responses")
 
     def on_message_complete(self) -> None:
+        """Note that the body is complete."""
         if self._asks_for_upgrade():
             return
         self._body_complete = True
@@ -227,6 +235,7 @@ class Connection(HttpToolsProtocol):
     # Responses: in order, and to a reader who keeps up.
 
     def on_response_complete(self) -> None:
+        """Go on to the next pipelined request, or wait for what is left of the body."""
         cast(OneWrite, self.transport).flush()
         is_last = self._answering is self.cycle
         self._answering = self.pipeline[-1][0] if self.pipeline else None
@@ -239,16 +248,18 @@ class Connection(HttpToolsProtocol):
         self._reader.response_written()
 
     def pause_writing(self) -> None:
+        """Start the time in which the client has to read, as the write buffer is full."""
         super().pause_writing()
         self._reader.buffer_full()
 
     def resume_writing(self) -> None:
+        """Stop the time in which the client has to read."""
         closing = self.transport.is_closing()
         self._reader.buffer_low(closing, responding=self._answering is not None)
         super().resume_writing()
 
     def _refuse(self, refusal: Refused) -> None:
-        """Send it and close, after the responses that are due before it (RFC 9112, 9.3.2)."""
+        """Send a refusal and close, after the responses due before it (RFC 9112, 9.3.2)."""
         receiving_body = self._headers_complete and not self._body_complete
         in_progress = receiving_body and self.cycle is self._answering
         if self._answering is None or (in_progress and not self._answering.response_started):
@@ -260,7 +271,7 @@ class Connection(HttpToolsProtocol):
             self._refusal = refusal
 
     def _refusal_for(self, error: Exception) -> Refused:
-        """Our own refusal, which the parser wraps if it was raised in a callback, or another."""
+        """Return the refusal for an error: our own, perhaps wrapped by the parser, or a new one."""
         for cause in (error, error.__context__):
             if isinstance(cause, Refused):
                 return cause
@@ -269,11 +280,11 @@ class Connection(HttpToolsProtocol):
         return Refused("not a valid HTTP/1.1 request; this port speaks HTTP/1.1, without TLS")
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse for uvicorn, in the same form."""
+        """Refuse a request in the form of our problems; called by uvicorn."""
         self._send_refusal(Refused(msg))
 
     def _send_refusal(self, refusal: Refused) -> None:
-        """Send a problem, as the application does, which never sees this request."""
+        """Send a problem as the application would, which never sees this request."""
         request_id = uuid.uuid4().hex
         title = HTTPStatus(refusal.status).phrase
         detail = str(refusal)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from ..settings import CHUNK, GRACE_SECONDS, Settings
 
 MAX_HEADER_BYTES = 64 * 1024  # of the path and the headers of one request
-LINGER_SECONDS = 2.0  # in which what a client is still sending is read, once it has its answer
-MAX_HEADERS = 200  # of one request; each takes 130 bytes of memory, be it empty
+LINGER_SECONDS = 2.0  # for which data that still arrives is read after the response
+MAX_HEADERS = 200  # of one request; each takes 130 bytes of memory, even if it is empty
 MAX_PIPELINED = 16  # requests received ahead of the one being answered
 
 
@@ -26,6 +26,7 @@ class Limits:
 
     @classmethod
     def of(cls, settings: Settings) -> "Limits":
+        """Take the limits from the settings."""
         return cls(
             connections=settings.connections,
             header_seconds=settings.header_seconds,

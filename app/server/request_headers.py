@@ -1,7 +1,8 @@
 """Limits on request headers: how long they may take to arrive, and how large they may be.
 
 uvicorn has no such limits: until a request's headers are complete, it gives a sender unlimited time
-and memory. A request refused here gets 400 or 505; one that is late is cut off without a response.
+and memory. A request refused here gets 400, 501 or 505; one that is late is cut off without a
+response.
 """
 
 import re
@@ -25,7 +26,10 @@ Header = tuple[bytes, bytes]
 
 
 class Refused(Exception):
-    """Raised in a callback of the parser, which then stops; the message is for the client."""
+    """A refused request; the text is for the client.
+
+    Raised in a callback of the parser, which then stops.
+    """
 
     status = 400
     code = MalformedRequest.code
@@ -51,7 +55,7 @@ class UnknownVersion(Refused):
 
 
 class UnknownCoding(Refused):
-    """A request whose body comes in a coding that is not read here."""
+    """A request whose body has a transfer coding that is not supported."""
 
     status = 501
     code = "not_implemented"
@@ -61,7 +65,7 @@ class UnknownCoding(Refused):
 
 
 class RequestHeaders:
-    """Counts the time and the bytes of the headers that are being received."""
+    """The time and the bytes that the headers being received have taken so far."""
 
     def __init__(
         self, loop: AbstractEventLoop, seconds: float, on_timeout: Callable[[], None]
@@ -94,7 +98,7 @@ class RequestHeaders:
             self.restart()
 
     def parsed(self, size: int) -> None:
-        """Count bytes of the path. Raises Refused beyond MAX_HEADER_BYTES."""
+        """Count bytes of the path. Raises TooLarge beyond MAX_HEADER_BYTES."""
         self._parsed_bytes += size
         if self._parsed_bytes > MAX_HEADER_BYTES:
             raise TooLarge
@@ -107,9 +111,10 @@ class RequestHeaders:
         self.parsed(len(name) + len(value) + SEPARATORS)
 
     def received(self, size: int) -> None:
-        """Count bytes that did not complete the headers. Raises Refused if they are too many.
+        """Count bytes that did not complete the headers.
 
-        The parser keeps an unfinished header to itself, so `parsed` cannot see it grow.
+        The parser keeps an unfinished header to itself, so `parsed` cannot see it grow. Raises
+        TooLarge where they are too many.
         """
         self._received_bytes += size
         if self._received_bytes > MAX_UNFINISHED_BYTES:
@@ -117,13 +122,16 @@ class RequestHeaders:
 
 
 def check_version(version: str) -> None:
-    """Raise UnknownVersion unless the version is 1.0 or 1.1."""
+    """Check that the version of HTTP is 1.0 or 1.1. Raises UnknownVersion where it is not."""
     if version not in VERSIONS:
         raise UnknownVersion(version)
 
 
 def check_host(headers: Iterable[Header], version: str) -> None:
-    """Raise Refused unless there is exactly one Host; HTTP/1.0 may omit it (RFC 9112, 3.2)."""
+    """Check that there is exactly one Host; HTTP/1.0 may omit it (RFC 9112, 3.2).
+
+    Raises Refused where it is missing, repeated or not a host.
+    """
     hosts = [value for name, value in headers if name == b"host"]
     if len(hosts) > 1 or (not hosts and version == "1.1"):
         raise Refused(f"a request needs exactly one Host header; this one has {len(hosts)}")
@@ -132,14 +140,20 @@ def check_host(headers: Iterable[Header], version: str) -> None:
 
 
 def check_coding(headers: Iterable[Header]) -> None:
-    """Raise UnknownCoding if a body comes in another coding than chunked (RFC 9112, 6.1)."""
+    """Check that a body has no transfer coding other than chunked (RFC 9112, 6.1).
+
+    Raises UnknownCoding where it has.
+    """
     for name, value in headers:
         if name == b"transfer-encoding" and value.strip().lower() != b"chunked":
             raise UnknownCoding(value.decode("latin-1"))
 
 
 def authority_of(target: bytes) -> bytes | None:
-    """Return the host and port of a target in absolute form; None for another. Raises Refused."""
+    """Return the host and port of a target in absolute form; None for another form.
+
+    Raises Refused where a target in absolute form has no valid host.
+    """
     scheme, slashes, rest = target.partition(b"://")
     if not slashes or scheme.lower() not in (b"http", b"https"):
         return None
@@ -150,8 +164,7 @@ def authority_of(target: bytes) -> bytes | None:
 
 
 def with_host(headers: Iterable[Header], host: bytes) -> list[Header]:
-    """Return the headers with another Host: that of an absolute target counts (RFC 9112,
-    3.2.2)."""
+    """Return the headers with another Host, as an absolute target replaces it (RFC 9112, 3.2.2)."""
     return [(b"host", host), *(header for header in headers if header[0] != b"host")]
 
 

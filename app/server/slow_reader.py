@@ -12,7 +12,7 @@ from .timer import Timer
 
 
 class SlowReader:
-    """Runs while the write buffer is full: for one chunk, and for the whole response."""
+    """Time limits while the write buffer is full: for one chunk, and for the whole response."""
 
     def __init__(
         self, loop: AbstractEventLoop, limits: Limits, on_timeout: Callable[[], None]
@@ -46,4 +46,5 @@ class SlowReader:
         self._timer.start(self._limits.chunk_seconds)
 
     def stop(self) -> None:
+        """Stop the time."""
         self._timer.stop()

@@ -1,4 +1,4 @@
-"""Open the listening socket, or say in one line why that is not possible."""
+"""The listening socket, or one line that says why it cannot be opened."""
 
 import errno
 import socket
@@ -12,8 +12,8 @@ BACKLOG = 2048
 def listen(host: str, port: int) -> socket.socket:
     """Open a listening socket that child processes inherit; port 0 takes a free one.
 
-    Connections made before a worker accepts them wait in the backlog. If the socket cannot be
-    opened, print one line and exit with STARTUP_FAILURE.
+    Connections made before a worker accepts them wait in the backlog. Exits with STARTUP_FAILURE,
+    after one line, where the socket cannot be opened.
     """
     listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -42,6 +42,6 @@ def explain_bind_error(error: OSError, host: str, port: int) -> str:
 
 
 def without_mapping(address: str) -> str:
-    """`a.b.c.d` for `::ffff:a.b.c.d`, as a socket for both families names IPv4 clients."""
+    """Return `a.b.c.d` for `::ffff:a.b.c.d`, as a socket for both families names IPv4 clients."""
     mapped = address.removeprefix("::ffff:")
     return mapped if "." in mapped else address

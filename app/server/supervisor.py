@@ -29,8 +29,8 @@ from .worker_process import Worker
 APP = f"{__package__.rpartition('.')[0]}.worker:from_environment"  # app, or cutout.server
 
 MOST_FAILED = 5
-"""Workers that may exit in a row before they serve. Then the server exits; where others serve, it
-starts a further one only after so many seconds: SECONDS_BETWEEN."""
+"""Workers that may exit in a row before they serve. Then the server exits; where other workers
+serve, it starts a further one only every SECONDS_BETWEEN seconds."""
 SECONDS_BETWEEN = 30.0
 
 log = logging.getLogger("cutout")
@@ -39,7 +39,7 @@ log = logging.getLogger("cutout")
 def serve(settings: Settings) -> None:
     """Serve until a signal stops it.
 
-    Raises SystemExit(STARTUP_FAILURE), after one line that says why, if it cannot start.
+    Exits with STARTUP_FAILURE, after one line that says why, if it cannot start.
     """
     listening = listen(settings.host, settings.port)
     workers = Sizing.of(settings).workers
@@ -76,7 +76,7 @@ def worker_config(settings: Settings, workers: int = 1) -> uvicorn.Config:
 class Supervisor(Multiprocess):
     """uvicorn's supervisor, with two changes: how it stops, and which workers it replaces.
 
-    `failed`: it stops because its workers cannot start.
+    `failed` is whether it stops because its workers cannot start.
     """
 
     failed = False
@@ -134,9 +134,9 @@ class Supervisor(Multiprocess):
 
 
 def _failed(worker: Process) -> int:
-    """Return how many workers in a row have not served, this one among them; 0 where it has.
+    """Return how many workers in a row exited before they served, this one included; 0 if it did.
 
-    Those that uvicorn starts itself, when signals ask for them, count as if they had.
+    Workers that uvicorn starts itself, when signals ask for them, count as if they had.
     """
     return 1 + worker.failed if isinstance(worker, Worker) and not worker.has_served else 0
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 
 class Timer:
-    """Calls `action` once after `start(seconds)`, unless it is stopped or restarted first."""
+    """A timer that calls `action` once after `start(seconds)`, unless stopped or restarted."""
 
     def __init__(self, loop: AbstractEventLoop, action: Callable[[], None]) -> None:
         self._loop = loop

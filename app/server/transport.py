@@ -1,4 +1,4 @@
-"""One write per response instead of two, and an end that the client can read."""
+"""A transport that writes a response at once, and closes so that the client can read it."""
 
 from asyncio import Transport, get_running_loop
 from collections.abc import Callable
@@ -10,9 +10,9 @@ class OneWrite:
     """A transport that keeps a response's headers until its body follows, and writes them together.
 
     uvicorn writes them apart: two system calls, two packets, and a client woken twice. It also
-    closes while a client is still sending: what then comes makes the kernel reset the connection,
-    and the client may lose the response. So the end is announced first, and for LINGER_SECONDS
-    what comes is read (RFC 9112, 9.6).
+    closes while a client is still sending: data that then arrives makes the kernel reset the
+    connection, and the client may lose the response. So the end is announced first, and for
+    LINGER_SECONDS data that arrives is read (RFC 9112, 9.6).
     """
 
     def __init__(
@@ -33,6 +33,7 @@ class OneWrite:
         self.set_protocol = transport.set_protocol
 
     def is_closing(self) -> bool:
+        """Tell whether the connection is closing, or about to be closed."""
         return self._lingers or self._transport.is_closing()
 
     def write(self, data: bytes | memoryview) -> None:

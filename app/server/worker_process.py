@@ -9,7 +9,7 @@ from uvicorn.supervisors.multiprocess import Process
 
 
 class Worker(Process):
-    """uvicorn's worker. `failed`: how many before it in a row exited before they served."""
+    """A worker process; `failed` is how many before it in a row exited before they served."""
 
     failed = 0
 
@@ -23,7 +23,7 @@ class Worker(Process):
 
     @property
     def has_served(self) -> bool:
-        """Whether it came as far as to serve. Asked by the supervisor."""
+        """Whether it has ever served; asked by the supervisor."""
         return self._told.poll()
 
     @property

@@ -1,4 +1,4 @@
-"""What both compat layers share: images by URL, and a header for options without effect."""
+"""What both compat layers need: images by URL, and a header for options without effect."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,11 @@ WITHOUT_EFFECT_HEADER = {
 
 
 async def fetch(url: str, fetcher: UrlFetcher | None, clock: Clock) -> bytes:
-    """Fetch a URL, as the stage `fetch`. Raises InvalidUrl, DownloadFailed or TooSlow."""
+    """Fetch a URL, as the stage `fetch`.
+
+    Raises InvalidUrl for a malformed one, DownloadFailed where URLs are disabled or the fetch
+    fails, and TooSlow after the deadline.
+    """
     if fetcher is None:
         parse_url(url)
         raise DownloadFailed(

@@ -1,4 +1,4 @@
-"""`sam_prompt` of rembg's `sam`: the points and the rectangle that say what is meant."""
+"""The parameter `sam_prompt` of rembg's model `sam`: points and a rectangle choose a subject."""
 
 from typing import Annotated, Any, Literal
 
@@ -33,7 +33,7 @@ FORM = (
 def choice(extras: dict[str, Any]) -> dict[str, Any]:
     """Turn `sam_prompt` into the options `points` and `box`.
 
-    Raises InvalidOption for none, and for what has another form.
+    Raises InvalidOption where there is no prompt, or it has another form.
     """
     try:
         marks = _MARKS.validate_python(extras.get("sam_prompt", []))

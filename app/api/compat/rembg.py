@@ -1,4 +1,4 @@
-"""`/api/remove`: rembg's parameters in, a response to our native options out.
+"""The API of rembg's server, `/api/remove`: its parameters in, a response to native options out.
 
 Parameters may come in the form or in the query string. docs/migrating.md lists each of them.
 """
@@ -24,7 +24,7 @@ from ..services import clock_of, services_of
 from . import prompts
 from .common import WITHOUT_EFFECT_HEADER, fetch, name_without_effect
 
-PROMPTED = "sam"  # rembg's model for what `sam_prompt` of `extras` points at
+PROMPTED = "sam"  # rembg's model that takes prompts, in `sam_prompt` of `extras`
 WITHOUT_EFFECT = ("a", "af", "ab", "ae", "extras")  # edges are always refined, and not tunable
 
 
@@ -81,24 +81,34 @@ class RembgOptions(BaseModel):
 
 
 class RembgForm(RembgOptions):
+    """The parameters of rembg's server, with an uploaded image."""
+
     file: Annotated[UploadFile, Field(description="the image")]
 
 
 class RembgUrl(RembgOptions):
+    """The parameters of rembg's server, with the URL of an image."""
+
     url: Annotated[str, Field(description="URL of the image, http or https")]
 
 
 class RembgInvalidItem(BaseModel):
+    """An invalid parameter, as FastAPI describes it."""
+
     type: str = Field(examples=["missing"])
     loc: list[str] = Field(examples=[["body", "file"]])
     msg: str = Field(examples=["Field required"])
 
 
 class RembgInvalid(BaseModel):
+    """The body of a 422: every invalid parameter."""
+
     detail: list[RembgInvalidItem]
 
 
 class RembgError(BaseModel):
+    """The body of any other error: its text."""
+
     detail: str
 
 
@@ -184,7 +194,7 @@ async def remove_url(request: Request, query: Annotated[RembgUrl, Query()]) -> R
 
 
 def _meant(asked: RembgOptions) -> dict[str, Any]:
-    """Return what the prompts of `sam` say, as options; nothing for every other model."""
+    """Return the options that the prompts of `sam` stand for; none for every other model."""
     if asked.model != PROMPTED:
         return {}
     try:

@@ -1,1 +1,1 @@
-"""How requests with a body come in: key, permit, rate, body, form, in this order."""
+"""Intake of requests with a body: key, permit, rate, body, form, in this order."""

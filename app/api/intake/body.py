@@ -1,4 +1,4 @@
-"""Read a request's body: a limit on its size, and on the time it may take to arrive."""
+"""Reading of a request's body, with limits on its size and on the time it may take to arrive."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -24,9 +24,11 @@ class UploadRequest(Request):
     _content: bytes = b""
 
     async def read(self, settings: Settings, large_texts: frozenset[str]) -> None:
-        """Read and parse the body; `large_texts` as for `parse_multipart`.
+        """Read and parse the body.
 
-        Raises UploadTooLarge, SlowUpload, MalformedRequest, or Abandoned if the client disconnects.
+        `large_texts` names text fields that may be as long as the body. Raises UploadTooLarge,
+        SlowUpload, MalformedRequest where a form cannot be parsed, and Abandoned if the client
+        disconnects.
         """
         self._check_announced(settings.max_upload_bytes)
         try:
@@ -35,7 +37,7 @@ class UploadRequest(Request):
             raise Abandoned("the client disconnected") from None
 
     async def form(self, **limits: Any) -> FormData:  # type: ignore[override]
-        """Return the form; empty if the body was not a form. The limits were those of `read`."""
+        """Return the form; empty if the body was not a form. Its limits were those of `read`."""
         return self._form_data
 
     async def body(self) -> bytes:
@@ -89,7 +91,7 @@ class UploadRequest(Request):
 
 
 def seconds_allowed(received: int, seconds: float, min_rate: int) -> float:
-    """Return the time, from the start of the body, by which the next byte has to arrive.
+    """Return the time, in seconds from the start of the body, by which the next byte must arrive.
 
     That is a grace period plus what the `received` bytes take at `min_rate` bytes per second, but
     never more than `seconds`.

@@ -1,4 +1,4 @@
-"""What is wrong with the fields of a request, and how to send them right."""
+"""Messages about invalid fields of a request, with how to send them correctly."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args

@@ -1,7 +1,7 @@
 """Forms: multipart/form-data and application/x-www-form-urlencoded, within limits.
 
-Lengths are checked before anything is done with what is too long. Files stay in memory: the limit
-on the body bounds them, and the disk may be read-only.
+Lengths are checked before anything else is done with a text that is too long. Files stay in memory:
+the limit on the body bounds them, and the disk may be read-only.
 """
 
 from collections.abc import AsyncIterable, Iterable, Iterator
@@ -20,12 +20,12 @@ from cutout.errors import MalformedRequest
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
-MAX_TEXT_BYTES = 8 * 1024
+MAX_TEXT_BYTES = 8 * 1024  # of a text field
 MAX_PARTS = 100  # fields, and as many files
-MAX_NAME = 100  # characters
-MAX_PART_HEADERS = 8
-MAX_PART_HEADER_BYTES = 4224
-SLICE = 64 * 1024
+MAX_NAME = 100  # characters of a field's name
+MAX_PART_HEADERS = 8  # of one part
+MAX_PART_HEADER_BYTES = 4224  # of one part
+SLICE = 64 * 1024  # bytes that are percent-decoded at a time
 
 MALFORMED = "malformed multipart/form-data"
 REMEDY = "let your HTTP client write the body and its Content-Type, as curl -F file=@image.jpg does"
@@ -38,10 +38,11 @@ Item = tuple[str, UploadFile | str]
 async def parse_multipart(
     content_type: str, chunks: AsyncIterable[bytes], large_texts: frozenset[str]
 ) -> FormData:
-    """Parse a multipart/form-data body as it arrives.
+    """Parse a multipart/form-data body as it arrives (RFC 7578).
 
     Fields named in `large_texts` may be longer than MAX_TEXT_BYTES; their values are decoded as
-    Latin-1, one character per byte. Raises MalformedRequest.
+    Latin-1, one character per byte. Raises MalformedRequest where the body is malformed, or a field
+    is too long or one too many.
     """
     form = _MultipartForm(content_type, large_texts)
     try:
@@ -54,9 +55,11 @@ async def parse_multipart(
 
 
 def parse_urlencoded(body: bytes, large_texts: frozenset[str]) -> FormData:
-    """Parse an application/x-www-form-urlencoded body. `large_texts` as for `parse_multipart`.
+    """Parse an application/x-www-form-urlencoded body (WHATWG URL, 5.1).
 
-    For a large body, to be called in a thread. Raises MalformedRequest.
+    Fields named in `large_texts` may be longer than MAX_TEXT_BYTES; their values are decoded as
+    Latin-1, one character per byte. For a large body, to be called in a thread. Raises
+    MalformedRequest where a field is too long or one too many.
     """
     pieces = body.split(b"&", MAX_PARTS)
     if len(pieces) > MAX_PARTS:
@@ -72,10 +75,10 @@ def is_left_empty(value: UploadFile | str) -> bool:
 
 
 def check_length(name: str, length: int, large_texts: Iterable[str] = ()) -> None:
-    """Raise MalformedRequest if `length` bytes are too many for a field that is not an image.
+    """Check that a field has no more than MAX_TEXT_BYTES; `length` is in bytes.
 
-    `large_texts` are the fields that may be longer: where one of them takes base64, the error says
-    so, as the sender of so long a text probably meant it.
+    Raises MalformedRequest where it has. `large_texts` are the fields that may be longer: where one
+    of them takes base64, the error says so, as the sender of so long a text probably meant it.
     """
     if length <= MAX_TEXT_BYTES:
         return
@@ -99,7 +102,7 @@ class _Part:
 
 
 class _MultipartForm:
-    """Builds a form from the callbacks of python-multipart's parser."""
+    """A form, built by the callbacks of python-multipart's parser."""
 
     def __init__(self, content_type: str, large_texts: frozenset[str]) -> None:
         options = parse_options_header(content_type)[1]

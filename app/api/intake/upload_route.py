@@ -1,6 +1,6 @@
 """Routes that take an upload: what happens to a request before its endpoint runs.
 
-`UploadRoute` asks for the key, takes a permit, counts the request against the caller's rate, and
+`UploadRoute` checks the key, takes a permit, counts the request against the caller's rate, and
 reads the body; then FastAPI solves the endpoint's parameters. `StrictRoute` validates a form
 itself, and refuses what it does not know.
 """
@@ -31,7 +31,7 @@ from ..services import services_of
 from .body import UploadRequest
 from .forms import MAX_PARTS, is_left_empty
 
-UNWATCHED_SECONDS = 0.05
+UNWATCHED_SECONDS = 0.05  # before a request is watched for a disconnect
 
 Endpoint = Callable[..., Coroutine[Any, Any, Response]]
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -45,10 +45,14 @@ class UploadRoute(APIRoute):
     """
 
     large_texts: ClassVar[frozenset[str]] = frozenset()
-    """Text fields that may be as long as the body; they come as Latin-1, a character per byte."""
+    """Text fields that may be as long as the body; decoded as Latin-1, one character per byte."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Check the key, take a permit, count the request; then read it and run the endpoint."""
+        """Check the key, take a permit, count the request; then read it and run the endpoint.
+
+        Raises Unauthorized for its key, Overloaded where no permit is free, and RateLimited, the
+        latter two after the pace of refusals.
+        """
         services = services_of(scope["app"])
         key = check_key(Headers(scope=scope), services.settings.api_keys)
         scope["state"]["key"] = key
@@ -89,7 +93,10 @@ class UploadRoute(APIRoute):
         return super().get_route_handler()
 
     def check(self, request: UploadRequest, form: FormData) -> None:
-        """Raise MalformedRequest or RequestValidationError for what FastAPI would ignore."""
+        """Check a request for what FastAPI would ignore.
+
+        A subclass raises MalformedRequest or RequestValidationError.
+        """
 
     @cached_property
     def form_model(self) -> type[BaseModel] | None:
@@ -110,6 +117,10 @@ class StrictRoute(UploadRoute):
     """
 
     def get_form_handler(self) -> Handler:
+        """Make the coroutine that validates a form and calls the endpoint with it.
+
+        Raises TypeError where the endpoint has other parameters, or the route has dependencies.
+        """
         endpoint = cast(Endpoint, self.endpoint)
         model = self.form_model
         names = list(inspect.signature(endpoint).parameters)
@@ -123,7 +134,10 @@ class StrictRoute(UploadRoute):
         return respond
 
     def check(self, request: UploadRequest, form: FormData) -> None:
-        """Refuse what is not a form, query parameters, and fields sent more than once."""
+        """Refuse bodies that are not a form, query parameters, and fields sent more than once.
+
+        Raises MalformedRequest or RequestValidationError.
+        """
         if request.received and not form:
             raise MalformedRequest(
                 "the body is not multipart/form-data; send the image as its part `file`, as "
@@ -140,7 +154,7 @@ class StrictFastAPI(FastAPI):
     """An app that refuses to include a `StrictRoute` with dependencies, which would not run."""
 
     def include_router(self, router: APIRouter, *args: Any, **options: Any) -> None:
-        """Include a router. Raises TypeError that names the route and its dependencies."""
+        """Include a router. Raises TypeError, which names the route and its dependencies."""
         super().include_router(router, *args, **options)
         for context in iter_route_contexts(self.routes[-1:]):
             if isinstance(context.original_route, StrictRoute):
@@ -148,7 +162,10 @@ class StrictFastAPI(FastAPI):
 
 
 def refuse_dependencies(route: Any) -> None:
-    """Raise TypeError if a route, or a route as included in an app, has dependencies."""
+    """Check that a route, or a route as included in an app, has no dependencies.
+
+    Raises TypeError where it has.
+    """
     calls = [dependency.call for dependency in route.dependant.dependencies]
     names = [getattr(call, "__qualname__", None) or repr(call) for call in calls]
     if names:

@@ -1,4 +1,4 @@
-"""`GET /models`: the manifests of what is loaded."""
+"""The routes `GET /models` and `GET /models/{name}`: the manifests of loaded models."""
 
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response

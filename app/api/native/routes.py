@@ -1,4 +1,4 @@
-"""`POST /cutout`, `/mask` and `/predict`: a validated form in, the response out."""
+"""The routes `POST /cutout`, `/mask` and `/predict`: a validated form in, the response out."""
 
 from typing import Annotated, Any
 
@@ -69,8 +69,10 @@ def _images(*media_types: str) -> dict[int | str, dict[str, Any]]:
     responses=_images("image/png", "image/webp", "image/jpeg", "image/gif", "application/zip"),
 )
 async def cutout(request: Request, form: Annotated[CutoutForm, MULTIPART]) -> Response:
-    """Return the image without its background: straight alpha as PNG or WebP, or on a colour or
-    image."""
+    """Return the image without its background.
+
+    That is straight alpha as PNG or WebP, or the subject on a colour or another image.
+    """
     image = await form.file.read()
     behind = await _read(form.background_image)
     given = await _read(form.mask)
@@ -87,8 +89,10 @@ async def cutout(request: Request, form: Annotated[CutoutForm, MULTIPART]) -> Re
     responses=_images("image/png"),
 )
 async def mask(request: Request, form: Annotated[MaskForm, MULTIPART]) -> Response:
-    """Return the alpha as an 8-bit grey PNG of the upright upload's size: 255 foreground, 0
-    background."""
+    """Return the alpha as an 8-bit grey PNG: 255 foreground, 0 background.
+
+    It is as large as the upright upload.
+    """
     image = await form.file.read()
     given = await _read(form.mask)
     clock = clock_of(request)
@@ -135,7 +139,7 @@ def image_response(result: Result[File], clock: Clock) -> Response:
 
 
 def what_is_missing(rows: int | None, frames_dropped: int) -> dict[str, str]:
-    """Make the headers that say what of an upload the answer does not show."""
+    """Make the headers for rows and frames of an upload that the result does not show."""
     headers = {} if rows is None else {"X-Rows-Decoded": str(rows)}
     return headers | ({"X-Frames-Dropped": str(frames_dropped)} if frames_dropped else {})
 

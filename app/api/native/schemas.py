@@ -1,4 +1,4 @@
-"""The bodies of requests and responses."""
+"""The bodies of requests and responses of the native routes."""
 
 from typing import Annotated, Literal
 
@@ -24,15 +24,21 @@ GivenMask = Annotated[
 
 
 class PredictForm(PredictOptions):
+    """The form of `POST /predict`: an image, and the options of a score."""
+
     file: Upload
 
 
 class MaskForm(MaskOptions):
+    """The form of `POST /mask`: an image, and the options of a mask."""
+
     file: Upload
     mask: GivenMask = None
 
 
 class CutoutForm(CutoutOptions):
+    """The form of `POST /cutout`: an image, and the options of a cut-out."""
+
     file: Upload
     mask: GivenMask = None
     background_image: Annotated[
@@ -45,4 +51,6 @@ class CutoutForm(CutoutOptions):
 
 
 class Health(BaseModel):
+    """The body of a probe's response."""
+
     status: Literal["ok", "ready"]

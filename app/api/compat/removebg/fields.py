@@ -1,4 +1,4 @@
-"""The fields of a request: read from a form or from JSON, and the images that they hold or name."""
+"""The fields of a request, read from a form or from JSON, and the images that they hold or name."""
 
 import asyncio
 import binascii
@@ -17,7 +17,7 @@ from ...intake.forms import check_length, is_left_empty
 from ..common import fetch
 from .schemas import RemoveBgMultipart
 
-MAX_JSON_VALUES = 10_000
+MAX_JSON_VALUES = 10_000  # of a body, nested ones included
 
 IMAGES = frozenset({"image_file", "image_file_b64", "bg_image_file"})
 """Fields that hold an image, and may be as long as the body."""
@@ -33,7 +33,7 @@ Fields = Mapping[str, str | bytes]
 
 
 class Refusal(Exception):
-    """A request that is refused, with remove.bg's code for the reason."""
+    """A refused request: remove.bg's code for the reason, and a sentence for people."""
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
@@ -44,7 +44,8 @@ class Refusal(Exception):
 async def read_fields(request: Request) -> Fields:
     """Read the fields of the body: images as bytes, all else as text; empty ones are left out.
 
-    Raises MalformedRequest.
+    Raises MalformedRequest where the body is neither a form nor a JSON object, or a field is too
+    long.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
@@ -64,7 +65,10 @@ async def read_fields(request: Request) -> Fields:
 
 
 def json_fields(body: bytes) -> Fields:
-    """Read the fields of a JSON object. Raises MalformedRequest."""
+    """Read the fields of a JSON object; empty ones are left out.
+
+    Raises MalformedRequest where the body is not a JSON object of simple values.
+    """
     # Counted first: json.loads holds the GIL, however many objects it makes.
     if sum(map(body.count, (b",", b"[", b"{"))) > MAX_JSON_VALUES:
         raise MalformedRequest(f"the body has more than {MAX_JSON_VALUES} values")
@@ -101,7 +105,10 @@ def background_image(fields: Fields) -> str | None:
 
 
 async def load(name: str, fields: Fields, fetcher: UrlFetcher | None, clock: Clock) -> bytes:
-    """Load the image that a field holds or names. Raises Refusal."""
+    """Load the image that a field holds or names.
+
+    Raises Refusal where it is not valid base64, or its URL is invalid or cannot be fetched.
+    """
     value = fields[name]
     if name == "image_file_b64":
         encoded = value if isinstance(value, bytes) else value.encode()
@@ -120,7 +127,7 @@ async def load(name: str, fields: Fields, fetcher: UrlFetcher | None, clock: Clo
 def from_base64(text: bytes) -> bytes:
     """Decode base64 as clients send it: plain, URL-safe, unpadded, or as a data URL.
 
-    Raises Refusal.
+    Raises Refusal where it is not valid.
     """
     if text.startswith(b"data:"):
         text = text.partition(b",")[2]

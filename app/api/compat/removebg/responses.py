@@ -1,4 +1,4 @@
-"""Responses as remove.bg's clients expect them: errors under its codes, and its headers."""
+"""Responses as remove.bg's clients expect them: its headers, and errors under its codes."""
 
 import base64
 import time
@@ -132,7 +132,7 @@ def wants_json(request: Request) -> bool:
 
 
 def _sizes(result: Result[File], translated: Translated) -> dict[str, str]:
-    """Return headers for the size of the answer, with size=full too, and for the subject's box."""
+    """Return headers for the size of the result, its size with size=full, and the subject's box."""
     now = result.upload.fitting(translated.options.megapixels)
     full = result.upload.fitting(translated.full)
     sizes = {

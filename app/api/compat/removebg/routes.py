@@ -1,4 +1,4 @@
-"""`/v1.0/removebg` and `/v1.0/account`."""
+"""The routes `/v1.0/removebg` and `/v1.0/account`."""
 
 from typing import Any
 
@@ -121,8 +121,10 @@ async def removebg(request: Request) -> Response:
     dependencies=[RequireKey],
 )
 async def show_account() -> Response:
-    """Return a balance, for clients that check it before they send an image. Nothing is ever
-    charged."""
+    """Return a balance, for clients that check it before they send an image.
+
+    Nothing is ever charged.
+    """
     balance = Credits(total=CREDITS, subscription=0, payg=0, enterprise=CREDITS)
     attributes = AccountAttributes(credits=balance, api=ApiUse(free_calls=CREDITS, sizes="all"))
     return JSONResponse(Account(data=AccountData(attributes=attributes)).model_dump())

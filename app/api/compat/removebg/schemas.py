@@ -67,29 +67,41 @@ class RemoveBgJson(BaseModel):
 
 
 class RemoveBgMultipart(RemoveBgJson):
+    """The fields of a form, which may hold images as files too."""
+
     image_file: Annotated[bytes, Field(description="source: the file")] = b""
     bg_image_file: Annotated[bytes, Field(description="a background image")] = b""
 
 
 class RemoveBgData(BaseModel):
+    """The finished image in base64."""
+
     result_b64: str
 
 
 class RemoveBgResult(BaseModel):
+    """The body of a response in JSON."""
+
     data: RemoveBgData
 
 
 class RemoveBgError(BaseModel):
+    """One error: what it is, and remove.bg's code for it."""
+
     title: str = Field(examples=["Invalid roi"])
     code: str = Field(examples=["invalid_roi"])
     detail: str | None = None
 
 
 class RemoveBgErrors(BaseModel):
+    """The body of an error."""
+
     errors: list[RemoveBgError]
 
 
 class Credits(BaseModel):
+    """A balance of credits, by where they come from."""
+
     total: int
     subscription: int
     payg: int
@@ -97,18 +109,26 @@ class Credits(BaseModel):
 
 
 class ApiUse(BaseModel):
+    """What is left of free calls."""
+
     free_calls: int
     sizes: Literal["all"]
 
 
 class AccountAttributes(BaseModel):
+    """The balance of an account, and its use of the API."""
+
     credits: Credits
     api: ApiUse
 
 
 class AccountData(BaseModel):
+    """The account, in the envelope of JSON:API."""
+
     attributes: AccountAttributes
 
 
 class Account(BaseModel):
+    """The body of the response to `GET /v1.0/account`."""
+
     data: AccountData

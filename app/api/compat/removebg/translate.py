@@ -1,4 +1,4 @@
-"""remove.bg's fields as native options.
+"""Translation of remove.bg's fields to native options.
 
 A value that the native options do not take is refused under the code that remove.bg has for its
 field.
@@ -70,7 +70,7 @@ REFUSALS = {
 class Translated:
     """A request in native terms.
 
-    `full` are the megapixels that size=full would have, `x_type` is the type of foreground to
+    `full` is how many megapixels size=full would have, `x_type` is the type of foreground to
     repeat, if any, and `ignored` names the fields that have no effect.
     """
 
@@ -136,13 +136,13 @@ def _without_effect(texts: Mapping[str, str]) -> Iterator[str]:
 
 
 def _megapixels(texts: Mapping[str, str], full: float) -> float:
-    """Return the limit of a size; 0, which no option takes, for an unknown one."""
+    """Return the limit of a size in megapixels; 0, which no option takes, for an unknown one."""
     size = texts.get("size", "preview").lower()
     return full if size in FULL else MEGAPIXELS.get(size, 0)
 
 
 def _full(texts: Mapping[str, str], fields: Fields) -> float:
-    """Return the limit of size=full: lower for what will be a PNG, as far as is known now."""
+    """Return the limit of size=full in megapixels: lower for a result that may become a PNG."""
     form = texts.get("format", "auto").lower()
     is_png = form == "png" or (form == "auto" and not _is_opaque(fields))
     return FULL_PNG if is_png else FULL_OTHERS
@@ -183,7 +183,8 @@ def _shadow(texts: Mapping[str, str]) -> Shadow | None:
 def _background(color: str | None) -> str | None:
     """Return the background colour; None for one that is fully transparent.
 
-    Empty for what is no colour, native or not: a blur is not remove.bg's.
+    Empty for text that is not a colour, though it may be a native background: a blur is not
+    remove.bg's.
     """
     try:
         return None if color is None or Color.parse(color).alpha == 0 else color
@@ -192,7 +193,7 @@ def _background(color: str | None) -> str | None:
 
 
 def _is_opaque(fields: Fields) -> bool:
-    """Tell whether nothing will be transparent in the answer."""
+    """Tell whether nothing will be transparent in the result."""
     color = text_of(fields, "bg_color").strip()
     try:
         is_opaque_color = color != "" and Color.parse(color).alpha == 255
@@ -208,7 +209,7 @@ def _check_backgrounds(fields: Fields) -> None:
 
 
 def _x_type(texts: Mapping[str, str]) -> str | None:
-    """Return the type that was asked for, as finely as asked for; the image is not looked at."""
+    """Return the type that was requested, as finely as requested; the image is not examined."""
     level = texts.get("type_level", "1")
     asked = texts.get("type", "auto")
     if level == "none":
