@@ -2,9 +2,11 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import Any
 
 from model_export.bundle.card import COUNTS, MEASURES
+from model_export.data.dataset import Pair
 from model_export.quality.evaluate import Result
 from model_export.report.curves import calibration
 from model_export.report.evidence import Evidence, ImageScore, spread_over_sets
@@ -12,6 +14,7 @@ from model_export.report.sections import (
     LOWER_IS_BETTER,
     Section,
     cell,
+    cutout_panels,
     main_measure,
     overlay_panels,
     quality_plots,
@@ -21,6 +24,7 @@ from model_export.report.subject import Subject
 from model_export.report.timing import Timing
 
 MOST_DIFFERENT = 12
+MOST_CUT_OUT = 50
 
 
 def comparison(
@@ -51,6 +55,9 @@ def comparison(
         f"{main if main == 'IoU' else 'share of correctly classified parts'} "
         "differs most, at most two of a set. The outline of the true mask is pink.",
         "images": _images(names, subjects, evidence),
+        "cutouts_text": "Chosen by a hash of their names, every set in turn, not by how well "
+        "anything did: what a user would get on a background of one colour.",
+        "cutouts": _cutouts(names, subjects, evidence[0]),
         "panels": 2 + len(subjects),
         "models": _models(names, subjects, times),
         "time_text": time_text(times[0]),
@@ -149,6 +156,33 @@ def _images(
             {"name": f"{image.pair.set} / {image.pair.stem}", "value": "", "panels": panels}
         )
     return found
+
+
+def _cutouts(
+    names: Sequence[str], subjects: Sequence[Subject], evidence: Evidence
+) -> list[Section]:
+    predictors = [(name, each.predictor) for name, each in zip(names, subjects, strict=True)]
+    return [
+        {
+            "name": f"{pair.set} / {pair.stem}",
+            "value": "",
+            "panels": cutout_panels(pair, predictors),
+        }
+        for pair in drawn([image.pair for image in evidence.images], MOST_CUT_OUT)
+    ]
+
+
+def drawn(pairs: Sequence[Pair], count: int) -> list[Pair]:
+    """Return at most `count` pairs, one of each set in turn, in an order that is chance but always
+    the same: that of a hash of their names.
+    """
+    by_chance = sorted(pairs, key=lambda pair: sha256(pair.stem.encode()).digest())
+    seen: Counter[str] = Counter()
+    turns = []
+    for pair in by_chance:
+        turns.append((seen[pair.set], pair.set, pair))
+        seen[pair.set] += 1
+    return [pair for _, _, pair in sorted(turns, key=lambda turn: turn[:2])[:count]]
 
 
 def _models(names: Sequence[str], subjects: Sequence[Subject], times: Sequence[Timing]) -> Section:

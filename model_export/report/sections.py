@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from cutout.imaging.compose import limit_size
-from cutout.imaging.mask import to_size
+from cutout.imaging.compose import Cut, limit_size, on_color
+from cutout.imaging.mask import refine, to_size
 from cutout.imaging.preprocess import Tensor
 from cutout.inference.manifest import Manifest
-from cutout.inference.predictor import Predictor, Prepared
+from cutout.inference.predictor import Predictor, Prepared, coarse_alpha
+from cutout.system.clock import Clock
 from model_export.bundle.card import COUNTS, MAIN_MEASURE, MEASURES
 from model_export.data.dataset import TEST_PERCENT, VALIDATION_PERCENT, Pair, load_pair
 from model_export.quality.evaluate import OVERALL, Result
@@ -28,6 +29,7 @@ Section = dict[str, Any]
 BEST, WORST = 6, 10
 LOWER_IS_BETTER = frozenset({"mae", "loss"})
 KINDS = ("background", "foreground")
+GREEN = np.array([0, 177, 64, 255], np.uint8)  # a colour that few subjects have, RGBA
 LOOKS = (
     ("Foreground, correct and confident", 1, True),
     ("Background, correct and confident", 0, True),
@@ -172,6 +174,17 @@ def overlay_panels(pair: Pair, predictors: Iterable[tuple[str, Predictor]]) -> l
         coarse = predictor.assemble(prepared, predictor.predict(prepared))
         alpha = to_size(coarse, small.shape[1], small.shape[0])
         panels.append(_panel(name, data_uri(with_outline(alpha, small_mask))))
+    return panels
+
+
+def cutout_panels(pair: Pair, predictors: Iterable[tuple[str, Predictor]]) -> list[Section]:
+    """Return the image, and its cut-out on green by each predictor under its name, as served."""
+    image, _ = load_pair(pair)
+    panels = [_panel("image", data_uri(limit_size(image, LONGEST)))]
+    for name, predictor in predictors:
+        alpha = refine(coarse_alpha(predictor, image, Clock()), image)
+        cutout = on_color(Cut(image, alpha).whole(), GREEN)
+        panels.append(_panel(name, data_uri(limit_size(cutout, LONGEST))))
     return panels
 
 

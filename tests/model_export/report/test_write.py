@@ -4,6 +4,7 @@ the way.
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from cutout.errors import DataError
 from model_export.__main__ import cli
 from model_export.config import load_config
 from model_export.data.dataset import Pair, find_pairs
+from model_export.report.comparison import drawn
 from model_export.report.write import common_pairs, write_progress, write_run_report
 from tests.support.bundles import write_bundle, write_bundles
 
@@ -168,13 +170,23 @@ def test_bundles_are_compared_on_the_same_images(
         "Quality",
         "Set by set",
         "Where they differ most",
+        "Cut-outs",
         "Models and speed",
     ]
     for name in ("segmenter", "other", "classifier"):
         assert f'<th class="number">{name}</th>' in page
     assert "18 images of" in page
     assert "segmenter 0, other 0, classifier 0" in page, "two are equal: neither is ahead"
+    assert page.count('alt="other"') == 18, "of at most fifty, each image is cut out by each model"
     assert page.count('class="number bar best"') == 2 * 2, "both of them, overall and in the set"
+
+
+def test_cut_outs_are_drawn_from_every_set_in_turn_and_always_the_same(images: Path) -> None:
+    one, two, three, *_ = find_pairs(images)
+    pairs = [replace(one, set="cups"), replace(two, set="cups"), replace(three, set="mugs")]
+    found = drawn(pairs, 3)
+    assert [pair.set for pair in found] == ["cups", "mugs", "cups"]
+    assert drawn(pairs[::-1], 2) == found[:2]
 
 
 def test_a_report_goes_beside_what_it_is_about_and_a_comparison_to_the_reports(
