@@ -1,4 +1,4 @@
-"""`python -m model_export …`: train, evaluate and export the networks that the server runs."""
+"""The command `python -m model_export`: train, evaluate and export the networks of the server."""
 
 import json
 import sys
@@ -166,6 +166,8 @@ def label(
 
 
 class Split(StrEnum):
+    """The images that are measured."""
+
     TEST = "test"
     ALL = "all"
 
@@ -192,8 +194,9 @@ def evaluate(
     ] = None,
     no_report: Annotated[bool, typer.Option("--no-report", help="only the JSON")] = False,
 ) -> None:
-    """Measure a bundle on a folder of images with masks; one JSON object on standard output, and a
-    report.
+    """Measure a bundle on a folder of images with masks.
+
+    Prints one JSON object on standard output, and writes a report.
     """
     from model_export.data.pairs import read_clips
     from model_export.quality.evaluate import evaluate as run
@@ -262,8 +265,9 @@ def export(
     as_json: Json = False,
     overrides: Overrides = [],  # noqa: B006 - typer reads it, nothing writes to it
 ) -> None:
-    """Convert a trained network to ONNX, check it against Keras, and write a bundle that the server
-    loads.
+    """Convert a trained network to ONNX, and write a bundle that the server loads.
+
+    The converted network is checked against Keras first.
     """
     from model_export.bundle.publish import refuse_overwriting
     from model_export.networks.tensorflow import import_tensorflow
@@ -372,8 +376,9 @@ def tune(
     seed: Annotated[int, typer.Option(help="of the search, not of the trainings")] = 0,
     overrides: Overrides = [],  # noqa: B006 - typer reads it, nothing writes to it
 ) -> None:
-    """Search config entries for the best score on the validation split; ends with the config to
-    train with.
+    """Search config entries for the best score on the validation split.
+
+    Ends with the config to train with.
     """
     from model_export.config import load_config
     from model_export.tuning.space import read_space
@@ -413,6 +418,7 @@ def _trained(
 
 
 def main() -> None:
+    """Run the command. Exits with 1, after one line, for an error that is to be expected."""
     cv2.setNumThreads(1)  # the cores belong to the training; OpenCV's own pool would fight it
     try:
         cli()

@@ -1,6 +1,4 @@
-"""The configuration of a training run: TOML files in `configs/`, every key checked, unknown ones
-refused.
-"""
+"""The configuration of a training run: TOML files in `configs/`; unknown keys are refused."""
 
 import json
 import tomllib
@@ -27,6 +25,7 @@ CONFIGS = Path(__file__).parent / "configs"
 RUN_CONFIG = "config.json"
 LICENSES = CONFIGS / "licenses.toml"
 INHERITED_DATA = ("clips", "source_size", "part_sizes", "rendered")
+"""Entries of [data] that fine-tuning takes from the network it starts from."""
 RATES = ("warmup_epochs", "decay_epochs")
 
 
@@ -35,6 +34,8 @@ class _Strict(BaseModel):
 
 
 class DataConfig(_Strict):
+    """The images to train on: which sets, how often each is drawn, and what is made of them."""
+
     sets: tuple[str, ...] | None = Field(
         None, description="which sets of the data folder; all when absent"
     )
@@ -100,7 +101,7 @@ class CnnConfig(_Strict):
 
 
 class EncoderDecoderConfig(_Strict):
-    """The segmenter. Level n of the encoder works at 1/2^(n+1) of the input's side."""
+    """The segmenter, an encoder-decoder. Level n of the encoder works at 1/2^(n+1) of the input."""
 
     kind: Literal["encoder_decoder"]
     widths: tuple[int, ...] = Field(
@@ -132,12 +133,16 @@ class EncoderDecoderConfig(_Strict):
 
 
 class SizeStep(_Strict):
+    """A step of growing resolution: from an epoch on, the side of the input and the batch size."""
+
     from_epoch: int = Field(ge=0)
     size: int = Field(ge=32, multiple_of=32)
     batch_size: int = Field(ge=1)
 
 
 class TrainingConfig(_Strict):
+    """The optimiser, its schedule, the loss, and when to stop."""
+
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = "adam"
     learning_rate: float = Field(1e-3, gt=0)
     weight_decay: float = Field(0.0, ge=0)
@@ -202,7 +207,7 @@ class TrainingConfig(_Strict):
 
 
 class Start(_Strict):
-    """What a fine-tuned network started from, so that its own manifest can tell."""
+    """The network that fine-tuning started from, so that the new manifest can name it."""
 
     name: str
     version: str
@@ -215,7 +220,7 @@ class Start(_Strict):
 
 
 class AugmentConfig(_Strict):
-    """How often and how far. A probability of 0 switches a step off."""
+    """Augmentation: how often each step happens and how strong it is. A probability of 0 is off."""
 
     flip: float = Field(0.5, ge=0, le=1, description="probability of a mirror image")
     min_crop: float = Field(
@@ -261,6 +266,8 @@ class AugmentConfig(_Strict):
 
 
 class TrainConfig(_Strict):
+    """A whole training run: network, preprocessing, data, augmentation, training."""
+
     name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$", description="the bundle's name")
     preprocess: PreprocessSpec
     network: Annotated[CnnConfig | EncoderDecoderConfig, Field(discriminator="kind")]
@@ -293,13 +300,13 @@ class TrainConfig(_Strict):
 def load_config(
     name_or_path: str, overrides: Sequence[str] = (), base: TrainConfig | None = None
 ) -> TrainConfig:
-    """Read a config by path, or by name from `configs/`; `overrides` are `section.key=value` in
-    TOML's notation.
+    """Read a config by path, or by name from `configs/`.
 
-    `base` is what the config continues from: it gives the network and its input where the file
-    names none. Where an override leaves fewer epochs than warm-up and decay take, both shrink by as
-    much as the epochs did. Raises DataError naming the file and each key that is unknown or out of
-    range.
+    `overrides` are `section.key=value` as in TOML. `base` is the config to continue from: it gives
+    the network and its input where the file names none. Where an override leaves fewer epochs than
+    warm-up and decay take, both shrink in proportion.
+
+    Raises DataError, naming the file and each key that is unknown or out of range.
     """
     path = (
         Path(name_or_path) if name_or_path.endswith(".toml") else CONFIGS / f"{name_or_path}.toml"
@@ -330,9 +337,9 @@ def load_config(
 
 
 def read_run_config(run: Path, overrides: Sequence[str] = ()) -> TrainConfig:
-    """Read the config that a run's folder was made with, with `overrides` as in `load_config`.
+    """Read the config of a training run from its directory, with overrides `section.key=value`.
 
-    Raises DataError if there is none.
+    Raises DataError where there is none, or it is not one of a training run.
     """
     try:
         values = json.loads((run / RUN_CONFIG).read_bytes())
@@ -350,9 +357,7 @@ def read_run_config(run: Path, overrides: Sequence[str] = ()) -> TrainConfig:
 
 
 def _inherit(values: dict[str, Any], base: TrainConfig) -> None:
-    """Fill what the file leaves open from `base`: the network, its input, and how images are cut
-    and split.
-    """
+    """Fill in what the file does not set from `base`: network, input, and how images are split."""
     inherited = base.model_dump(mode="json")
     for section in ("network", "preprocess", "start"):
         values.setdefault(section, inherited[section])
@@ -362,8 +367,9 @@ def _inherit(values: dict[str, Any], base: TrainConfig) -> None:
 
 
 def _shorten_rates(training: dict[str, Any], before: Any) -> None:
-    """Warm-up and decay by as much as the epochs, `before` so many, where they no longer fit into
-    them.
+    """Shorten warm-up and decay in proportion to the epochs, where they no longer fit.
+
+    `before` is how many epochs there were.
     """
     epochs = training["epochs"]
     rates = {key: training[key] for key in RATES if key in training}
@@ -374,8 +380,9 @@ def _shorten_rates(training: dict[str, Any], before: Any) -> None:
 
 
 def override(values: dict[str, Any], text: str) -> str:
-    """Set one entry of nested tables from `section.key=value` in TOML's notation; a bare word is
-    text. Its key.
+    """Set one entry of nested tables from `section.key=value` as in TOML, and return its key.
+
+    A bare word is text. Raises DataError where the text has another form.
     """
     key, separator, value = text.partition("=")
     if not separator:

@@ -1,6 +1,6 @@
-"""`cutout models add`: fetch a published network, check it, and import it.
+"""The command `cutout models add`: fetch a published network, check it, and import it.
 
-Never done by a server.
+A server never does any of this.
 """
 
 from collections.abc import Callable
@@ -79,7 +79,10 @@ def add(
 
 
 def fetch(source: Source, folder: Path, pool: urllib3.PoolManager) -> Path:
-    """Return the model's file: downloaded into `folder`, or where it lies."""
+    """Return the path of the model's file: downloaded into `folder`, or where it is.
+
+    Raises Unreachable where it cannot be downloaded.
+    """
     if source.address is None:
         assert source.file is not None
         return source.file
@@ -88,9 +91,9 @@ def fetch(source: Source, folder: Path, pool: urllib3.PoolManager) -> Path:
 
 
 def check(source: Source, file: Path, sha256: str | None, ask: Callable[[str], object]) -> None:
-    """Refuse a file that is not what the table or the user says; ask where neither says anything.
+    """Check a file against the checksums of the table and the user; ask where neither gives one.
 
-    Raises DataError where a checksum differs.
+    Raises DataError where a checksum differs, and what `ask` raises.
     """
     found = digest(file, "sha256")
     if sha256 and found != sha256.lower():

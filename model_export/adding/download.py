@@ -1,4 +1,4 @@
-"""A file from an https address, with a bar, and never more of it than was announced or allowed."""
+"""Download a file from an https address, with a progress bar and a limit on its size."""
 
 import hashlib
 from pathlib import Path
@@ -9,17 +9,17 @@ from tqdm import tqdm
 
 from cutout.errors import Unreachable
 
-MOST_BYTES = 2 << 30  # no ONNX file in one piece is larger
-MOST_HOPS = 5
-CHUNK = 1 << 20
+MOST_BYTES = 2 << 30  # no single ONNX file is larger
+MOST_HOPS = 5  # redirects that are followed
+CHUNK = 1 << 20  # bytes that are read at a time
 SECONDS = urllib3.Timeout(connect=20, read=60)
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 def download(address: str, target: Path, pool: urllib3.PoolManager, most: int = MOST_BYTES) -> None:
-    """Write what is at `address` into `target`. Every hop of a redirect has to be https too.
+    """Download `address` to `target`, at most `most` bytes; every redirect must be to https too.
 
-    Raises Unreachable, with nothing left of `target`, where it is not there whole.
+    Raises Unreachable, with nothing left of `target`, where it cannot be downloaded completely.
     """
     try:
         response = _open(address, pool)

@@ -1,4 +1,4 @@
-"""Where a model to add comes from: a name that rembg publishes, a file, or an https address."""
+"""Sources of models to add: a name that rembg publishes, a file, or an https address."""
 
 import tomllib
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ PUBLISHED = Path(__file__).parent / "published.toml"
 
 @dataclass(frozen=True)
 class Source:
-    """A model's file, `address` or `file`, how it is to be imported, and what is known of it."""
+    """A model's file, `address` or `file`, its import preset, and what is known of it."""
 
     name: str
     preset: str
@@ -28,10 +28,10 @@ class Source:
 
 
 def find_source(given: str, preset: str | None = None, terms: str | None = None) -> Source:
-    """Return the source that NAME, FILE or URL names; `preset` and `terms` go before the table's.
+    """Return the source that a name, a file or a URL stands for.
 
-    Raises DataError for an unknown name, for an address that is not https, and where nothing says
-    which preset to import it with.
+    `preset` and `terms` take precedence over those of the table. Raises DataError for an unknown
+    name, for an address that is not https, and where nothing says which preset to import it with.
     """
     table = tomllib.loads(PUBLISHED.read_text())
     if given in table:
@@ -58,7 +58,7 @@ def find_source(given: str, preset: str | None = None, terms: str | None = None)
 
 
 def _preset(stated: str | None, name: str) -> str:
-    """Return the preset that is stated, or that the file is named after."""
+    """Return the given preset, or the one that the file is named after."""
     if stated or name in preset_names():
         return stated or name
     raise DataError(

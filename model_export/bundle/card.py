@@ -1,4 +1,4 @@
-"""The model card of a bundle, `README.md` beside its manifest: all of it comes from the manifest.
+"""The model card of a bundle, `README.md` beside its manifest, from which all of it comes.
 
 After Mitchell et al., Model Cards for Model Reporting (FAT* 2019).
 """
@@ -72,13 +72,13 @@ MAIN_MEASURE = {"segment": "iou", "classify": "balanced_accuracy"}
 
 
 def write_card(manifest: Manifest, bundle: Path) -> Path:
-    """Write the card of `manifest` into the folder `bundle`; its path."""
+    """Write the card of a manifest into the directory `bundle`; return its path."""
     replace(bundle / CARD, lambda path: path.write_text(card(manifest)))
     return bundle / CARD
 
 
 def card(manifest: Manifest) -> str:
-    """Return the card as Markdown."""
+    """Return the card of a manifest as Markdown."""
     sections = [
         f"# {manifest.name} {manifest.version}\n\n{manifest.description}",
         f"## Intended use\n\n{USE[manifest.task]}",

@@ -1,4 +1,4 @@
-"""Keras to ONNX, and the proof that both give the same answers."""
+"""Conversion from Keras to ONNX, and the check that both give the same results."""
 
 import json
 from pathlib import Path
@@ -18,21 +18,22 @@ from model_export.config import CnnConfig, TrainConfig
 OPSET = 18  # the newest that tf2onnx writes
 INPUT = "image"
 OUTPUTS = {"classify": "probability", "segment": "alpha"}
-PARITY_TOLERANCE = 1e-5
+PARITY_TOLERANCE = 1e-5  # the largest difference between Keras and onnxruntime
 
 
 Kind = Literal["classify", "segment"]
 
 
 def task_of(config: TrainConfig) -> Kind:
+    """Return the task of a config's network."""
     return "classify" if isinstance(config.network, CnnConfig) else "segment"
 
 
 def to_onnx(network: Any, config: TrainConfig, path: Path, metadata: dict[str, str]) -> None:
     """Write the network as ONNX, opset 18, float32, with a fixed input size.
 
-    Input `image`, (1, S, S, C) for a segmenter and (N, S, S, C) for a classifier, which scores many
-    parts at once; output `alpha` (1, S, S, 1) or `probability` (N, 1).
+    The input is `image`, (1, S, S, C) float32 for a segmenter and (N, S, S, C) for a classifier,
+    which scores many parts at once; the output is `alpha` (1, S, S, 1) or `probability` (N, 1).
     """
     task = task_of(config)
     batch = None if task_of(config) == "classify" else 1
@@ -53,7 +54,7 @@ def to_onnx(network: Any, config: TrainConfig, path: Path, metadata: dict[str, s
 
 
 def metadata_of(config: TrainConfig, version: str, license_text: str) -> dict[str, str]:
-    """Return metadata for the ONNX file, for when the manifest is lost: all values are text."""
+    """Return metadata for the ONNX file, in case it is found without its manifest; all text."""
     return {
         "name": config.name,
         "version": version,
@@ -64,8 +65,9 @@ def metadata_of(config: TrainConfig, version: str, license_text: str) -> dict[st
 
 
 def run_onnx(path: Path, x: Tensor) -> NDArray[np.float32]:
-    """Return the first output for x (N, S, S, C), batch by batch where the file takes only one at a
-    time.
+    """Return the first output of a file for `x` (N, S, S, C) float32, as (N, ...) float32.
+
+    Batch by batch where the file takes only one sample at a time.
     """
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
@@ -75,9 +77,9 @@ def run_onnx(path: Path, x: Tensor) -> NDArray[np.float32]:
 
 
 def parity(network: Any, path: Path, x: Tensor) -> float:
-    """Return the largest difference between Keras and onnxruntime over x (N, S, S, C).
+    """Return the largest difference between Keras and onnxruntime over `x` (N, S, S, C) float32.
 
-    Raises BundleError above 1e-5.
+    Raises BundleError where it is above PARITY_TOLERANCE.
     """
     expected = np.concatenate(
         [np.asarray(network(sample, training=False)) for sample in np.split(x, len(x))]

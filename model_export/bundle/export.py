@@ -1,7 +1,7 @@
-"""From a trained network to a bundle that the server loads.
+"""Export: from a trained network to a bundle that the server loads.
 
-A bundle is a folder: `model.onnx`, `model.keras`, `history.jsonl`, its card `README.md` and, last,
-`manifest.json`.
+A bundle is a directory: `model.onnx`, `model.keras`, `history.jsonl`, its card `README.md` and,
+last, `manifest.json`.
 """
 
 import dataclasses
@@ -42,10 +42,10 @@ from model_export.quality.evaluate import OVERALL, Result, score_alphas, score_p
 from model_export.training.provenance import Licenses, training_record, weights_license
 from model_export.training.run_folder import HISTORY, MODEL
 
-PARITY_IMAGES = 32
-CALIBRATION_IMAGES = 128
+PARITY_IMAGES = 32  # on which Keras and onnxruntime are compared
+CALIBRATION_IMAGES = 128  # that set the ranges of quantisation
 MOST_LOST = 0.005  # of max F: what quantisation may cost before float32 is shipped instead
-PART_STRIDE = 0.35  # as good as 0.25 at half the cost, LOG.md
+PART_STRIDE = 0.35  # as good as 0.25 at half the cost (LOG.md)
 
 DESCRIPTIONS = {
     "classify": "Tells parts of an image that show foreground from parts that show background: a "
@@ -58,7 +58,7 @@ DESCRIPTIONS = {
 
 @dataclass(frozen=True)
 class Export:
-    """What to export: a saved network and the config, images and terms it came from."""
+    """What to export: a saved network, and the config, images and terms it came from."""
 
     keras_file: Path
     config: TrainConfig
@@ -70,8 +70,9 @@ class Export:
 
 @dataclass(frozen=True)
 class Converted:
-    """A network as ONNX, `model.onnx` in `folder`; its manifest has no quality before it is
-    measured.
+    """A network as ONNX, `model.onnx` in `folder`, with its manifest.
+
+    The manifest has no quality before it is measured.
     """
 
     manifest: Manifest
@@ -81,8 +82,9 @@ class Converted:
 
 @dataclass(frozen=True)
 class Exported:
-    """The manifest of the bundle that was written, and those of all that was measured for it:
-    float32, then 8 bits.
+    """The manifest of the bundle that was written, and those of every variant that was measured.
+
+    `measured` is float32 first, then 8 bits.
     """
 
     manifest: Manifest
@@ -90,8 +92,7 @@ class Exported:
 
 
 def lost(measured: Sequence[Manifest]) -> float:
-    """Return how much max F the last one loses against the first; 0 for a classifier, which has
-    none."""
+    """Return how much max F the last manifest loses against the first; 0 for a classifier."""
     first, last = (
         manifest.quality[OVERALL].get("max_f", 0.0) for manifest in (measured[0], measured[-1])
     )
@@ -101,8 +102,8 @@ def lost(measured: Sequence[Manifest]) -> float:
 def export(job: Export, out: Path) -> Exported:
     """Convert, check, quantise, measure on the test split and write the bundle `out`.
 
-    8 bits are taken where they cost less than 0.005 of max F. Raises DataError for a network or
-    images that don't fit, BundleError where Keras and onnxruntime disagree: then nothing is
+    8 bits are chosen where they cost less than MOST_LOST of max F. Raises DataError for a network
+    or images that don't fit, and BundleError where Keras and onnxruntime differ; then nothing is
     written.
     """
     pairs = find_pairs(job.root, job.config.data.sets, job.config.data.clips)
@@ -124,10 +125,10 @@ def export(job: Export, out: Path) -> Exported:
 
 
 def convert(job: Export, pairs: Sequence[Pair], folder: Path) -> Converted:
-    """Make `folder` with the ONNX file of a saved network, checked against Keras on images of the
-    test split.
+    """Make `folder`, with the ONNX file of a saved network, checked against Keras.
 
-    `pairs` are all there are. Raises as `export`.
+    `pairs` are all images; those of the test split are used for the check. Raises DataError where
+    the network does not fit its config, and BundleError where Keras and onnxruntime differ.
     """
     config = job.config
     task = task_of(job.config)
@@ -160,9 +161,7 @@ def convert(job: Export, pairs: Sequence[Pair], folder: Path) -> Converted:
 
 
 def _measure(manifest: Manifest, folder: Path, test: Sequence[Pair]) -> Manifest:
-    """Return the manifest with the quality and the golden answer of the model in `folder`, both as
-    the server would give.
-    """
+    """Return the manifest with quality and golden result of the model in `folder`, as served."""
     (folder / MANIFEST).write_text(manifest.model_dump_json())
     predictor = load_predictor(folder)
     scores = (
@@ -192,14 +191,14 @@ def _quantize(
 
 
 def _calibration(train: Sequence[Pair], manifest: Manifest) -> Iterator[Tensor]:
-    """Training images spread evenly over the sorted list, and so over the sets."""
+    """Yield training images spread evenly over the sorted list, and so over the sets."""
     chosen = train[:: max(1, len(train) // CALIBRATION_IMAGES)][:CALIBRATION_IMAGES]
     for pair in track(chosen, "calibrating"):
         yield preprocess(load_image(pair.image_path), manifest.preprocess)
 
 
 def _samples(pairs: Sequence[Pair], config: TrainConfig) -> Tensor:
-    """Return the network's inputs for some images: whole, or their parts."""
+    """Return the network's inputs for some images: whole images, or their parts."""
     chosen = pairs[:: max(1, len(pairs) // PARITY_IMAGES)][:PARITY_IMAGES]
     spec = config.preprocess
     sizes = config.data.part_sizes

@@ -1,6 +1,4 @@
-"""The image in every manifest by which a bundle checks itself: synthetic, so
-it has no copyright.
-"""
+"""The golden image, by which every bundle checks itself: synthetic, so it has no copyright."""
 
 import base64
 
@@ -13,21 +11,18 @@ from cutout.inference.manifest import Golden
 from cutout.inference.predictor import Predictor
 
 WIDTH, HEIGHT = 96, 72
-TOLERANCE = {
-    "float32": 1e-3,
-    "float16": 1e-2,
-    "uint8": 0.05,
-}  # kernels differ a little between processors
+# By precision; kernels differ a little between processors.
+TOLERANCE = {"float32": 1e-3, "float16": 1e-2, "uint8": 0.05}
 
 
 def unanswered_golden(precision: str) -> Golden:
-    """Return the golden sample for a manifest whose network has not been asked yet."""
+    """Return the golden sample for a manifest whose network has not run yet."""
     image = base64.b64encode(golden_png()).decode()
     return Golden(image=image, expected=(0.0,), tolerance=TOLERANCE[precision])
 
 
 def answered_golden(predictor: Predictor) -> Golden:
-    """Return the golden sample with what this network answers, as its manifest is to have it."""
+    """Return the golden sample with the result of this network, for its manifest."""
     expected = tuple(round(value, 6) for value in golden_answer(predictor, golden_image()))
     return unanswered_golden(predictor.manifest.model.precision).model_copy(
         update={"expected": expected}
@@ -35,8 +30,9 @@ def answered_golden(predictor: Predictor) -> Golden:
 
 
 def golden_image() -> Image:
-    """Draw a shaded ball with a stripe before a sky and a meadow: (72, 96, 3) uint8 RGB, the same
-    on every machine.
+    """Draw a shaded ball with a stripe in front of a sky and a meadow: (72, 96, 3) uint8 RGB.
+
+    It is the same on every machine.
     """
     rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
     sky = np.stack([150 + rows, 185 + rows / 2, 235 - rows / 3], axis=-1)
@@ -57,6 +53,7 @@ def golden_image() -> Image:
 
 
 def golden_png() -> bytes:
+    """Return the golden image as a PNG."""
     written, data = cv2.imencode(".png", np.ascontiguousarray(golden_image()[:, :, ::-1]))
     assert written
     return data.tobytes()

@@ -1,6 +1,4 @@
-"""How to feed another project's network and read its answer: a preset by name, or a TOML or JSON
-file.
-"""
+"""How to run another project's network and read its output: a preset, or a TOML or JSON file."""
 
 import json
 import tomllib
@@ -24,7 +22,7 @@ class _Strict(BaseModel):
 
 
 class OutputChoice(_Strict):
-    """Which of the file's outputs holds the alpha, and what its values are."""
+    """The output of the file that holds the alpha, and what its values are."""
 
     # --set output.name=1890 is a number to TOML, and an output's name to some networks
     model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
@@ -39,6 +37,8 @@ class OutputChoice(_Strict):
 
 
 class ImportSpec(_Strict):
+    """Everything that the server has to know of another project's network."""
+
     description: str
     license: str = NOT_STATED
     preprocess: PreprocessSpec
@@ -47,11 +47,10 @@ class ImportSpec(_Strict):
 
 
 def read_spec(preset: str | None, file: Path | None, overrides: Sequence[str] = ()) -> ImportSpec:
-    """Read the spec of a preset or of a file, with `section.key=value` overrides in TOML's
-    notation.
+    """Read the spec of a preset or of a file, with overrides `section.key=value` as in TOML.
 
-    Raises DataError for an unknown preset, and naming the file and the key for anything unknown or
-    out of range.
+    Raises DataError for an unknown preset, and, naming the file and the key, for anything unknown
+    or out of range.
     """
     if (preset is None) == (file is None):
         raise DataError("give either --preset NAME or --spec FILE")
@@ -65,6 +64,7 @@ def read_spec(preset: str | None, file: Path | None, overrides: Sequence[str] = 
 
 
 def preset_names() -> list[str]:
+    """Return the names of all presets, sorted."""
     return sorted(
         name for key, entry in _presets().items() for name in (key, *entry.get("also", ()))
     )

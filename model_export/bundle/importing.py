@@ -1,6 +1,4 @@
-"""Somebody else's ONNX file as a bundle: checked, tried on the golden image, and described for the
-server.
-"""
+"""Another project's ONNX file as a bundle: checked, run on the golden image, and described."""
 
 import hashlib
 import re
@@ -37,7 +35,7 @@ QUANTISED = {
 }
 SLACK = 0.01  # how far outside [0, 1] rounding may take an alpha
 MOST_CHANNELS = 2  # of an output whose channel is not stated: background and foreground
-UNDECIDED = (0.2, 0.8)  # alphas all between these say nothing of foreground and background
+UNDECIDED = (0.2, 0.8)  # alphas that are all between these tell foreground from background nowhere
 LFS_POINTER = b"version https://git-lfs"
 
 Precision = Literal["float32", "float16", "uint8"]
@@ -45,7 +43,7 @@ Precision = Literal["float32", "float16", "uint8"]
 
 @dataclass(frozen=True)
 class Import:
-    """What to import: a file, how to use it, and what the bundle is to be called."""
+    """What to import: a file, how to use it, and the name and version of the bundle."""
 
     file: Path
     spec: ImportSpec
@@ -54,12 +52,10 @@ class Import:
 
 
 def import_onnx(job: Import, out: Path) -> Manifest:
-    """Write the bundle `out`; its manifest.
+    """Write the bundle `out` of an ONNX file, and return its manifest.
 
-    The model file is copied byte for byte unless its weights lie beside it.
-
-    Raises BundleError saying what does not fit the spec, and what to change; then nothing is
-    written.
+    The file is copied byte for byte unless its weights are in a second file. Raises BundleError,
+    saying what does not fit the spec and what to change; then nothing is written.
     """
     if not re.fullmatch(NAME_PATTERN, job.name):
         raise BundleError(
@@ -82,7 +78,7 @@ def import_onnx(job: Import, out: Path) -> Manifest:
 
 
 def _refuse_pointer(file: Path) -> None:
-    """Refuse what Git LFS leaves in a clone in place of a large file."""
+    """Raise BundleError for a Git LFS pointer, which a clone may have in place of a large file."""
     if not file.is_file():
         return  # said where it is loaded
     with file.open("rb") as opened:
@@ -107,7 +103,7 @@ def _load(file: Path) -> onnx.ModelProto:
 
 
 def _copy(file: Path, model: onnx.ModelProto, target: Path) -> None:
-    """Copy the file as it is, or in one piece where it keeps its weights in a second file."""
+    """Copy the file as it is, or in one piece where its weights are in a second file."""
     bare = onnx.load(file, load_external_data=False)
     if not any(tensor.data_location == TensorProto.EXTERNAL for tensor in bare.graph.initializer):
         shutil.copyfile(file, target)
@@ -121,7 +117,7 @@ def _copy(file: Path, model: onnx.ModelProto, target: Path) -> None:
 
 
 def _describe(job: Import, model: onnx.ModelProto, data: bytes) -> Manifest:
-    """Return the manifest, but for the golden answer."""
+    """Return the manifest, without the golden result."""
     spec = job.spec
     source = _only_input(model, job.file)
     output = _chosen_output(model, job)
@@ -181,9 +177,9 @@ def _only_input(model: onnx.ModelProto, file: Path) -> Any:
 
 
 def _dimensions(source: onnx.ValueInfoProto, job: Import) -> dict[str, int]:
-    """Return the sizes that the input's named dynamic dimensions are fixed to.
+    """Return the sizes to which the input's named dynamic dimensions are fixed.
 
-    Raises BundleError where a fixed one is another.
+    Raises BundleError where a fixed dimension has another size.
     """
     stated = _shape(source)
     wanted = (1, *job.spec.preprocess.tensor_shape)
@@ -203,9 +199,7 @@ def _dimensions(source: onnx.ValueInfoProto, job: Import) -> dict[str, int]:
 
 
 def _remedy(stated: Sequence[int | str], spec: PreprocessSpec) -> str:
-    """Tell what to set where the input is a square image of another size, layout or number of
-    channels.
-    """
+    """Say what to set where the input is a square image of another size, layout or channels."""
     fixed = [size if isinstance(size, int) else 0 for size in stated]
     for layout, channels, sides in (("NCHW", 1, (2, 3)), ("NHWC", 3, (1, 2))):
         if len(fixed) == 4 and fixed[channels] in (1, 3) and fixed[sides[0]] == fixed[sides[1]]:
@@ -223,8 +217,9 @@ def _remedy(stated: Sequence[int | str], spec: PreprocessSpec) -> str:
 
 
 def _colors(channels: int, spec: PreprocessSpec) -> dict[str, tuple[Any, bool]]:
-    """Entry -> value, and whether it is to be set: a mean and std of three values go with colour
-    alone.
+    """Return, by entry, its value and whether to set it.
+
+    A mean and std of three values are for colour only.
     """
     if channels == spec.channels:
         return {}
@@ -251,7 +246,7 @@ def _chosen_output(model: onnx.ModelProto, job: Import) -> Any:
 
 
 def _raw_answer(draft: Manifest, work: Path, spec: ImportSpec) -> Any:
-    """Return the network's own values (h, w) for the golden image, before any activation."""
+    """Return the network's output (h, w) for the golden image, before any activation."""
     bare = draft.model_copy(
         update={"output": draft.output.model_copy(update={"activation": "none"})}
     )
@@ -285,9 +280,7 @@ def _refuse_feature_map(shape: Sequence[int], spec: ImportSpec) -> None:
 
 
 def _check_range(values: Any, spec: ImportSpec) -> None:
-    """Raise BundleError for values that are not an alpha: logits, a squeezed alpha, anything
-    else.
-    """
+    """Raise BundleError for values that are not an alpha, or that the spec reads wrongly."""
     if not np.isfinite(values).all():
         raise BundleError(
             "the golden image gives NaN or infinite values: check preprocess.scale, mean and std"
@@ -332,7 +325,7 @@ def _precision(model: onnx.ModelProto) -> Precision:
 
 
 def _shape(value: onnx.ValueInfoProto) -> tuple[int | str, ...]:
-    """Sizes, names of dynamic dimensions, and `?` where one has no name."""
+    """Return the sizes, the names of dynamic dimensions, and `?` for one without a name."""
     dimensions = value.type.tensor_type.shape.dim
     return tuple(d.dim_value if d.HasField("dim_value") else d.dim_param or "?" for d in dimensions)
 

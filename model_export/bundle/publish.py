@@ -1,4 +1,4 @@
-"""A bundle's folder: whether it may be written to, and how it is."""
+"""Writing of a bundle's directory, and the check whether it may be written."""
 
 import shutil
 from collections.abc import Sequence
@@ -17,7 +17,10 @@ WRITTEN = ("model.onnx", MODEL, CARD)  # and the manifest
 
 
 def refuse_overwriting(out: Path, name: str, version: str) -> None:
-    """Raise OutputRefused unless `out` is free, or holds the same bundle in another version."""
+    """Check that `out` is free, or holds the same bundle in another version.
+
+    Raises OutputRefused where it holds anything else.
+    """
     if (out / MANIFEST).is_file():
         there = _read(out / MANIFEST)
         if there is None or there.name != name or there.version == version:

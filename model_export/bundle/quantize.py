@@ -1,5 +1,6 @@
-"""Static quantisation: u8 activations, s8 weights per channel, in QDQ form (Jacob et al., arXiv
-1712.05877).
+"""Static quantisation: u8 activations and s8 weights per channel, in QDQ form.
+
+Source: Jacob et al., arXiv 1712.05877.
 """
 
 from collections.abc import Iterator
@@ -15,14 +16,14 @@ from cutout.imaging.preprocess import Tensor
 
 
 def quantize(source: Path, target: Path, samples: Iterator[Tensor]) -> None:
-    """Write `source` quantised to `target`, its ranges taken from samples (1, S, S, C) of real
-    training images.
+    """Write `source` quantised to `target`, its ranges from samples (1, S, S, C) float32.
 
-    Weights use 7 bits: processors without VNNI add pairs of 8-bit products in 16 bits, which would
-    overflow there and give other answers than here. The head stays in float32: eight bits of logit
-    would leave an alpha of some 80 levels, seen as bands in soft edges, and the head costs nothing.
-    Ranges are the mean of each sample's: the widest of any sample leaves a deep network too few
-    levels for all others (IS-Net in 8 bits differed by .38 from itself, and now by .013).
+    Samples should be real images. Weights use 7 bits: processors without VNNI add pairs of 8-bit
+    products in 16 bits, which would overflow there and give other results than here. The head stays
+    in float32: eight bits of logit would leave an alpha of some 80 levels, visible as bands in soft
+    edges, and the head costs nothing. Ranges are the mean of each sample's: the widest of any
+    sample leaves a deep network too few levels for all others (IS-Net in 8 bits differed by .38
+    from itself, and now by .013).
     """
     with TemporaryDirectory() as folder:
         prepared = Path(folder) / "prepared.onnx"
@@ -43,7 +44,7 @@ def quantize(source: Path, target: Path, samples: Iterator[Tensor]) -> None:
 
 
 def _head(model: onnx.ModelProto) -> list[str]:
-    """Name the last convolutions, two in a mirrored network, and all that follows them."""
+    """Name the last convolutions, two in a mirrored network, and everything after them."""
     nodes = list(model.graph.node)
     makers = {output: node for node in nodes for output in node.output}
     head: list[str] = []

@@ -1,8 +1,7 @@
-"""Random changes that leave an image's meaning alone.
+"""Random changes of an image and its mask that do not change what is foreground.
 
-They sit between `fit` and `normalize`, never in serving.
-
-All functions take a numpy Generator, so a seed repeats a run image for image.
+They sit between `fit` and `normalize`, never in serving. All functions take a numpy Generator, so
+that a seed repeats a run image for image.
 """
 
 import cv2
@@ -17,24 +16,23 @@ from model_export.data.composites import Cutout, with_shadow
 from model_export.data.dataset import Mask
 
 Sample = tuple[Image, Mask]
+"""An image (H, W, 3) uint8 RGB and its mask (H, W) uint8, of one size."""
 
-SHRUNK_FIRST = 1.3  # times; bilinear interpolation skips pixels from there on
-MOST_ENLARGED = 1.5  # times
-OUT_OF_FOCUS = 0.5  # share of the backgrounds of what is pasted
+SHRUNK_FIRST = 1.3  # a reduction from which on bilinear interpolation would skip pixels
+MOST_ENLARGED = 1.5  # times that a background is enlarged, at most
+OUT_OF_FOCUS = 0.5  # share of the backgrounds of pasted cut-outs that are blurred
 
 
 def augment(sample: Sample, size: int, config: AugmentConfig, rng: Generator) -> Sample:
-    """Crop a sample at random to size x size and change its colours.
-
-    Mask in step with the image.
-    """
+    """Crop a sample at random to size x size, its mask in step, and change its colours."""
     image, mask = warp(sample, size, config, rng)
     return change_colors(image, config, rng), mask
 
 
 def augment_part(canvas: Canvas, config: AugmentConfig, rng: Generator) -> Canvas:
-    """Return a random crop of a part's canvas (S, S, C) uint8 at the same size, C = 1 or 3, its
-    colours changed.
+    """Crop the canvas of a part at random, and change its colours.
+
+    `canvas` and the result are (S, S, C) uint8, C being 1 or 3.
     """
     size = canvas.shape[0]
     pixels = canvas[:, :, 0] if canvas.shape[2] == 1 else canvas
@@ -43,8 +41,9 @@ def augment_part(canvas: Canvas, config: AugmentConfig, rng: Generator) -> Canva
 
 
 def warp(sample: Sample, size: int, config: AugmentConfig, rng: Generator) -> Sample:
-    """Crop, flip, rotate and resize in one affine step, so that pixels are interpolated only
-    once.
+    """Crop, flip, rotate and resize a sample to size x size.
+
+    One affine step does it all, so that pixels are interpolated only once.
     """
     image, mask = sample
     matrix = _random_affine(image.shape[1], image.shape[0], size, config, rng)
@@ -62,10 +61,10 @@ def warp(sample: Sample, size: int, config: AugmentConfig, rng: Generator) -> Sa
 def change_colors(
     image: NDArray[np.uint8], config: AugmentConfig, rng: Generator
 ) -> NDArray[np.uint8]:
-    """Brightness, contrast, saturation, tint, blur, noise and JPEG artefacts; the first four as
-    gamma where it is grey.
+    """Change the colours of an image at random.
 
-    image: (H, W, 3) or (H, W) uint8.
+    `image` and the result are (H, W, 3) RGB or (H, W) grey, uint8. Brightness, contrast, saturation
+    and tint change, in grey the gamma instead; blur, noise and JPEG artefacts are added.
     """
     colored = image.ndim == 3
     if rng.random() < config.color:
@@ -97,9 +96,10 @@ def paste(
 ) -> Sample:
     """Paste a cut-out at a random size and position on a background: a sample of size x size.
 
-    What was cut off by its own image's edge is so here, too: a straight cut in mid-image exists in
-    no photograph. With `shadow` it casts a shadow on the background, or a reflection. `most` is how
-    much of the side it may take up.
+    `background` is (H, W, 3) uint8 RGB. A side of the cut-out that its own image's edge cut off
+    stays at the edge: a straight cut in mid-image exists in no photograph. With `shadow` it casts a
+    shadow on the background, or a reflection. `most` is the largest share of the side that it takes
+    up.
     """
     ground = _random_part(background, size, rng)
     if rng.random() < OUT_OF_FOCUS:  # as it often is in photographs, of animals above all
@@ -112,7 +112,11 @@ def paste(
 def lay(
     cutout: Cutout, sample: Sample, rng: Generator, shadow: bool = False, most: float = 1.0
 ) -> Sample:
-    """Lay a cut-out over a square sample: both count, where it had a subject already."""
+    """Lay a cut-out over a square sample; a subject that was there stays in the mask.
+
+    With `shadow` it casts a shadow, or a reflection. `most` is the largest share of the side that
+    it takes up.
+    """
     ground, mask = sample
     size = len(mask)
     width, height = _pasted_size(cutout, size, most, rng)
@@ -132,12 +136,12 @@ def lay(
 
 
 def empty(background: Image, size: int, rng: Generator) -> Sample:
-    """Return a background with nothing on it, and its empty alpha."""
+    """Return a random part of a background (H, W, 3) uint8 RGB as a sample with an empty mask."""
     return _random_part(background, size, rng), np.zeros((size, size), np.uint8)
 
 
 def lift(sample: Sample) -> Cutout:
-    """Lift the foreground of a sample as a cut-out, cropped to it, with a slightly soft edge."""
+    """Return the foreground of a sample as a cut-out, cropped to it, with a slightly soft edge."""
     image, mask = sample
     left, top, width, height = cv2.boundingRect(mask)
     soft = cv2.GaussianBlur(mask, (0, 0), 0.8)
@@ -147,8 +151,9 @@ def lift(sample: Sample) -> Cutout:
 
 
 def scenery(sample: Sample) -> list[Image]:
-    """Return what an image shows left of, above, right of and below its foreground, where that is a
-    third of it or more.
+    """Return the parts of a sample's image beside its foreground, each (h, w, 3) uint8 RGB.
+
+    They are left of, above, right of and below it, where they are at least a third of the image.
     """
     image, mask = sample
     left, top, width, height = cv2.boundingRect(mask)
@@ -157,8 +162,10 @@ def scenery(sample: Sample) -> list[Image]:
 
 
 def _pasted_size(cutout: Cutout, size: int, most: float, rng: Generator) -> tuple[int, int]:
-    """(width, height) of what is pasted: its longer side a third of `size` to `most` of it, and
-    all of it where it was cut off at both ends.
+    """Return (width, height) of what is pasted.
+
+    Its longer side is a third of `size` to `most` of it, and all of it where it was cut off at both
+    ends.
     """
     height, width = cutout.pixels.shape[:2]
     reach = rng.uniform(0.35, most) * size / max(width, height)
@@ -171,8 +178,7 @@ def _pasted_size(cutout: Cutout, size: int, most: float, rng: Generator) -> tupl
 
 
 def _place(free: int, at_start: bool, at_end: bool, rng: Generator) -> int:
-    """Return where the pasted begins, of 0 to `free`: at the end that it is bound to, else
-    anywhere."""
+    """Return where the pasted begins, 0 to `free`: at the end where it was cut off, or anywhere."""
     anywhere = int(rng.integers(0, free + 1))
     if at_start == at_end:
         return anywhere
@@ -203,7 +209,7 @@ def _random_affine(
 
 
 def _apply(array: NDArray[np.uint8], matrix: NDArray[np.float32], size: int) -> NDArray[np.uint8]:
-    """Return the warped array.
+    """Warp an array (H, W) or (H, W, C) uint8 to (size, size).
 
     What is to shrink much is shrunk by area first, as serving does it; else it would alias.
     """
@@ -235,7 +241,7 @@ def _jitter(image: Image, rng: Generator) -> Image:
 
 
 def _bend(image: NDArray[np.uint8], rng: Generator) -> NDArray[np.uint8]:
-    """Gamma and clipping: what min-max scaling does not undo, unlike contrast and brightness."""
+    """Change the gamma and clip, which min-max scaling does not undo as it undoes contrast."""
     gamma = rng.uniform(0.6, 1.6)
     clipped = rng.uniform(0.0, 0.06, 2)
     ramp = np.linspace(-clipped[0], 1 + clipped[1], 256).clip(0, 1) ** gamma
@@ -243,10 +249,10 @@ def _bend(image: NDArray[np.uint8], rng: Generator) -> NDArray[np.uint8]:
 
 
 def _random_part(background: Image, size: int, rng: Generator) -> Image:
-    """Return a random square of it as (size, size, 3), enlarged little: a blurred ground would tell
-    what was pasted on it.
+    """Return a random square of a background as (size, size, 3), enlarged little.
 
-    What is too small for that is continued by its own mirror image.
+    A blurred background would tell what was pasted on it. One that is too small is continued by its
+    mirror image.
     """
     height, width = background.shape[:2]
     zoom = rng.uniform(min(1.0, size / min(height, width)), MOST_ENLARGED)

@@ -1,6 +1,4 @@
-"""`data check`: what a folder of images with masks holds, and what would stop or spoil a training
-on it.
-"""
+"""The command `data check`: what a folder of images with masks holds, and what spoils training."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -22,19 +20,18 @@ from model_export.data.progress import track
 SMALL_IMAGE = 64  # pixels of the shorter side
 LITTLE, MUCH = 0.005, 0.98  # share of foreground below and above which a mask is suspicious
 SOFT = 0.25  # share of the foreground that may be grey: edges and hair, not a whole mask
-EDGE_COVERED, MIDDLE_BARE = (
-    0.75,
-    0.5,
-)  # of an inverted mask the frame is foreground, the middle is not
-FEWEST_JUDGED, MOST_OUTWARD = 5, 0.7  # a set of so many, this share of it: inverted as a whole
-LOOKED_AT = 320  # pixels of the shorter side at which a large photograph is judged
-THUMBNAIL = 192
+EDGE_COVERED = 0.75  # share of a mask's frame, from which on it counts as foreground
+MIDDLE_BARE = 0.5  # share of a mask's middle, below which it counts as background
+FEWEST_JUDGED = 5  # masks of a set, from which on the set can be inverted as a whole
+MOST_OUTWARD = 0.7  # share of a set's masks, above which it is
+LOOKED_AT = 320  # pixels of the shorter side at which a large photograph is examined
+THUMBNAIL = 192  # pixels of the longer side
 SHOWN = 48  # pairs of the contact sheet
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something about one file, in words, with the remedy. `stops`: training would refuse it."""
+    """A problem with one file, and its remedy. `stops` says that training would refuse the file."""
 
     file: str
     text: str
@@ -43,7 +40,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Look:
-    """What one readable pair showed."""
+    """What an examination of one readable pair found.
+
+    `width` and `height` are those of the file, in pixels; `foreground` is its share of the mask.
+    """
 
     pair: Pair
     width: int
@@ -52,12 +52,12 @@ class Look:
     fingerprint: NDArray[np.uint8]
     suspicious: bool
     outward: bool
-    """whether more of its frame than of its middle is foreground"""
+    """Whether more of its frame than of its middle is foreground."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What `data check` found; `looks` are for the contact sheet and not part of the JSON."""
+    """The findings of `data check`; `looks` are for the contact sheet, and not part of the JSON."""
 
     root: str
     sets: dict[str, dict[str, Any]]
@@ -71,7 +71,7 @@ class Report:
         return not any(finding.stops for finding in self.findings)
 
     def as_json(self) -> dict[str, Any]:
-        """Return a JSON-ready object."""
+        """Return the findings as a JSON-ready object."""
         return {
             "root": self.root,
             "ok": self.ok,
@@ -90,7 +90,11 @@ class Report:
 
 
 def check(root: Path, clips: dict[str, str] | None = None) -> Report:
-    """Look at every pair below `root`. Raises DataError where there is nothing to look at."""
+    """Examine every pair below `root`.
+
+    `clips` maps a set to a regular expression whose first group names the clip in a file name.
+    Raises DataError where there is nothing to examine.
+    """
     found = scan(root, None, clips)
     findings = [_split_off_file(text, stops=True) for text in found.problems]
     findings += [_split_off_file(text, stops=False) for text in found.surprises]
@@ -109,7 +113,7 @@ def check(root: Path, clips: dict[str, str] | None = None) -> Report:
 
 
 def look_at(pair: Pair) -> tuple[Look | None, list[Finding]]:
-    """Look at one pair and list its faults; no look where training would refuse it."""
+    """Examine one pair and list its faults; no look where training would refuse the pair."""
     try:
         image, mask = load_pair(pair, LOOKED_AT)
     except (DataError, OSError) as error:
@@ -133,7 +137,10 @@ def look_at(pair: Pair) -> tuple[Look | None, list[Finding]]:
 
 
 def thumbnail(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return an image or mask with a longer side of THUMBNAIL pixels."""
+    """Shrink an image or mask (H, W[, C]) uint8 to a longer side of THUMBNAIL pixels.
+
+    Returns (h, w) or (h, w, C) uint8.
+    """
     scale = THUMBNAIL / max(array.shape[:2])
     return resize(
         array, max(1, round(array.shape[1] * scale)), max(1, round(array.shape[0] * scale))
@@ -141,7 +148,7 @@ def thumbnail(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _remarks(pair: Pair, image: Image, mask: Mask) -> Iterable[str]:
-    """List what is odd about a pair that training would take."""
+    """Yield what is suspicious about a pair that training would take."""
     if min(image.shape[:2]) < SMALL_IMAGE:
         yield f"only {image.shape[1]}x{image.shape[0]} pixels; find a larger copy"
     share = float((mask >= 128).mean())
@@ -163,19 +170,19 @@ def _remarks(pair: Pair, image: Image, mask: Mask) -> Iterable[str]:
 
 
 def is_outward(mask: Mask) -> bool:
-    """Return whether more of the frame of a mask (H, W) than of its middle is foreground."""
+    """Tell whether more of the frame of a mask (H, W) uint8 than of its middle is foreground."""
     frame, middle = _frame_and_middle(mask)
     return frame > middle
 
 
 def is_inverted(mask: Mask) -> bool:
-    """Return whether background seems to have been drawn white: objects stand in the middle."""
+    """Tell whether a mask (H, W) uint8 seems inverted: subjects are in the middle."""
     frame, middle = _frame_and_middle(mask)
     return frame > EDGE_COVERED and middle < MIDDLE_BARE
 
 
 def _frame_and_middle(mask: Mask) -> tuple[float, float]:
-    """Return how much of a mask's outermost pixels, and of its middle, is foreground."""
+    """Return the share of foreground in a mask's outermost pixels, and in its middle."""
     height, width = mask.shape
     middle = mask[height // 4 : -(height // 4) or None, width // 4 : -(width // 4) or None] >= 128
     frame = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]]) >= 128
@@ -183,7 +190,7 @@ def _frame_and_middle(mask: Mask) -> tuple[float, float]:
 
 
 def _full_size(pair: Pair, image: Image) -> tuple[int, int]:
-    """Width and height of the upright image in the file, which may have been decoded reduced."""
+    """Return width and height of the upright image in the file, which may be decoded reduced."""
     header = read_header(pair.image_path)
     return header.upright if header else (image.shape[1], image.shape[0])
 
@@ -217,8 +224,9 @@ def _about_sets(root: Path, pairs: Sequence[Pair]) -> list[Finding]:
 
 
 def _inverted_sets(root: Path, looks: Sequence[Look]) -> list[Finding]:
-    """Return the sets of which most masks have their foreground at the edges: one alone may, a set
-    does not.
+    """Return findings for sets in which most masks have their foreground at the edges.
+
+    A single mask may be like that; a whole set is not.
     """
     findings = []
     for name, group in groupby(sorted(looks, key=lambda look: look.pair.set), _set_of):
@@ -260,7 +268,7 @@ def _by_set(
 
 
 def _spread(values: Sequence[float]) -> dict[str, float]:
-    """Least, median and most; nothing where there is nothing."""
+    """Return the least, the median and the largest value; nothing for no values."""
     return (
         {"least": min(values), "median": float(np.median(values)), "most": max(values)}
         if values
@@ -274,6 +282,6 @@ def _named(pair: Pair) -> str:
 
 
 def _split_off_file(text: str, stops: bool) -> Finding:
-    """Errors of training name their file first."""
+    """Make a finding of an error of training, which names its file first."""
     file, _, rest = text.partition(": ")
     return Finding(file, rest or text, stops)

@@ -1,6 +1,6 @@
-"""What composites show that cut-outs alone do not: holes, shadows, reflections, the frame's edge.
+"""Composites for training that cut-outs alone do not make: holes, shadows, reflections, edges.
 
-All functions take a numpy Generator, so a seed repeats a composite pixel for pixel.
+All functions take a numpy Generator, so that a seed repeats a composite pixel for pixel.
 """
 
 from typing import NamedTuple
@@ -21,8 +21,10 @@ WHITE = 255
 
 
 class Cutout(NamedTuple):
-    """A foreground to paste elsewhere: (h, w, 4) uint8 RGBA with straight alpha, and on which
-    of its sides (left, top, right, bottom) the edge of its image cut it off.
+    """A foreground to paste elsewhere.
+
+    `pixels` is (h, w, 4) uint8 RGBA with straight alpha. `cut` says on which of its sides (left,
+    top, right, bottom) the edge of its image cut it off.
     """
 
     pixels: Pixels
@@ -30,9 +32,9 @@ class Cutout(NamedTuple):
 
 
 def with_hole(texture: Image, rng: Generator) -> Cutout:
-    """Return a ring, a frame, a letter or a wheel: what is enclosed shows the background.
+    """Draw a ring, a frame, a letter or a wheel, through whose holes the background shows.
 
-    Filled with one shaded colour, or with a part of `texture` (H, W, 3).
+    It is filled with one shaded colour, or with a part of `texture` (H, W, 3) uint8 RGB.
     """
     shapes = (_ring, _frame, _letter, _wheel)
     alpha = shapes[int(rng.integers(len(shapes)))](rng)
@@ -45,7 +47,10 @@ def with_hole(texture: Image, rng: Generator) -> Cutout:
 
 
 def plain_ground(side: int, rng: Generator) -> Image:
-    """Return a ground (side, side, 3) of one colour, brighter on one side; every other is white."""
+    """Return a background (side, side, 3) uint8 RGB of one colour, brighter on one side.
+
+    Every other one is white.
+    """
     color = np.full(3, 255.0) if rng.random() < 0.5 else rng.uniform(0, 255, 3)
     angle = rng.uniform(0, 2 * np.pi)
     fall = rng.uniform(0, 0.3)
@@ -56,7 +61,7 @@ def plain_ground(side: int, rng: Generator) -> Image:
 
 
 def beyond(cutout: Cutout, rng: Generator) -> Cutout:
-    """Cut a sixth to a half off a side of what is whole: pasted, it reaches beyond the frame."""
+    """Cut a sixth to a half off one side of a whole cut-out: pasted, it reaches past the frame."""
     if any(cutout.cut):
         return cutout
     side = int(rng.integers(4))
@@ -76,9 +81,10 @@ def beyond(cutout: Cutout, rng: Generator) -> Cutout:
 
 
 def with_shadow(ground: Floats, subject: Pixels, rng: Generator) -> Floats:
-    """Return the ground (S, S, 3) with a shadow of the subject on it, or with its reflection.
+    """Draw a shadow or a reflection of a subject on a background.
 
-    `subject` is RGBA (S, S, 4), where it will lie. Neither counts as part of it.
+    `ground` and the result are (S, S, 3) float32 RGB, 0 to 255; `subject` is (S, S, 4) uint8 RGBA,
+    where it will lie. Neither shadow nor reflection counts as foreground.
     """
     if not subject[:, :, 3].any():
         return ground
@@ -88,7 +94,7 @@ def with_shadow(ground: Floats, subject: Pixels, rng: Generator) -> Floats:
 
 
 def _shadowed(ground: Floats, subject: Pixels, rng: Generator) -> Floats:
-    """Return its shadow: the outline, flattened and slanted about its foot, soft and dark."""
+    """Draw a shadow: the outline, flattened and slanted about its foot, soft and dark."""
     side = len(subject)
     flat = rng.uniform(0.1, 0.7)
     slant = rng.uniform(-1.2, 1.2)
@@ -103,8 +109,7 @@ def _shadowed(ground: Floats, subject: Pixels, rng: Generator) -> Floats:
 
 
 def _mirrored(ground: Floats, subject: Pixels, rng: Generator) -> Floats:
-    """Return the cut-out upside down below its foot, fainter the further down, as on a polished
-    table."""
+    """Draw a reflection: the subject upside down below its foot, fading, as on a polished table."""
     side = len(subject)
     foot = _foot(subject)
     matrix = np.array([[1, 0, 0], [0, -1, 2 * foot]], np.float32)
@@ -116,7 +121,7 @@ def _mirrored(ground: Floats, subject: Pixels, rng: Generator) -> Floats:
 
 
 def _foot(subject: Pixels) -> int:
-    """Return the row of its lowest pixel that counts."""
+    """Return the row of the subject's lowest pixel of foreground."""
     rows = np.flatnonzero((subject[:, :, 3] >= 128).any(axis=1))
     return int(rows[-1]) if rows.size else len(subject) - 1
 

@@ -1,8 +1,7 @@
-"""Images with foreground masks: loaded in pairs, and split so that no test image was ever trained
-on.
+"""Images with foreground masks: loaded in pairs, and split into training, validation and test.
 
-`model_export/data/pairs.py` finds them, `model_export/data/files.py` reads their files; the rest of
-training asks here.
+No test image is ever trained on. `model_export/data/pairs.py` finds the pairs,
+`model_export/data/files.py` reads their files; the rest of training calls the functions here.
 """
 
 import hashlib
@@ -41,17 +40,17 @@ SPLITS: tuple[Split, ...] = ("train", "test", "validation")
 
 VALIDATION_PERCENT = 7
 TEST_PERCENT = 8
-LEAST_SHARE = 10  # of small folders each of validation and test gets at least a tenth,
+LEAST_SHARE = 10  # of small folders, validation and test get at least a tenth each,
 ENOUGH_JUDGED = 10  # up to so many groups
 
 
 def split_of(pair: Pair) -> Split:
-    """Return the side a pair belongs to, from a hash of its set and group: the same on every
-    machine."""
+    """Return the split of a pair, by a hash of its set and group: the same on every machine."""
     return split_of_key(_key(pair))
 
 
 def split_of_key(key: str) -> Split:
+    """Return the split that a key's hash gives."""
     bucket = _hash(key) % 100
     if bucket < TEST_PERCENT:
         return "test"
@@ -59,13 +58,13 @@ def split_of_key(key: str) -> Split:
 
 
 def select(pairs: Iterable[Pair], split: Split) -> list[Pair]:
-    """Select the pairs of one side, in their order. `pairs` are all there are.
+    """Select the pairs of one split, in their order; `pairs` must be all that there are.
 
-    What a teacher labelled is for training alone: a score against it would measure the teacher.
+    Labels of a teacher are for training only: a score against them would measure the teacher.
 
-    By the hash alone a small folder may leave a side next to nothing. A side with less than its
-    least, a tenth of the groups and at most ten, gets groups of the fullest one; three groups are
-    enough for all sides.
+    By the hash alone a small folder may leave a split next to nothing. A split with less than its
+    least, a tenth of the groups and at most ten, gets groups of the largest one; three groups are
+    enough for all splits.
     """
     everything = list(pairs)
     sides = {_key(pair): split_of(pair) for pair in everything if pair.taught is None}
@@ -80,8 +79,9 @@ def select(pairs: Iterable[Pair], split: Split) -> list[Pair]:
 
 
 def few_judged(pairs: Sequence[Pair]) -> str | None:
-    """Return a warning where so few images are kept aside that a score on them says little; `pairs`
-    are all there are.
+    """Return a warning where so few images are kept aside that scores on them say little.
+
+    `pairs` must be all that there are.
     """
     drawn = sum(pair.taught is None for pair in pairs)
     validation = len(select(pairs, "validation"))
@@ -96,7 +96,10 @@ def few_judged(pairs: Sequence[Pair]) -> str | None:
 
 
 def select_some(pairs: Sequence[Pair], split: Split) -> list[Pair]:
-    """Select the pairs of one side. Raises DataError where that leaves none."""
+    """Select the pairs of one split, in their order; `pairs` must be all that there are.
+
+    Raises DataError where that leaves none.
+    """
     chosen = select(pairs, split)
     if not chosen and any(pair.taught for pair in pairs):
         raise DataError(
@@ -113,7 +116,7 @@ def select_some(pairs: Sequence[Pair], split: Split) -> list[Pair]:
 
 
 def fingerprint(pairs: Sequence[Pair]) -> str:
-    """sha256 over names and contents of all files: which data a model saw."""
+    """Return the sha256 over names and contents of all files: it identifies a model's data."""
     digest = hashlib.sha256()
     for pair in sorted(pairs):
         digest.update(f"{pair.set}/{pair.stem}\0".encode())
@@ -126,12 +129,11 @@ def fingerprint(pairs: Sequence[Pair]) -> str:
 
 
 def load_pair(pair: Pair, least: int | None = None) -> tuple[Image, Mask]:
-    """Load the image (H, W, 3) and its mask (H, W), both of the same size: reduced where far above
-    `least` pixels a side.
+    """Load an image (H, W, 3) uint8 RGB and its mask (H, W) uint8, of one size.
 
-    A teacher's mask is brought to the image's size.
-
-    Raises DataError where the mask is empty or of another size than its image.
+    With `least`, both are reduced where they are far larger than so many pixels a side. A teacher's
+    mask is resized to the image. Raises DataError where the mask is empty or of another size than
+    its image, or a file cannot be read.
     """
     image, size = load_sized(pair.image_path, least)
     mask = load_mask(pair)
@@ -149,9 +151,10 @@ def load_pair(pair: Pair, least: int | None = None) -> tuple[Image, Mask]:
 
 
 def odds_of(pair: Pair, data: DataConfig) -> float:
-    """Return how often a pair is drawn; 1 by default.
+    """Return the relative frequency with which a pair is drawn, 1 by default.
 
-    Of a set `a/b` the weight is that of `a` where it has none.
+    A set `a/b` without a weight of its own has that of `a`. A teacher's label counts by its
+    certainty.
     """
     of_set = data.weights.get(pair.set, data.weights.get(pair.set.partition("/")[0], 1.0))
     return of_set if pair.taught is None else of_set * data.soft_weight * pair.taught.certainty

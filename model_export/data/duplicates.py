@@ -1,6 +1,4 @@
-"""Images that are nearly the same on both sides of the split: a test score that they make too
-good.
-"""
+"""Near-duplicates on different sides of the split, which make a test score too good."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,17 +10,16 @@ from numpy.typing import NDArray
 from cutout.imaging.preprocess import Image, resize
 from model_export.data.dataset import Pair, Split
 
-HASH_SIDE, LOW = 32, 8  # of the cosine transform the 8 x 8 lowest frequencies, as pHash
+HASH_SIDE, LOW = 32, 8  # the 8 x 8 lowest frequencies of a 32 x 32 cosine transform, as in pHash
 ALIKE = 8  # bits of 64 that may differ between copies: recompressed, resized, a little cropped
-DETAIL = (
-    16  # side of the colour thumbnail that has to agree too: on white, silhouettes alone collide
-)
-SAME_COLORS = 14.0  # mean difference of 255
+# Side of a colour thumbnail that has to agree too: silhouettes on white have the same hash.
+DETAIL = 16
+SAME_COLORS = 14.0  # mean difference of thumbnails, of 255
 
 
 @dataclass(frozen=True)
 class Twins:
-    """Two images that look alike, on different sides of the split."""
+    """Two images that look alike, on different sides of the split; `bits` of their hash differ."""
 
     first: str
     first_side: str
@@ -32,11 +29,11 @@ class Twins:
 
 
 def fingerprint_of(image: Image) -> NDArray[np.uint8]:
-    """Return a fingerprint that survives a change of size or quality: 8 bytes of perceptual hash,
-    then a 16x16 colour thumbnail.
+    """Compute a fingerprint (776,) uint8 that survives a change of size or quality.
 
-    The hash: which of the low frequencies of the cosine transform lie above their median (Zauner,
-    Implementation and benchmarking of perceptual image hash functions, 2010).
+    `image` is (H, W, 3) uint8 RGB. The first 8 bytes are a perceptual hash: which of the low
+    frequencies of the cosine transform lie above their median (Zauner, Implementation and
+    benchmarking of perceptual image hash functions, 2010). Then follows a 16x16 colour thumbnail.
     """
     gray = np.asarray(
         cv2.cvtColor(resize(image, HASH_SIDE, HASH_SIDE), cv2.COLOR_RGB2GRAY), np.float32
@@ -47,7 +44,10 @@ def fingerprint_of(image: Image) -> NDArray[np.uint8]:
 
 
 def twins(images: Sequence[tuple[Pair, Split, NDArray[np.uint8]]]) -> list[Twins]:
-    """Find every two near-duplicates on different sides of the split, most alike first."""
+    """Find all near-duplicates on different sides of the split, most alike first.
+
+    `images` are pairs with their split and their fingerprint (776,) uint8.
+    """
     if not images:
         return []
     prints = np.stack([fingerprint for _, _, fingerprint in images])

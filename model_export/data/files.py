@@ -23,21 +23,25 @@ REDUCED_COLOR = {
 }
 SPARE = 2  # times the wanted side that a reduced image keeps: shrinking from there is exact
 VOID = (192, 224, 224)  # BGR: VOC's colour for the edge between objects
-LEAST_WHITE = 128
+LEAST_WHITE = 128  # of a mask's brightest pixel
 
 
 def load_image(path: Path, least: int | None = None) -> Image:
-    """Load an image (H, W, 3) uint8 RGB, upright; transparency is laid on white.
+    """Load an image (H, W, 3) uint8 RGB, upright; transparent pixels become white.
 
-    With `least`, a JPEG whose sides are far longer is decoded at a half, a quarter or an eighth, so
-    that an image of a phone's 12 megapixels never stands in memory. Raises DataError naming the
-    file if it can't be read.
+    With `least`, a JPEG whose sides have far more pixels than that is decoded at a half, a quarter
+    or an eighth, so that a phone's 12 megapixels never stand in memory. Raises DataError, which
+    names the file, where it cannot be read.
     """
     return load_sized(path, least)[0]
 
 
 def load_sized(path: Path, least: int | None = None) -> tuple[Image, tuple[int, int]]:
-    """Load an image (H, W, 3) uint8 RGB, and the (height, width) that its file has upright."""
+    """Load an image (H, W, 3) uint8 RGB, and the (height, width) that its file has upright.
+
+    With `least`, a JPEG whose sides have far more pixels than that is decoded reduced. Raises
+    DataError where the file cannot be read.
+    """
     header = read_header(path)
     if header is not None and header.has_alpha:
         image = _on_white(_decode(path, cv2.IMREAD_UNCHANGED))
@@ -52,9 +56,9 @@ def load_sized(path: Path, least: int | None = None) -> tuple[Image, tuple[int, 
 
 
 def load_mask(pair: Pair) -> Mask:
-    """Load the mask (H, W) uint8 in 0..255 of a pair, whatever form it is in.
+    """Load the mask (H, W) uint8, 0 to 255, of a pair, whatever form it has.
 
-    Raises DataError naming the file.
+    Raises DataError, which names the file, where it cannot be read or does not have that form.
     """
     if pair.form == "polygons":
         assert pair.shapes is not None
@@ -82,14 +86,17 @@ def load_mask(pair: Pair) -> Mask:
 
 
 def load_soft(path: Path) -> Mask:
-    """Load a teacher's alpha (h, w), which may be smaller than its image. Raises DataError."""
+    """Load a teacher's alpha (h, w) uint8, which may be smaller than its image.
+
+    Raises DataError where it cannot be read.
+    """
     return _decode(path, cv2.IMREAD_GRAYSCALE)
 
 
 def load_cutout(path: Path) -> NDArray[np.uint8]:
     """Load a cut-out (H, W, 4) uint8 RGBA.
 
-    Raises DataError if it can't be read or has no transparency.
+    Raises DataError where it cannot be read, or has no alpha channel.
     """
     bgra = _decode(path, cv2.IMREAD_UNCHANGED)
     if bgra.ndim != 3 or bgra.shape[2] != 4:
@@ -131,9 +138,9 @@ def _gray(path: Path) -> Mask:
 
 
 def _labelled(pixels: NDArray[np.uint8]) -> Mask:
-    """VOC: any label but background is foreground.
+    """Read a mask as VOC has it: any label but background is foreground.
 
-    As colours, or as the labels' numbers with 255 for the void.
+    Labels are colours, or numbers with 255 for the void.
     """
     if pixels.ndim == 3:
         void = (pixels[:, :, :3] == np.array(VOID, np.uint8)).all(axis=2)
@@ -146,7 +153,7 @@ def _labelled(pixels: NDArray[np.uint8]) -> Mask:
 
 
 def _resolve(foreground: NDArray[np.bool_], unknown: NDArray[np.bool_]) -> Mask:
-    """Give the unknown band to the nearer side: its middle is the edge."""
+    """Give the unknown band to the nearer side: its middle becomes the edge."""
     if not unknown.any():
         return np.where(foreground, np.uint8(255), np.uint8(0))
     to_foreground, to_background = (

@@ -1,6 +1,4 @@
-"""What the training images' files say of themselves, without an error for those that say
-nothing.
-"""
+"""Headers of training images; None instead of an error for formats that are not supported."""
 
 from pathlib import Path
 

@@ -23,10 +23,10 @@ from model_export.data.scenery import Scenery
 
 
 class MaskBatches(keras.utils.PyDataset):
-    """x (N, S, S, C) float32 normalised, y (N, S, S, 2) uint8: mask and edge emphasis.
+    """Batches of a segmenter: x (N, S, S, C) float32 normalised, y (N, S, S, 2) uint8.
 
-    The randomness of a sample depends on seed, epoch and place alone, not on which worker thread
-    draws it.
+    y is the mask, and the emphasis of its edges. The randomness of a sample depends on seed, epoch
+    and index only, not on which worker thread draws it.
     """
 
     def __init__(self, pairs: Sequence[Pair], config: TrainConfig, root: Path) -> None:
@@ -47,12 +47,12 @@ class MaskBatches(keras.utils.PyDataset):
         return self.steps((self.spec.size, self.batch_size))
 
     def steps(self, size: tuple[int, int]) -> int:
-        """Count the steps in an epoch of that (input side, batch size)."""
+        """Return how many steps an epoch of that (input side, batch size) has."""
         wanted = self.config.training.samples_per_epoch or len(self.samples)
         return max(1, wanted // size[1])
 
     def start(self, size: tuple[int, int], epoch: int) -> None:
-        """Go on from this epoch at this (input side, batch size)."""
+        """Continue from this epoch on at this (input side, batch size)."""
         self.spec = self.spec.model_copy(update={"size": size[0]})
         self.batch_size = size[1]
         self.epoch = epoch
@@ -64,6 +64,7 @@ class MaskBatches(keras.utils.PyDataset):
         return x, np.stack([labels(mask) for _, mask in drawn])
 
     def on_epoch_end(self) -> None:
+        """Count the epoch, on which the randomness depends."""
         self.epoch += 1
 
     def _scenery(self, root: Path) -> Scenery:
@@ -89,7 +90,10 @@ class MaskBatches(keras.utils.PyDataset):
 
 
 def load_samples(pairs: Sequence[Pair], spec: PreprocessSpec) -> list[Sample]:
-    """Load every image and mask, fitted to the canvas once and kept in memory as uint8."""
+    """Load every image and mask, fitted to the canvas once and kept in memory as uint8.
+
+    Raises DataError where the spec does not stretch images, or a file cannot be read.
+    """
     if spec.fit != "stretch":
         raise DataError(f"training needs fit = 'stretch', not {spec.fit!r}")
     samples = []
@@ -101,8 +105,9 @@ def load_samples(pairs: Sequence[Pair], spec: PreprocessSpec) -> list[Sample]:
 
 
 def labels(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(S, S, 2) uint8: the mask, and how near to its edge a pixel lies (F3Net, arXiv
-    1911.11445).
+    """Return the targets (S, S, 2) uint8 of a mask (S, S) uint8.
+
+    They are the mask, and how close to its edge a pixel is (F3Net, arXiv 1911.11445).
     """
     window = max(3, mask.shape[0] // 12) | 1
     near_edge = cv2.absdiff(cv2.blur(mask, (window, window)), mask)

@@ -1,5 +1,4 @@
-"""Which images and masks a folder holds: the layouts that data sets come in, read behind
-`find_pairs`.
+"""Finding of images and masks in a folder, in the layouts that data sets come in.
 
 A data folder is one set, or holds sets side by side; each set is in any of these layouts:
 
@@ -13,10 +12,10 @@ A data folder is one set, or holds sets side by side; each set is in any of thes
     x.jpg, images/x.jpg annotations.json            COCO: polygons; the JSON file has any name,
                                                     also in annotations/
     x.png               (its own alpha)             cut-outs: RGBA, here or in images/
-    (elsewhere)         labels.json, masks/x.png      soft labels by a teacher: what `label` writes
+    (elsewhere)         labels.json, masks/x.png    soft labels by a teacher: what `label` writes
 
 Beside the sets, `cutouts/` and `backgrounds/` are not sets but what training pastes, and
-`unlabelled/` holds photographs without masks, by which fine-tuning keeps what the network knew.
+`unlabelled/` holds photographs without masks, which fine-tuning rehearses.
 """
 
 import json
@@ -56,9 +55,7 @@ EXPECTED = (
 
 @dataclass(frozen=True)
 class Shapes:
-    """What one COCO file says of one image: its size, and the outlines or run lengths of its
-    objects.
-    """
+    """What a COCO file says of one image: its size, and the outlines or run lengths of objects."""
 
     width: int
     height: int
@@ -67,7 +64,7 @@ class Shapes:
 
 @dataclass(frozen=True)
 class Taught:
-    """What is known of a mask that no person made: the teacher, and how sure it was, in [0, 1]."""
+    """The teacher that made a mask, and how certain it was, in [0, 1]."""
 
     teacher: Teacher
     certainty: float
@@ -77,11 +74,10 @@ class Taught:
 class Pair:
     """One image and its mask.
 
-    `group` names what must stay on one side of a split: the image, or its clip.
-
-    `mask_path` is the file that `form` tells how to read: of a cut-out the image itself, of COCO
-    the JSON file, whose `shapes` are this image's. `taught` where a teacher made the mask: then it
-    may be smaller than its image, and the pair is for training alone.
+    `group` names what must stay on one side of the split: the image, or its clip. `mask_path` is
+    the file that `form` tells how to read: of a cut-out the image itself, of COCO the JSON file,
+    whose `shapes` are this image's. `taught` is set where a teacher made the mask: then it may be
+    smaller than its image, and the pair is for training only.
     """
 
     set: str
@@ -96,8 +92,9 @@ class Pair:
 
 @dataclass(frozen=True)
 class Found:
-    """The pairs of a folder, and what stops training or only surprises, each naming a file and the
-    remedy.
+    """The pairs of a folder, and what is wrong with others.
+
+    `problems` stop training, `surprises` do not; each text names a file and the remedy.
     """
 
     pairs: list[Pair]
@@ -110,9 +107,9 @@ def find_pairs(
 ) -> list[Pair]:
     """Find all pairs below `root`, sorted by set and file name.
 
-    `clips` maps a set to a regular expression whose first group names the clip in a stem, so that
-    all the frames of one clip share a side of the split. Raises DataError where a folder or a mask
-    is missing.
+    `sets` are those to find, None for all. `clips` maps a set to a regular expression whose first
+    group names the clip in a file name, so that all frames of one clip are on one side of the
+    split. Raises DataError where a folder, a set or a mask is missing.
     """
     found = scan(root, sets, clips)
     if found.problems:
@@ -126,7 +123,10 @@ def find_pairs(
 
 
 def read_clips(texts: Sequence[str]) -> dict[str, str]:
-    """`clips` of `find_pairs` from `SET=REGEX` each. Raises DataError for what can't be read so."""
+    """Parse `SET=REGEX` texts as the `clips` of `find_pairs`.
+
+    Raises DataError where a text is not a regular expression with a group.
+    """
     clips = {}
     for text in texts:
         name, _, pattern = text.partition("=")
@@ -141,7 +141,7 @@ def read_clips(texts: Sequence[str]) -> dict[str, str]:
 
 
 def find_scenery(folder: Path) -> list[Path]:
-    """Find the images in a folder of cut-outs or backgrounds and in the folders in it."""
+    """Find the images in a folder of cut-outs or backgrounds, at any depth, sorted."""
     return sorted(
         path
         for path in folder.rglob("*")
@@ -154,9 +154,9 @@ def find_scenery(folder: Path) -> list[Path]:
 def scan(
     root: Path, sets: Sequence[str] | None = None, clips: Mapping[str, str] | None = None
 ) -> Found:
-    """Find pairs as `find_pairs` does, and report what is missing beside what is there.
+    """Find pairs as `find_pairs` does, but report what is missing instead of raising it.
 
-    Raises DataError where there is nothing.
+    Raises DataError where there is nothing, or a set is missing.
     """
     if not root.is_dir():
         raise DataError(f"{root}: no such folder of training images")
@@ -195,8 +195,10 @@ def _sets_below(root: Path) -> dict[Path, Found]:
 
 
 def _may_be_set(folder: Path) -> bool:
-    """Tell whether a directory's name leaves it to be a set; labels of `unlabelled` may be beside
-    it."""
+    """Tell whether a directory's name allows it to be a set.
+
+    Labels of the images in `unlabelled` may be beside them there.
+    """
     return folder.name not in NO_SETS or (folder / RECORD).is_file()
 
 
@@ -206,8 +208,7 @@ def _read(folder: Path) -> Found | None:
 
 
 def _soft_labels(folder: Path) -> Found | None:
-    """Read what `label` wrote: the labels that its rule keeps, a set for each directory of the
-    images."""
+    """Read what `label` wrote: the labels that its rule keeps, a set per directory of images."""
     record = read_record(folder)
     if record is None:
         return None
@@ -302,8 +303,9 @@ def _outlines(values: dict[str, Any]) -> dict[Any, list[Any]]:
 
 
 def _coco_values(path: Path) -> dict[str, Any] | None:
-    """Return the contents of a COCO file; None where it is another kind of JSON, or of the people's
-    joints that COCO publishes beside its outlines. Raises DataError where it is broken.
+    """Return the contents of a COCO file; None for other JSON, and for COCO's keypoint files.
+
+    Raises DataError where it is corrupt, or entries lack what COCO's form requires.
     """
     try:
         values = json.loads(path.read_bytes())
@@ -327,8 +329,9 @@ def _coco_values(path: Path) -> dict[str, Any] | None:
 
 
 def _beside(folder: Path, file: Path, name: str) -> Path | None:
-    """Return the image that a COCO file names: beside it, in images/, or in a folder named as the
-    file's end (val2017).
+    """Return the image that a COCO file names.
+
+    It is beside the file, in images/, or in a folder named as the file's end (val2017).
     """
     places = (file.parent, folder, folder / "images", folder / file.stem.split("_")[-1])
     return next((place / name for place in places if (place / name).is_file()), None)
@@ -401,12 +404,12 @@ def _matched(
 
 
 def _images(folder: Path, suffixes: Iterable[str] = IMAGE_SUFFIXES) -> list[Path]:
-    """Return the image files in a folder; hidden ones, as macOS leaves them, are none."""
+    """Return the image files in a folder, without hidden ones, which macOS leaves."""
     return sorted(path for path in folder.glob("[!.]*") if path.suffix.lower() in suffixes)
 
 
 def _unread(folder: Path) -> list[Path]:
-    """Return the images in a folder that are of a kind which is not read here."""
+    """Return the images in a folder whose format is not read here."""
     return _images(folder, UNREAD_SUFFIXES)
 
 

@@ -1,5 +1,4 @@
-"""Batches for the classifier: parts of images, half of them foreground unless the config says
-otherwise.
+"""Batches for the classifier: parts of images, by default half of them foreground.
 
 Unbalanced classes (`data.foreground_share`) are met by resampling, by weights in the loss, or by
 augmentation of the rare class (He and Garcia, IEEE TKDE 2009).
@@ -31,11 +30,11 @@ Batch = tuple[Tensor, Tensor] | tuple[Tensor, Tensor, Tensor]
 
 
 class PartBatches(keras.utils.PyDataset):
-    """x (N, S, S, C) float32 normalised, y (N, 1) float32: 1 foreground, 0 background; with class
-    weights w (N,) too.
+    """Batches of a classifier: x (N, S, S, C) float32 normalised, y (N, 1) float32.
 
+    y is 1 for foreground and 0 for background; with class weights, w (N,) float32 comes third.
     Every image gives `data.parts_per_image` parts an epoch, times its odds (`odds_of`). The
-    randomness of a batch depends on seed, epoch and place alone, not on which worker thread draws
+    randomness of a batch depends on seed, epoch and index only, not on which worker thread draws
     it.
     """
 
@@ -51,12 +50,15 @@ class PartBatches(keras.utils.PyDataset):
         return self.steps((self.spec.size, self.batch_size))
 
     def steps(self, size: tuple[int, int]) -> int:
-        """Count the steps in an epoch of that (input side, batch size)."""
+        """Return how many steps an epoch of that (input side, batch size) has."""
         wanted = min(self.config.training.samples_per_epoch or len(self.order), len(self.order))
         return max(1, wanted // size[1])
 
     def start(self, size: tuple[int, int], epoch: int) -> None:
-        """Go on from this epoch at this batch size."""
+        """Continue from this epoch on at this batch size.
+
+        Raises DataError where no image has parts of both classes.
+        """
         self.batch_size = size[1]
         self.epoch = epoch
         self.parts = self._draw(epoch if self.config.data.redraw_parts else 0)
@@ -73,6 +75,7 @@ class PartBatches(keras.utils.PyDataset):
         return (x, y) if self.weights is None else (x, y, self.weights[y[:, 0].astype(int)])
 
     def on_epoch_end(self) -> None:
+        """Count the epoch, and shuffle or draw the parts of the next."""
         self.epoch += 1
         if self.config.data.redraw_parts:
             self.parts = self._draw(self.epoch)
@@ -102,9 +105,7 @@ class PartBatches(keras.utils.PyDataset):
         self.weights = self._class_weights(labels[self.order])
 
     def _resampled(self, labels: NDArray[np.int64], rng: Generator) -> NDArray[np.int64]:
-        """Places of the parts of an epoch: all of them once, or as many of one class as of the
-        other.
-        """
+        """Return the indices of an epoch's parts: each once, or as many of each class."""
         rare, common = np.flatnonzero(labels == self.rare), np.flatnonzero(labels != self.rare)
         if self.config.data.resample == "over":
             return np.concatenate([common, np.resize(rng.permutation(rare), len(common))])
@@ -113,7 +114,7 @@ class PartBatches(keras.utils.PyDataset):
         return np.arange(len(labels))
 
     def _class_weights(self, labels: NDArray[np.int64]) -> Tensor | None:
-        """Weights in the loss, (2,); balanced ones have a mean of 1 over the parts of the epoch."""
+        """Return the weights in the loss, (2,); balanced ones average 1 over the epoch's parts."""
         chosen = self.config.training.class_weights
         if chosen == "none":
             return None

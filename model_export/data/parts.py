@@ -1,4 +1,4 @@
-"""The labelled parts of an image that the classifier learns from and is tested on.
+"""The labelled parts of an image, on which the classifier is trained and tested.
 
 A **part** is a square inside the image, its side a given share of the image's shorter side, rounded
 to pixels. Its label comes from the share of its pixels that are foreground (mask >= 128):
@@ -40,9 +40,7 @@ from model_export.data.progress import track
 
 FOREGROUND_FROM_PERCENT = 60
 BACKGROUND_UP_TO_PERCENT = 5
-JUDGED_PAIRS = (
-    8  # pairs of parts from each image wherever a network is judged, so that figures compare
-)
+JUDGED_PAIRS = 8  # pairs of parts per image in every evaluation, so that figures can be compared
 JUDGED_SEED = 0
 NO_PARTS = (
     "none of the images has parts of both classes: their masks are too full or too thin for "
@@ -52,7 +50,7 @@ NO_PARTS = (
 
 @dataclass(frozen=True)
 class Part:
-    """A square of an image, in its pixels, and what it shows: 1 foreground, 0 background."""
+    """A square of an image, in its pixels, and its label: 1 foreground, 0 background."""
 
     left: int
     top: int
@@ -60,13 +58,13 @@ class Part:
     label: int
 
     def cut(self, image: Image) -> Image:
-        """Return the part's pixels (side, side, 3) uint8, a view."""
+        """Return the part's pixels (side, side, 3) uint8 RGB, a view of the image."""
         return image[self.top : self.top + self.side, self.left : self.left + self.side]
 
 
 @dataclass(frozen=True)
 class LoadedPair:
-    """An image to cut parts from, reduced by `reduce_for_parts`, with its mask at the same size."""
+    """An image to cut parts from, reduced by `reduce_for_parts`, and its mask at the same size."""
 
     pair: Pair
     image: Image
@@ -74,8 +72,10 @@ class LoadedPair:
 
 
 def draw_parts(mask: Mask, sizes: Sequence[float], pairs: int, rng: Generator) -> list[Part]:
-    """`pairs` pairs of a foreground and a background part of a mask (H, W) uint8, foreground first;
-    or none at all.
+    """Draw pairs of a foreground and a background part, foreground first.
+
+    `mask` is (H, W) uint8; `sizes` are the sides as shares of its shorter side. Returns 2 * `pairs`
+    parts, or none where the mask has no parts of both classes.
     """
     drawable = _drawable(mask, sizes)
     if not drawable:
@@ -87,11 +87,11 @@ def draw_parts(mask: Mask, sizes: Sequence[float], pairs: int, rng: Generator) -
 def draw_unevenly(
     mask: Mask, sizes: Sequence[float], count: int, share: float, rng: Generator
 ) -> list[Part]:
-    """`count` parts, that share of them foreground but at least one of each class; none where
-    `draw_parts` finds none.
+    """Draw `count` parts, of which `share` are foreground, but at least one of each class.
 
-    Classes as unlike in number as in the images of a real task: not in pairs, though each size is
-    drawn alike.
+    `mask` is (H, W) uint8; `sizes` are the sides as shares of its shorter side. Returns none where
+    the mask has no parts of both classes. Classes are as unbalanced as in a real task, and parts do
+    not come in pairs, though each size is drawn as often.
     """
     drawable = _drawable(mask, sizes)
     if not drawable:
@@ -103,16 +103,16 @@ def draw_unevenly(
 
 
 def part_seed(pair: Pair, seed: int, epoch: int = 0) -> Generator:
-    """Return the random numbers for the parts of one image in one epoch."""
+    """Return the random generator for the parts of one image in one epoch."""
     name = hashlib.sha256(f"{pair.set}/{pair.stem}".encode()).digest()[:8]
     return np.random.default_rng([seed, epoch, int.from_bytes(name, "big")])
 
 
 def foreground_counts(mask: Mask, side: int) -> NDArray[np.int32]:
-    """Count the foreground pixels that every square of that side has: (H - side + 1, W - side + 1),
-    at its top left corner.
+    """Count the foreground pixels in every square of that side of a mask (H, W) uint8.
 
-    By an integral image: four look-ups a square, whatever its size (Crow, SIGGRAPH 1984).
+    Returns (H - side + 1, W - side + 1) int32, by the square's top left corner. By an integral
+    image: four look-ups a square, whatever its size (Crow, SIGGRAPH 1984).
     """
     table = cv2.integral((mask >= 128).astype(np.uint8))
     counts = (
@@ -122,7 +122,10 @@ def foreground_counts(mask: Mask, side: int) -> NDArray[np.int32]:
 
 
 def load_for_parts(pair: Pair, sizes: Sequence[float], spec: PreprocessSpec) -> LoadedPair:
-    """Load an image and its mask, reduced. Raises DataError naming a file that is unusable."""
+    """Load an image and its mask, reduced to what parts of these sizes need.
+
+    Raises DataError, which names the file, where one cannot be used.
+    """
     image, mask = load_pair(pair, round(spec.size / min(sizes)))
     return LoadedPair(
         pair, reduce_for_parts(image, sizes, spec), reduce_for_parts(mask, sizes, spec)
@@ -132,17 +135,20 @@ def load_for_parts(pair: Pair, sizes: Sequence[float], spec: PreprocessSpec) -> 
 def load_images(
     pairs: Sequence[Pair], sizes: Sequence[float], spec: PreprocessSpec
 ) -> list[LoadedPair]:
-    """Load all of `pairs`, in memory."""
+    """Load the images of all pairs, and keep them in memory.
+
+    Raises DataError, which names the file, where one cannot be used.
+    """
     return [load_for_parts(pair, sizes, spec) for pair in track(pairs, "loading images")]
 
 
 def judged_parts(
     image: LoadedPair, sizes: Sequence[float], spec: PreprocessSpec
 ) -> tuple[Tensor, NDArray[np.int64]]:
-    """Return the 16 parts (n, S, S, C) of an image that networks are judged on, and their labels
-    (n,); n = 0 if it has none.
+    """Return the parts of an image on which networks are evaluated, and their labels.
 
-    Always the same for the same image and sizes, prepared as the server prepares them.
+    They are (n, S, S, C) float32, preprocessed as the server does, and (n,) int64; n is 16, or 0 if
+    the image has no parts of both classes. Always the same for the same image and sizes.
     """
     parts = draw_parts(image.mask, sizes, JUDGED_PAIRS, part_seed(image.pair, JUDGED_SEED))
     tensors = [normalize(fit(part.cut(image.image), spec)[0], spec) for part in parts]
@@ -151,12 +157,12 @@ def judged_parts(
 
 
 def _drawable(mask: Mask, sizes: Sequence[float]) -> list["_Positions"]:
-    """Return the sizes at which a mask has parts of both classes, with the places of each."""
+    """Return the sizes at which a mask has parts of both classes, with the positions of each."""
     return [positions for size in sizes if (positions := _Positions(mask, size)).has_both_labels]
 
 
 class _Positions:
-    """All places in a mask where parts of one size may lie, by label."""
+    """The positions in a mask where parts of one size may lie, by label."""
 
     def __init__(self, mask: Mask, size: float) -> None:
         self.side = max(1, round(size * min(mask.shape)))

@@ -1,4 +1,4 @@
-"""What training pastes, and what it pastes it on."""
+"""The cut-outs that training pastes, and the backgrounds it pastes them on."""
 
 from pathlib import Path
 
@@ -18,17 +18,18 @@ from model_export.data.dataset import (
 )
 from model_export.data.pairs import find_scenery
 
-BESIDE = 0.6  # of the side: what each of two subjects takes up at most
-TRIES = 4  # to lay the second where it hides little of the first
+BESIDE = 0.6  # of the side: the most that each of two subjects takes up
+TRIES = 4  # attempts to lay the second where it hides little of the first
 
 
 class Scenery:
-    """Cut-outs and backgrounds to paste them on, from DIR/cutouts and DIR/backgrounds.
+    """Cut-outs, and backgrounds to paste them on, from DIR/cutouts and DIR/backgrounds.
 
-    A cut-out made from an image of a set of the same name stays on the side that the hash gives
-    that image. `borrowed` are backgrounds cut from the training images themselves, for the share
-    `policy.borrow` of what is pasted; behind the share `policy.behind` lies another cut-out, as a
-    chair or a basket lies behind a cat.
+    A cut-out made from an image of a set of the same name stays on the side of the split that the
+    hash gives that image. `borrowed` are backgrounds (h, w, 3) uint8 RGB cut from the training
+    images themselves, for the share `policy.borrow` of what is pasted; behind the share
+    `policy.behind` lies another cut-out, as a chair or a basket lies behind a cat. `longest` is the
+    longer side of cut-outs in pixels.
     """
 
     def __init__(
@@ -55,14 +56,15 @@ class Scenery:
 
     @property
     def can_paste(self) -> bool:
+        """Whether there is anything to paste cut-outs on."""
         return bool(self.backgrounds or self.borrowed or self.policy.holes)
 
     def empty(self, size: int, rng: Generator) -> Sample:
-        """Draw one of the backgrounds with nothing on it."""
+        """Draw one of the backgrounds, as a sample of size x size with an empty mask."""
         return empty(_one_of(self.backgrounds, rng), size, rng)
 
     def pasted(self, sample: Sample, size: int, rng: Generator) -> Sample:
-        """Return a cut-out, often the foreground of `sample`, on one of the backgrounds."""
+        """Paste a cut-out, often the foreground of `sample`, on a background: size x size."""
         if _happens(self.policy.holes, rng):
             shadow = _happens(self.policy.shadows, rng)
             return paste(with_hole(sample[0], rng), plain_ground(size, rng), size, rng, shadow)
@@ -100,7 +102,7 @@ class Scenery:
 
 
 def _with_shorter_side(image: Image, side: int) -> Image:
-    """Shrunk until the shorter side is so long; never enlarged."""
+    """Shrink an image to that shorter side; never enlarge it."""
     ratio = side / min(image.shape[:2])
     return (
         image
@@ -110,8 +112,10 @@ def _with_shorter_side(image: Image, side: int) -> Image:
 
 
 def _happens(share: float, rng: Generator) -> bool:
-    """Return True with that probability. A share of 0 draws nothing, so that what is switched off
-    changes no other."""
+    """Return True with that probability.
+
+    A share of 0 draws nothing, so that a step that is off does not change the others.
+    """
     return share > 0 and rng.random() < share
 
 
@@ -120,7 +124,7 @@ def _one_of(images: list[Image], rng: Generator) -> Image:
 
 
 def _share(rare: NDArray[np.bool_], most: float) -> NDArray[np.float64]:
-    """Odds that give the marked entries at most the share `most`, uniform otherwise."""
+    """Return odds that give the marked entries at most the share `most`, uniform otherwise."""
     if not len(rare):
         return np.zeros(0)
     count = int(rare.sum())

@@ -1,9 +1,10 @@
-"""What `label` leaves in a directory, and what training reads there: a teacher's alphas, and its
-own doubt about each.
+"""Soft labels in a directory: a teacher's alphas, and how certain it was of each.
 
-labels.json         which teacher, where the images are, and the rule by which images are left out
-labels.jsonl        a line an image: its file, its mask's, and the figures that the rule looks at
-masks/a/x.png       the teacher's alpha, 8 bits, at the image's size or smaller
+    labels.json     the teacher, where the images are, and the rule by which labels are left out
+    labels.jsonl    a line an image: its file, its mask's, and the figures that the rule uses
+    masks/a/x.png   the teacher's alpha, 8 bits, at the image's size or smaller
+
+`label` writes them, training reads them.
 """
 
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from cutout.explain import in_words
 RECORD = "labels.json"
 LINES = "labels.jsonl"
 MASKS = "masks"
-SUBJECT = 26  # of 255: a pixel counts as part of the subject above it, a tenth
+SUBJECT = 26  # 10 %: from this alpha on a pixel counts as part of the subject
 
 
 class _Strict(BaseModel):
@@ -40,7 +41,7 @@ class Teacher(_Strict):
 
 
 class Rule(_Strict):
-    """Which labels are good enough to learn from.
+    """The rule by which labels are good enough to learn from.
 
     Measured on 1,032 images with masks drawn by people: the defaults keep 72 % of the labels, of
     which 3 % are bad (IoU below .5) where 11.7 % of all are; docs/distillation.md has the table.
@@ -53,9 +54,9 @@ class Rule(_Strict):
 
 
 class Label(_Strict):
-    """One image's line.
+    """The label of one image: its files, and what the rule looks at.
 
-    Paths have slashes, `image` from the images' directory, `mask` from MASKS.
+    Paths have slashes; `image` is relative to the images' directory, `mask` to MASKS.
     """
 
     image: str
@@ -65,7 +66,7 @@ class Label(_Strict):
     peak: int = Field(ge=0, le=255, description="the highest alpha")
 
     def kept_by(self, rule: Rule) -> bool:
-        """Tell whether training takes it."""
+        """Tell whether a rule keeps the label."""
         return (
             self.certainty >= rule.certainty
             and rule.least < self.mean < rule.most
@@ -74,7 +75,7 @@ class Label(_Strict):
 
 
 class Record(_Strict):
-    """`labels.json`: what a directory of soft labels is."""
+    """The contents of `labels.json`: what a directory of soft labels is."""
 
     teacher: Teacher
     images: str = Field(description="the images' directory, seen from this file's, or absolute")
@@ -83,16 +84,17 @@ class Record(_Strict):
 
 
 def certainty(alpha: NDArray[np.uint8]) -> float:
-    """Return how sure a network is of an alpha (H, W) uint8: the mean of |2a - 1| over its subject.
+    """Compute how certain a network is of an alpha (H, W) uint8: the mean of |2a - 1|.
 
-    1 where the subject is all 255, 0 where all of it is half transparent, or there is none.
+    The mean is over the subject: 1 where all of it is 255, 0 where all of it is half transparent,
+    or there is none.
     """
     subject = alpha[alpha >= SUBJECT].astype(np.float32) / 255
     return float(np.abs(2 * subject - 1).mean()) if subject.size else 0.0
 
 
 def judged(image: str, mask: str, alpha: NDArray[np.uint8]) -> Label:
-    """Return the line of an image whose alpha (H, W) uint8 was stored as `mask`."""
+    """Return the label of an image whose alpha (H, W) uint8 was stored as `mask`."""
     return Label(
         image=image,
         mask=mask,
@@ -103,7 +105,10 @@ def judged(image: str, mask: str, alpha: NDArray[np.uint8]) -> Label:
 
 
 def read_record(directory: Path) -> Record | None:
-    """Read what made the labels in `directory`; None where there are none. Raises DataError."""
+    """Read the record of the labels in `directory`; None where there are none.
+
+    Raises DataError where it is invalid.
+    """
     path = directory / RECORD
     if not path.is_file():
         return None
@@ -114,7 +119,11 @@ def read_record(directory: Path) -> Record | None:
 
 
 def read_labels(directory: Path) -> Iterator[Label]:
-    """Read the labels in `directory` in their order; the last line may be cut off by a kill."""
+    """Read the labels in `directory`, in order.
+
+    The last line may be truncated by a kill, and is ignored then. Raises DataError for any other
+    invalid line.
+    """
     path = directory / LINES
     lines = path.read_text().splitlines() if path.is_file() else []
     for number, line in enumerate(lines, start=1):

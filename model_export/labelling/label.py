@@ -1,7 +1,4 @@
-"""`label`: a bundle's alphas as masks for images that have none.
-
-Can be stopped and continued.
-"""
+"""The command `label`: a bundle's alphas as masks for images that have none. Can be continued."""
 
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -40,13 +37,13 @@ LONGEST = 1024  # pixels of a mask's longer side; no preset's network sees more
 
 @dataclass(frozen=True)
 class Labelled:
-    """What a directory of labels holds now, and which images could not be read."""
+    """The labels that a directory holds now, and the images that could not be read."""
 
     record: Record
     labels: list[Label]
     unreadable: list[str]
     waiting: int
-    """how many images still have no label, as the work was stopped"""
+    """How many images still have no label, as the work was stopped."""
 
 
 def label(
@@ -54,10 +51,12 @@ def label(
 ) -> Labelled:
     """Write an alpha for every image below the directory `images` that has none in `out` yet.
 
-    `rule` is written down beside them and may be another the next time: it costs no new labels.
-    Where there are more than `most` images, so many of them are taken, evenly over the sorted list.
-    Ctrl-C and SIGTERM end the work; the next call continues it. Raises DataError where there is
-    nothing to label, OutputRefused where `out` holds something else or lies among the images.
+    `rule` is written down beside them and may be another the next time: that costs no new labels.
+    Where there are more than `most` images, that many are taken, evenly over the sorted list.
+    Ctrl-C and SIGTERM end the work; the next call continues it.
+
+    Raises DataError where there is nothing to label, and OutputRefused where `out` holds something
+    else or lies among the images.
     """
     paths = _some(_images(images, out), most)
     record = _begun(teacher_of(predictor.manifest), images, out, rule)
@@ -89,7 +88,7 @@ def label(
 
 
 def teacher_of(manifest: Manifest) -> Teacher:
-    """Return the bundle's entry for the record."""
+    """Return the entry of a bundle in a record."""
     return Teacher(
         name=manifest.name,
         version=manifest.version,
@@ -99,9 +98,10 @@ def teacher_of(manifest: Manifest) -> Teacher:
 
 
 def alpha_of(predictor: Predictor, image: Image) -> Matte:
-    """Return the network's own alpha of an image, at the image's size but no longer than LONGEST.
+    """Return the network's own alpha (H, W) uint8 of an image (h, w, 3) uint8 RGB.
 
-    Not refined: training teaches at the network's size, where the refined edge is the same.
+    It is as large as the image, but no longer than LONGEST pixels. Not refined: training learns at
+    the network's size, where the refined edge is the same.
     """
     prepared = predictor.prepare(image)
     coarse = predictor.assemble(prepared, predictor.predict(prepared))
@@ -135,14 +135,14 @@ def _images(images: Path, out: Path) -> list[Path]:
 
 
 def _some(paths: Sequence[Path], most: int | None) -> Sequence[Path]:
-    """At most so many, evenly over all."""
+    """Return at most `most` paths, evenly over all."""
     if most is None or len(paths) <= most:
         return paths
     return [paths[place * len(paths) // most] for place in range(most)]
 
 
 def _begun(teacher: Teacher, images: Path, out: Path, rule: Rule) -> Record:
-    """Return the record to write: what is there already goes on, if it is by the same teacher."""
+    """Return the record to write; an existing one is continued, if it is by the same teacher."""
     where = os.path.relpath(images.resolve(), out.resolve())
     there = read_record(out)
     if there is None:
@@ -168,6 +168,6 @@ def _write_lines(labels: Iterable[Label], out: Path) -> None:
 
 
 def _mask_name(image: str, taken: set[str]) -> str:
-    """`a/x.png` for `a/x.jpg`; `a/x.webp.png` where another image of that name has it."""
+    """Return `a/x.png` for `a/x.jpg`; `a/x.webp.png` where another image already has that name."""
     short = Path(image).with_suffix(".png").as_posix()
     return f"{image}.png" if short in taken else short

@@ -1,7 +1,7 @@
-"""What fine-tuning keeps by: general images, or photographs that the network itself has labelled.
+"""General images for fine-tuning to rehearse, labelled by the network itself where needed.
 
-Answers that a network gave before it learned something new, rehearsed beside the new, keep what it
-knew (pseudorehearsal: Robins, Connection Science 7, 1995).
+Outputs that a network gave before it learned something new, rehearsed beside the new images, keep
+what it knew (pseudorehearsal: Robins, Connection Science 7, 1995).
 """
 
 from pathlib import Path
@@ -19,10 +19,11 @@ MOST = 500  # photographs; a network of this size labels them within a minute
 
 
 def images_to_keep(keep: Path | None, start: Path, data: Path, out: Path) -> Path | None:
-    """Return the directory of `--keep` for training: `keep`, else `unlabelled` in `data`, if any.
+    """Return the directory of images to rehearse: `keep`, else `unlabelled` in `data`, if any.
 
-    Where it holds no masks the bundle at `start` labels what it holds, in `out`, and that is
-    returned. Raises DataError where `start` is no bundle and so has no network that runs.
+    Where its images have no masks, the bundle at `start` labels them, in a directory in `out`,
+    which is returned. Raises DataError where there are no masks and `start` is not a bundle, so
+    that no network can make them.
     """
     general = keep or data / UNLABELLED
     if keep is None and (not general.is_dir() or (general / RECORD).is_file()):

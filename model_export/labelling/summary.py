@@ -1,4 +1,4 @@
-"""What `label` tells at the end: counts, a contact sheet, and the next command."""
+"""The summary that `label` prints: counts, a contact sheet, and the next command."""
 
 import shlex
 from collections import Counter
@@ -15,13 +15,13 @@ from model_export.report.check import LABEL, SUSPICIOUS, Cell, evenly, overlay, 
 
 SHEET = "contact-sheet.png"
 SHOWN = 64  # labels of the contact sheet
-LEFT_OUT = 24  # of them such as the rule leaves out
-LOOKED_AT = 320
-LINES_SHOWN = 10
+LEFT_OUT = 24  # of these, labels that the rule leaves out
+LOOKED_AT = 320  # pixels of the shorter side at which an image is loaded
+LINES_SHOWN = 10  # of unreadable images
 
 
 def as_text(labelled: Labelled, images: Path, out: Path) -> str:
-    """Return how many labels there are, how many training takes, why it leaves out the others."""
+    """Return how many labels there are, how many training takes, and why it leaves out others."""
     rule = labelled.record.rule
     labels = labelled.labels
     kept = sum(label.kept_by(rule) for label in labels)
@@ -42,7 +42,7 @@ def as_text(labelled: Labelled, images: Path, out: Path) -> str:
 
 
 def why_left_out(label: Label, rule: Rule) -> str | None:
-    """Return which part of the rule leaves a label out; None where it is kept."""
+    """Return why the rule leaves a label out; None where it keeps it."""
     if label.kept_by(rule):
         return None
     if label.mean <= rule.least or label.peak < rule.peak:
@@ -55,7 +55,7 @@ def why_left_out(label: Label, rule: Rule) -> str | None:
 def write_sheet(labelled: Labelled, images: Path, out: Path) -> None:
     """Write the contact sheet: first what the rule leaves out, in red, then what it keeps.
 
-    Under each the certainty; both kinds are taken evenly over the sorted certainties.
+    Under each label is its certainty; both kinds are taken evenly over the sorted certainties.
     """
     ranked = sorted(labelled.labels, key=lambda label: label.certainty)
     bad = evenly([label for label in ranked if not label.kept_by(labelled.record.rule)], LEFT_OUT)

@@ -8,11 +8,10 @@ from model_export.config import CnnConfig
 
 
 def build_cnn(config: CnnConfig, spec: PreprocessSpec) -> keras.Model:
-    """(N, 64, 64, 1) in [0, 1] -> (N, 1), the probability of foreground. 1,624,705 parameters at
-    the defaults.
+    """Build the classifier: from (N, 64, 64, 1) in [0, 1] to (N, 1), P(foreground).
 
-    Dropout and L2 are measures of training; they change no parameter count and nothing at
-    inference.
+    It has 1,624,705 parameters at the defaults. Dropout and L2 are measures of training; they
+    change no parameter count and nothing at inference.
     """
     l2 = keras.regularizers.L2(config.l2) if config.l2 else None
     kernel = config.kernel_size

@@ -18,14 +18,15 @@ def build_encoder_decoder(
     *,
     training: bool = False,
 ) -> keras.Model:
-    """(N, S, S, C) normalised -> a list of alphas (N, s, s, 1) in [0, 1]; the first at full size,
-    the others coarser.
+    """Build the segmenter: from (N, S, S, C), normalised, to alphas (N, s, s, 1) in [0, 1].
+
+    The first alpha has the input's size, the others are coarser. `size` is S, None for any.
 
     Plain 3x3 convolutions, which train and run fast on a CPU. The encoder goes down to 1/64, where
     one convolution sees the whole image (extreme downsampling: EDN, arXiv 2012.13093); most
-    parameters sit there and cost little time. The decoder goes up by bilinear steps and adds what
-    the encoder saw at each level. The coarser alphas are for deep supervision (U^2-Net, arXiv
-    2005.09007) and are dropped by `inference_model`. `training` takes the faster kernels; the
+    parameters sit there and cost little time. The decoder goes up by bilinear steps and adds the
+    encoder's features at each level. The coarser alphas are for deep supervision (U^2-Net, arXiv
+    2005.09007) and are dropped by `inference_model`. `training` selects the faster kernels; the
     weights are the same, one for one.
     """
     l2 = keras.regularizers.L2(config.l2) if config.l2 else None
@@ -54,7 +55,7 @@ def build_encoder_decoder(
 
 
 def freeze(model: keras.Model, levels: int) -> None:
-    """Leave the first `levels` levels of an encoder as they are, their batch statistics too."""
+    """Freeze the first `levels` levels of an encoder, their batch statistics included."""
     names = tuple(f"{part}{level}" for level in range(levels) for part in ("down", "encode"))
     for layer in model.layers:
         if layer.name.startswith(names):

@@ -11,14 +11,14 @@ BATCH_NORM_MOMENTUM = 0.9
 
 @keras.saving.register_keras_serializable("cutout")
 class FusedBatchNormalization(layers.BatchNormalization):
-    """BatchNormalization that trains through TensorFlow's fused kernel: about a third faster on a
-    CPU.
+    """A BatchNormalization that trains through TensorFlow's fused kernel, a third faster on a CPU.
 
-    Same weights in the same order, so what it learns loads into the plain layer. Other backends
-    train as usual.
+    It has the same weights in the same order, so that they load into the plain layer. Other
+    backends train as usual.
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Normalise a batch: by its own statistics in training, else by the moving ones."""
         if not (training and self.trainable) or keras.backend.backend() != "tensorflow":
             return super().call(inputs, training=training, mask=mask)
         import tensorflow as tf

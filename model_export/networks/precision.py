@@ -1,4 +1,4 @@
-"""bfloat16 or float32: which of the two trains faster on this processor."""
+"""The choice between bfloat16 and float32, by which trains faster on this processor."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -11,12 +11,12 @@ import keras
 
 CPUINFO = Path("/proc/cpuinfo")
 FAST = frozenset({"avx512_bf16", "amx_bf16"})  # instructions that multiply in bfloat16
-FASTER = 0.9  # of float32's time at most, for bfloat16 to be taken where no flag speaks for it
-TRIES = 3
+FASTER = 0.9  # of float32's time: what bfloat16 may take to be chosen on a processor without these
+TRIES = 3  # of which the fastest counts
 
 
 class Precision(NamedTuple):
-    """What a network is trained in, a Keras dtype policy, and why, in words."""
+    """The precision of training: a Keras dtype policy, and why it was chosen."""
 
     policy: str
     reason: str
@@ -28,18 +28,19 @@ class Precision(NamedTuple):
 
 @cache
 def precision(stated: str) -> Precision:
-    """Return what `training.dtype_policy` comes to here: itself, or for `auto` the faster one."""
+    """Return what `training.dtype_policy` stands for here: itself, or for `auto` the faster one."""
     if stated != "auto":
         return Precision(stated, "as training.dtype_policy says")
     return choose(processor_flags(), seconds_of_gradients)
 
 
 def choose(flags: set[str], seconds: Callable[[str], float]) -> Precision:
-    """Choose by a processor's flags, else by `seconds` of a convolution's gradients in a dtype.
+    """Choose by a processor's flags, else by the seconds of a convolution's gradients.
 
-    Where TensorFlow computes in bfloat16 through oneDNN, all is well. Elsewhere only the forward
-    pass has a kernel of its own: the two gradients of a convolution fall back on generic code,
-    twelve to nineteen times slower than float32 (model_export/LOG.md).
+    `seconds` measures these in a dtype. Where TensorFlow computes in bfloat16 through oneDNN, all
+    is well. Elsewhere only the forward pass has a kernel of its own: the two gradients of a
+    convolution fall back on generic code, twelve to nineteen times slower than float32
+    (model_export/LOG.md).
     """
     if known := FAST & flags:
         return Precision("mixed_bfloat16", f"the processor has {', '.join(sorted(known))}")
@@ -50,7 +51,7 @@ def choose(flags: set[str], seconds: Callable[[str], float]) -> Precision:
 
 @contextmanager
 def dtype_policy(name: str) -> Iterator[None]:
-    """Build layers under a dtype policy, and put the old one back."""
+    """Build layers under a dtype policy during the block, and restore the previous one."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(name)
     try:
@@ -60,7 +61,7 @@ def dtype_policy(name: str) -> Iterator[None]:
 
 
 def processor_flags(cpuinfo: Path = CPUINFO) -> set[str]:
-    """Return the flags that Linux lists for the first processor; none where it lists none."""
+    """Return the flags that Linux lists for the first processor; empty where it lists none."""
     try:
         lines = cpuinfo.read_text().splitlines()
     except OSError:
@@ -70,7 +71,7 @@ def processor_flags(cpuinfo: Path = CPUINFO) -> set[str]:
 
 
 def seconds_of_gradients(dtype: str) -> float:
-    """Return how long both gradients of a 3x3 convolution take, the best of some tries."""
+    """Return how many seconds both gradients of a 3x3 convolution take, the best of some tries."""
     import tensorflow as tf
 
     values, kernel = (tf.cast(tf.ones(shape), dtype) for shape in ((2, 32, 32, 64), (3, 3, 64, 64)))

@@ -1,4 +1,4 @@
-"""What of a network is served, and in which form."""
+"""The part of a network that is served, and the form in which it is."""
 
 from typing import Any
 
@@ -12,8 +12,9 @@ from model_export.networks.precision import dtype_policy
 
 
 def build_for_serving(config: TrainConfig) -> tuple[Any, Any]:
-    """Build the network in float32 at its final size: whole, to take the weights, and the part that
-    is exported.
+    """Build the network in float32 at its final size, and the part of it that is exported.
+
+    The first takes the weights; the two share them.
     """
     with dtype_policy("float32"):
         if isinstance(config.network, CnnConfig):
@@ -26,15 +27,13 @@ def build_for_serving(config: TrainConfig) -> tuple[Any, Any]:
 
 
 def inference_model(model: keras.Model) -> keras.Model:
-    """Return the part that serves: all layers, only the first output."""
+    """Return the part that is served: all layers, only the first output."""
     outputs = model.outputs
     return model if len(outputs) == 1 else keras.Model(model.inputs[0], outputs[0], name=model.name)
 
 
 def served_form(network: Any, config: TrainConfig) -> Any:
-    """Return the network as it is converted: asked twice and its answer sharpened where the config
-    says so.
-    """
+    """Return the network as it is converted: mirrored and sharpened, where the config says so."""
     if not isinstance(config.network, EncoderDecoderConfig):
         return network
     asked = with_mirror(network) if config.network.mirror else network
@@ -44,8 +43,7 @@ def served_form(network: Any, config: TrainConfig) -> Any:
 
 
 def with_mirror(model: keras.Model) -> keras.Model:
-    """Return a network that asks this one twice, about an image and its mirror image: the mean of
-    both alphas.
+    """Return a network that averages the alphas of an image and of its mirror image.
 
     What a network says of one side it should say of the other; where it doesn't, averaging reduces
     the error (test-time augmentation, as in Krizhevsky et al., NeurIPS 2012).
@@ -58,11 +56,10 @@ def with_mirror(model: keras.Model) -> keras.Model:
 
 
 def with_sharpness(model: keras.Model, sharpness: float) -> keras.Model:
-    """Return the network with the logits of its alphas multiplied: a^s / (a^s + (1 - a)^s), nearer
-    to 0 and to 1.
+    """Return a network whose alphas have their logits multiplied: a^s / (a^s + (1 - a)^s).
 
-    The outline, where the alpha is a half, stays where it is. This is a temperature below one (Guo
-    et al., arXiv 1706.04599), the same for every image.
+    They are closer to 0 and to 1; the outline, where the alpha is a half, stays where it is. This
+    is a temperature below one (Guo et al., arXiv 1706.04599), the same for every image.
     """
     image = keras.Input(model.input_shape[1:], name="image")
     alpha = model(image)
@@ -72,5 +69,5 @@ def with_sharpness(model: keras.Model, sharpness: float) -> keras.Model:
 
 
 def _power(alpha: Any, exponent: float) -> Any:
-    """alpha ** exponent; onnxruntime multiplies ten times as fast as it raises to a power."""
+    """Raise to a power; onnxruntime multiplies ten times as fast as it does that."""
     return alpha * alpha if exponent == 2 else alpha**exponent

@@ -1,4 +1,4 @@
-"""TensorFlow, brought in without what it says of itself."""
+"""The import of TensorFlow without its messages."""
 
 import os
 import sys
@@ -7,11 +7,10 @@ from pathlib import Path
 
 
 def import_tensorflow() -> None:
-    """Import TensorFlow and Keras with nothing on standard error, so that the commands' own words
-    can be seen.
+    """Import TensorFlow and Keras with nothing on standard error, where our own messages go.
 
-    TensorFlow's C++ side writes straight to the descriptor, before any of its log levels counts.
-    Raises ImportError.
+    TensorFlow's C++ code writes straight to the file descriptor, before any of its log levels takes
+    effect. Raises ImportError where one is not installed.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     sys.stderr.flush()

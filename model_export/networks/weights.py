@@ -1,4 +1,4 @@
-"""Saved weights, put into the network of a config."""
+"""Loading of saved weights into the network of a config."""
 
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,10 @@ from model_export.networks.served import build_for_serving, inference_model
 
 
 def take_weights(model: keras.Model, keras_file: Path) -> None:
-    """Put the weights of a saved network into `model`; alphas that are not served keep their fresh
-    ones.
+    """Load the weights of a saved network into `model`.
 
-    Raises DataError where they don't fit.
+    Alphas that are not served keep their initial weights. Raises DataError where the weights don't
+    fit.
     """
     try:
         saved = keras.models.load_model(keras_file, compile=False)
@@ -26,12 +26,11 @@ def take_weights(model: keras.Model, keras_file: Path) -> None:
 
 
 def load_network(path: Path, config: TrainConfig) -> Any:
-    """Load the float32 network of `config` with the weights of a saved `.keras`, made of Keras's
-    own layers only.
+    """Load the float32 network of `config` with the weights of a saved `.keras` file.
 
     Rebuilt rather than used as saved: a network saved under a bfloat16 policy converts to an
     invalid graph, and a file without layers of ours opens in any Keras. Raises DataError where the
-    weights don't fit the config.
+    file cannot be read, or its weights don't fit the config.
     """
     if not path.is_file():
         raise DataError(f"{path}: no such saved network")

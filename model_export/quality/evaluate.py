@@ -1,6 +1,4 @@
-"""How good a bundle is on a folder of images, through onnxruntime and with the server's own
-preprocessing.
-"""
+"""Evaluation of a bundle on a folder of images, through onnxruntime, preprocessed as served."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -27,11 +25,13 @@ OVERALL = "overall"
 
 
 class Watch(Protocol):
-    """Looks on while a bundle is measured, and is shown each image once: the report's eyes."""
+    """An observer of an evaluation, which is shown each image once; the report is one."""
 
     def parts(self, pair: Pair, x: Tensor, labels: Labels, probabilities: Probabilities) -> None:
-        """Take in the labelled parts x (n, S, S, C) of an image, their labels (n,) and the answers
-        (n,)."""
+        """Take in the labelled parts of an image, their labels and the classifier's probabilities.
+
+        `x` is (n, S, S, C) float32, `labels` (n,) int64 and `probabilities` (n,) float32.
+        """
         ...
 
     def alpha(self, pair: Pair, alpha: Matte, mask: Mask) -> None:
@@ -47,14 +47,19 @@ def evaluate(
     threads: int = 1,
     clips: Mapping[str, str] | None = None,
 ) -> Result:
-    """Evaluate a bundle and return a JSON-ready object: what was evaluated, the measures over all
-    images, and under `sets` those of each set.
+    """Evaluate a bundle, and return the measures as a JSON-ready object.
 
-    For a classifier loss, accuracy, balanced_accuracy, precision, recall, auc and confusion_matrix
-    over labelled parts; for a segmenter, or with `alphas`, mae, max_f, iou and s_measure over whole
-    images, at the mask's own size. `which="test"` takes the images that training kept aside; "all"
-    takes every image. `clips` as in `find_pairs`, in place of those that the bundle was trained
-    with.
+    It says what was evaluated, has the measures over all images, and under `sets` those of each
+    set. For a classifier these are loss, accuracy, balanced_accuracy, precision, recall, auc and
+    confusion_matrix over labelled parts; for a segmenter, or with `alphas`, mae, max_f, iou and
+    s_measure over whole images, at the mask's own size.
+
+    `which="test"` selects the images that training kept aside; "all" every image. `clips` maps a
+    set to a regular expression that names the clip in a file name, instead of those that the bundle
+    was trained with.
+
+    Raises BundleError where the bundle cannot be loaded, and DataError where there are no images to
+    evaluate it on.
     """
     predictor = load_predictor(bundle, threads)
     return {
@@ -66,7 +71,10 @@ def evaluate(
 def measure(
     predictor: Predictor, pairs: Sequence[Pair], alphas: bool = False, watch: Watch | None = None
 ) -> Result:
-    """Evaluate a loaded bundle on given images; returns what `evaluate` does."""
+    """Evaluate a loaded bundle on given images; return what `evaluate` does, without the split.
+
+    Raises DataError where no image has parts for a classifier.
+    """
     manifest = predictor.manifest
     as_alphas = alphas or manifest.task == "segment"
     measured = (
@@ -85,7 +93,7 @@ def measure(
 def pairs_to_judge(
     manifest: Manifest, root: Path, which: Which, clips: Mapping[str, str] | None = None
 ) -> list[Pair]:
-    """Return the images of `root` to judge a bundle on, but for those whose masks a teacher made.
+    """Return the images of `root` to evaluate a bundle on, without those labelled by a teacher.
 
     Raises DataError where there are none.
     """
@@ -104,8 +112,10 @@ def _none_to_judge_on(root: Path) -> NoReturn:
 def score_parts(
     predictor: Predictor, pairs: Sequence[Pair], watch: Watch | None = None
 ) -> dict[str, Result]:
-    """Set -> measures over 16 labelled parts of every image that has both kinds, and the same for
-    all sets.
+    """Return, by set and overall, the measures over 16 labelled parts of every image.
+
+    Images that do not have parts of both classes are left out. Raises BundleError for a segmenter,
+    and DataError where no image has such parts.
     """
     manifest = predictor.manifest
     if manifest.parts is None:
@@ -128,8 +138,9 @@ def score_parts(
 def score_alphas(
     predictor: Predictor, pairs: Sequence[Pair], watch: Watch | None = None
 ) -> dict[str, Result]:
-    """Set -> measures of the alphas of whole images, brought bilinearly to the mask's size; and for
-    all sets.
+    """Return, by set and overall, the measures of the alphas of whole images.
+
+    Alphas are resized bilinearly to the mask's size.
     """
     scores: defaultdict[str, MaskScore] = defaultdict(MaskScore)
     for pair in track(pairs, "evaluating"):

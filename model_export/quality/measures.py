@@ -1,4 +1,4 @@
-"""How good a mask is: the field's usual measures, on arrays."""
+"""Measures of a mask's quality, as the field defines them, on arrays."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ THRESHOLDS = 256
 
 @dataclass
 class MaskScore:
-    """Sums over images of one set.
+    """Measures of masks, summed over the images of one set.
 
     Precision and recall are averaged per threshold over images, as the field does for max F
     (Achanta et al., CVPR 2009).
@@ -27,7 +27,7 @@ class MaskScore:
         self.recall = np.zeros(THRESHOLDS)
 
     def add(self, alpha: NDArray[np.uint8], mask: NDArray[np.uint8]) -> None:
-        """alpha (H, W) uint8, 255 = foreground; mask (H, W) uint8, foreground from 128 on."""
+        """Add an image: its alpha (H, W) uint8, and its mask (H, W) uint8, foreground from 128."""
         truth = mask >= 128
         inside = np.bincount(alpha[truth], minlength=THRESHOLDS)[::-1].cumsum()
         outside = np.bincount(alpha[~truth], minlength=THRESHOLDS)[::-1].cumsum()
@@ -41,18 +41,22 @@ class MaskScore:
 
     @property
     def mae(self) -> float:
+        """The mean absolute error, in [0, 1]."""
         return self.absolute_error / max(self.images, 1)
 
     @property
     def iou(self) -> float:
+        """The mean intersection over union, in [0, 1]."""
         return self.intersection_over_union / max(self.images, 1)
 
     @property
     def s_measure(self) -> float:
+        """The mean structure measure, in [0, 1]."""
         return self.structure / max(self.images, 1)
 
     @property
     def max_f(self) -> float:
+        """The F measure, beta^2 = 0.3, at the threshold at which it is highest; in [0, 1]."""
         precision = self.precision / max(self.images, 1)
         recall = self.recall / max(self.images, 1)
         weighted = BETA_SQUARED * precision + recall
@@ -60,8 +64,9 @@ class MaskScore:
 
 
 def iou(alpha: NDArray[np.uint8], truth: NDArray[np.bool_]) -> float:
-    """Intersection over union of alpha (H, W) uint8, foreground from 128 on, and truth (H, W); 1 if
-    both are empty.
+    """Compute the intersection over union of an alpha, foreground from 128 on, and a mask.
+
+    `alpha` is (H, W) uint8 and `truth` (H, W) bool. It is 1 if both are empty.
     """
     chosen = alpha >= 128
     united = int((chosen | truth).sum())
@@ -69,17 +74,18 @@ def iou(alpha: NDArray[np.uint8], truth: NDArray[np.bool_]) -> float:
 
 
 def mean_absolute_error(alpha: NDArray[np.uint8], truth: NDArray[np.bool_]) -> float:
-    """Return how far alpha (H, W) uint8, 255 = foreground, is from truth (H, W) on the mean over
-    the pixels, in [0, 1].
+    """Compute the mean absolute difference of an alpha and a mask, in [0, 1].
+
+    `alpha` is (H, W) uint8 and `truth` (H, W) bool.
     """
     return float(np.abs(alpha.astype(np.float32) / 255 - truth).mean())
 
 
 def s_measure(alpha: NDArray[np.uint8], truth: NDArray[np.bool_]) -> float:
-    """Structure measure in [0, 1]: half how alike the regions are, half how alike the objects (Fan
-    et al., ICCV 2017).
+    """Compute the structure measure in [0, 1] (Fan et al., ICCV 2017).
 
-    alpha (H, W) uint8, 255 = foreground; truth (H, W). Without per-image stretching of the alpha.
+    It is half the similarity of regions, half that of objects. `alpha` is (H, W) uint8 and `truth`
+    (H, W) bool. The alpha is not stretched per image.
     """
     prediction = alpha.astype(np.float64) / 255
     share = float(truth.mean())
@@ -92,15 +98,16 @@ def s_measure(alpha: NDArray[np.uint8], truth: NDArray[np.bool_]) -> float:
 
 
 def _object_similarity(values: NDArray[np.float64]) -> float:
-    """High where the values are near 1 and alike."""
+    """Compute how close to 1, and to one another, the values are."""
     mean = float(values.mean())
     spread = float(values.std(ddof=1)) if values.size > 1 else 0.0
     return 2 * mean / (mean**2 + 1 + spread)
 
 
 def _region_similarity(prediction: NDArray[np.float64], truth: NDArray[np.bool_]) -> float:
-    """Structural similarity of the four rectangles that meet at the centre of the true foreground,
-    by area.
+    """Average the structural similarity of four rectangles, weighted by area.
+
+    They meet at the centre of the true foreground.
     """
     rows, columns = np.nonzero(truth)
     row, column = int(np.rint(rows.mean())) + 1, int(np.rint(columns.mean())) + 1

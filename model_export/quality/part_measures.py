@@ -1,4 +1,4 @@
-"""How well parts are told apart: the usual measures of a binary classifier, on arrays."""
+"""Measures of a classifier of parts, as usual for a binary one, on arrays."""
 
 from typing import Any
 
@@ -14,8 +14,10 @@ LEAST_PROBABILITY = 1e-7  # as Keras clips, so that a sure mistake costs 16 and 
 def confusion(
     labels: Labels, probabilities: Probabilities, threshold: float = 0.5
 ) -> NDArray[np.int64]:
-    """Return counts (2, 2): row = what it is, column = what it was taken for, 0 background and 1
-    foreground.
+    """Count parts by class and by prediction: (2, 2) int64.
+
+    Rows are the true class, columns the predicted one, 0 background and 1 foreground. `labels` is
+    (n,) int64, `probabilities` (n,) floating.
     """
     predicted = (probabilities >= threshold).astype(np.int64)
     return np.bincount(2 * labels + predicted, minlength=4).reshape(2, 2)
@@ -24,11 +26,11 @@ def confusion(
 def part_scores(
     labels: Labels, probabilities: Probabilities, threshold: float = 0.5
 ) -> dict[str, float]:
-    """loss (binary cross-entropy), accuracy, balanced_accuracy, precision, recall and auc of n >= 1
-    parts.
+    """Compute the measures of n >= 1 parts by name.
 
-    A ratio of nothing to nothing is 0. Of a single class, balanced accuracy is its recall and auc
-    0.5.
+    They are loss (binary cross-entropy), accuracy, balanced_accuracy, precision, recall and auc.
+    `labels` is (n,) int64, 0 or 1, and `probabilities` (n,) floating, in [0, 1]. A ratio of 0 to 0
+    is 0. With a single class, balanced accuracy is its recall, and auc is 0.5.
     """
     table = confusion(labels, probabilities, threshold)
     right = table.diagonal()
@@ -46,15 +48,17 @@ def part_scores(
 
 
 def cross_entropy(labels: Labels, probabilities: Probabilities) -> float:
+    """Compute the mean binary cross-entropy of labels (n,) int64, probabilities (n,) floating."""
     clipped = np.clip(probabilities.astype(np.float64), LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
     return float(-np.mean(np.where(labels == 1, np.log(clipped), np.log1p(-clipped))))
 
 
 def auc(labels: Labels, probabilities: Probabilities) -> float:
-    """Area under the ROC curve: how often a foreground part scores above a background part, ties
-    counting half.
+    """Compute the area under the ROC curve.
 
-    From the ranks, as the Mann-Whitney U statistic (Hanley & McNeil, Radiology 1982).
+    That is how often a foreground part scores above a background part, ties counting half. `labels`
+    is (n,) int64, `probabilities` (n,) floating. From the ranks, as the Mann-Whitney U statistic
+    (Hanley & McNeil, Radiology 1982).
     """
     positives = int((labels == 1).sum())
     negatives = int((labels == 0).sum())

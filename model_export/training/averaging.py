@@ -1,4 +1,4 @@
-"""Weight averaging."""
+"""Weight averaging, as a callback of Keras."""
 
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,9 @@ from cutout.system.files import replace
 
 
 class WeightAverage(keras.callbacks.Callback):
-    """An exponential moving average of all weights, batch statistics included (Polyak
-    averaging).
+    """An exponential moving average of all weights, batch statistics included.
+
+    Polyak averaging; `decay` is the share kept per step.
     """
 
     EVERY = 4
@@ -23,10 +24,12 @@ class WeightAverage(keras.callbacks.Callback):
         self.weights: list[Any] = []
 
     def on_train_begin(self, logs: Any = None) -> None:
+        """Start from the weights that the model has."""
         if not self.weights:
             self.weights = [np.array(value) for value in self.model.get_weights()]
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Update the averages after every few steps."""
         self.steps += 1  # over epochs, which may be shorter than EVERY
         if self.steps % self.EVERY:
             return
@@ -36,11 +39,11 @@ class WeightAverage(keras.callbacks.Callback):
             average += (1 - kept) * (value - average)
 
     def save(self, path: Path) -> None:
-        """Write the averages, as `load` reads them."""
+        """Write the averages to a file that `load` reads."""
         replace(path, lambda part: np.savez(part, *self.weights))
 
     def load(self, path: Path, steps: int, updates: int) -> None:
-        """Read what `save` wrote after so many steps and updates."""
+        """Read the file of `save`, written after that many steps and updates."""
         with np.load(path) as arrays:
             self.weights = [arrays[f"arr_{number}"] for number in range(len(arrays))]
         self.steps = steps

@@ -1,4 +1,4 @@
-"""What happens at the end of an epoch, one thing a class.
+"""Callbacks at the end of an epoch, a class for each purpose.
 
 They are called in this order, as each reads what those before it have found:
 
@@ -23,36 +23,39 @@ Logs = dict[str, Any]
 
 
 class Stopwatch(keras.callbacks.Callback):
-    """Counts the seconds of all epochs without what is done at their ends."""
+    """A count of the seconds of all epochs, without what is done at their ends."""
 
     def __init__(self) -> None:
         super().__init__()
         self.seconds = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Start to count."""
         self._started = time.monotonic()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Add the seconds of the epoch."""
         self.seconds += time.monotonic() - self._started
 
 
 class Validation(keras.callbacks.Callback):
-    """Scores the candidate on the validation split each so many epochs, and after the last."""
+    """The score of the candidate on the validation split, every few epochs and after the last."""
 
     def __init__(self, candidate: Candidate, every: int = 1) -> None:
         super().__init__()
         self.candidate = candidate
         self.every = every
         self.scores: Scores = {}
-        """of the epoch that has just ended; empty where it was not scored"""
+        """Of the epoch that has just ended; empty where it was not scored."""
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Score the candidate, if it is due."""
         due = epoch + 1 == self.params["epochs"] or (epoch + 1) % self.every == 0
         self.scores = self.candidate.score(self.model) if due else {}
 
 
 class KeepBest(keras.callbacks.Callback):
-    """Saves the network with the best score so far, and the last one that was scored."""
+    """The network with the best score so far, saved, and the last one that was scored."""
 
     def __init__(self, validation: Validation, out: Path) -> None:
         super().__init__()
@@ -63,13 +66,12 @@ class KeepBest(keras.callbacks.Callback):
         self.best_epoch = 0
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Offer the network of the epoch, if it was scored."""
         if self.validation.scores:
             self.offer(epoch + 1, self.validation.scores)
 
     def offer(self, epoch: int, scores: Scores) -> None:
-        """Save what has these scores: as the last, and as the best if it is better than any
-        before.
-        """
+        """Save the network that has these scores as the last, and as the best if it is."""
         if scores["score"] > self.best:
             self.best = scores["score"]
             self.best_epoch = epoch
@@ -78,7 +80,7 @@ class KeepBest(keras.callbacks.Callback):
 
 
 class HistoryLog(keras.callbacks.Callback):
-    """Writes a line an epoch: its number, the seconds so far, the rate, its losses and scores."""
+    """The log of epochs: number, seconds so far, learning rate, losses and scores, a line each."""
 
     def __init__(self, validation: Validation, stopwatch: Stopwatch, out: Path) -> None:
         super().__init__()
@@ -87,6 +89,7 @@ class HistoryLog(keras.callbacks.Callback):
         self.out = out
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Write the line of the epoch."""
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         self.write(epoch + 1, {**(logs or {}), **self.validation.scores}, rate=rate)
 
@@ -100,7 +103,7 @@ class HistoryLog(keras.callbacks.Callback):
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Saves what resuming needs, and loads it."""
+    """The checkpoint of a run: everything that resuming needs."""
 
     def __init__(self, best: KeepBest, stopwatch: Stopwatch, out: Path) -> None:
         super().__init__()
@@ -111,6 +114,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.epochs_done = 0
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Save weights, averages and numbers."""
         replace(self.out / CHECKPOINT, self.model.save_weights)
         if self.average:
             self.average.save(self.out / AVERAGE)
@@ -118,7 +122,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.write_state()  # last, so that it means complete
 
     def write_state(self) -> None:
-        """Write down the numbers; the weights are as the last epoch left them."""
+        """Write the numbers; the weights stay as the last epoch left them."""
         state = {
             "epochs_done": self.epochs_done,
             "best": self.best.best,
@@ -130,7 +134,7 @@ class Checkpoint(keras.callbacks.Callback):
         replace(self.out / STATE, lambda path: path.write_text(json.dumps(state)))
 
     def resume(self, model: Any) -> int:
-        """Load what the last run left in its directory. Return how many epochs are done."""
+        """Load what the last run left in its directory, and return how many epochs are done."""
         state = json.loads((self.out / STATE).read_text())
         model.load_weights(self.out / CHECKPOINT)
         self.epochs_done = int(state["epochs_done"])
@@ -143,7 +147,7 @@ class Checkpoint(keras.callbacks.Callback):
 
 
 class Patience(keras.callbacks.Callback):
-    """Ends a run whose score has not improved for so many epochs; 0 = never."""
+    """Early stopping of a run whose score has not improved for `epochs` epochs; 0 is never."""
 
     def __init__(self, best: KeepBest, epochs: int) -> None:
         super().__init__()
@@ -151,6 +155,7 @@ class Patience(keras.callbacks.Callback):
         self.epochs = epochs
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Stop the training, if the patience is over."""
         waited = epoch + 1 - self.best.best_epoch
         if self.epochs and self.best.validation.scores and waited >= self.epochs:
             print(

@@ -11,10 +11,10 @@ Judge = Callable[[Any], Scores]
 
 
 class Candidate:
-    """What is judged and saved: float32, averaged, and blended with what fine-tuning started from.
+    """The network that is scored and saved: float32, averaged, and blended with its start.
 
     `whole` is the trained network in float32, and `served` the part of it that will be exported.
-    `judge` scores that on the validation split.
+    `judge` scores that on the validation split. `judging` is how many seconds the last score took.
     """
 
     def __init__(
@@ -24,12 +24,12 @@ class Candidate:
         self.served = served
         self.judge = judge
         self.average = average
-        self.judging = 0.0  # seconds of the last look at the validation split
+        self.judging = 0.0
         self.start: list[Any] = []
         self.blend = 1.0
 
     def start_from(self, weights: list[Any], blend: float) -> None:
-        """From now on take `blend` of what is learned on the way from `weights`, not all of it.
+        """From now on, take only the share `blend` of the way from `weights` to the learned ones.
 
         Halfway between two networks lies one that knows both (WiSE-FT, Wortsman et al., arXiv
         2109.01903).
@@ -47,7 +47,7 @@ class Candidate:
         return self._judged(learned)
 
     def score_start(self, model: Any) -> Scores:
-        """Score `model` as it is, before any step."""
+        """Score `model` as it is, before the first step."""
         return self._judged(model.get_weights())
 
     def _judged(self, weights: list[Any]) -> Scores:

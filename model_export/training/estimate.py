@@ -1,4 +1,4 @@
-"""How long a training will take, told at its beginning."""
+"""An estimate of how long a training takes, printed at its beginning."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -9,17 +9,17 @@ import keras
 
 MEASURED_STEPS = 8
 MEASURED_SECONDS = 5.0  # whichever comes first; the first step, which compiles, is left out
-INACCURATE = 1.25  # an epoch that makes the rest so much longer or shorter is told
+INACCURATE = 1.25  # a new estimate is printed when it differs by more than this factor
 
 Size = tuple[int, int]  # input side, batch size
 
 
 class Estimate(keras.callbacks.Callback):
-    """Tells after a few steps how long all epochs will take, and again where that was far off.
+    """The estimate of the time for all epochs, printed after a few steps and when it changes.
 
-    A step's time is taken to grow with the pixels of its batch. `sizes` are those of each epoch,
-    `steps` their steps; `judging` is the time of one look at the validation split, `every` so many
-    epochs.
+    The time of a step is taken to grow with the pixels of its batch. `sizes` are the (input side,
+    batch size) of each epoch, and `steps` returns how many steps one has; `judging` is how many
+    seconds a validation takes, after every `every` epochs.
     """
 
     def __init__(
@@ -45,11 +45,13 @@ class Estimate(keras.callbacks.Callback):
         self.counted = 0
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Start to measure an epoch."""
         self.epoch = epoch
         self.began = self.clock()
         self.counted = 0
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Print the first estimate, once enough steps are measured."""
         if self.ends is not None:
             return
         self.counted += 1
@@ -64,7 +66,10 @@ class Estimate(keras.callbacks.Callback):
             self._tell(passed / measured / _pixels(size), self.epoch, done)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Comes after what judges the network, so an epoch's time holds that too."""
+        """Print a new estimate where the last one was far off.
+
+        Called after what scores the network, so that an epoch's time includes that.
+        """
         left = len(self.sizes) - epoch - 1
         if not left:
             return
@@ -88,7 +93,7 @@ class Estimate(keras.callbacks.Callback):
 
 
 def in_words(seconds: float) -> str:
-    """Round a time as a person would: `40 s`, `12 min`, `3 h 20 min`."""
+    """Round a time in seconds as a person would: `40 s`, `12 min`, `3 h 20 min`."""
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     minutes = round(seconds / 60)

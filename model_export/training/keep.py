@@ -1,5 +1,6 @@
-"""Keeping what a network knows while it learns something new: general images beside the new ones,
-and judged too.
+"""Rehearsal: fine-tuning also trains and validates on general images, so as not to forget them.
+
+Against catastrophic forgetting (Robins, Connection Science 7, 1995).
 """
 
 from collections import Counter
@@ -16,15 +17,14 @@ from model_export.training.provenance import teachers_of
 
 KEPT = "kept"
 SIDES: tuple[Split, Split] = ("train", "validation")
-MOST_JUDGED = 100  # images, evenly over the sets: enough to see a loss, few enough for every epoch
+MOST_JUDGED = 100  # general images that validate: enough to see a loss, few enough for every epoch
 
 
 class KeptImages:
-    """The training and validation images of a general folder, on the sides of the split that they
-    always have.
+    """The general images that are rehearsed, on the sides of the split that they always have.
 
-    Where all are labels of the network itself, the others judge how far it still agrees with what
-    it was.
+    Where all are labels by the network itself, those that validate measure how far it still agrees
+    with what it was.
     """
 
     def __init__(self, root: Path, config: TrainConfig) -> None:
@@ -36,8 +36,9 @@ class KeptImages:
         ]
 
     def weighted(self, config: TrainConfig, new: Sequence[Pair]) -> TrainConfig:
-        """Return the config with which the kept images are `training.keep_share` of what is drawn
-        beside `new`.
+        """Return the config by which general images are `training.keep_share` of what is drawn.
+
+        `new` are the pairs of the new images to train on.
         """
         weights = config.data.weights
         total = sum(odds_of(pair, config.data) for pair in new)
@@ -48,9 +49,7 @@ class KeptImages:
         )
 
     def judged_too(self, new: Judge, kept: Judge) -> Judge:
-        """Score both; a network is as good as on what it trains on: the kept images count by their
-        share.
-        """
+        """Return a score over both kinds of images, each counted by its share in training."""
 
         def score(model: Any) -> Scores:
             scores = new(model)
@@ -65,7 +64,7 @@ class KeptImages:
         return score
 
     def told(self, config: TrainConfig) -> TrainConfig:
-        """Return the config that says which general images were seen too."""
+        """Return the config that records which general images were trained on too."""
         if config.start is None:
             return config
         counts = Counter(pair.set for pair in (*self.train, *self.validation))
@@ -87,8 +86,9 @@ class KeptImages:
 
 
 def _sides(pairs: Sequence[Pair]) -> tuple[list[Pair], list[Pair]]:
-    """Return those to train on and those that validate; labels validate too where there is nothing
-    else.
+    """Return the pairs to train on, and those that validate.
+
+    Labels by a teacher validate too, where there is nothing else.
     """
     as_drawn = [replace(pair, taught=None) for pair in pairs]
     split = as_drawn if all(pair.taught for pair in pairs) else pairs
@@ -97,6 +97,5 @@ def _sides(pairs: Sequence[Pair]) -> tuple[list[Pair], list[Pair]]:
 
 
 def _renamed(pair: Pair) -> Pair:
-    """Return the pair under a set name of its own; its side of the split was chosen under the old
-    one."""
+    """Return the pair under a set name of its own; its split was chosen under the old name."""
     return replace(pair, set=f"{KEPT}/{pair.set}")

@@ -1,4 +1,4 @@
-"""What training minimises. Written on keras.ops: the same on every backend."""
+"""Losses, written on keras.ops: the same on every backend."""
 
 from itertools import chain, repeat
 from typing import Any
@@ -6,15 +6,16 @@ from typing import Any
 import keras
 from keras import ops
 
-COARSE_WEIGHTS = (0.4, 0.3, 0.2, 0.2)
-EDGE_EMPHASIS = 4.0
+COARSE_WEIGHTS = (0.4, 0.3, 0.2, 0.2)  # of the coarser alphas in the loss; the finest has 1
+EDGE_EMPHASIS = 4.0  # a pixel at an edge has up to 1 + 4 times the weight of others
 
 
 def structure_loss(target: Any, emphasis: Any, alpha: Any) -> Any:
-    """Weighted cross-entropy plus weighted soft IoU, a number per sample (F3Net, arXiv 1911.11445).
+    """Compute the structure loss: weighted cross-entropy plus weighted soft IoU, (N,).
 
-    target, alpha: (N, H, W, 1) float32 in [0, 1]; emphasis: (N, H, W, 1) in [0, 1], high near
-    edges. The second term is one minus intersection over union and looks at the object as a whole.
+    `target` and `alpha` are (N, H, W, 1) float32 in [0, 1]; `emphasis` is (N, H, W, 1) in [0, 1],
+    high near edges. The second term is one minus intersection over union and looks at the object as
+    a whole. Source: F3Net, arXiv 1911.11445.
     """
     weight = 1.0 + EDGE_EMPHASIS * emphasis
     alpha = ops.clip(alpha, 1e-6, 1.0 - 1e-6)
@@ -40,6 +41,7 @@ class DeeplySupervised(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Any:
+        """Sum the weighted losses of all alphas, and penalties on weights (a hook of Keras)."""
         labels = ops.cast(y, "float32") * (1.0 / 255.0)
         alphas = y_pred if isinstance(y_pred, (list, tuple)) else [y_pred]
         total = sum(self.losses, 0.0)  # penalties on weights

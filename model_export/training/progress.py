@@ -1,4 +1,4 @@
-"""A run's callbacks put together: begun, resumed, and ended early."""
+"""The callbacks of a run as one: start, resume and early end."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ from model_export.training.run_folder import MODEL, STATE
 
 
 class Progress:
-    """How far a run is: its best network, its history, and the checkpoint to resume from."""
+    """The progress of a run: its best network, its history, and the checkpoint to resume from."""
 
     def __init__(self, candidate: Candidate, config: TrainingConfig, out: Path) -> None:
         self.candidate = candidate
@@ -35,7 +35,7 @@ class Progress:
 
     @property
     def callbacks(self) -> Sequence[keras.callbacks.Callback]:
-        """In the order in which they need one another."""
+        """The callbacks, in the order in which they need one another."""
         average = self.candidate.average
         return [
             *([average] if average else []),
@@ -48,13 +48,13 @@ class Progress:
         ]
 
     def judge_start(self, model: Any) -> None:
-        """Score and keep what fine-tuning starts from, as epoch 0: a run never ends with less."""
+        """Score and save what fine-tuning starts from, as epoch 0: a run never ends with less."""
         scores = self.candidate.score_start(model)
         self.best.offer(0, scores)
         self.history.write(0, scores)
 
     def keep_something(self, model: Any) -> None:
-        """Keep the network as it is where a run is stopped before it was scored even once.
+        """Save the network as it is where a run is stopped before it was ever scored.
 
         Raises DataError where no epoch is complete.
         """

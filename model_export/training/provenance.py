@@ -1,6 +1,4 @@
-"""Where a network comes from: its images and their terms, its config, the code and libraries that
-made it.
-"""
+"""The provenance of a network: its images and their terms, its config, its code and libraries."""
 
 import platform
 import subprocess
@@ -53,7 +51,7 @@ class Licenses:
     restricted: frozenset[str] = frozenset()
 
     def terms_of(self, name: str) -> Terms:
-        """Tell whether a set states open terms, restricted ones, or none that are clear."""
+        """Return whether a set states open terms, restricted ones, or none that are clear."""
         if name in self.open:
             return "open"
         return "restricted" if name in self.restricted else "unclear"
@@ -81,8 +79,9 @@ def read_licenses(path: Path = LICENSES) -> Licenses:
 
 
 class RunStart(BaseModel):
-    """What a run began with, `provenance.json` in its folder: it may be exported later, by newer
-    code.
+    """What a run began with, `provenance.json` in its directory.
+
+    It may be exported later, by newer code.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -91,15 +90,15 @@ class RunStart(BaseModel):
     fingerprint: str
     libraries: dict[str, str]
     images: dict[str, int] = {}
-    """set -> how many are trained on and validated with"""
+    """How many images of each set are trained on and validated with."""
     teachers: dict[str, str] = {}
-    """set -> the network that made its masks, and its terms"""
+    """The network that made the masks of a set, and its terms."""
 
 
 def record_start(pairs: Sequence[Pair], out: Path, resume: bool) -> None:
-    """Note in the run's folder `out` what it begins with; `pairs` are all there are.
+    """Record in the run's directory `out` what it begins with; a resumed run keeps its record.
 
-    A resumed run keeps its note.
+    `pairs` must be all that there are.
     """
     if not resume:
         text = run_start(pairs).model_dump_json(indent=2)
@@ -107,8 +106,9 @@ def record_start(pairs: Sequence[Pair], out: Path, resume: bool) -> None:
 
 
 def run_start(pairs: Sequence[Pair]) -> RunStart:
-    """Record the code and libraries as they are now, and the fingerprint of what `pairs` (all
-    splits) hold for training.
+    """Return the code and libraries as they are now, and the fingerprint of the training images.
+
+    `pairs` must be all that there are.
     """
     seen = _seen(pairs)
     return RunStart(
@@ -137,11 +137,11 @@ def training_record(
     licenses: Licenses,
     run: Path | None = None,
 ) -> TrainingRecord:
-    """Record what a network trained with `config` on `pairs` (all splits) of `root` saw: training
-    and validation images.
+    """Return the record of a training with `config` on `pairs` of `root`, for a manifest.
 
-    Code, libraries and fingerprint are those that the folder `run` says it began with, else those
-    of now.
+    `pairs` must be all that there are; images of training and validation are recorded. Code,
+    libraries and fingerprint are those that the directory `run` says it began with, else those of
+    now. Raises DataError where its record is invalid.
     """
     seen = _seen(pairs)
     start = noted(run) or run_start(pairs)
@@ -170,10 +170,9 @@ def training_record(
 
 
 def weights_license(record: TrainingRecord, licenses: Licenses, start: Start | None = None) -> str:
-    """Return the stated terms where every set is known, a general sentence where the user's own
-    sets are among them.
+    """Return the terms of the weights: stated ones if every set is known, else a general sentence.
 
-    Fine-tuned weights are under the terms of those they started from too, and what a teacher taught
+    Fine-tuned weights are under the terms of those they started from too, and labels of a teacher
     may be under the teacher's.
     """
     taught = sorted({entry.masks_by for entry in record.sets if entry.masks_by})
@@ -219,9 +218,9 @@ def _versions() -> dict[str, str]:
 
 
 def noted(run: Path | None) -> RunStart | None:
-    """Read what a run's folder says it began with, if anything.
+    """Read what a run's directory says it began with; None where it says nothing.
 
-    Raises DataError for a note that can't be read.
+    Raises DataError where its record is invalid.
     """
     if run is None or not (run / PROVENANCE).is_file():
         return None
@@ -232,7 +231,7 @@ def noted(run: Path | None) -> RunStart | None:
 
 
 def _scenery(root: Path) -> Counter[str]:
-    """Cut-outs and backgrounds that were pasted, by folder."""
+    """Count the cut-outs and backgrounds that were pasted, by folder."""
     counts: Counter[str] = Counter()
     for kind in ("cutouts", "backgrounds"):
         counts.update(f"{kind}/{path.parent.name}" for path in find_scenery(root / kind))

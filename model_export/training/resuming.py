@@ -1,4 +1,4 @@
-"""What a resumed run may change: how many epochs it has, and nothing else."""
+"""The check of what a resumed run may change: how many epochs it has, and nothing else."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,10 +13,11 @@ LENGTH = {"training.epochs", "training.warmup_epochs", "training.decay_epochs"}
 
 
 def refuse_another_run(config: TrainConfig, pairs: Sequence[Pair], out: Path) -> None:
-    """Compare a resumed run with how it began; `pairs` are all there are.
+    """Check that a resumed run has the settings and images with which it began.
 
-    Its config and its fingerprint describe the whole run, so both have to stay. More epochs, with
-    the warm-up and decay that go with them, are taken. Raises DataError naming what differs.
+    `pairs` must be all that there are. Its config and its fingerprint describe the whole run, so
+    both have to stay; more epochs, with the warm-up and decay that go with them, are allowed.
+    Raises DataError, which names what differs.
     """
     began = read_run_config(out)
     changed = [
@@ -40,7 +41,7 @@ def refuse_another_run(config: TrainConfig, pairs: Sequence[Pair], out: Path) ->
 def _differences(
     before: dict[str, Any], now: dict[str, Any], prefix: str
 ) -> Iterator[tuple[str, Any, Any]]:
-    """(name, before, now) of each entry that differs."""
+    """Yield (name, before, now) of each entry that differs."""
     for key in before.keys() | now.keys():
         old, new = before.get(key), now.get(key)
         if isinstance(old, dict) and isinstance(new, dict):

@@ -1,4 +1,4 @@
-"""Optimisers and how their learning rate moves."""
+"""Optimisers and learning rate schedules."""
 
 import math
 from typing import Any
@@ -13,12 +13,10 @@ KINDS = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD", "rmsprop": "RMSprop"}
 
 @keras.saving.register_keras_serializable("cutout")
 class WarmupStableDecay(keras.optimizers.schedules.LearningRateSchedule):
-    """Linear warm-up, a constant rate, then half a cosine down to zero (arXiv 2405.18392).
+    """A learning rate: linear warm-up, a constant, then half a cosine down to zero.
 
-    In optimiser steps.
-
-    A run with a constant middle can be prolonged without its length having been known beforehand; a
-    plain cosine can't.
+    All lengths are in optimiser steps. Source: arXiv 2405.18392. A run with a constant middle can
+    be prolonged without its length having been known beforehand; a plain cosine can't.
     """
 
     def __init__(self, peak: float, warmup: int, decay_from: int, total: int) -> None:
@@ -29,6 +27,7 @@ class WarmupStableDecay(keras.optimizers.schedules.LearningRateSchedule):
         self.total = total
 
     def __call__(self, step: Any) -> Any:
+        """Return the learning rate at a step."""
         step = ops.cast(step, "float32")
         rising = (step + 1.0) / max(self.warmup, 1)
         passed = ops.clip((step - self.decay_from) / max(self.total - self.decay_from, 1), 0.0, 1.0)
@@ -36,6 +35,7 @@ class WarmupStableDecay(keras.optimizers.schedules.LearningRateSchedule):
         return self.peak * ops.minimum(rising, falling)  # falling is 1 before the decay
 
     def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments, for Keras to save."""
         return {
             "peak": self.peak,
             "warmup": self.warmup,
@@ -45,8 +45,9 @@ class WarmupStableDecay(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def build_optimizer(config: TrainingConfig, steps: list[int]) -> Any:
-    """Build the optimiser of a config; `steps` are the steps in each epoch, which may differ as the
-    resolution grows.
+    """Build the optimiser of a config; `steps` are how many steps each epoch has.
+
+    They differ where the resolution grows.
     """
     rate: Any = config.learning_rate
     if config.warmup_epochs or config.decay_epochs:

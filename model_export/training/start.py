@@ -1,4 +1,4 @@
-"""Fine-tuning: what `train --from` starts from."""
+"""The network that fine-tuning (`train --from`) starts from."""
 
 import hashlib
 import json
@@ -19,18 +19,16 @@ OWN_TERMS = "trained with this code; the terms of its images apply"
 
 @dataclass(frozen=True)
 class Origin:
-    """A trained network to continue with: its saved weights and the config they were trained
-    with.
-    """
+    """A trained network to continue with: its saved weights, and the config of their training."""
 
     keras_file: Path
     config: TrainConfig
 
 
 def find_origin(path: Path) -> Origin:
-    """Find the network in a bundle's folder, a run's folder, or a .keras file in either.
+    """Find the network in a bundle's directory, a run's directory, or a .keras file in either.
 
-    Its config carries `start`, which tells what the weights have seen. Raises DataError where there
+    Its config carries `start`, which says what the weights have seen. Raises DataError where there
     is no saved network, or nothing that says how it was trained.
     """
     keras_file = path if path.suffix == ".keras" else path / MODEL

@@ -1,6 +1,4 @@
-"""What differs between telling parts apart and classifying every pixel: the batches, the loss, the
-score.
-"""
+"""The tasks of training, parts or pixels: the batches of each, its loss and its score."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,20 +17,26 @@ from model_export.quality.measures import MaskScore
 from model_export.quality.part_measures import part_scores
 from model_export.training.candidate import Judge, Scores
 
-JUDGED_AT_ONCE = 16
-JUDGED_PARTS_AT_ONCE = 256
+JUDGED_AT_ONCE = 16  # images in a batch of the validation
+JUDGED_PARTS_AT_ONCE = 256  # parts in a batch of the validation
 
 
 class Task(Protocol):
+    """The protocol of a task; `compile` are arguments of Keras's `Model.compile`."""
+
     compile: ClassVar[dict[str, Any]]
 
-    def batches(self, pairs: Sequence[Pair], root: Path) -> Any: ...
+    def batches(self, pairs: Sequence[Pair], root: Path) -> Any:
+        """Return the batches of the images to train on; `root` is the data folder."""
+        ...
 
-    def judge(self, pairs: Sequence[Pair]) -> Judge: ...
+    def judge(self, pairs: Sequence[Pair]) -> Judge:
+        """Return the function that scores a network on these images."""
+        ...
 
 
 class MaskTask:
-    """The segmenter's: every pixel of every image."""
+    """The segmenter's task: every pixel of every image."""
 
     compile: ClassVar[dict[str, Any]] = {"jit_compile": False}
 
@@ -40,9 +44,14 @@ class MaskTask:
         self.config = config
 
     def batches(self, pairs: Sequence[Pair], root: Path) -> MaskBatches:
+        """Return the batches of the images to train on. Raises DataError where one is unusable."""
         return MaskBatches(pairs, self.config, root)
 
     def judge(self, pairs: Sequence[Pair]) -> Judge:
+        """Return the function that scores a network: mean IoU less mean absolute error over sets.
+
+        Raises DataError where an image cannot be used.
+        """
         samples = load_samples(pairs, self.config.preprocess)
         names = [pair.set for pair in pairs]
 
@@ -73,7 +82,7 @@ class MaskTask:
 
 
 class PartTask:
-    """The classifier's: labelled parts of every image."""
+    """The classifier's task: labelled parts of every image."""
 
     compile: ClassVar[dict[str, Any]] = {
         "loss": "binary_crossentropy",
@@ -85,9 +94,14 @@ class PartTask:
         self.config = config
 
     def batches(self, pairs: Sequence[Pair], root: Path) -> PartBatches:
+        """Return the batches of the images to train on. Raises DataError where one is unusable."""
         return PartBatches(pairs, self.config)
 
     def judge(self, pairs: Sequence[Pair]) -> Judge:
+        """Return the function that scores a network by the balanced accuracy over labelled parts.
+
+        Raises DataError where no image has parts of both classes.
+        """
         sizes = self.config.data.part_sizes
         spec = self.config.preprocess
         judged = [judged_parts(image, sizes, spec) for image in load_images(pairs, sizes, spec)]

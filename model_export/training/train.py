@@ -1,6 +1,6 @@
-"""Train a network from a config on a folder of sets. A run can be stopped at any time and resumed.
+"""Training of a network from a config on a folder of sets; a run can be stopped and resumed.
 
-A run's folder holds `config.json`, `history.jsonl` (a line an epoch), the checkpoint to resume
+A run's directory holds `config.json`, `history.jsonl` (a line an epoch), the checkpoint to resume
 from, and `model.keras`: the float32 network with the weights that scored best on the validation
 split.
 """
@@ -45,15 +45,16 @@ def train(
     keep: Path | None = None,
     watchers: Sequence[keras.callbacks.Callback] = (),
 ) -> Path:
-    """Train and return the path of the best model. Ctrl-C and SIGTERM end the run and keep it.
+    """Train a network, and return the path of the best one.
 
-    `start` is a saved network of the same shape to start from; `keep` is a folder of general images
-    to train on beside those in `root`, so that what the network knew stays (rehearsal: Robins,
-    Connection Science 7, 1995). `watchers` are told of every epoch, last: the history is written
-    then.
+    Ctrl-C and SIGTERM end the run and keep it. `root` is the data folder and `out` the run's
+    directory. `start` is a saved network of the same shape to start from; `keep` is a folder of
+    general images to train on beside those in `root`, so that the network does not forget them
+    (rehearsal: Robins, Connection Science 7, 1995). `watchers` are called last after every epoch,
+    when the history is written.
 
-    Raises DataError for unusable images, for a run that is there already and was not asked to go
-    on, and where other settings or images than those it began with are to go on.
+    Raises DataError for unusable images, for a run that exists and is not to be resumed, and where
+    a resumed run has other settings or images than those it began with.
     """
     _refuse_overwriting(out, resume)
     if keep and config.start is None:
@@ -98,8 +99,9 @@ def train(
 
 
 def build_for_training(config: TrainConfig) -> Any:
-    """Build the network with fresh weights under the config's dtype policy, of any input size if it
-    takes any.
+    """Build the network with fresh weights, under the config's dtype policy.
+
+    A segmenter takes any input size.
     """
     with dtype_policy(precision(config.training.dtype_policy).policy):
         if isinstance(config.network, CnnConfig):
@@ -131,7 +133,7 @@ def _fit(model: Any, batches: Any, sizes: list[Any], done: int, callbacks: list[
 
 
 def _sizes(config: TrainConfig) -> list[tuple[int, int]]:
-    """(input side, batch size) of each epoch."""
+    """Return (input side, batch size) of each epoch."""
     training = config.training
     sizes = [(config.preprocess.size, training.batch_size)] * training.epochs
     for step in sorted(training.sizes, key=lambda step: step.from_epoch):
@@ -147,9 +149,7 @@ def _task(config: TrainConfig) -> Task:
 def _task_on(
     config: TrainConfig, root: Path, pairs: Sequence[Pair], kept: KeptImages | None
 ) -> tuple[Any, Judge]:
-    """Return the batches to train on and what judges the network, of the images and of those to
-    keep beside them.
-    """
+    """Return the batches to train on, and the function that scores the network."""
     train, validation = select_some(pairs, "train"), select_some(pairs, "validation")
     if kept is None:
         task = _task(config)
@@ -160,7 +160,7 @@ def _task_on(
 
 
 def _tell(config: TrainConfig, pairs: Sequence[Pair]) -> None:
-    """Tell what is about to be done, and what is doubtful about it."""
+    """Print what is about to be done, and what is doubtful about it."""
     counts = {side: len(select(pairs, side)) for side in SPLITS}
     training = config.training
     rate = (
