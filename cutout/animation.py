@@ -119,7 +119,7 @@ def _check(options: CutoutOptions, has_mask: bool) -> None:
     changed = [name for name in OF_ONE_IMAGE if getattr(options, name) != getattr(usual, name)]
     if has_mask or changed:
         raise InvalidOption(
-            f"{'mask' if has_mask else changed[0]} says something of one image; leave it out, or "
+            f"{'mask' if has_mask else changed[0]} applies to one image only; leave it out, or "
             "leave out frames=all"
         )
 

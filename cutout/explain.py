@@ -117,7 +117,7 @@ def explain_os_error(error: OSError) -> str:
     """Explain what is wrong with which file, as a clause."""
     name = error.filename if isinstance(error.filename, str) else str(error.filename or "")
     if error.errno == errno.ENOENT:
-        return f"no such file: {name}"
+        return f"no such file or directory: {name}"
     if error.errno == errno.EISDIR:
         return f"{name} is a directory"
     return f"{name}: {_lower(error.strerror or str(error))}".removeprefix(": ")

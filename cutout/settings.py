@@ -63,7 +63,7 @@ class EngineSettings(BaseSettings):
         MAX_FRAMES,
         ge=1,
         le=100_000,
-        description="most frames of an animation with `frames=all`, which all together may have "
+        description="most frames of an animation with `frames=all`; together they may have "
         "`CUTOUT_MAX_PIXELS`; then 413",
     )
     intra_op_threads: int = Field(
@@ -99,5 +99,5 @@ def read_settings(kind: type[S]) -> S:
         for item in error.errors():
             first.setdefault(str(item["loc"][0]), item)
         for name, item in first.items():
-            print(f"{variable(name)}: {explain(item)}", file=sys.stderr)
+            print(f"cutout: {variable(name)}: {explain(item)}", file=sys.stderr)
         raise SystemExit(2) from None

@@ -17,7 +17,7 @@ def add(arguments: Sequence[str]) -> None:
         command = import_module(COMMAND)
     except ModuleNotFoundError as error:
         raise ServiceMissing(
-            f"{error.name} is not installed: models are added in a clone, after `make export-env`; "
-            "what they become, a directory, is served anywhere"
+            f"{error.name} is not installed: run `cutout models add` in a clone, after "
+            "`make export-env`, and copy the bundle that it writes"
         ) from error
     command.main(list(arguments))

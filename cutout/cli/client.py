@@ -222,8 +222,10 @@ def _problem(response: urllib3.BaseHTTPResponse, url: str) -> CutoutError:
     """Make the error that a problem (RFC 9457) names, of the class that it has here."""
     try:
         problem = json.loads(response.data)
-        kind = _by_code(CutoutError)[problem["code"]]
         detail = str(problem["detail"])
+        kind = _by_code(CutoutError).get(problem["code"])
+        if kind is None:
+            return Unreachable(f"{url} responded with status {response.status}: {detail}")
         if issubclass(kind, Unauthorized):
             detail += "; on the command line: --api-key, or CUTOUT_API_KEY"
         return RateLimited(detail, 1) if issubclass(kind, RateLimited) else kind(detail)

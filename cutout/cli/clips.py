@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from cutout.cli.files import check_file
 from cutout.errors import InvalidOption, OutputRefused
 from cutout.options import CutoutOptions, Format
 from cutout.settings import EngineSettings
@@ -41,21 +42,22 @@ def check(
     suffix = target.suffix.lower()
     if suffix and suffix not in TRANSPARENT | OPAQUE:
         raise InvalidOption(
-            f"{target}: clips are written as .webm, .mov or .mp4, or as PNG files into a folder, "
-            "whose name has no ending"
+            f"{target}: unknown suffix; use .webm, .mov or .mp4, or a name without a suffix for a "
+            "directory of PNG files"
         )
     if suffix in OPAQUE and options.background is None and not has_background:
         raise InvalidOption(
-            f"{target}: MP4 has no transparency; name it .webm or .mov, or put something behind: "
+            f"{target}: MP4 has no transparency; write a .webm or .mov, or give a background: "
             "--background '#fff' or --background-image IMAGE"
         )
     if source.resolve() == target.resolve():
         raise OutputRefused("IN and OUT are the same file; choose another OUT")
     if suffix:
-        _check_file(target, force)
+        check_file(target, force)
     elif target.is_file() or (target.is_dir() and any(target.iterdir()) and not force):
-        reason = "is a file" if target.is_file() else "is not empty; --force writes there"
-        raise OutputRefused(f"{target} {reason}; frames are written into a directory")
+        if target.is_file():
+            raise OutputRefused(f"{target} is a file; for a clip, add .webm, .mov or .mp4")
+        raise OutputRefused(f"{target} is not empty; choose another OUT, or use --force")
 
 
 def run(
@@ -96,15 +98,6 @@ def run(
             raise Interrupted(f"interrupted; {kept}") from None
     seconds = time.monotonic() - began
     return f"{frames()} frames in {seconds:.1f} s, {frames() / seconds:.1f} a second: {target}"
-
-
-def _check_file(target: Path, force: bool) -> None:
-    if target.is_dir():
-        raise OutputRefused(f"{target} is a directory; add a file name")
-    if not target.parent.is_dir():
-        raise OutputRefused(f"no such directory: {target.parent}")
-    if target.exists() and not force:
-        raise OutputRefused(f"{target} exists; use --force to overwrite it")
 
 
 @contextmanager

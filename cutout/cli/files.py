@@ -1,6 +1,7 @@
 """Reading and writing of images on the command line: files, standard input and output."""
 
 import errno
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -127,11 +128,19 @@ def check_output(path: Path, force: bool) -> None:
             raise OutputRefused(
                 "refusing to write binary data to a terminal; redirect it to a file or a pipe"
             )
-    elif path.is_dir():
+    elif not _is_special(path):
+        check_file(path, force)
+
+
+def check_file(path: Path, force: bool) -> None:
+    """Check that a regular file may be written. Raises OutputRefused."""
+    if path.is_dir():
         raise OutputRefused(f"{path} is a directory; add a file name")
-    elif not path.parent.is_dir():
-        raise OutputRefused(f"no such directory: {path.parent}")
-    elif path.exists() and not force and not _is_special(path):
+    if not path.parent.is_dir():
+        raise OutputRefused(f"no such directory: {path.parent}; create it first")
+    if not os.access(path.parent, os.W_OK):
+        raise OutputRefused(f"permission denied: cannot write to the directory {path.parent}")
+    if path.exists() and not force:
         raise OutputRefused(f"{path} exists; use --force to overwrite it")
 
 

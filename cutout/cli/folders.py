@@ -228,10 +228,13 @@ class Bucket:
         try:
             _, base = bucket._opened
         except ImportError as error:
-            missing = "fsspec" if "fsspec" in str(error) else "pyarrow: pip install '.[batch]'"
-            raise InvalidOption(f"{bucket.address} needs {missing}") from None
+            missing = "fsspec" if "fsspec" in str(error) else "pyarrow"
+            extra = "pip install fsspec" if missing == "fsspec" else "pip install '.[batch]'"
+            raise InvalidOption(f"{bucket.address} needs {missing}: {extra}") from None
         except (ValueError, OSError) as error:
-            raise InvalidOption(f"{bucket.address}: {error}") from None
+            raise InvalidOption(
+                f"cannot open {bucket.address}: {error}; check the address and the credentials"
+            ) from None
         if not base:
             raise InvalidOption(
                 f"{address}: the name of the bucket, or of a directory in it, is missing"

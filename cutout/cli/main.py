@@ -1,4 +1,4 @@
-"""`cutout`: backgrounds of files, folders and clips; a score; the models; the server."""
+"""Remove backgrounds from images, directories and clips; score images; run the server."""
 
 import importlib.util
 import sys
@@ -22,11 +22,14 @@ from cutout.cli.engine import Engine, LocalEngine
 from cutout.cli.manifest import Journal, Record
 from cutout.cli.options import one_of, takes, whole_number
 from cutout.errors import (
+    BundleError,
     CutoutError,
     InvalidOption,
     InvalidUrl,
     NoImages,
     OutputRefused,
+    ProviderMissing,
+    ServiceMissing,
     UnknownModel,
 )
 from cutout.explain import explain_os_error
@@ -38,7 +41,17 @@ from cutout.system.interrupts import signals_interrupt
 REFUSED = 2
 FAILED = 1
 INTERRUPTED = 130
-REFUSALS = (InvalidOption, InvalidUrl, NoImages, OutputRefused, UnknownModel)
+REFUSALS = (
+    BundleError,
+    InvalidOption,
+    InvalidUrl,
+    NoImages,
+    OutputRefused,
+    ProviderMissing,
+    ServiceMissing,
+    UnknownModel,
+)
+"""Errors before any work is started."""
 SHOWN_FAILURES = 10
 SHOWN_KINDS = 6
 UNWRAPPED = 1000
@@ -77,12 +90,12 @@ GivenMask = Annotated[
     Path | None,
     typer.Option(
         "--mask",
-        help="an image that says what you know of the mask: its white is kept, its black dropped, "
-        "grey is for the network to decide; as large as the image or scaled",
+        help="a trimap, what is known of the mask: white is kept, black removed, and the network "
+        "decides where it is grey; as large as the image or scaled",
     ),
 ]
 ImageFile = Annotated[Path, typer.Argument(metavar="IMAGE", help="an image; - for standard input")]
-Force = Annotated[bool, typer.Option("--force", help="overwrite what is there")]
+Force = Annotated[bool, typer.Option("--force", help="overwrite existing files")]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -121,7 +134,8 @@ def remove(
     output: Annotated[
         Path,
         typer.Argument(
-            metavar="OUTPUT", help="the file to write, its type by its name; - for standard output"
+            metavar="OUTPUT",
+            help="the file to write, its format by its suffix; - for standard output",
         ),
     ],
     background_image: Background = None,
@@ -146,7 +160,7 @@ def remove(
 def predict(
     options: PredictOptions, image: ImageFile, server: Server = None, api_key: Key = None
 ) -> None:
-    """Print how likely an image shows foreground, as the JSON of POST /predict."""
+    """Print the probability that an image shows foreground, as JSON (POST /predict)."""
     upload = files.read(image)
     with _engine(server, api_key) as engine, files.naming(image):
         answer = engine.predict(upload, options)
@@ -186,7 +200,7 @@ def batch(
     watch: Annotated[
         bool,
         typer.Option(
-            "--watch", help="go on looking for new images, until Ctrl-C; each once it is complete"
+            "--watch", help="keep watching for new images until Ctrl-C; each is done once complete"
         ),
     ] = False,
     engine_name: Annotated[
@@ -222,7 +236,10 @@ def batch(
     paths = batches.find_images(images, found)
     others = batches.passed_over(found, paths)
     if not paths and not watch:
-        raise NoImages(f"no image in {source}" + (f"; {_passed_over(others)}" if others else ""))
+        raise NoImages(
+            f"no JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC image in {source}"
+            + (f"; {_passed_over(others)}" if others else "")
+        )
     stems = batches.output_stems(paths)
     with (
         _engine(server, api_key) as engine,
@@ -269,7 +286,7 @@ def video(
         bool,
         typer.Option(
             "--steady/--no-steady",
-            help="steady the masks over time, or take each frame by itself",
+            help="smooth the masks over time, or process each frame on its own",
         ),
     ] = True,
     force: Force = False,
@@ -277,7 +294,7 @@ def video(
 ) -> None:
     """Remove the background of a clip; the sound is kept. Needs the extra `video`.
 
-    A file is there whole or not at all. Ends with 130 when interrupted.
+    The clip is written completely or not at all. Exit status: 130 if interrupted.
     """
     clips.check(source, target, options, background_image is not None, force)
     behind = files.read_image(background_image) if background_image else None
@@ -297,9 +314,11 @@ def models(
     context: typer.Context,
     server: Server = None,
     api_key: Key = None,
-    as_json: Annotated[bool, typer.Option("--json", help="the whole manifests")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="print the complete manifests as JSON")
+    ] = False,
 ) -> None:
-    """List the models that are installed here, or those of a server; `add` brings others."""
+    """List the installed models, or those of a server; `add` installs others."""
     if context.invoked_subcommand:
         return
     with _engine(server, api_key) as engine:
@@ -318,7 +337,7 @@ def models(
 
 @models_cli.command("add", add_help_option=False, context_settings=PASSED_ON)
 def add_model(context: typer.Context) -> None:
-    """Add a published network, by name, from a file or an address: `cutout models add --help`."""
+    """Add a published network by name, file or URL; see `cutout models add --help`."""
     from cutout.cli.adding import add
 
     add(context.args)

@@ -169,7 +169,7 @@ def read_manifest(bundle: Path) -> Manifest:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if digest != manifest.model.sha256:
         raise BundleError(
-            f"{model} is corrupt, or of another version than its manifest: its sha256 is {digest}, "
+            f"{model} is corrupt, or does not belong to its manifest: its sha256 is {digest}, "
             f"the manifest says {manifest.model.sha256}"
         )
     return manifest

@@ -81,7 +81,7 @@ class _Session:
         ]:
             raise ProviderMissing(
                 f"CUTOUT_PROVIDERS={','.join(providers)}: {missing[0]} is installed, but does not "
-                "start; are its driver and libraries installed?"
+                "start; check its driver and libraries, or set CUTOUT_PROVIDERS=cpu"
             )
         self._input = manifest.model.input
         self._output = manifest.output.name
@@ -125,8 +125,8 @@ def _checked(providers: Sequence[str]) -> list[str]:
     if missing := [name for name in providers if PROVIDERS[name] not in available]:
         there = ",".join(name for name, full in PROVIDERS.items() if full in available)
         raise ProviderMissing(
-            f"CUTOUT_PROVIDERS={','.join(providers)}: this onnxruntime has no {missing[0]}, only "
-            f"{there}"
+            f"CUTOUT_PROVIDERS={','.join(providers)}: the installed onnxruntime has no provider "
+            f"{missing[0]}, only {there}; set one of these, or install the build that has it"
         )
     if {"cuda", "tensorrt"} & set(providers):
         # The loader would find the system's libraries, but not those that pip installed.

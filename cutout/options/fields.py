@@ -133,38 +133,39 @@ class MaskOptions(_Options):
     model: Annotated[
         str | None, Field(description="name of a loaded model; the server's default when absent")
     ] = None
-    refine: Annotated[
-        bool, Field(description="let the mask's edges follow the image's at full size")
-    ] = True
+    refine: Annotated[bool, Field(description="refine the mask's edges at full resolution")] = True
     threshold: Annotated[
         float | None,
-        Field(ge=0, le=1, description="give a hard mask: foreground from this alpha on"),
+        Field(ge=0, le=1, description="make a hard mask: foreground where alpha is at least this"),
     ] = None
     size: Annotated[
         int | None,
-        Field(ge=1, le=LONGEST, description="longest side of the answer, pixels; never enlarges"),
+        Field(ge=1, le=LONGEST, description="longest side of the result, pixels; never enlarges"),
     ] = None
     roi: Annotated[
         RegionField | None,
-        Field(description="region of interest, x1 y1 x2 y2, each px or %: all else is background"),
+        Field(description="region of interest, x1 y1 x2 y2, each px or %; all else is background"),
     ] = None
     points: Annotated[
         PointsField | None,
         Field(
-            description="of several subjects the one that is meant: points on it, and with - "
-            "beside it: x y +; x y -, each px or %"
+            description="choose one of several subjects by points on it (+) and beside it (-): "
+            "x y +; x y -, each px or %"
         ),
     ] = None
     box: Annotated[
         RegionField | None,
         Field(
-            description="of several subjects the one in this box, x1 y1 x2 y2, each px or %; "
-            "nothing outside of it is kept"
+            description="choose the subject in this box, x1 y1 x2 y2, each px or %; nothing "
+            "outside of it is kept"
         ),
     ] = None
     invert: Annotated[
         bool,
-        Field(description="keep the background instead: what is said of the subject is said of it"),
+        Field(
+            description="keep the background and remove the subject; `crop` and the response "
+            "headers then refer to the background"
+        ),
     ] = False
 
     @property
@@ -201,17 +202,21 @@ class CutoutOptions(MaskOptions):
         ),
     ] = Frames.first
     channels: Annotated[
-        Channels, Field(description="alpha: the finished alpha alone, as a grey image")
+        Channels, Field(description="alpha: only the final alpha, as a grey image")
     ] = Channels.rgba
     quality: Annotated[
         int | None,
-        Field(ge=1, le=100, description="of jpeg (92 when absent), webp (85), and the zip's jpeg"),
+        Field(
+            ge=1,
+            le=100,
+            description="quality of a JPEG (92 when absent), a WebP (85) or the ZIP's JPEG",
+        ),
     ] = None
     background: Annotated[
         BackgroundField | None,
         Field(
-            description="colour to put behind: #rgb, #rrggbb, either with alpha, or a CSS name; or "
-            "blur:12, the image's own background blurred by 12 pixels, filled behind the subject"
+            description="what to put behind: a colour, as #rgb, #rrggbb, either with alpha, or a "
+            "CSS name; or blur:12, the image's own background, blurred by 12 pixels"
         ),
     ] = None
     shadow: Annotated[
@@ -230,7 +235,7 @@ class CutoutOptions(MaskOptions):
         Field(
             gt=0,
             le=1000,
-            description="most megapixels of the answer before a crop; never enlarges",
+            description="most megapixels of the result before a crop; never enlarges",
         ),
     ] = None
     crop: Annotated[
@@ -249,8 +254,8 @@ class CutoutOptions(MaskOptions):
     canvas: Annotated[
         CanvasField | None,
         Field(
-            description="exact size of the answer, 2000x1500: with `crop` the subject, else all of "
-            "the image, as large as `margin` leaves room for, in the middle or at `position`"
+            description="exact size of the result, such as 2000x1500: the whole image, or with "
+            "`crop` the subject, is fitted into it within `margin`, centred or at `position`"
         ),
     ] = None
     scale: Annotated[
@@ -276,11 +281,11 @@ class CutoutOptions(MaskOptions):
     keep_metadata: Annotated[
         bool,
         Field(
-            description="keep EXIF and XMP, upright, without thumbnail and position; the density "
-            "(dpi) is kept anyway"
+            description="keep EXIF and XMP, turned upright, without thumbnail and GPS position; "
+            "the density (dpi) is always kept"
         ),
     ] = False
-    keep_gps: Annotated[bool, Field(description="with `keep_metadata`, keep the position too")] = (
+    keep_gps: Annotated[bool, Field(description="with `keep_metadata`, keep the GPS position")] = (
         False
     )
 

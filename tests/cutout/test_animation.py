@@ -120,9 +120,9 @@ def test_an_image_of_one_frame_is_an_image(remover: Remover) -> None:
     [
         ({"format": "jpeg"}, "jpeg holds one image"),
         ({"format": "zip"}, "zip holds one image"),
-        ({"crop": True}, "crop says something of one image"),
-        ({"points": "50% 50%"}, "points says something"),
-        ({"mask": np.zeros((HEIGHT, WIDTH), np.uint8)}, "mask says something"),
+        ({"crop": True}, "crop applies to one image only"),
+        ({"points": "50% 50%"}, "points applies"),
+        ({"mask": np.zeros((HEIGHT, WIDTH), np.uint8)}, "mask applies"),
     ],
 )
 def test_what_holds_for_one_image_alone_is_refused(

@@ -121,13 +121,11 @@ def test_a_folder_without_images_is_no_success(cutout: Cutout, tmp_path: Path) -
     source, out = tmp_path / "in", tmp_path / "out"
     source.mkdir()
     done = cutout("batch", source, out, "--quiet")
-    assert (done.code, done.err) == (2, f"cutout: no_images: no image in {source}\n")
+    none = f"no JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC image in {source}"
+    assert (done.code, done.err) == (2, f"cutout: no_images: {none}\n")
     (source / "a.svg").touch()
     done = cutout("batch", source, out)
-    assert (done.code, done.err) == (
-        2,
-        f"cutout: no_images: no image in {source}; skipped: 1 .svg\n",
-    )
+    assert (done.code, done.err) == (2, f"cutout: no_images: {none}; skipped: 1 .svg\n")
     assert not out.exists()
     assert "is a file, not a directory" in cutout("batch", source / "a.svg", out).err
     assert "is a file, not a directory" in cutout("batch", source, source / "a.svg").err

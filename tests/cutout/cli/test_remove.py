@@ -196,13 +196,16 @@ def test_paths_are_named_as_they_were_given(
     (tmp_path / "empty.png").touch()
     (tmp_path / "cut.png").write_bytes(IMAGE[:50])
     refusals = {
-        ("none.png", "out.png"): (1, "no such file: none.png"),
+        ("none.png", "out.png"): (1, "no such file or directory: none.png"),
         ("folder", "out.png"): (1, "folder is a directory"),
         ("disc.png", "folder"): (
             2,
             "output_refused: folder is a directory; add a file name",
         ),
-        ("disc.png", "none/out.png"): (2, "output_refused: no such directory: none"),
+        ("disc.png", "none/out.png"): (
+            2,
+            "output_refused: no such directory: none; create it first",
+        ),
         ("empty.png", "out.png"): (
             1,
             "unsupported_format: empty.png: the file is empty (0 bytes); send an image",
@@ -211,7 +214,10 @@ def test_paths_are_named_as_they_were_given(
             1,
             "unsupported_format: standard input: the file is empty (0 bytes); send an image",
         ),
-        ("disc.png", "out.png", "--background-image", "none.png"): (1, "no such file: none.png"),
+        ("disc.png", "out.png", "--background-image", "none.png"): (
+            1,
+            "no such file or directory: none.png",
+        ),
         ("disc.png", "out.png", "--model", "no"): (
             2,
             "unknown_model: no model 'no'; loaded: classifier, segmenter",
@@ -223,6 +229,24 @@ def test_paths_are_named_as_they_were_given(
     done = cutout("remove", "disc.png", "out.png", "--background-image", "cut.png")
     assert done.err.startswith("cutout: undecodable_image: cut.png: ")
     assert not (tmp_path / "out.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "code"),
+    [
+        ("CUTOUT_MODELS", "nowhere", "bundle_error"),
+        ("CUTOUT_PROVIDERS", "cuda", "provider_missing"),
+        ("CUTOUT_DEFAULT_MODEL", "nobody", "bundle_error"),
+    ],
+)
+def test_a_model_that_cannot_be_had_stops_the_command_before_any_work(
+    cutout: Cutout, monkeypatch: pytest.MonkeyPatch, setting: str, value: str, code: str
+) -> None:
+    monkeypatch.setenv(setting, value)
+    done = cutout("models")
+    assert done.code == 2
+    assert done.err.startswith(f"cutout: {code}: ")
+    assert setting in done.err
 
 
 def test_a_file_that_can_t_be_written_is_named_without_what_is_beside_it(tmp_path: Path) -> None:

@@ -35,6 +35,8 @@ def test_providers_are_read_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("provider", NOT_HERE)
 def test_one_that_is_not_there_is_never_replaced_by_the_cpu(tmp_path: Path, provider: str) -> None:
     bundle = write_bundle(tmp_path / "segmenter", "segment")
-    missing = f"CUTOUT_PROVIDERS={provider},cpu: this onnxruntime has no {provider}, only cpu"
+    missing = (
+        f"CUTOUT_PROVIDERS={provider},cpu: the installed onnxruntime has no provider {provider}"
+    )
     with pytest.raises(ProviderMissing, match=missing):
         load_predictor(bundle, providers=(provider, "cpu"))
