@@ -1,4 +1,4 @@
-"""How `data check` tells what it found: as text, and as a contact sheet."""
+"""The output of `data check`: text for a terminal, and a contact sheet."""
 
 import hashlib
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ from model_export.data.check import LOOKED_AT, SHOWN, THUMBNAIL, Finding, Look, 
 from model_export.data.dataset import Mask, load_pair
 
 MOST_LINES = 20  # of one kind; the JSON has all
-COLUMNS = 8
-LABEL_HEIGHT = 18
-TINT = np.array([255, 0, 120], np.float32)
+COLUMNS = 8  # thumbnails in a row of the sheet
+LABEL_HEIGHT = 18  # pixels
+TINT = np.array([255, 0, 120], np.float32)  # of foreground; colours are RGB
 OUTLINE = (255, 255, 0)
-SHEET_GRAY = 40
+SHEET_GRAY = 40  # the background of the sheet
 LABEL = (220, 220, 220)
 SUSPICIOUS = (255, 90, 60)
 
@@ -71,9 +71,7 @@ def as_text(report: Report) -> str:
 
 @dataclass(frozen=True)
 class Cell:
-    """One thumbnail of a sheet: (h, w, 3) uint8 RGB, at most THUMBNAIL a side, and what stands
-    under it.
-    """
+    """One thumbnail of a sheet: (h, w, 3) uint8 RGB, at most THUMBNAIL a side, and its label."""
 
     image: NDArray[np.uint8]
     text: str
@@ -81,8 +79,10 @@ class Cell:
 
 
 def contact_sheet(looks: Sequence[Look]) -> NDArray[np.uint8]:
-    """Lay out a sheet (H, W, 3) uint8 RGB: suspicious pairs first, the rest evenly over the folder;
-    foreground tinted.
+    """Lay out a sheet (H, W, 3) uint8 RGB of pairs, their foreground tinted.
+
+    Suspicious pairs come first, then others, evenly over the folder. Raises DataError where a pair
+    cannot be read.
     """
     suspicious = [look for look in looks if look.suspicious][: SHOWN // 2]
     others = evenly([look for look in looks if not look.suspicious], SHOWN - len(suspicious))
@@ -99,7 +99,7 @@ def contact_sheet(looks: Sequence[Look]) -> NDArray[np.uint8]:
 
 
 def evenly(items: Sequence[T], most: int) -> list[T]:
-    """At most so many of the items, evenly over their order."""
+    """Return at most `most` of the items, evenly over their order."""
     count = min(most, len(items))
     return [items[place * len(items) // count] for place in range(count)]
 
@@ -135,7 +135,10 @@ def write_sheet(looks: Sequence[Look], path: Path) -> None:
 
 
 def overlay(image: Image, mask: Mask) -> NDArray[np.uint8]:
-    """Return a thumbnail of an image (H, W, 3) with its mask (H, W) tinted and outlined."""
+    """Return a thumbnail of an image with its mask tinted and outlined.
+
+    `image` is (H, W, 3) uint8 RGB and `mask` (H, W) uint8. Returns (h, w, 3) uint8 RGB.
+    """
     image = thumbnail(image)
     mask = thumbnail(mask)
     weight = mask[:, :, np.newaxis].astype(np.float32) / 255 * 0.45

@@ -1,4 +1,4 @@
-"""Several bundles side by side: the same images, the same measures, the best of each marked."""
+"""A comparison of several bundles: the same images, the same measures, the best of each marked."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -23,8 +23,8 @@ from model_export.report.sections import (
 from model_export.report.subject import Subject
 from model_export.report.timing import Timing
 
-MOST_DIFFERENT = 12
-MOST_CUT_OUT = 50
+MOST_DIFFERENT = 12  # images on which the models differ most
+MOST_CUT_OUT = 50  # images drawn by chance, shown as cut-outs
 
 
 def comparison(
@@ -34,7 +34,7 @@ def comparison(
     times: Sequence[Timing],
     root_name: str,
 ) -> dict[str, Any]:
-    """Return the contents of a comparison's page."""
+    """Return the contents of a comparison's page, as its template takes them."""
     names = labels(subjects)
     main = MEASURES[main_measure(results[0])]
     aside = "that none of them trained on" if results[0]["split"] == "test" else "in all"
@@ -65,8 +65,9 @@ def comparison(
 
 
 def labels(subjects: Sequence[Subject]) -> list[str]:
-    """Return a short name for each: the bundle's, with version or folder where that alone would be
-    ambiguous.
+    """Return a short name for each subject.
+
+    It is the bundle's, with version or folder where that alone would be ambiguous.
     """
     manifests = [subject.manifest for subject in subjects]
     for options in (
@@ -109,7 +110,7 @@ def _sets(names: Sequence[str], results: Sequence[Result]) -> Section:
 
 
 def _ahead(names: Sequence[str], results: Sequence[Result]) -> str:
-    """In how many sets each is the best, ties left out."""
+    """Say in how many sets each is the best, ties left out."""
     main = main_measure(results[0])
     wins: Counter[str] = Counter()
     for each in results[0]["sets"]:
@@ -173,8 +174,9 @@ def _cutouts(
 
 
 def drawn(pairs: Sequence[Pair], count: int) -> list[Pair]:
-    """Return at most `count` pairs, one of each set in turn, in an order that is chance but always
-    the same: that of a hash of their names.
+    """Return at most `count` pairs, one of each set in turn, in a random order.
+
+    The order is always the same: that of a hash of their names.
     """
     by_chance = sorted(pairs, key=lambda pair: sha256(pair.stem.encode()).digest())
     seen: Counter[str] = Counter()

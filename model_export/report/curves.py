@@ -11,15 +11,15 @@ from model_export.quality.part_measures import Labels, Probabilities
 
 Values = NDArray[np.float64]
 
-BINS = 10
+BINS = 10  # of a calibration
 
 
 @dataclass(frozen=True)
 class ScoreCounts:
     """How much background and how much foreground got each score: all that the curves need.
 
-    `scores` (K,) rise within [0, 1]; `negatives` and `positives` (K,) are counts, or weights where
-    images of all sizes are to count alike.
+    `scores` (K,) float64 increase within [0, 1]; `negatives` and `positives` (K,) float64 are
+    counts, or weights where images of all sizes are to count alike.
     """
 
     scores: Values
@@ -28,19 +28,21 @@ class ScoreCounts:
 
     @classmethod
     def of_labels(cls, labels: Labels, probabilities: Probabilities) -> "ScoreCounts":
-        """From n labels (0 or 1) and n probabilities."""
+        """Count the scores of n parts: labels (n,) int64, 0 or 1, probabilities (n,) floating."""
         scores, places = np.unique(np.asarray(probabilities, np.float64), return_inverse=True)
         counts = [np.bincount(places[labels == label], minlength=len(scores)) for label in (0, 1)]
         return cls(scores, counts[0].astype(np.float64), counts[1].astype(np.float64))
 
     @property
     def total(self) -> float:
+        """The sum of all counts."""
         return float(self.negatives.sum() + self.positives.sum())
 
     @cached_property
     def from_top(self) -> tuple[Values, Values]:
-        """Negatives and positives at or above each score, highest score first, each after a leading
-        0.
+        """Negatives and positives at or above each score, (K + 1,) float64 each.
+
+        The highest score comes first, after a leading 0.
         """
         zero = np.zeros(1)
         return (
@@ -51,7 +53,7 @@ class ScoreCounts:
 
 @dataclass(frozen=True)
 class Curve:
-    """x and y (n,), both in [0, 1], and the area or mean under them."""
+    """A curve of x and y (n,) float64, both in [0, 1], and the area or mean under it."""
 
     x: Values
     y: Values
@@ -60,8 +62,10 @@ class Curve:
 
 @dataclass(frozen=True)
 class Calibration:
-    """For each occupied bin of scores: the mean score, how often it was foreground, and its share
-    of everything.
+    """The calibration of scores, by occupied bins (n,) float64.
+
+    A bin has the mean score, the frequency of foreground, and its share of everything; `ece` is the
+    expected calibration error.
     """
 
     score: Values
@@ -71,17 +75,16 @@ class Calibration:
 
 
 def roc(counts: ScoreCounts) -> Curve:
-    """Return true over false positive rate, from (0, 0) to (1, 1); its area counts ties
-    half.
-    """
+    """Return true over false positive rate, from (0, 0) to (1, 1); its area counts ties half."""
     negatives, positives = counts.from_top
     x, y = negatives / max(negatives[-1], 1e-12), positives / max(positives[-1], 1e-12)
     return Curve(x, y, float(np.trapezoid(y, x)))
 
 
 def precision_recall(counts: ScoreCounts) -> Curve:
-    """Recall against precision at every score; the area is average precision, without
-    interpolation.
+    """Return precision over recall at every score.
+
+    The area is the average precision, without interpolation.
     """
     negatives, positives = (values[1:] for values in counts.from_top)
     recall = positives / max(positives[-1], 1e-12) if len(positives) else positives
@@ -91,11 +94,10 @@ def precision_recall(counts: ScoreCounts) -> Curve:
 
 
 def calibration(counts: ScoreCounts, bins: int = BINS) -> Calibration:
-    """Measure whether 0.8 means 80 %: bins of equal width, and the expected calibration error
-    (Guo et al., ICML 2017).
+    """Compute whether 0.8 means 80 %: bins of equal width, and the expected calibration error.
 
     The error is the mean over all samples of |score - frequency of foreground| of their bin; 0 is
-    perfect.
+    perfect (Guo et al., ICML 2017).
     """
     place = np.minimum((counts.scores * bins).astype(np.int64), bins - 1)
     weight = counts.negatives + counts.positives
@@ -108,7 +110,10 @@ def calibration(counts: ScoreCounts, bins: int = BINS) -> Calibration:
 
 
 def confusion_at(counts: ScoreCounts, threshold: float) -> Values:
-    """(2, 2): row = what it is, column = what it was taken for, 0 background and 1 foreground."""
+    """Return the confusion matrix (2, 2) float64 at a threshold.
+
+    Rows are the true class, columns the predicted one, 0 background and 1 foreground.
+    """
     above = counts.scores >= threshold
     rows = [
         [side[~above].sum(), side[above].sum()] for side in (counts.negatives, counts.positives)
@@ -117,9 +122,7 @@ def confusion_at(counts: ScoreCounts, threshold: float) -> Values:
 
 
 def thinned(curve: Curve, points: int = 300) -> Curve:
-    """Return the curve through at most about `points` of its points, its ends among them: enough
-    for a plot.
-    """
+    """Return the curve through about `points` of its points, its ends included, for a plot."""
     if len(curve.x) <= points:
         return curve
     length = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(curve.x), np.diff(curve.y)))])

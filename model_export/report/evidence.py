@@ -1,6 +1,4 @@
-"""What a report keeps of an evaluation while it runs: counts for the curves, a score an image,
-telling parts.
-"""
+"""What a report collects while an evaluation runs: counts for curves, a score an image, parts."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,17 +16,18 @@ from model_export.quality.part_measures import Labels, Probabilities, cross_entr
 from model_export.report.curves import ScoreCounts
 
 LEVELS = 256
-MOST_PER_SET = (
-    2  # images of one set among the best, and among the worst: a gallery of one kind tells little
-)
+# Images of one set among the best, and among the worst: a gallery of one kind tells little.
+MOST_PER_SET = 2
 TELLING = 4  # parts shown of each kind
-TELLING_KEPT = 40  # the surest, to choose from
+TELLING_KEPT = 40  # parts to choose these from, the most certain ones
 
 
 @dataclass(frozen=True)
 class ImageScore:
-    """One image's: the IoU of its alpha from 0.5 on, or the share of its parts that were told
-    right; the error breaks ties: mean absolute error, or cross-entropy.
+    """The score of one image.
+
+    `value` is the IoU of its alpha, foreground from 0.5 on, or the share of its parts that were
+    classified correctly. `error` breaks ties: mean absolute error, or cross-entropy.
     """
 
     pair: Pair
@@ -37,12 +36,13 @@ class ImageScore:
 
     @property
     def rank(self) -> tuple[float, float]:
+        """A key to sort by, the best first."""
         return -self.value, self.error
 
 
 @dataclass(frozen=True)
 class TellingPart:
-    """A part (1, S, S, C) as the network read it, what it shows and the answer."""
+    """A part (1, S, S, C) float32 as the network read it, its label and predicted probability."""
 
     pair: Pair
     x: Tensor
@@ -55,7 +55,10 @@ Scored = TypeVar("Scored", ImageScore, TellingPart)
 
 @dataclass
 class Evidence:
-    """A `Watch`. Pixels are counted so that every image weighs the same, parts one by one."""
+    """A `Watch` that collects scores, by image and in all.
+
+    Pixels are counted so that every image has the same weight, parts one by one.
+    """
 
     threshold: float = 0.5
     images: list[ImageScore] = field(default_factory=list)
@@ -68,6 +71,10 @@ class Evidence:
     _order: "count[int]" = field(default_factory=count)
 
     def parts(self, pair: Pair, x: Tensor, labels: Labels, probabilities: Probabilities) -> None:
+        """Take in the parts of an image, their labels and the classifier's probabilities.
+
+        `x` is (n, S, S, C) float32, `labels` (n,) int64 and `probabilities` (n,) float32.
+        """
         right = (probabilities >= self.threshold) == (labels == 1)
         self.images.append(
             ImageScore(pair, float(right.mean()), cross_entropy(labels, probabilities))
@@ -81,6 +88,7 @@ class Evidence:
             self._keep(part, bool(right[place]))
 
     def alpha(self, pair: Pair, alpha: Matte, mask: Mask) -> None:
+        """Take in the alpha (H, W) uint8 of an image and its mask (H, W) uint8."""
         truth = mask >= 128
         self.images.append(ImageScore(pair, iou(alpha, truth), mean_absolute_error(alpha, truth)))
         for label, pixels in enumerate((~truth, truth)):
@@ -88,7 +96,7 @@ class Evidence:
 
     @property
     def counts(self) -> ScoreCounts:
-        """The scores of everything seen: of parts where there are any, else of pixels."""
+        """The scores of everything so far: of parts where there are any, else of pixels."""
         if self._labels:
             return ScoreCounts.of_labels(
                 np.concatenate(self._labels), np.concatenate(self._probabilities)
@@ -96,16 +104,17 @@ class Evidence:
         return ScoreCounts(np.arange(LEVELS) / (LEVELS - 1), self._levels[0], self._levels[1])
 
     def telling(self, label: int, right: bool) -> list[TellingPart]:
-        """Return the four parts of that label told right, or wrong, most surely; at most two of a
-        set if others are there.
+        """Return the four parts of that label that were classified right, or wrong, most certainly.
+
+        At most two are of one set, if there are others.
         """
         kept = sorted(self._telling.get((label, right), []), reverse=True)
         return spread_over_sets([part for _, _, part in kept], TELLING)
 
     def best_and_worst(self, best: int, worst: int) -> tuple[list[ImageScore], list[ImageScore]]:
-        """So many of the best, best first, and of the others so many of the worst, worst first.
+        """Return the `best` best images, best first, and the `worst` worst others, worst first.
 
-        Of fewer images than both together each gets its share.
+        If there are fewer images than both together, each gets its share.
         """
         ranked = sorted(self.images, key=lambda image: image.rank)
         best = min(best, max(1, round(len(ranked) * best / (best + worst))))
@@ -115,7 +124,7 @@ class Evidence:
         )
 
     def _keep(self, part: TellingPart, right: bool) -> None:
-        """At most one part of an image, and the surest of all images."""
+        """Keep at most one part of an image, and the most certain ones of all images."""
         sureness = abs(part.probability - 0.5)
         kept = self._telling.setdefault((part.label, right), [])
         rivals = [entry for entry in kept if entry[2].pair == part.pair]
@@ -129,8 +138,9 @@ class Evidence:
 
 
 def spread_over_sets(ranked: Sequence[Scored], count: int) -> list[Scored]:
-    """Return the first `count` with at most two of a set; filled up in order where there are too
-    few sets.
+    """Return the first `count` with at most two of a set.
+
+    Filled up in order where there are too few sets.
     """
     seen: Counter[str] = Counter()
     chosen = []

@@ -1,4 +1,4 @@
-"""What `export` made, and how it tells: as text, and as one JSON object."""
+"""The output of `export`: text for a terminal, or one JSON object."""
 
 import shlex
 from pathlib import Path
@@ -13,9 +13,7 @@ PRECISIONS = {"float32": "float32", "uint8": "8 bits"}
 
 
 def as_text(exported: Exported, out: Path) -> str:
-    """Format what was measured, in float32 and in 8 bits, which was taken, where it is and how to
-    serve it.
-    """
+    """Format what was measured, in float32 and in 8 bits, which was chosen, and how to serve it."""
     title = f"test split, {exported.manifest.quality[OVERALL]['images']:.0f} images"
     columns = {
         "megabytes": "MB",

@@ -1,4 +1,4 @@
-"""Plots as SVG text that stands in the page itself: its fonts, its colours, light or dark.
+"""Plots as SVG that is part of the page: its fonts, its colours, light or dark.
 
 Matplotlib draws with the stand-in colours below; they are then replaced by the page's CSS
 variables.
@@ -28,7 +28,7 @@ VARIABLES = {
     SURFACE: "var(--surface)",
     **{color: f"var(--series-{number})" for number, color in enumerate(SERIES)},
 }
-SIZE = (4.4, 3.4)
+SIZE = (4.4, 3.4)  # inches, of 72 points
 STYLE: Any = {
     "svg.fonttype": "none",
     "font.size": 11,
@@ -71,7 +71,7 @@ LEARNING = (
     ),
     ("learning rate", (("rate", "learning rate"),)),
 )
-# What Matplotlib writes for a file of its own and a page has already, or must not have twice.
+# What Matplotlib writes into a file, and a page has already or must not have twice.
 CLEANING = tuple(
     (re.compile(pattern, re.DOTALL), instead)
     for pattern, instead in (
@@ -87,14 +87,15 @@ _numbers = itertools.count()
 
 
 def learning_curves(history: History) -> list[str]:
-    """Loss, scores and rate over epochs, a figure each; the epoch whose network was kept is
-    marked.
+    """Plot loss, scores and learning rate over epochs, a figure each.
+
+    The epoch whose network was kept is marked.
     """
     return [figure for name, lines in LEARNING if (figure := _learning_curve(history, name, lines))]
 
 
 def roc_figure(curves: Sequence[tuple[str, Curve]]) -> str:
-    """ROC curves, each with its name; the area under it stands in the legend."""
+    """Plot ROC curves, each with its name; the area under it is in the legend."""
     axes = new_axes("false positive rate", "true positive rate", unit=True)
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (3, 3)))
     for number, (name, curve) in enumerate(curves):
@@ -103,7 +104,7 @@ def roc_figure(curves: Sequence[tuple[str, Curve]]) -> str:
 
 
 def precision_recall_figure(curves: Sequence[tuple[str, Curve]], base_rate: float) -> str:
-    """Precision-recall curves; the dashed line is what guessing gives."""
+    """Plot precision-recall curves; the dashed line is what guessing gives."""
     axes = new_axes("recall", "precision", unit=True)
     axes.axhline(base_rate, color=MUTED, linewidth=1, linestyle=(0, (3, 3)))
     for number, (name, curve) in enumerate(curves):
@@ -112,7 +113,7 @@ def precision_recall_figure(curves: Sequence[tuple[str, Curve]], base_rate: floa
 
 
 def reliability_figure(calibrations: Sequence[tuple[str, Calibration]]) -> str:
-    """Plot how often what got a score was foreground; larger points hold more of the samples.
+    """Plot the frequency of foreground over the score; larger points hold more of the samples.
 
     On the diagonal is perfect.
     """
@@ -130,7 +131,7 @@ def reliability_figure(calibrations: Sequence[tuple[str, Calibration]]) -> str:
 
 
 def score_figure(counts: ScoreCounts, threshold: float) -> str:
-    """Plot how foreground and background scores spread, each as shares of its own kind."""
+    """Plot the distributions of foreground and background scores, as shares of each kind."""
     axes = new_axes("score", "share")
     edges = np.linspace(0, 1, HISTOGRAM_BINS + 1)
     for values, name, number in (
@@ -146,7 +147,7 @@ def score_figure(counts: ScoreCounts, threshold: float) -> str:
 
 
 def threshold_figure(counts: ScoreCounts, threshold: float) -> str:
-    """Precision, recall and their harmonic mean F1 over the threshold."""
+    """Plot precision, recall and their harmonic mean F1 over the threshold."""
     negatives, positives = (values[:0:-1] for values in counts.from_top)
     precision = positives / np.maximum(positives + negatives, 1e-12)
     recall = positives / max(float(positives.max(initial=0)), 1e-12)
@@ -181,8 +182,7 @@ def _learning_curve(history: History, name: str, lines: Sequence[Line]) -> str |
 
 
 def new_axes(across: str, up: str, unit: bool = False) -> Axes:
-    """Empty axes in the page's style; with `unit` both reach from 0 to 1."""
-    """Empty axes in the reports' style, named across and up; `unit`: both run from 0 to 1."""
+    """Make empty axes in the reports' style, with these names; with `unit` both are 0 to 1."""
     with mpl.rc_context(STYLE):
         axes: Axes = Figure(figsize=SIZE, dpi=72, layout="constrained").subplots()
     axes.set_xlabel(across)
@@ -199,8 +199,7 @@ def _plot(axes: Axes, number: int, label: str, curve: Curve) -> None:
 
 
 def to_svg(axes: Axes, legend: Place | None) -> str:
-    """Return the figure of these axes; ids are unique in the page, and the width is the page's
-    affair."""
+    """Return the figure of these axes as SVG; ids are unique in the page, which sets the width."""
     figure = axes.get_figure(root=True)
     assert figure is not None
     with mpl.rc_context({**STYLE, "svg.hashsalt": f"figure{next(_numbers)}"}):

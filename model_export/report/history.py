@@ -1,4 +1,4 @@
-"""The learning curves of a run, as its `history.jsonl` has them."""
+"""The learning curves of a run, from its `history.jsonl`."""
 
 import json
 from dataclasses import dataclass
@@ -11,9 +11,7 @@ Series = tuple[list[int], list[float]]
 
 @dataclass(frozen=True)
 class History:
-    """One dictionary an epoch; validation's measures stand only in the epochs that had a look at
-    it.
-    """
+    """The values of every epoch; scores are only in the epochs that were validated."""
 
     epochs: tuple[dict[str, float], ...]
 
@@ -25,6 +23,7 @@ class History:
 
     @property
     def minutes(self) -> float:
+        """How many minutes all epochs took."""
         return self.epochs[-1].get("seconds", 0.0) / 60 if self.epochs else 0.0
 
     def series(self, key: str) -> Series:
@@ -36,9 +35,8 @@ class History:
 def read_history(folder: Path) -> History | None:
     """Read the history in a run's or a bundle's folder; None where there is none.
 
-    A half-written last line is left out.
-
-    A resumed run may have written an epoch twice: the later line counts.
+    A truncated last line is left out. A resumed run may have written an epoch twice: the later line
+    counts.
     """
     try:
         lines = (folder / HISTORY).read_text().splitlines()

@@ -1,4 +1,4 @@
-"""What `import` and `cutout models add` tell when they are done."""
+"""The output of `import` and `cutout models add`."""
 
 import shlex
 from pathlib import Path
@@ -7,7 +7,7 @@ from cutout.inference.manifest import Manifest
 
 
 def as_text(manifest: Manifest, out: Path) -> str:
-    """Say what was made, where it is, and how to serve it and try it."""
+    """Say what was made, where it is, how to serve it and how to evaluate it."""
     model = manifest.model
     bundle = shlex.quote(str(out))
     what = f"{manifest.name} {manifest.version}, {model.precision}, {model.bytes / 1e6:.1f} MB"

@@ -1,4 +1,4 @@
-"""A page to watch a training run by."""
+"""The report of a training run while it runs."""
 
 import math
 import time
@@ -13,8 +13,9 @@ SECONDS_BETWEEN = 30.0  # drawing takes about half a second
 
 
 class LiveReport(keras.callbacks.Callback):
-    """Rewrites the run's report after a look at the validation split; comes after what writes the
-    history.
+    """A callback that rewrites the run's report after a validation.
+
+    It has to come after the one that writes the history.
     """
 
     def __init__(self, run: Path) -> None:
@@ -23,6 +24,7 @@ class LiveReport(keras.callbacks.Callback):
         self.written = -math.inf
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Rewrite the report, unless it was rewritten a moment ago."""
         if time.monotonic() - self.written >= SECONDS_BETWEEN:
             write_progress(self.run)
             self.written = time.monotonic()

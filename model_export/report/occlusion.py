@@ -1,10 +1,9 @@
-"""What a classifier looks at: cover a small square of its input, see how the answer changes, move
-on.
+"""Occlusion maps: cover a small square of a classifier's input, and see how its output changes.
 
-Occlusion (Zeiler & Fergus, arXiv 1311.2901) rather than Grad-CAM: it asks the ONNX file that is
+Occlusion (Zeiler & Fergus, arXiv 1311.2901) rather than Grad-CAM: it runs the ONNX file that is
 served, through onnxruntime, and needs neither Keras nor gradients; it works for any network that
 somebody brings; and it is as fine as the cells of this network's last convolution. It costs about
-200 answers a part, some tens of milliseconds.
+200 runs a part, some tens of milliseconds.
 """
 
 from collections.abc import Callable
@@ -17,16 +16,15 @@ from cutout.imaging.preprocess import Tensor
 Score = Callable[[Tensor], NDArray[np.float32]]
 
 PATCH_SHARE = 0.16  # of the input's side: ten pixels of 64, about what the second convolution sees
-STEP_SHARE = 0.0625
+STEP_SHARE = 0.0625  # of the input's side, from one patch to the next
 
 
 def occlusion_map(sample: Tensor, score: Score) -> NDArray[np.float32]:
-    """Measure how much each pixel speaks for foreground: (H, W) float32, above 0 for, below 0
-    against.
+    """Compute how much each pixel speaks for foreground: (H, W) float32, below 0 against it.
 
-    `sample` (1, H, W, C) is what the network reads; `score` gives the probability of foreground
-    (n,) of n of them. A pixel's value is the mean fall of the probability over all patches that
-    cover it; patches hold the sample's mean.
+    `sample` (1, H, W, C) float32 is what the network reads; `score` gives the probabilities of
+    foreground (n,) float32 of n of them. A pixel's value is the mean fall of the probability over
+    all patches that cover it; patches hold the sample's mean.
     """
     height, width = sample.shape[1:3]
     boxes = [(top, left) for top in _starts(height) for left in _starts(width)]
@@ -49,6 +47,6 @@ def _patch(length: int) -> int:
 
 
 def _starts(length: int) -> list[int]:
-    """Return where patches begin: steps of a sixteenth, the last flush with the edge."""
+    """Return where patches begin: steps of a sixteenth, the last one at the edge."""
     last = max(0, length - _patch(length))
     return sorted({*range(0, last + 1, max(1, round(STEP_SHARE * length))), last})

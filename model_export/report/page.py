@@ -11,8 +11,10 @@ Context = dict[str, Any]
 
 
 def render(template: str, context: Context) -> str:
-    """Render the page of `report.html` or `compare.html`; values are escaped, a name that is
-    missing is an error.
+    """Render a template with values; these are escaped, and a missing name is an error.
+
+    Templates are `report.html`, `compare.html` and `tuning.html`. Raises jinja2.UndefinedError for
+    a missing name.
     """
     environment = Environment(
         loader=PackageLoader("model_export.report"),

@@ -26,7 +26,7 @@ from model_export.report.timing import Timing
 
 Section = dict[str, Any]
 
-BEST, WORST = 6, 10
+BEST, WORST = 6, 10  # images shown
 LOWER_IS_BETTER = frozenset({"mae", "loss"})
 KINDS = ("background", "foreground")
 GREEN = np.array([0, 177, 64, 255], np.uint8)  # a colour that few subjects have, RGBA
@@ -39,14 +39,17 @@ LOOKS = (
 
 
 def main_measure(result: Result) -> str:
-    """Return the measure that images and sets are ranked by: IoU of alphas, balanced accuracy of
-    parts."""
+    """Return the measure that images and sets are ranked by.
+
+    It is the IoU of alphas, or the balanced accuracy of parts.
+    """
     return MAIN_MEASURE["classify" if "parts" in result else "segment"]
 
 
 def tiles(
     result: Result, evidence: Evidence, manifest: Manifest, time: Timing | None
 ) -> list[Section]:
+    """Return the figures at the top of the page."""
     shown_first = ("balanced_accuracy", "auc") if "parts" in result else ("iou", "max_f", "mae")
     found = [
         {"value": f"{result[key]:.3f}", "unit": "", "label": MEASURES[key]} for key in shown_first
@@ -71,6 +74,7 @@ def tiles(
 
 
 def learning(history: History) -> Section:
+    """Return the section with the learning curves."""
     epochs = sum(entry["epoch"] > 0 for entry in history.epochs)
     text = f"{epochs} {'epoch' if epochs == 1 else 'epochs'} in {_minutes(history.minutes)}."
     if history.best_epoch is not None:
@@ -87,6 +91,7 @@ def learning(history: History) -> Section:
 
 
 def quality(result: Result, evidence: Evidence, threshold: float) -> Section:
+    """Return the section with curves, confusion matrix and the table of sets."""
     counts = evidence.counts
     unit = "parts" if "parts" in result else "pixels"
     weighing = (
@@ -109,8 +114,9 @@ def quality(result: Result, evidence: Evidence, threshold: float) -> Section:
 def quality_plots(
     counts: Sequence[tuple[str, ScoreCounts]], threshold: float | None
 ) -> list[Section]:
-    """ROC, precision-recall and reliability of one or several, and of one the spread of its
-    scores.
+    """Plot ROC, precision-recall and calibration of one model or several.
+
+    With a `threshold`, of one model also its scores, and what another threshold would give.
     """
     first = counts[0][1]
     base = float(first.positives.sum() / max(first.total, 1e-12))
@@ -144,8 +150,9 @@ def quality_plots(
 
 
 def images(predictor: Predictor, evidence: Evidence, result: Result) -> Section:
-    """Return the best and the worst images as overlays; each is run once more, so that none had to
-    be kept.
+    """Return the section with the best and the worst images.
+
+    Each is run once more, so that no alpha had to be kept.
     """
     best, worst = evidence.best_and_worst(BEST, WORST)
     what = "the share of its parts that were classified correctly" if "parts" in result else "IoU"
@@ -189,8 +196,9 @@ def cutout_panels(pair: Pair, predictors: Iterable[tuple[str, Predictor]]) -> li
 
 
 def looks(predictor: Predictor, evidence: Evidence) -> Section | None:
-    """Occlusion maps of the parts that were told right and wrong with the most certainty; None for
-    a segmenter.
+    """Return the section with occlusion maps, of parts classified right and wrong most certainly.
+
+    None for a segmenter.
     """
     groups = []
     for title, label, right in LOOKS:
@@ -208,6 +216,7 @@ def looks(predictor: Predictor, evidence: Evidence) -> Section | None:
 
 
 def data(manifest: Manifest, evidence: Evidence, which: str, root_name: str) -> Section:
+    """Return the section with the sets: images evaluated here, images trained on, terms."""
     judged = Counter(image.pair.set for image in evidence.images)
     seen = {entry.name: entry for entry in manifest.training.sets} if manifest.training else {}
     names = sorted({*judged, *seen}, key=lambda name: (not judged[name], name))
@@ -249,6 +258,7 @@ def data(manifest: Manifest, evidence: Evidence, which: str, root_name: str) -> 
 
 
 def model(manifest: Manifest, time: Timing) -> Section:
+    """Return the section with the model's file, and its times."""
     spec = manifest.preprocess
     file = manifest.model
     rows = [
@@ -283,6 +293,7 @@ def model(manifest: Manifest, time: Timing) -> Section:
 
 
 def time_text(time: Timing) -> str:
+    """Describe how times were measured."""
     return (
         f"Median of {time.runs} runs on an image of {time.width} × {time.height} pixels, "
         f"{_threads(time.threads)} in onnxruntime, {time.machine}. Measured lightly, beside "
@@ -291,7 +302,10 @@ def time_text(time: Timing) -> str:
 
 
 def config(manifest: Manifest) -> Section | None:
-    """Return every entry of the training's configuration, and where it was made."""
+    """Return every entry of the training's configuration, and what it was made with.
+
+    None for a bundle that was not trained here.
+    """
     training = manifest.training
     if training is None:
         return None
@@ -311,9 +325,7 @@ def config(manifest: Manifest) -> Section | None:
 
 
 def config_sections(values: dict[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Return each section of a configuration with its entries; those that are absent or empty are
-    left out.
-    """
+    """Return each section of a configuration with its entries, without absent and empty ones."""
     sections = {
         name: entries for name, entries in values.items() if isinstance(entries, dict) and entries
     }
@@ -325,7 +337,7 @@ def config_sections(values: dict[str, Any]) -> list[tuple[str, list[tuple[str, s
 
 
 def progress_tiles(history: History, epochs: int) -> list[Section]:
-    """Tell how far a run has come, and how good its best network is on the validation split."""
+    """Return the figures of a run in progress: epochs, minutes, loss and best score."""
     last = history.epochs[-1]
     found = [
         {"value": f"{last['epoch']:.0f}", "unit": f"of {epochs}", "label": "epochs"},

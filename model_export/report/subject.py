@@ -1,4 +1,4 @@
-"""What a report is about: a bundle as it is served, or a training run as it would be."""
+"""The subject of a report: a bundle as it is served, or a training run as it would be."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +15,9 @@ from model_export.training.run_folder import MODEL
 
 @dataclass(frozen=True)
 class Subject:
-    """A loaded network with what is known of how it came about.
+    """A loaded network with what is known of how it was made.
 
-    `is_run`: float32, not exported yet.
+    `is_run`: it is in float32, and not exported yet.
     """
 
     predictor: Predictor
@@ -28,14 +28,15 @@ class Subject:
 
     @property
     def manifest(self) -> Manifest:
+        """The manifest of the network."""
         return self.predictor.manifest
 
 
 def load_subject(folder: Path, root: Path, threads: int = 1) -> Subject:
-    """Load a bundle's folder, or a run's, whose best network is converted to ONNX for this.
+    """Load a bundle, or a run, whose best network is converted to ONNX for this.
 
-    `root` holds the images. Raises DataError where `folder` is neither, BundleError for a damaged
-    bundle.
+    `root` holds the images. Raises DataError where `folder` is neither, and BundleError for a
+    corrupt bundle.
     """
     if (folder / MANIFEST).is_file():
         return Subject(

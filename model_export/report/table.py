@@ -1,4 +1,4 @@
-"""What the commands say in a terminal."""
+"""A table of figures for a terminal."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 def table(
     title: str, columns: Mapping[str, str], rows: Sequence[tuple[str, Mapping[str, float]]]
 ) -> str:
-    """Figures under their headings, a line a row; `columns` maps a key to its heading.
+    """Format figures under their headings, a line a row.
 
-    Empty ones are left out.
+    `columns` maps a key to its heading; columns without a figure are left out.
     """
     shown = {key: head for key, head in columns.items() if any(key in values for _, values in rows)}
     lines = [[title, *shown.values()]]

@@ -1,4 +1,4 @@
-"""How long a bundle takes for one image: measured lightly, and said so."""
+"""How long a bundle takes for one image, measured in a few seconds."""
 
 import os
 import platform
@@ -13,15 +13,14 @@ from cutout.imaging.preprocess import Image
 from cutout.inference.predictor import Predictor
 
 RUNS = 15
-LONGEST_SECONDS = 3.0
+LONGEST_SECONDS = 3.0  # after which no further run is started
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Medians in milliseconds for one image of `width` x `height`, and where they were taken.
+    """Medians in milliseconds for one image of `width` x `height` pixels, and how they were taken.
 
-    An alpha takes `prepare`, `network` and `assemble`; `probability` is the answer to the image as
-    a whole.
+    An alpha takes `prepare`, `network` and `assemble`; `probability` is for the image as a whole.
     """
 
     prepare: float
@@ -36,13 +35,17 @@ class Timing:
 
     @property
     def total(self) -> float:
+        """How many milliseconds an alpha takes."""
         return self.prepare + self.network + self.assemble
 
 
 def measure_time(
     predictor: Predictor, image: Image, threads: int, clock: Callable[[], float] = time.perf_counter
 ) -> Timing:
-    """Measure the median of 15 runs after one to warm up; fewer where a run takes long."""
+    """Measure the median of 15 runs after one to warm up; fewer where a run takes long.
+
+    `image` is (H, W, 3) uint8 RGB; `threads` are those the predictor has, for the record.
+    """
     _steps(predictor, image, clock)
     taken: list[tuple[float, ...]] = []
     began = clock()
@@ -58,7 +61,7 @@ def measure_time(
 
 
 def _steps(predictor: Predictor, image: Image, clock: Callable[[], float]) -> tuple[float, ...]:
-    """Seconds that each step took, once."""
+    """Return the seconds that each step took, once."""
     times = [clock()]
     prepared = predictor.prepare(image)
     times.append(clock())
@@ -77,7 +80,7 @@ def machine() -> str:
 
 
 def processor() -> str:
-    """Return the processor's name, as Linux or else Python has it."""
+    """Return the processor's name, by Linux or else by Python."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""What a training run tells when it has ended."""
+"""The output of `train` when a run has ended."""
 
 import shlex
 from collections.abc import Mapping
@@ -19,9 +19,7 @@ COLUMNS = {
 
 
 def scores(run: Path) -> str:
-    """Return the scores on the validation split: what it began with, where it was fine-tuned, and
-    what was kept.
-    """
+    """Return the scores on the validation split: of the start, if fine-tuned, and of the best."""
     history = read_history(run)
     seen = [entry for entry in history.epochs if "score" in entry] if history else []
     if not seen:
@@ -39,7 +37,7 @@ def scores(run: Path) -> str:
 
 
 def _forgotten(before: Mapping[str, float], after: Mapping[str, float]) -> str:
-    """Tell what learning the new cost on general images, or that it was not measured."""
+    """Say what learning the new images cost on general ones, or that it was not measured."""
     if "kept_mean_iou" not in before:
         return (
             "what it forgot of other kinds was not measured: give general images with --keep, or "
@@ -50,7 +48,7 @@ def _forgotten(before: Mapping[str, float], after: Mapping[str, float]) -> str:
 
 
 def next_step(run: Path, root: Path, name: str) -> str:
-    """Tell where the network is, and the command that makes a bundle of it."""
+    """Say where the network is, and give the command that makes a bundle of it."""
     command = [
         "-m",
         "model_export",

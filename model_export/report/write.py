@@ -1,4 +1,4 @@
-"""Reports as files: of an evaluation, of a training run, of several bundles side by side."""
+"""Reports as files: of an evaluation, of a training run, of several bundles compared."""
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,10 +31,11 @@ def write_report(
     alphas: bool = False,
     clips: Mapping[str, str] | None = None,
 ) -> Result:
-    """Measure a bundle or run on the images of `root` and write its report; what `evaluate` gives.
+    """Evaluate a bundle or run on the images of `root`, write its report, and return the measures.
 
-    Raises DataError as `evaluate`. A page that can't be made is a warning: the measures are worth
-    having by themselves.
+    `clips` maps a set to a regular expression that names the clip in a file name. Raises DataError
+    where there are no images to evaluate it on. A page that can't be made is a warning: the
+    measures are worth having by themselves.
     """
     evidence = Evidence(subject.manifest.threshold)
     pairs = pairs_to_judge(subject.manifest, root, which, clips)
@@ -48,7 +49,7 @@ def write_report(
 def write_run_report(run: Path, root: Path) -> None:
     """Write the report of a training run that has ended into its folder.
 
-    Whatever goes wrong here is only a warning.
+    Any failure here is only a warning.
     """
     try:
         with only_a_warning(f"no report of {run}; the run itself is complete"):
@@ -63,10 +64,8 @@ def write_run_report(run: Path, root: Path) -> None:
 def write_progress(run: Path) -> None:
     """Write a page while a run goes on: configuration and learning curves.
 
-    It reloads every minute.
-
-    Only after epochs that had a look at the validation split; nothing that goes wrong here is more
-    than a warning.
+    It reloads every minute, and is written only after epochs that were validated. Any failure here
+    is only a warning.
     """
     with only_a_warning(f"no report of {run}"):
         history = read_history(run)
@@ -77,7 +76,7 @@ def write_progress(run: Path) -> None:
 def write_comparison(
     subjects: Sequence[Subject], root: Path, out: Path, which: Which = "test"
 ) -> list[Result]:
-    """Measure several bundles or runs on the same images and write one page; a result for each.
+    """Evaluate several bundles or runs on the same images, write one page, return the results.
 
     With `which="test"` only images count that none of them trained on. Raises DataError where that
     leaves none.
@@ -97,7 +96,7 @@ def write_comparison(
 
 
 def common_pairs(lists: Sequence[Sequence[Pair]]) -> list[Pair]:
-    """Return the pairs that stand in every list, in the order of the first.
+    """Return the pairs that are in every list, in the order of the first.
 
     Raises DataError where there are none.
     """
@@ -171,7 +170,7 @@ def _progress(history: History, config: TrainConfig) -> dict[str, Any]:
 
 
 def _complete(contents: dict[str, Any]) -> dict[str, Any]:
-    """With None for every section that is not there, and the ids of those that are."""
+    """Return contents with None for absent sections, and the ids of those that are there."""
     ids = {
         "learning": "curves",
         "quality": "quality",
@@ -186,7 +185,7 @@ def _complete(contents: dict[str, Any]) -> dict[str, Any]:
 
 
 def _typical(evidence: Evidence) -> Any:
-    """Return an image to take the time with: the one in the middle of the ranking."""
+    """Return the image to measure time with: the one in the middle of the ranking."""
     ranked = sorted(evidence.images, key=lambda image: image.rank)
     return load_image(ranked[len(ranked) // 2].pair.image_path)
 

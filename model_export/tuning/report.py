@@ -1,6 +1,4 @@
-"""What a search found, as one HTML page that needs nothing else: its history, what mattered, entry
-by entry.
-"""
+"""The report of a search, one HTML page: its history, what mattered, each entry."""
 
 from pathlib import Path
 from typing import Any
@@ -19,11 +17,14 @@ from model_export.report.page import render
 REPORT = "study.html"
 COMPLETE = SERIES[0]
 PRUNED = MUTED
-FEWEST_FOR_IMPORTANCE = 4
+FEWEST_FOR_IMPORTANCE = 4  # complete trials
 
 
 def write_report(study: optuna.Study, out: Path) -> Path:
-    """Write `study.html` into the study's folder; its path. The study has a complete trial."""
+    """Write `study.html` into the study's folder, and return its path.
+
+    The study must have a complete trial.
+    """
     trials = [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
     scored = [trial for trial in trials if trial.value is not None]
     best = study.best_trial
@@ -43,8 +44,9 @@ def write_report(study: optuna.Study, out: Path) -> Path:
 
 
 def importances(study: optuna.Study) -> dict[str, float]:
-    """Config entry -> its share in the spread of the scores (PED-ANOVA: Watanabe et al., IJCAI
-    2023); may be empty.
+    """Return the share of each config entry in the spread of the scores; may be empty.
+
+    By PED-ANOVA (Watanabe et al., IJCAI 2023).
     """
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if len(complete) < FEWEST_FOR_IMPORTANCE or len({trial.value for trial in complete}) < 2:
@@ -103,7 +105,7 @@ def _importances(study: optuna.Study) -> dict[str, str] | None:
 
 
 def _entry(name: str, scored: list[FrozenTrial], best: FrozenTrial) -> dict[str, str]:
-    """Scores over the values of one config entry."""
+    """Plot scores over the values of one config entry."""
     axes = new_axes(name, "score")
     distribution = best.distributions[name]
     if isinstance(distribution, CategoricalDistribution):

@@ -1,12 +1,11 @@
-"""What to search: a TOML file of the config's own shape, with a list or a range in the place of
-each value.
+"""The space of a search: a TOML file like a config's, with a list or a range for each value.
 
 [training]
 learning_rate = { low = 1e-4, high = 1e-2, log = true }     # a range
 optimizer = ["adam", "sgd"]                                 # a choice
 
 [network]
-dropout = { low = 0.0, high = 0.5, step = 0.1 }             # a range in steps: what a grid needs
+dropout = { low = 0.0, high = 0.5, step = 0.1 }             # a range in steps, as grids need
 """
 
 import json
@@ -36,12 +35,16 @@ Values = dict[str, Any]
 
 @dataclass(frozen=True)
 class Space:
-    """Config entry, `section.key` -> what values it may take."""
+    """The values that each config entry, by `section.key`, may take."""
 
     entries: Mapping[str, BaseDistribution]
 
     def grid(self) -> list[Values]:
-        """Return every combination. Raises DataError where an entry is a range without steps."""
+        """Return every combination.
+
+        Raises DataError where an entry is a range without steps, or there are more than
+        LARGEST_GRID.
+        """
         axes = {key: _points(key, distribution) for key, distribution in self.entries.items()}
         combinations = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
         if len(combinations) > LARGEST_GRID:
@@ -52,9 +55,7 @@ class Space:
         return combinations
 
     def ends(self) -> Iterator[Values]:
-        """Yield one entry at a time at each end of its range, or at each of its choices: what has
-        to be valid.
-        """
+        """Yield what has to be valid: each entry alone, at an end of its range or at one choice."""
         for key, distribution in self.entries.items():
             if isinstance(distribution, CategoricalDistribution):
                 yield from ({key: choice} for choice in distribution.choices)
@@ -63,9 +64,10 @@ class Space:
 
 
 def read_space(path: Path) -> Space:
-    """Read a space.
+    """Read a space from a TOML file.
 
-    Raises DataError naming the file and the entry for anything that is neither a list nor a range.
+    Raises DataError, which names the file and the entry, for anything that is neither a list nor a
+    range.
     """
     try:
         values = tomllib.loads(path.read_text())

@@ -1,8 +1,8 @@
-"""Search config entries for the best score on the validation split: grid, random or Bayesian (TPE),
-with Optuna.
+"""Search of config entries for the best validation score: grid, random or Bayesian (TPE).
 
-A study's folder holds `study.db` (SQLite, all that resuming takes), `trials/NNNN/` (a training run
-each), and once a trial is done `best.toml` and `study.html`. The test split is never looked at.
+With Optuna. A study's folder holds `study.db` (SQLite, all that resuming needs), `trials/NNNN/` (a
+training run each), and once a trial is done `best.toml` and `study.html`. The test split is never
+used.
 """
 
 import json
@@ -33,7 +33,7 @@ STORAGE = "study.db"
 BEST = "best.toml"
 TRIALS = "trials"
 POLL_SECONDS = 0.5
-STARTUP_TRIALS = 5  # complete ones before any is pruned
+STARTUP_TRIALS = 5  # that complete before any is pruned
 SPARED_SHARE = 0.3  # of the epochs, at the start, in which nothing is pruned
 
 
@@ -41,6 +41,8 @@ Start = Callable[[TrainConfig, Path, Path, int], Training]
 
 
 class Sampler(StrEnum):
+    """The method of a search."""
+
     GRID = "grid"
     RANDOM = "random"
     TPE = "tpe"
@@ -67,12 +69,11 @@ class Tuning:
 
 
 def tune(job: Tuning, out: Path, resume: bool = False, start: Start = Training) -> Path:
-    """Run the trials that are missing; the path of the best config.
+    """Run the trials that are missing, and return the path of the best config.
 
-    Ctrl-C stops, and `resume` goes on.
-
-    Raises DataError for an entry the config doesn't know, a study that is there and was not asked
-    to go on or differs from this one, and where no trial finished.
+    Ctrl-C stops, and `resume` continues. Raises DataError for an entry that the config doesn't
+    know, a study that exists and is not to be resumed or differs from this one, and where no trial
+    finished.
     """
     for values in job.space.ends():
         job.with_values(values)
@@ -87,11 +88,15 @@ def tune(job: Tuning, out: Path, resume: bool = False, start: Start = Training) 
 
 
 def completed(study: optuna.Study) -> list[FrozenTrial]:
+    """Return the trials that are complete."""
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
 
 
 def write_results(job: Tuning, study: optuna.Study, out: Path) -> Path:
-    """`best.toml` and `study.html`. Raises DataError where there is nothing to write."""
+    """Write `best.toml` and `study.html`; return the path of the first.
+
+    Raises DataError where no trial is complete.
+    """
     from model_export.tuning.report import write_report
 
     if not completed(study):
@@ -114,7 +119,7 @@ def write_results(job: Tuning, study: optuna.Study, out: Path) -> Path:
 
 
 class _Runner:
-    """Keeps `jobs` trainings going until as many trials as wanted are done."""
+    """A loop that keeps `jobs` trainings running until as many trials as wanted are done."""
 
     def __init__(
         self, job: Tuning, study: optuna.Study, out: Path, wanted: int, start: Start
@@ -155,7 +160,7 @@ class _Runner:
         _say(bar, trial, "begun")
 
     def _look(self, bar: Any) -> bool:
-        """Report new scores, end what is done or falls behind; whether anything ended."""
+        """Report new scores, end what is done or falls behind; return whether anything ended."""
         before = len(self.running)
         for trial, training in list(self.running):
             finished = not training.running  # before the scores are read, so that none is missed
@@ -206,7 +211,7 @@ def _say(bar: Any, trial: Trial, result: str) -> None:
 
 
 def open_storage(url: str) -> RDBStorage:
-    """Open a database of studies. It keeps no connection open: nobody would close the last one."""
+    """Open a database of studies, without a pool: nobody would close its last connection."""
     return RDBStorage(url, engine_kwargs={"poolclass": NullPool})
 
 
@@ -259,7 +264,7 @@ def _sampler(job: Tuning, trials_so_far: int) -> optuna.samplers.BaseSampler:
 
 
 def _pruner(job: Tuning) -> optuna.pruners.BasePruner:
-    """Stop trials that are worse than the median of the others at the same epoch."""
+    """Return a pruner of trials that are worse than the median of others at the same epoch."""
     if not job.prune:
         return optuna.pruners.NopPruner()
     epochs = job.with_values({}).training.epochs
@@ -267,7 +272,7 @@ def _pruner(job: Tuning) -> optuna.pruners.BasePruner:
 
 
 def _same_search(job: Tuning, study: optuna.Study) -> None:
-    """Scores compare only where config, data and space are the same.
+    """Check that config and space are those of the study; else scores could not be compared.
 
     Raises DataError where they are not.
     """
@@ -289,8 +294,9 @@ def _same_search(job: Tuning, study: optuna.Study) -> None:
 
 
 def _done(study: optuna.Study) -> list[FrozenTrial]:
-    """Return those that count: complete, pruned, or failed by their own fault; one that was stopped
-    is queued again.
+    """Return the trials that count: complete, pruned, or failed for a reason of their own.
+
+    A trial that was stopped is queued again.
     """
     finished = (trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished())
     return [
@@ -309,6 +315,6 @@ def _retry(study: optuna.Study, number: int) -> None:
 
 
 def _abandoned(trial: FrozenTrial) -> bool:
-    """Tell whether the process that ran it, on this machine, has gone."""
+    """Tell whether the process that ran a trial, on this machine, has exited."""
     host, _, pid = str(trial.user_attrs.get("process", "")).rpartition(":")
     return host in ("", socket.gethostname()) and not Path(f"/proc/{pid or 0}").exists()

@@ -1,6 +1,4 @@
-"""One trial: `python -m model_export train` in a process of its own, its scores read while it
-runs.
-"""
+"""A trial: `python -m model_export train` in a process of its own, its scores read meanwhile."""
 
 import json
 import os
@@ -16,19 +14,12 @@ from model_export.training.run_folder import HISTORY, MODEL, PROVENANCE, REPORT
 
 CONFIG = "config.toml"
 LOG = "train.log"
-KEPT = {
-    CONFIG,
-    LOG,
-    HISTORY,
-    MODEL,
-    PROVENANCE,
-    REPORT,
-    "config.json",
-}  # a checkpoint is three times the size of the model
+# Files of a finished trial; not the checkpoint, which is three times the size of the model.
+KEPT = {CONFIG, LOG, HISTORY, MODEL, PROVENANCE, REPORT, "config.json"}
 
 
 class Training:
-    """A training run that has begun. `folder` is its own and new."""
+    """A training run in a process of its own; `folder` is a new directory for it."""
 
     def __init__(self, config: TrainConfig, root: Path, folder: Path, threads: int) -> None:
         self.folder = folder
@@ -55,14 +46,16 @@ class Training:
 
     @property
     def running(self) -> bool:
+        """Whether the process is running."""
         return self._process.poll() is None
 
     @property
     def failed(self) -> bool:
+        """Whether the process has exited with an error."""
         return self._process.poll() not in (None, 0)
 
     def new_scores(self) -> Iterator[tuple[int, float]]:
-        """(epoch, score) of each look at the validation split since the last call."""
+        """Yield (epoch, score) of each validation since the last call."""
         lines = self._history()
         for line in lines[self._epochs_seen :]:
             entry = json.loads(line)
@@ -72,13 +65,13 @@ class Training:
         self._epochs_seen = len(lines)
 
     def stop(self) -> None:
-        """End it and wait until it has gone. What it learned so far stays."""
+        """End the process, and wait for it; the files that it has written stay."""
         if self.running:
             self._process.terminate()
         self._process.wait()
 
     def tidy(self) -> None:
-        """Remove what only resuming would need."""
+        """Remove the files that only resuming would need."""
         for path in self.folder.iterdir():
             if path.is_file() and path.name not in KEPT:
                 path.unlink()
@@ -98,13 +91,14 @@ class Training:
 
 
 def to_toml(config: TrainConfig) -> str:
-    """Format the config as TOML that `train` reads."""
+    """Format a config as TOML that `train` reads."""
     return tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
 
 
 def _environment(threads: int) -> dict[str, str]:
-    """TensorFlow in that many threads: several trainings that each take all cores slow one another
-    down.
+    """Return an environment in which TensorFlow has that many threads.
+
+    Several trainings that each use all cores slow one another down.
     """
     names = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS")
     return {**os.environ, **dict.fromkeys(names, str(threads))}
