@@ -1,4 +1,4 @@
-"""What measures speed, and the figures last measured (`results/`).
+"""Measurements of speed and quality, and the figures last measured (`results/`).
 
 Nothing here is a test: timings never are.
 """

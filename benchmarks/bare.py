@@ -1,9 +1,8 @@
-"""The pipeline without a server: this project's own functions in one process, as many threads as
-the server has.
+"""The pipeline without a server: the engine's functions in one process, with as many threads.
 
     python -m benchmarks.bare --models models --refine true --seconds 5 IMAGE.jpg ...
 
-`benchmarks.serve` calls it; it prints JSON. What a server adds to these lines is its overhead.
+`benchmarks.serve` calls it; it prints JSON. What a server adds to these times is its overhead.
 """
 
 import argparse
@@ -43,8 +42,10 @@ def cut_out(data: bytes, predictor: Predictor, refine: bool) -> bytes:
 def loop(
     predictor: Predictor, uploads: list[bytes], refine: bool, seconds: float, count: int
 ) -> list[Exchange]:
-    """Cut out images in `count` threads for so many seconds, each thread beginning with another
-    image."""
+    """Cut out images in `count` threads for so many seconds.
+
+    Each thread begins with another image.
+    """
     done: list[Exchange] = []
     begun = time.perf_counter()
 
@@ -65,6 +66,7 @@ def loop(
 
 
 def main() -> None:
+    """Run the threads, and print what they did as JSON."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--models", type=Path, required=True)
     parser.add_argument("--refine", choices=("true", "false"), required=True)

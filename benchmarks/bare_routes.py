@@ -26,11 +26,13 @@ app = FastAPI()
 
 @app.post("/threads")
 def threads(file: UploadFile) -> dict[str, Any]:
+    """Score an upload in AnyIO's threads."""
     return _score(file.file.read())
 
 
 @app.post("/loop")
 async def loop(file: UploadFile) -> dict[str, Any]:
+    """Score an upload on the event loop."""
     return _score(await file.read())
 
 

@@ -1,12 +1,11 @@
-"""`cutout batch` on Ray with an actor and then the driver killed, gone on with, and compared with
-the local engine.
+"""A batch on Ray, its actor and its driver killed, resumed, and compared with the local engine.
 
     python -m benchmarks.batch_killed IMAGES WORK    (extra `ray`; WORK must be empty or missing)
 
-Some five times what the images take on one machine. The local engine writes WORK/local. On Ray, a
-quarter of the way an actor is killed (SIGKILL), half-way the driver; the same command then does the
-rest, to WORK/ray. To expect: `equal` true: the same outputs and the same manifest, to the byte, one
-record for each image. Ends with 1 where it isn't.
+It takes about five times as long as the images take on one machine. The local engine writes
+WORK/local. On Ray, after a quarter of the images an actor is killed (SIGKILL), after half of them
+the driver; the same command then does the rest, to WORK/ray. To expect: `equal` true: the same
+outputs and the same manifest, to the byte, one record for each image. Exits with 1 where it isn't.
 """
 
 import argparse
@@ -30,6 +29,7 @@ TRIES = 3
 
 
 def main() -> None:
+    """Run both engines, and print the comparison. Exits with 1 where they differ."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def compare(one: Path, other: Path) -> dict[str, object]:
-    """Compare what both folders of cut-outs hold."""
+    """Compare the contents of two directories of cut-outs."""
     here = _contents(one)
     there = _contents(other)
     records = [json.loads(line) for line in _records(other)]
@@ -87,20 +87,20 @@ def compare(one: Path, other: Path) -> dict[str, object]:
 
 
 def _same_pixels(one: Path, other: Path) -> bool:
-    """Tell whether two files are one image, packed in two ways."""
+    """Tell whether two files are the same image, encoded in two ways."""
     here, there = (cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in (one, other))
     return here is not None and there is not None and np.array_equal(here, there)
 
 
 def _timed(command: list[str]) -> dict[str, object]:
-    """Run to its end. Images that can't be read make the status 1."""
+    """Run a command to its end. Images that can't be read make its status 1."""
     began = time.monotonic()
     status = subprocess.run(command, check=False).returncode
     return {"status": status, "seconds": round(time.monotonic() - began, 1)}
 
 
 def _killed(command: list[str], folder: Path, total: int) -> dict[str, object]:
-    """Kill one of its actors at a quarter of the way, and the command itself half-way."""
+    """Kill one of the command's actors after a quarter of the images, and itself after half."""
     began = time.monotonic()
     process = subprocess.Popen(command)
     at_actor = _wait_for(process, folder, total // 4)
@@ -145,7 +145,7 @@ def _actors(driver: int) -> Iterator[int]:
 
 
 def _below(pid: int) -> Iterator[int]:
-    """Yield the processes that `pid` started, and those that they did."""
+    """Yield the processes that `pid` started, and those that they started."""
     for children in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in map(int, children.read_text().split()):
             yield child
@@ -153,7 +153,7 @@ def _below(pid: int) -> Iterator[int]:
 
 
 def _records(folder: Path) -> list[str]:
-    """Return the whole lines of a manifest that may be growing."""
+    """Return the complete lines of a manifest that may be growing."""
     path = folder / "manifest.jsonl"
     return path.read_text().split("\n")[:-1] if path.exists() else []
 

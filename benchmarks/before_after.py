@@ -1,5 +1,4 @@
-"""`python -m benchmarks.before_after`: the README's image, made by the shipped bundles. About three
-seconds.
+"""The README's image, `python -m benchmarks.before_after`, made by the shipped bundles in 3 s.
 
 Each photograph of tests/data/photographs beside its cut-out on a checkerboard, in
 docs/images/before-after.jpg.
@@ -17,18 +16,20 @@ from cutout.imaging.preprocess import Image, resize
 
 ROOT = Path(__file__).parent.parent
 PHOTOGRAPHS = ("cat.jpg", "astronaut.jpg", "coffee.jpg")
-HEIGHT = 280
-SQUARE = 14
-GAP = 8
+HEIGHT = 280  # pixels, as the others
+SQUARE = 14  # of the checkerboard
+GAP = 8  # between photographs
 
 
 def checkerboard(height: int, width: int) -> Image:
+    """Return a checkerboard (height, width, 3) uint8 RGB."""
     rows, columns = np.mgrid[0:height, 0:width] // SQUARE
     shade = np.where((rows + columns) % 2, 235, 255).astype(np.uint8)
     return np.repeat(shade[:, :, np.newaxis], 3, axis=2)
 
 
 def main() -> None:
+    """Write the image."""
     remover = Remover()
     strip = []
     for name in PHOTOGRAPHS:

@@ -1,9 +1,8 @@
-"""What an image costs the whole server: CPU of all its processes, bytes in and out. The base of
-docs/scaling.md.
+"""The cost of an image: CPU of all the server's processes, bytes in and out (docs/scaling.md).
 
     python -m benchmarks.cost
 
-About a minute. CPU time, not time on the clock: a busy machine raises it by its caches alone.
+About a minute. CPU time, not wall time: a busy machine raises it by its caches only.
 """
 
 import argparse
@@ -26,6 +25,7 @@ ROUTES: dict[str, tuple[str, dict[str, str]]] = {
 
 
 def main() -> None:
+    """Measure every route with every size of image, and print a JSON object for each."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -53,7 +53,10 @@ def main() -> None:
 
 
 def cost(server: Server, route: str, files: Sequence[bytes], count: int) -> dict[str, object]:
-    """CPU and bytes of one request, and how many images a core works through in an hour."""
+    """Measure CPU and bytes of one request, and how many images a core processes in an hour.
+
+    Exits with a message where a response is not 200.
+    """
     path, fields = ROUTES[route]
     requests = [upload(path, file, **fields) for file in files]
     run(closed_loop(server.port, requests, 1, seconds=1e9, count=len(files)))

@@ -1,10 +1,10 @@
-"""`python -m benchmarks.edges --data DIR`: how well `refine` follows edges and hair at 4 MP.
+"""How well `refine` follows edges and hair at 4 MP: `python -m benchmarks.edges --data DIR`.
 
-DIR has `cutouts/SET/*.webp` (RGBA) and `backgrounds/SET/*.jpg`. The right alpha has to be known
+DIR has `cutouts/SET/*.webp` (RGBA) and `backgrounds/SET/*.jpg`. The true alpha has to be known
 exactly, so the images are composed: a cut-out enlarged, its edge made two pixels wide, its colours
 given grain, on an enlarged background. Of kind "hair", strands of one to three pixels, of the
 subject's colours, are drawn around it; of kind "hard" there are none. Enlarged images have less
-detail than photographs of that size, and drawn strands are no fur: figures compare methods on the
+detail than photographs of that size, and drawn strands are not fur: figures compare methods on the
 same images, and say little of a photograph.
 
 The coarse alpha is the shipped network's ("network"), or the truth reduced to 320 pixels, blurred,
@@ -12,8 +12,7 @@ displaced by about a pixel and noisy ("degraded"), which leaves out whether the 
 
 Errors are those within REACH pixels of an edge or strand: SAD is the mean difference of alpha,
 gradient that of its gradient (Gaussian derivatives, as alphamatting.com has them, squared and
-summed; per pixel of the band), both in thousandths. Seconds are CPU time. Minutes on two
-cores.
+summed; per pixel of the band), both in thousandths. Seconds are CPU time. Minutes on two cores.
 """
 
 import time
@@ -42,17 +41,17 @@ from cutout.system.process import prepare_for_images
 Floats = NDArray[np.float32]
 Enlarge = Callable[[Alpha, Image], Matte]
 
-WIDTH, HEIGHT = 2400, 1760
-FILLED = 0.8  # of the image, by the cut-out's longer side
+WIDTH, HEIGHT = 2400, 1760  # pixels of a scene
+FILLED = 0.8  # share of the image that the cut-out's longer side fills
 SEEN = 320  # pixels of a degraded alpha's longer side
-REACH = {"hair": 20, "hard": 10}  # pixels around an edge that are judged
-SIGMA = 1.4  # of the Gaussian whose derivatives are the gradient
-STRANDS = 2500
+REACH = {"hair": 20, "hard": 10}  # pixels around an edge in which errors are measured
+SIGMA = 1.4  # pixels, of the Gaussian whose derivatives are the gradient
+STRANDS = 2500  # around a subject
 
 
 @dataclass(frozen=True)
 class Scene:
-    """An image (H, W, 3) RGB and its true alpha (H, W)."""
+    """An image (H, W, 3) uint8 RGB and its true alpha (H, W) uint8."""
 
     kind: str
     image: Image
@@ -60,7 +59,11 @@ class Scene:
 
 
 def enlarged(upload: Path) -> tuple[Floats, Floats]:
-    """Enlarge a cut-out to its part of the image: colours (H, W, 3) RGB, alpha in [0, 1]."""
+    """Enlarge a cut-out to its part of the image.
+
+    Returns colours (H, W, 3) float32 RGB, 0 to 255, and alpha (H, W) float32 in [0, 1]. Exits with
+    a message where the file has no alpha.
+    """
     small = cv2.imread(str(upload), cv2.IMREAD_UNCHANGED)
     if small is None or small.ndim != 3 or small.shape[2] != 4:
         raise SystemExit(f"{upload}: not an image with an alpha")
@@ -81,7 +84,11 @@ def enlarged(upload: Path) -> tuple[Floats, Floats]:
 
 
 def with_hair(colors: Floats, alpha: Floats, random: np.random.Generator) -> tuple[Floats, Floats]:
-    """Draw strands that begin at the subject's outline, and lie mostly outwards, over both."""
+    """Draw strands that begin at the subject's outline, and lie mostly outwards.
+
+    `colors` is (H, W, 3) float32 RGB, 0 to 255, and `alpha` (H, W) float32 in [0, 1]; returns both,
+    with strands.
+    """
     solid = (alpha > 0.5).astype(np.uint8)
     outlines, _ = cv2.findContours(solid, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     points = max(outlines, key=len)[:, 0].astype(np.float64)
@@ -111,6 +118,7 @@ def with_hair(colors: Floats, alpha: Floats, random: np.random.Generator) -> tup
 
 
 def composed(cutout: Path, background: Path, kind: str, seed: int) -> Scene:
+    """Compose a scene of a cut-out and a background."""
     random = np.random.default_rng(seed)
     colors, alpha = enlarged(cutout)
     if kind == "hair":
@@ -125,7 +133,10 @@ def composed(cutout: Path, background: Path, kind: str, seed: int) -> Scene:
 
 
 def scenes(data: Path, count: int) -> Iterator[Scene]:
-    """Yield `count` scenes of each kind, of cut-outs and backgrounds from all over the folders."""
+    """Yield `count` scenes of each kind, of cut-outs and backgrounds from all over the folders.
+
+    Exits with a message where there are too few.
+    """
     cutouts = sorted((data / "cutouts").rglob("*.webp"))
     backgrounds = sorted((data / "backgrounds").rglob("*.jpg"))
     if len(cutouts) < count or len(backgrounds) < count:
@@ -138,7 +149,10 @@ def scenes(data: Path, count: int) -> Iterator[Scene]:
 
 
 def degraded(alpha: Matte, seed: int) -> Alpha:
-    """Make of a true alpha the coarse one of a network that found the subject: SEEN pixels long."""
+    """Make a coarse alpha as of a network that found the subject, SEEN pixels long.
+
+    `alpha` is (H, W) uint8, the true one. Returns (h, w) float32 in [0, 1].
+    """
     random = np.random.default_rng(seed)
     ratio = SEEN / max(alpha.shape)
     size = (round(alpha.shape[1] * ratio), round(alpha.shape[0] * ratio))
@@ -163,7 +177,10 @@ def degraded(alpha: Matte, seed: int) -> Alpha:
 
 
 def errors(answer: Matte, scene: Scene) -> tuple[float, float]:
-    """Compute SAD and the gradient's error in the band around the edges, in thousandths a pixel."""
+    """Compute SAD and the gradient's error in the band around the edges, in thousandths per pixel.
+
+    `answer` is (H, W) uint8.
+    """
     reach = 2 * REACH[scene.kind] + 1
     mixed = ((scene.alpha > 12) & (scene.alpha < 243)).astype(np.uint8)
     band = cv2.dilate(mixed, np.ones((reach, reach), np.uint8)) > 0
@@ -175,6 +192,7 @@ def errors(answer: Matte, scene: Scene) -> tuple[float, float]:
 
 
 def enlarge_only(coarse: Alpha, image: Image) -> Matte:
+    """Enlarge an alpha (h, w) float32 to the size of an image (H, W, 3): (H, W) uint8."""
     return to_size(coarse, image.shape[1], image.shape[0])
 
 
@@ -204,6 +222,7 @@ def main(
     data: Annotated[Path, typer.Option(help="folder of cut-outs and backgrounds")],
     count: Annotated[int, typer.Option(help="scenes of each kind")] = 20,
 ) -> None:
+    """Measure every method, and print a table."""
     prepare_for_images()
     models = Registry(load_bundles(SHIPPED_MODELS, usable_cores(), ("cpu",)), None)
     found = measured(data, count, models.for_masks(None), METHODS)

@@ -1,4 +1,4 @@
-"""What fine-tuning gives and costs: IoU on the new and the general sets, by images trained on.
+r"""The gain and cost of fine-tuning: IoU on the new and general sets, by images trained on.
 
     .venv/bin/python -m benchmarks.fine_tuning --start models/segmenter --new DIR \
         --general GENERAL --run 50=runs/a --run 200=runs/b --run 50=runs/c:kept
@@ -20,7 +20,7 @@ from model_export.training.start import find_origin
 from model_export.training.tasks import MaskTask
 
 PLAIN = "default"
-EVERY = 2
+EVERY = 2  # of the general test images, one in so many is used
 COLORS = {"new": "#c2185b", "general": "#455a64"}
 
 Point = tuple[int, float, float]
@@ -33,6 +33,7 @@ def main(
     run: Annotated[list[str], typer.Option(help="IMAGES=RUN[:variant], repeatable")],
     out: Annotated[Path, typer.Option(help="the image")] = Path("docs/images/fine-tuning.png"),
 ) -> None:
+    """Evaluate every run, print a table and draw the plot."""
     judge = _judge(start, new, general)
     curves: dict[str, list[Point]] = {PLAIN: [(0, *judge(start))]}
     print("| images | how | new kind, IoU | general sets, IoU |\n|---|---|---|---|")
@@ -47,7 +48,7 @@ def main(
 
 
 def draw(curves: dict[str, list[Point]], out: Path) -> None:
-    """Draw two lines for training on the new images alone, two marks for each other variant."""
+    """Draw two lines for training on the new images only, two marks for each other variant."""
     figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
     for (variant, points), mark in zip(curves.items(), "osD^v", strict=False):
         places = [max(count, 10) for count, _, _ in points]

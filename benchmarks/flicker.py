@@ -1,16 +1,16 @@
-"""`python -m benchmarks.flicker --data DIR`: how much masks flicker, frame by frame and steadied.
+"""How much masks flicker, with smoothing and without: `python -m benchmarks.flicker --data DIR`.
 
 DIR has `images/CLIP_NUMBER.jpg` and `masks/CLIP_NUMBER.png`, frames of clips, as DAVIS has. Three
-kinds of clips are judged:
+kinds of clips are evaluated:
 
 - still: an image with a camera's noise, through H.264: the image does not change, so the mask
   should not;
 - shaking: the same, held by a hand: every frame is moved by about a pixel;
-- clips: the frames of DIR as they are, however far apart: IoU alone.
+- clips: the frames of DIR as they are, however far apart: IoU only.
 
 Flicker is the mean change of alpha, in levels of 255, from a frame to the next, where neither the
-image nor the true mask changes. Prints a table. A minute or two on two cores for 240 frames of
-320 x 180.
+image nor the true mask changes. Prints a table. A minute or two on two cores for 240 frames of 320
+x 180.
 """
 
 import io
@@ -37,24 +37,27 @@ from cutout.system.cores import usable_cores
 from cutout.system.process import prepare_for_images
 from cutout.video.steady import Steadier
 
-FRAMES = 24
-CLIPS = 8
-LONGER_SIDE = 640  # pixels of made clips
-GRAIN = 4.0  # standard deviation of a camera's noise, levels
-SHAKE = 1.0  # standard deviation of a hand's, pixels
-UNCHANGED = 6  # levels, of the blurred image; noise and codec stay below
+FRAMES = 24  # of a synthetic clip
+CLIPS = 8  # images of which synthetic clips are made
+LONGER_SIDE = 640  # pixels of synthetic clips
+GRAIN = 4.0  # standard deviation of a camera's noise, levels of 255
+SHAKE = 1.0  # standard deviation of a hand's movement, pixels
+UNCHANGED = 6  # levels of 255, of the blurred image; noise and codec stay below
 
 
 @dataclass(frozen=True)
 class Clip:
-    """Frames (H, W, 3) and their true masks (H, W)."""
+    """Frames (H, W, 3) uint8 RGB and their true masks (H, W) uint8."""
 
     frames: list[Image]
     masks: list[Matte]
 
 
 def made(image: Image, mask: Matte, shake: float, seed: int) -> Clip:
-    """Return a clip of an image: FRAMES frames with noise, each moved by about `shake` pixels."""
+    """Make a clip of an image: FRAMES frames with noise, each moved by about `shake` pixels.
+
+    `image` is (h, w, 3) uint8 RGB and `mask` (h, w) uint8.
+    """
     random = np.random.default_rng(seed)
     ratio = LONGER_SIDE / max(mask.shape)
     size = (round(mask.shape[1] * ratio / 2) * 2, round(mask.shape[0] * ratio / 2) * 2)
@@ -72,7 +75,7 @@ def made(image: Image, mask: Matte, shake: float, seed: int) -> Clip:
 
 
 def through_h264(frames: list[Image]) -> list[Image]:
-    """Return the frames as they come out of a file of usual quality."""
+    """Return frames (H, W, 3) uint8 RGB as they come out of a file of usual quality."""
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=25, options={"crf": "26"})
@@ -86,6 +89,7 @@ def through_h264(frames: list[Image]) -> list[Image]:
 
 
 def read(image: Path) -> tuple[Image, Matte]:
+    """Read an image (H, W, 3) uint8 RGB and its mask (H, W) uint8."""
     pixels = cv2.imread(str(image), cv2.IMREAD_COLOR_RGB)
     mask = cv2.imread(str(image.parent.parent / "masks" / f"{image.stem}.png"), 0)
     assert pixels is not None
@@ -94,6 +98,7 @@ def read(image: Path) -> tuple[Image, Matte]:
 
 
 def clips_of(data: Path) -> Iterator[tuple[str, Clip]]:
+    """Yield each clip and its kind."""
     found = defaultdict(list)
     for path in sorted((data / "images").glob("*.jpg")):
         found[path.stem.rpartition("_")[0]].append(path)
@@ -107,6 +112,7 @@ def clips_of(data: Path) -> Iterator[tuple[str, Clip]]:
 
 
 def alphas(clip: Clip, predictor: Predictor, steady: bool) -> list[Matte]:
+    """Return the alpha (H, W) uint8 of each frame of a clip."""
     steadier = Steadier()
     made = []
     for frame in clip.frames:
@@ -116,7 +122,10 @@ def alphas(clip: Clip, predictor: Predictor, steady: bool) -> list[Matte]:
 
 
 def flicker(clip: Clip, alphas: list[Matte]) -> float:
-    """Return the mean change of alpha where neither image nor mask changes; NaN where all does."""
+    """Return the mean change of alpha where neither image nor mask changes, in levels of 255.
+
+    `alphas` are (H, W) uint8. NaN where everything changes.
+    """
     seen = [np.asarray(cv2.GaussianBlur(frame, (0, 0), 1.5), np.int16) for frame in clip.frames]
     changes = []
     for now in range(1, len(seen)):
@@ -133,11 +142,13 @@ def _difference(one: Matte, other: Matte) -> NDArray[np.int16]:
 
 
 def iou(alpha: Matte, mask: Matte) -> float:
+    """Compute the intersection over union of an alpha (H, W) uint8 and a mask (H, W) uint8."""
     ours, true = alpha > 127, mask > 127
     return float((ours & true).sum() / max(1, (ours | true).sum()))
 
 
 def main(data: Annotated[Path, typer.Option(help="folder of frames and masks")]) -> None:
+    """Measure every kind of clip, and print a table."""
     prepare_for_images()
     models = Registry(load_bundles(SHIPPED_MODELS, usable_cores(), ("cpu",)), None)
     predictor = models.for_masks(None)

@@ -1,5 +1,4 @@
-"""The float32 form of a bundle that ships quantised, at any canvas, made from the `.keras` beside
-it."""
+"""The float32 form of a quantised bundle, at any canvas, from the `.keras` file beside it."""
 
 import hashlib
 from pathlib import Path
@@ -13,11 +12,11 @@ from cutout.inference.onnx_predictor import load_predictor
 
 
 def float32_bundle(shipped: Path, folder: Path, size: int, *, unet: bool = False) -> Path:
-    """Write a bundle in `folder` with the same weights in float32, for a canvas of `size` x `size`:
-    convolutions fit any; or with the plain U-Net instead of them.
+    """Write a bundle in `folder` with the same weights in float32, for another canvas.
 
-    The network is asked once, about the image alone, also where the shipped form asks it about the
-    mirror image too: that is what other servers run it as.
+    The canvas is `size` x `size`: convolutions fit any. With `unet`, a plain U-Net takes the place
+    of the network. The network is not mirrored, also where the shipped form is: other servers run
+    it like that. Exits with a message where the manifest has no config.
     """
     manifest = read_manifest(shipped)
     spec = manifest.preprocess.model_copy(update={"size": size})

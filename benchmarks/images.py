@@ -1,4 +1,4 @@
-"""Photographs to measure with: made in code, or from a folder of the caller's.
+"""Photographs to measure with: synthetic, or from a folder of the caller's.
 
 The same recipe gives the same bytes.
 """
@@ -15,14 +15,17 @@ Image = NDArray[np.uint8]
 QUALITY = 90
 SIZES = {"1 MP": (1152, 864), "12 MP": (4000, 3000)}
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
-OCTAVE = 0.72  # contrast of an octave, of that of the one above it
-# standard deviation of the noise of a camera, without which an enlarged image is too easy to pack
+OCTAVE = 0.72  # contrast of an octave, as a share of that of the coarser one before it
+# Standard deviation of a camera's noise, in levels of 255, without which an enlarged image would be
+# too easy to compress.
 GRAIN = 4.0
 
 
 def photographs(width: int, height: int, count: int, folder: Path | None = None) -> list[bytes]:
-    """JPEGs of that size, quality 90: of a folder's first images, or a textured subject before a
-    softer scene."""
+    """Return JPEGs of that size, quality 90: of a folder's first images, or synthetic ones.
+
+    Exits with a message where the folder has no image.
+    """
     if folder is None:
         images = [synthetic(width, height, seed) for seed in range(count)]
     else:
@@ -31,8 +34,11 @@ def photographs(width: int, height: int, count: int, folder: Path | None = None)
 
 
 def synthetic(width: int, height: int, seed: int) -> Image:
-    """(H, W, 3) uint8 BGR: 1/f noise lit from one side, a blob of another colour and finer texture
-    in front."""
+    """Make an image (height, width, 3) uint8 BGR of a textured subject before a softer scene.
+
+    The scene is 1/f noise lit from one side, the subject a blob of another colour and finer
+    texture.
+    """
     rng = np.random.default_rng(seed)
     shape = _blob(rng, width, height)[:, :, np.newaxis]
     half = max(width, height) // 2
@@ -42,8 +48,11 @@ def synthetic(width: int, height: int, seed: int) -> Image:
 
 
 def grown(path: Path, width: int, height: int) -> Image:
-    """Return a photograph enlarged and cropped to that size, with the fine texture that enlarging
-    can't give it, and grain."""
+    """Return a photograph (height, width, 3) uint8 BGR, enlarged and cropped to that size.
+
+    With the fine texture and the grain that enlarging can't give it. Exits with a message where the
+    file is not an image.
+    """
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:
         raise SystemExit(f"{path}: not an image")
@@ -59,6 +68,7 @@ def grown(path: Path, width: int, height: int) -> Image:
 
 
 def jpeg(image: Image, quality: int = QUALITY) -> bytes:
+    """Encode an image (H, W, 3) uint8 BGR as a JPEG."""
     return cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
 
 
@@ -77,10 +87,10 @@ def _texture(
     contrast: float,
     finest: int = 1,
 ) -> NDArray[np.float32]:
-    """(H, W, 3): noise whose amplitude grows with its wavelength, as in natural images (1/f, Field
-    1987).
+    """Make noise (H, W, 3) whose amplitude grows with its wavelength, as in natural images.
 
-    Made from coarse to fine, each octave enlarging the ones before it; wavelengths in pixels.
+    1/f (Field 1987). Made from coarse to fine, each octave enlarging the ones before it;
+    wavelengths are in pixels.
     """
     step = coarsest
     texture = np.zeros((-(-height // step), -(-width // step), 3), np.float32)
@@ -104,7 +114,7 @@ def _texture(
 
 
 def _blob(rng: np.random.Generator, width: int, height: int) -> NDArray[np.float32]:
-    """(H, W) float32 in [0, 1]: a wavy ellipse, about a fifth of the image, with a soft rim."""
+    """Make a wavy ellipse (H, W) float32 in [0, 1], a fifth of the image, with a soft rim."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     center = rng.uniform(0.42, 0.58, 2)
     across, down = (x / width - center[0]) / 0.24, (y / height - center[1]) / 0.32

@@ -1,10 +1,10 @@
-"""What it would cost to decode images, or to do all the work on them, in a process of its own.
+"""The cost of decoding images, or processing them entirely, in a process of its own.
 
-    python -m benchmarks.isolation          # about a minute on a quiet machine
+    python -m benchmarks.isolation          # about a minute on an idle machine
 
 Side by side in one run, each round all four: the cut-out in a thread, as the server makes it; the
-same in another process, the upload and the answer through pipes; the decoding alone in a thread;
-and in another process, the pixels through shared memory and copied out of it. Prints medians in
+same in another process, upload and result through pipes; only the decoding, in a thread; and in
+another process, the pixels through shared memory and copied out of it. Prints medians in
 milliseconds, and what a whole request would take with either kind of isolation as a ratio to the
 thread.
 """
@@ -30,6 +30,7 @@ MAX_PIXELS = 50_000_000
 
 
 def main() -> None:
+    """Measure both sizes of image, and print a table."""
     options = _options()
     cv2.setNumThreads(1)
     thread = ThreadPoolExecutor(1)
@@ -67,6 +68,7 @@ def _remover() -> Remover:
 
 
 def cut_out(upload: bytes) -> bytes:
+    """Cut out an image file, with models that are loaded once per process."""
     return _remover().cut_out(upload)
 
 
@@ -75,7 +77,7 @@ def _decode(upload: bytes) -> Image:
 
 
 def decode_into(name: str, upload: bytes) -> tuple[int, ...]:
-    """Decode into the shared memory of that name; the shape of what is there."""
+    """Decode into the shared memory of that name; return the shape of the pixels there."""
     image = _decode(upload)
     memory = SharedMemory(name)
     np.ndarray(image.shape, np.uint8, memory.buf)[:] = image
@@ -84,6 +86,7 @@ def decode_into(name: str, upload: bytes) -> tuple[int, ...]:
 
 
 def decode_here(upload: bytes) -> None:
+    """Decode an image file, and drop the pixels."""
     _decode(upload)
 
 
@@ -99,7 +102,7 @@ def _result(executor: Executor, work: Callable[[bytes], object], upload: bytes) 
 
 
 def _medians(ways: list[Callable[[], object]], rounds: int) -> list[float]:
-    """Seconds of each way, after a first round that is not counted."""
+    """Return the seconds of each way, after a first round that is not counted."""
     taken = [[_timed(way) for way in ways] for _ in range(rounds + 1)][1:]
     return [statistics.median(times) for times in zip(*taken, strict=True)]
 

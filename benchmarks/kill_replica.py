@@ -20,6 +20,7 @@ PHOTOGRAPHS = Path("tests/data/photographs")
 
 
 def main() -> None:
+    """Run the load, kill the replica, and print what that cost as JSON."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -50,7 +51,7 @@ async def _load_and_kill(
 
 
 def report(load: Load, killed: float) -> dict[str, object]:
-    """Sum up what came of which requests, counted from the moment of the kill."""
+    """Summarise the requests, with their times counted from the kill."""
     failed = [exchange for exchange in load.exchanges if exchange.status != 200]
     return {
         "statuses": statuses(load.exchanges),

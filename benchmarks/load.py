@@ -1,9 +1,8 @@
-"""A load generator that costs little beside the server it shares the cores with, and stops by
-itself.
+"""A load generator that costs little beside a server on the same cores, and stops by itself.
 
-Request bytes are made once, answers are received into one reused buffer, and the loop is uvloop's.
-Every measurement reports the CPU time that the generator itself took, so that a bottleneck in it
-would show. Loopback only.
+The bytes of requests are made once, responses are received into one reused buffer, and the event
+loop is uvloop's. Every measurement reports the CPU time that the generator itself took, so that a
+bottleneck in it would show. Loopback only.
 """
 
 import asyncio
@@ -17,17 +16,18 @@ import uvloop
 
 HOST = "127.0.0.1"
 BOUNDARY = b"----cutout-benchmark"
-BUFFER = 256 * 1024
-ANSWER_SECONDS = 120.0
+BUFFER = 256 * 1024  # bytes
+ANSWER_SECONDS = 120.0  # to wait for a response
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """One request and its answer.
+    """One request and its response.
 
-    `status` is 0 where the connection broke. Moments are `time.perf_counter()`'s.
+    `status` is 0 where the connection broke. Times are those of `time.perf_counter()`, in seconds;
+    `length` is the body's, in bytes.
     """
 
     started: float
@@ -37,11 +37,14 @@ class Exchange:
 
     @property
     def seconds(self) -> float:
+        """How long the response took."""
         return self.ended - self.started
 
 
 @dataclass(frozen=True)
 class Answer:
+    """A response; its `body` is empty where it was dropped, `length` is in bytes all the same."""
+
     status: int
     headers: dict[str, str]
     length: int
@@ -49,7 +52,10 @@ class Answer:
 
 
 class Connection(asyncio.BufferedProtocol):
-    """A keep-alive HTTP/1.1 connection, one exchange at a time. Answers need a Content-Length."""
+    """A keep-alive HTTP/1.1 connection, one exchange at a time.
+
+    Responses need a Content-Length.
+    """
 
     def __init__(self) -> None:
         self._buffer = bytearray(BUFFER)
@@ -65,25 +71,32 @@ class Connection(asyncio.BufferedProtocol):
         self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
         self.transport = cast(
             asyncio.Transport, transport
         )  # uvloop's own, which derives from no class of asyncio
 
     def connection_lost(self, error: Exception | None) -> None:
+        """End the exchange with status 0."""
         self.transport = None
         self._finish(Answer(0, {}, 0, b""))
 
     def get_buffer(self, sizehint: int) -> memoryview:
+        """Return the buffer, always the same."""
         return self._view
 
     def buffer_updated(self, nbytes: int) -> None:
+        """Read headers, or body."""
         if self._missing < 0:
             self._read_head(bytes(self._view[:nbytes]))
         else:
             self._read_body(self._view[:nbytes])
 
     async def exchange(self, request: bytes, keep: bool = False) -> Answer:
-        """Send a request, wait for its whole answer; its body is dropped unless `keep`."""
+        """Send a request and wait for its complete response, whose body is dropped unless `keep`.
+
+        Raises TimeoutError after ANSWER_SECONDS.
+        """
         if self.transport is None:
             return Answer(0, {}, 0, b"")
         self._answer = asyncio.get_running_loop().create_future()
@@ -95,6 +108,7 @@ class Connection(asyncio.BufferedProtocol):
         return await asyncio.wait_for(self._answer, ANSWER_SECONDS)
 
     def close(self) -> None:
+        """Close the connection at once."""
         if self.transport is not None:
             self.transport.abort()
 
@@ -137,7 +151,7 @@ class Client:
         self._connection: Connection | None = None
 
     async def send(self, request: bytes, keep: bool = False) -> Answer:
-        """Send a request and return its answer; status 0 where there is none."""
+        """Send a request and return its response; status 0 where there is none."""
         try:
             if self._connection is None or self._connection.transport is None:
                 loop = asyncio.get_running_loop()
@@ -151,11 +165,13 @@ class Client:
         return answer
 
     async def timed(self, request: bytes) -> Exchange:
+        """Send a request, and return when it began and ended."""
         started = time.perf_counter()
         answer = await self.send(request)
         return Exchange(started, time.perf_counter(), answer.status, answer.length)
 
     def close(self) -> None:
+        """Close the connection."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -163,7 +179,7 @@ class Client:
 
 @dataclass(frozen=True)
 class Load:
-    """What a closed loop saw. `cpu_seconds` is what the generator took itself."""
+    """The exchanges of a load; `cpu_seconds` is what the generator itself took."""
 
     exchanges: list[Exchange]
     started: float
@@ -179,10 +195,10 @@ async def closed_loop(
     count: int = 100_000,
     least: int = 0,
 ) -> Load:
-    """`clients` callers, each sending its next request when its last is answered.
+    """Run `clients` callers, each sending its next request when its last is answered.
 
-    Ends after `seconds` or `count` requests, but not before `least` requests are under way. The
-    requests of a client begin at another place of the list than its neighbour's.
+    Ends after `seconds` or `count` requests, but not before `least` requests are in progress. Each
+    client begins at another request of the list than the one before it.
     """
     exchanges: list[Exchange] = []
     begun = time.perf_counter()
@@ -210,9 +226,9 @@ async def closed_loop(
 
 
 def throughput(exchanges: Iterable[Exchange], started: float, ended: float) -> float:
-    """Successful requests per second in a window.
+    """Compute successful requests per second in a window.
 
-    One that reaches over its edge counts by the part inside.
+    One that reaches beyond its edge counts by the share that is inside.
     """
     total = 0.0
     for exchange in exchanges:
@@ -223,7 +239,7 @@ def throughput(exchanges: Iterable[Exchange], started: float, ended: float) -> f
 
 
 def percentiles(exchanges: Iterable[Exchange]) -> dict[str, float]:
-    """p50, p95 and p99 of the successful requests, milliseconds."""
+    """Compute p50, p95 and p99 of the successful requests, in milliseconds."""
     times = [1000 * exchange.seconds for exchange in exchanges if exchange.status == 200]
     if not times:
         return {}
@@ -231,7 +247,7 @@ def percentiles(exchanges: Iterable[Exchange]) -> dict[str, float]:
 
 
 def statuses(exchanges: Iterable[Exchange]) -> dict[str, int]:
-    """Count each status; `broken` where none came."""
+    """Count each status; `broken` is for connections that broke."""
     counts: dict[str, int] = {}
     for exchange in exchanges:
         name = str(exchange.status or "broken")
@@ -240,7 +256,7 @@ def statuses(exchanges: Iterable[Exchange]) -> dict[str, int]:
 
 
 def upload(path: str, file: bytes, **fields: str) -> bytes:
-    """Return the bytes of a multipart POST of an image, and of text fields."""
+    """Return the bytes of a multipart POST request with an image and text fields."""
     parts = [
         b'--%s\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n'
         % (BOUNDARY, name.encode(), value.encode())
@@ -260,16 +276,18 @@ def upload(path: str, file: bytes, **fields: str) -> bytes:
 
 
 def get(path: str) -> bytes:
+    """Return the bytes of a GET request."""
     return f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine on uvloop's event loop."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(coroutine)
 
 
 def ask(port: int, request: bytes) -> Answer:
-    """Send one request on a connection of its own, the body of its answer kept."""
+    """Send one request on a connection of its own, and return the response with its body."""
 
     async def once() -> Answer:
         client = Client(port)

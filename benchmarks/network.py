@@ -24,12 +24,13 @@ from benchmarks.unet import plain_unet
 from cutout.inference.manifest import read_manifest
 
 ROUNDS = 60
-BUDGET = 40 / 59
+BUDGET = 40 / 59  # of the U-Net's time: what the segmenter may take
 
 Runner = tuple[ort.InferenceSession, dict[str, NDArray[np.float32]]]
 
 
 def main() -> None:
+    """Measure both networks, write the figures and print them."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -72,7 +73,7 @@ def runner(model: bytes) -> Runner:
 
 
 def time_alternately(runners: dict[str, Runner]) -> dict[str, float]:
-    """Median milliseconds of one run of each, taking turns."""
+    """Return the median milliseconds of one run of each, taking turns."""
     times: dict[str, list[float]] = {name: [] for name in runners}
     for _ in range(ROUNDS):
         for name, (session, feed) in runners.items():

@@ -1,10 +1,11 @@
-"""Ten times as many arrivals as the server can answer, alone and behind deploy/compose's proxy.
+"""Ten times as many arrivals as the server can process, alone and behind deploy/compose's proxy.
 
     python -m benchmarks.overload    # a quarter of an hour, on an idle machine; needs haproxy
 
 The loads are those of benchmarks.soak, in turn: saturation, a crowd of ten times as many callers,
 and arrivals at ten times the saturated rate, an open loop. A load has to last longer than callers
-wait in the proxy, ten seconds. Wanted is .90 of the saturated throughput for both. Prints a table.
+wait in the proxy, ten seconds. The target is .90 of the saturated throughput for both. Prints a
+table.
 """
 
 import argparse
@@ -27,6 +28,7 @@ READY = get("/readyz")
 
 
 def main() -> None:
+    """Run the loads on both servers, and print a table."""
     options = _options()
     food, _ = diet()
     mixed = [food.draw(random.Random(1)) for _ in range(200)]
@@ -42,7 +44,10 @@ def main() -> None:
 
 @contextmanager
 def proxied(server: Server) -> Iterator[Server]:
-    """Run the server behind HAProxy, with the configuration of deploy/compose."""
+    """Run the server behind HAProxy, with the configuration of deploy/compose.
+
+    Exits with a message where HAProxy is not installed.
+    """
     haproxy = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
     if haproxy is None:
         raise SystemExit("needs haproxy: apt-get install haproxy")
@@ -55,7 +60,10 @@ def proxied(server: Server) -> Iterator[Server]:
 
 
 def configuration(text: str, port: int, replica: int, metrics: int) -> str:
-    """Return the compose file's configuration for one local replica, found without Docker."""
+    """Return the compose file's configuration for one local replica, found without Docker.
+
+    Exits with a message where a line to change is not in it.
+    """
     changes = {
         r"(?ms)^resolvers docker$.*?(?=^\S)": "",
         r" resolvers docker .*": "",
@@ -71,7 +79,7 @@ def configuration(text: str, port: int, replica: int, metrics: int) -> str:
 
 
 def table(reports: dict[str, Any]) -> str:
-    """Return a line for each load, with what is left of the saturated throughput."""
+    """Return a row for each load, with its share of the saturated throughput."""
     lines = [
         "| | load | images/s | of saturation | p50 ms | statuses |",
         "|---|---|---|---|---|---|",

@@ -1,5 +1,7 @@
-"""rembg's server (PyPI, MIT licence) in an environment of its own, with the network that this
-project's server has."""
+"""The server of rembg, in an environment of its own, with the network that our server has.
+
+From PyPI, under the MIT licence.
+"""
 
 import json
 import os
@@ -19,11 +21,11 @@ from cutout.inference.manifest import read_manifest
 REQUIREMENT = "rembg[cpu,cli]==2.0.86"
 ENVIRONMENT = ROOT / "build" / "benchmarks" / "rembg"
 MODEL = Path("models") / "u2net_custom" / "network.onnx"
-SIZE = 320  # what `u2net_custom` feeds
+SIZE = 320  # pixels a side of the input that `u2net_custom` makes
 
 
 def environment() -> Path:
-    """Return the Python of an environment with rembg, made where there is none."""
+    """Return the Python of an environment with rembg, which is made where there is none."""
     python = ENVIRONMENT / "bin" / "python"
     if not (ENVIRONMENT / "bin" / "rembg").exists():
         print(f"installing {REQUIREMENT} into {ENVIRONMENT.relative_to(ROOT)}", file=sys.stderr)
@@ -39,8 +41,11 @@ def environment() -> Path:
 
 
 def write_network(bundle: Path, home: Path) -> None:
-    """Write a bundle's network as `u2net_custom` wants it: (1, 3, 320, 320) in, (1, 1, 320, 320)
-    out, the rest untouched."""
+    """Write a bundle's network as `u2net_custom` needs it.
+
+    (1, 3, 320, 320) in, (1, 1, 320, 320) out, the rest unchanged. Exits with a message where the
+    network takes another input.
+    """
     manifest = read_manifest(bundle)
     spec = manifest.preprocess
     if (spec.size, spec.color, spec.layout) != (SIZE, "rgb", "NHWC"):
@@ -72,7 +77,7 @@ def offer(file: Path, model: str, home: Path) -> None:
 
 
 def request(image: bytes, home: Path) -> bytes:
-    """Return a call of its API: the custom network, no alpha matting."""
+    """Return the bytes of a request to its API: the custom network, no alpha matting."""
     extras = json.dumps({"model_path": str(home / MODEL)}, separators=(",", ":"))
     quoted = extras.replace('"', "%22").replace("{", "%7B").replace("}", "%7D")
     return upload(f"/api/remove?extras={quoted}", image, model="u2net_custom")
@@ -80,8 +85,10 @@ def request(image: bytes, home: Path) -> bytes:
 
 @contextmanager
 def rembg_server(home: Path, first: bytes) -> Iterator[Server]:
-    """`rembg s --no-ui`, ready once it has answered a request: it loads the network with its
-    first."""
+    """Run `rembg s --no-ui`, which is ready once it has answered a request.
+
+    It loads the network with the first one.
+    """
     command = [
         str(environment().parent / "rembg"),
         "s",

@@ -1,12 +1,11 @@
-"""What the service costs over a bare FastAPI route, where the work itself is smallest: `POST
-/predict`.
+"""The overhead of the service over a bare FastAPI route, where the work is smallest.
 
     python -m benchmarks.predict        # about 1 minute
 
-A 7 kB JPEG, the shipped classifier. Two bare routes do the same decode, resize and run with nothing
-around them: one in AnyIO's threads (`def`), one on the event loop (`async def`); both under the
-same uvicorn settings, one process. Expected: at least 0.75 of the faster one. Writes
-benchmarks/results/predict.json.
+`POST /predict` with a 7 kB JPEG and the shipped classifier. Two bare routes do the same decode,
+resize and run with nothing around them: one in AnyIO's threads (`def`), one on the event loop
+(`async def`); both under the same uvicorn settings, one process. Expected: at least 0.75 of the
+faster one. Writes benchmarks/results/predict.json.
 """
 
 import argparse
@@ -28,6 +27,7 @@ CLIENTS = 8
 
 
 def main() -> None:
+    """Measure the service and the bare routes, write the figures and print them."""
     options = _options()
     photo = jpeg(synthetic(SIDE, SIDE * 3 // 4, 0))
     paths = {

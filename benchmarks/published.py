@@ -4,8 +4,8 @@
     python -m benchmarks.published isnet.onnx build/isnet    # about 3 minutes, on an idle machine
     python -m benchmarks.published isnet.onnx build/isnet build/isnet-int8
 
-The servers take turns within each round, as benchmarks.serve has it. rembg gives the file to its
-`isnet-general-use`, or to what `--rembg` names. Wanted were twice rembg's images a second in a
+The servers take turns within each round, as in benchmarks.serve. rembg gives the file to its
+`isnet-general-use`, or to what `--rembg` names. The target was twice rembg's images a second in a
 third of its memory; IS-Net on two cores gave 1.3 times in .9 of it, and in 8 bits 3.5 times in .4.
 Writes benchmarks/results/published.json.
 """
@@ -30,6 +30,7 @@ WARM_UP = 2  # requests
 
 
 def main() -> None:
+    """Measure every server, write the figures and print a table."""
     options = _options()
     photos = photographs(*SIZES[options.size], IMAGES, options.images)
     with TemporaryDirectory() as home, ExitStack() as stack:

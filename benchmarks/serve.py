@@ -1,20 +1,20 @@
-"""How fast the server is, beside its own pipeline without a server and beside rembg's server.
+"""The speed of the server, beside its own pipeline without a server and beside rembg's server.
 
     python -m benchmarks.serve                   # about 12 minutes, on an idle machine
     python -m benchmarks.serve --images DIR      # your own photographs instead of generated ones
     python -m benchmarks.serve --seconds 3 --rounds 1   # a quick look
     python -m benchmarks.serve --unet --out DIR  # a plain U-Net of 1.1 million parameters in both
 
-Everything runs on one machine in the same minutes: the contenders take turns within each round.
-Two modes:
+Everything runs on one machine in the same minutes: the contenders take turns within each round. Two
+modes:
 
 - same network: the float32 network at 320 x 320 in all three; no refined edges, no alpha matting.
 - as shipped: the bundle as it is in `models/`, edges refined; beside rembg as above.
 
-Wanted on two cores: throughput at saturation at least 0.95 of the bare pipeline; measured 0.83 to
-0.90, and 3.6 to 3.8 times rembg's at 1 MP, 8.5 to 9.3 times at 12 MP.
-Writes benchmarks/results/serve.json, .md and .svg. Needs the export environment (`make export-env`)
-and uv; the first run installs rembg into build/.
+The target on two cores is a throughput at saturation of at least 0.95 of the bare pipeline;
+measured were 0.83 to 0.90, and 3.6 to 3.8 times rembg's at 1 MP, 8.5 to 9.3 times at 12 MP. Writes
+benchmarks/results/serve.json, .md and .svg. Needs the export environment (`make export-env`) and
+uv; the first run installs rembg into build/.
 """
 
 import argparse
@@ -52,11 +52,11 @@ from model_export.report.timing import processor
 
 RESULTS = ROOT / "benchmarks" / "results"
 CLIENTS = (1, 2, 4, 16)
-IMAGES = 3
+IMAGES = 3  # of each size
 WARM_UP = 4  # requests
-STARTS = 3
+STARTS = 3  # of each server, for the median of their times
 ROUNDS = 3
-SECONDS = 10.0
+SECONDS = 10.0  # of each load in each round
 
 
 @dataclass
@@ -72,6 +72,7 @@ class Row:
     peak_rss_mb: float = 0.0
 
     def summary(self) -> dict[str, Any]:
+        """Return the figures of the row as JSON-like values."""
         count = max(1, len(self.exchanges))
         return {
             "contender": self.contender,
@@ -96,6 +97,7 @@ class Contender:
     requests: Sequence[bytes]
 
     def measure(self, row: Row, seconds: float) -> None:
+        """Run one round of the row's load, and add what it gave."""
         cpu = self.server.cpu_seconds
         load = run(
             closed_loop(
@@ -111,19 +113,22 @@ class Contender:
 
 @dataclass(frozen=True)
 class Bundles:
-    """The segmenter as shipped, and as float32 at the canvas that rembg feeds; each in a folder of
-    bundles."""
+    """The segmenter as shipped, and in float32 at the canvas that rembg uses.
+
+    Each is in a directory of bundles.
+    """
 
     shipped: Path
     float32: Path
 
     @property
     def modes(self) -> dict[str, tuple[Path, str]]:
-        """Mode -> folder of bundles, and the option `refine`."""
+        """The directory of bundles and the option `refine`, by mode."""
         return {"same network": (self.float32, "false"), "as shipped": (self.shipped, "true")}
 
 
 def main() -> None:
+    """Measure every size of image, and write the report."""
     options = _options()
     with TemporaryDirectory() as folder:
         work = Path(folder)
@@ -191,8 +196,10 @@ def measure_size(
 def _start(
     stack: ExitStack, bundles: Bundles, home: Path | None, photos: Sequence[bytes]
 ) -> tuple[list[Contender], dict[str, float], list[float]]:
-    """Start and warm every server and look at its first answer; medians of their starts; what the
-    masks cover."""
+    """Start and warm every server, and check its first response.
+
+    Returns the contenders, the medians of their start times, and what the masks cover.
+    """
     contenders = []
     starts = {}
     coverage = []
@@ -213,8 +220,7 @@ def _start(
 
 
 def _median_start(stack: ExitStack, serve: Callable[[], Any]) -> tuple[Server, float]:
-    """Return the server of the last of several starts, still running, and the median time until it
-    was ready."""
+    """Return the server of the last of several starts, still running, and the median start time."""
     times = []
     for _ in range(STARTS - 1):
         with serve() as server:
@@ -246,7 +252,7 @@ def _measure_bare(
 
 
 def _bundles(models: Path, work: Path, unet: bool) -> Bundles:
-    """Return the segmenter of a folder of bundles alone, and its float32 form."""
+    """Return the only segmenter of a folder of bundles, and its float32 form."""
     segmenters = [
         bundle for bundle in find_bundles(models) if read_manifest(bundle).task == "segment"
     ]
@@ -268,7 +274,7 @@ def _network(bundles: Bundles) -> dict[str, Any]:
 
 
 def machine() -> dict[str, Any]:
-    """Describe the machine that the figures were taken on."""
+    """Describe the machine on which the figures were measured."""
     return {
         "cpu": processor(),
         "cores": len(os.sched_getaffinity(0)),

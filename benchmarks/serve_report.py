@@ -1,4 +1,4 @@
-"""The figures of `benchmarks.serve` as JSON, a table and a plot."""
+"""The report of `benchmarks.serve` as JSON, a table and a plot."""
 
 import json
 from pathlib import Path
@@ -18,8 +18,10 @@ def write_report(report: dict[str, Any], folder: Path) -> None:
 
 
 def ratios(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """Mode -> saturated throughput (the best over all client counts) against the bare pipeline's
-    and rembg's."""
+    """Return, by mode, the saturated throughput against the bare pipeline's and rembg's.
+
+    Saturated is the best over all client counts.
+    """
     found: dict[str, dict[str, float]] = {}
     for mode in MODES:
         ours = best(rows, f"cutout, {mode}")
@@ -35,12 +37,14 @@ def ratios(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
 
 
 def best(rows: list[dict[str, Any]], contender: str) -> float:
+    """Return the best throughput of a contender, in images per second; 0 if it was not measured."""
     return max(
         (float(row["per_second"]) for row in rows if row["contender"] == contender), default=0.0
     )
 
 
 def markdown(report: dict[str, Any]) -> str:
+    """Return the report in Markdown."""
     machine = report["machine"]
     network = report["network"]
     lines = [
@@ -100,9 +104,9 @@ def _line(row: dict[str, Any]) -> str:
 
 
 def plot(report: dict[str, Any], path: Path) -> None:
-    """Above: images per second by contender.
+    """Plot images per second by contender, and below the median latency by clients.
 
-    Below: the median latency by clients, with p95 as a whisker.
+    Whiskers reach to p95.
     """
     import matplotlib as mpl
 

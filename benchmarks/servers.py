@@ -1,5 +1,7 @@
-"""Servers started as a newcomer starts them, on a free loopback port; what they take, read from
-/proc."""
+"""Servers, started as a newcomer starts them on a free loopback port; their CPU and memory.
+
+These are read from /proc.
+"""
 
 import os
 import socket
@@ -18,12 +20,12 @@ ROOT = Path(__file__).parent.parent
 POLL_SECONDS = 0.01
 START_SECONDS = 600.0  # a first start on a busy machine compiles and reads a great deal
 STOP_SECONDS = 30.0
-TICKS = os.sysconf("SC_CLK_TCK")
+TICKS = os.sysconf("SC_CLK_TCK")  # per second
 
 
 @dataclass(frozen=True)
 class Server:
-    """A running server. Figures are of all its processes: a supervisor counts too."""
+    """A running server. Figures are of all its processes, a supervisor included."""
 
     process: subprocess.Popen[bytes]
     port: int
@@ -32,6 +34,7 @@ class Server:
 
     @property
     def pids(self) -> list[int]:
+        """The process, and all that it started."""
         return [self.process.pid, *descendants(self.process.pid)]
 
     @property
@@ -46,6 +49,7 @@ class Server:
 
     @property
     def cpu_seconds(self) -> float:
+        """The CPU time of all processes so far."""
         return sum(_cpu_seconds(pid) for pid in self.pids)
 
 
@@ -55,7 +59,8 @@ def serving(
 ) -> Iterator[Server]:
     """Start a server, wait until `ready` (a request) is answered 200, and stop it at the end.
 
-    `{port}` in the command and in the environment's values stands for its port.
+    `{port}` in the command and in the environment's values stands for its port. Exits with a
+    message where it does not become ready.
     """
     port = port or free_port()
     with tempfile.NamedTemporaryFile(suffix=".log") as log:
@@ -74,8 +79,7 @@ def serving(
 
 @contextmanager
 def cutout_server(models: Path, **settings: str) -> Iterator[Server]:
-    """Run this project's server: `python -m app`, defaults but for the models, the port and
-    `settings` (CUTOUT_…)."""
+    """Run our server: `python -m app`, with these models, a free port and settings (CUTOUT_…)."""
     environment = {f"CUTOUT_{name.upper()}": value for name, value in settings.items()}
     environment |= {"CUTOUT_PORT": "{port}", "CUTOUT_HOST": HOST, "CUTOUT_MODELS": str(models)}
     with serving(
@@ -87,6 +91,7 @@ def cutout_server(models: Path, **settings: str) -> Iterator[Server]:
 
 
 def free_port() -> int:
+    """Return a port that nothing listens on."""
     with socket.socket() as listening:
         listening.bind((HOST, 0))
         port: int = listening.getsockname()[1]
@@ -103,8 +108,10 @@ def descendants(pid: int) -> list[int]:
 
 
 def peak_rss_mb(pid: int) -> float:
-    """Return the most resident memory that a process ever had, MB; `getrusage` would count its
-    parent's before exec."""
+    """Return the most resident memory that a process ever had, MB.
+
+    `getrusage` would include its parent's before exec.
+    """
     return _status_kb(pid, "VmHWM") * 1024 / 1e6
 
 

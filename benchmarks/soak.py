@@ -1,15 +1,16 @@
-"""What the server does when it is asked for more than it can do, fed rubbish, kept waiting, or hit.
+"""The server under overload, with corrupt uploads, slow clients and a killed worker.
 
     python -m benchmarks.soak                                         # a short look: 5 minutes
     python -m benchmarks.soak --minutes 20 --out benchmarks/soak.md   # the acceptance soak
 
 Phases, each bounded: memory after 100 and after 1,000 images of 1 MP; then `--minutes` of mixed
-sizes with 5 % rubbish, a third of them each at saturation (as many callers as places), with a crowd
-(ten times as many callers, who ask again at once when they are refused) and with arrivals at ten
-times the saturated rate, in turn, as a machine is not equally fast for minutes; a worker killed
-with -9 under load; senders that dribble and readers that don't read. Resident memory is taken every
-second. Loopback only. Prints a JSON summary with a verdict for each promise; `--out` gets it as a
-table. Expected: every verdict true (413, 415 and 422 are the answers to rubbish).
+sizes with 5 % corrupt requests, a third of them each at saturation (as many callers as permits),
+with a crowd (ten times as many callers, who retry at once when they are refused) and with arrivals
+at ten times the saturated rate, in turn, as a machine is not equally fast for minutes; a worker
+killed with -9 under load; senders that dribble and readers that don't read. Resident memory is
+taken every second. Loopback only. Prints a JSON summary with a verdict for each promise; `--out`
+gets it as a table. Expected: every verdict true (413, 415 and 422 are the responses to corrupt
+requests).
 """
 
 import argparse
@@ -50,11 +51,11 @@ from benchmarks.servers import ROOT, Server, cutout_server
 
 SIDES = {"0.1 MP": (400, 300), "1 MP": (1152, 864), "4 MP": (2400, 1800)}
 RUBBISH_SHARE = 0.05
-REFUSALS = ("413", "415", "422")  # what rubbish gets
-FACTOR = 10
+REFUSALS = ("413", "415", "422")  # statuses of corrupt requests
+FACTOR = 10  # of callers and arrivals, over saturation
 MOST_CONNECTIONS = 800  # fewer than a server takes
 SLOW_SENDERS = 50
-SLOW_SECONDS = 14.0  # longer than the server gives a sender for a head or a body
+SLOW_SECONDS = 14.0  # longer than the server gives a sender for headers or a body
 UPLOAD_SECONDS = 3
 ROUNDS = 5
 COUNTS = ("sent", "not_sent_for_want_of_connections")
@@ -64,16 +65,18 @@ STREAMED = 1024 * 1024
 
 @dataclass(frozen=True)
 class Diet:
-    """Requests to choose from."""
+    """Requests to choose from, good ones and corrupt ones."""
 
     images: Sequence[bytes]
     rubbish: Sequence[bytes]
 
     def draw(self, rng: random.Random) -> bytes:
+        """Return a random request."""
         return rng.choice(self.rubbish if rng.random() < RUBBISH_SHARE else self.images)
 
 
 def main() -> None:
+    """Run every phase and print the report. Exits with 1 where a promise was not kept."""
     options = _options()
     rng = random.Random(1)
     food, one_mp = diet()
@@ -98,8 +101,10 @@ def main() -> None:
 def in_turn(
     server: Server, food: Diet, mixed: Sequence[bytes], places: int, seconds: float
 ) -> dict[str, Any]:
-    """Saturation, crowd and overload, so many seconds each, ROUNDS times; what the last two left of
-    the first."""
+    """Run saturation, crowd and overload, each for so many seconds, ROUNDS times.
+
+    The report says what the last two left of the first.
+    """
     rounds: dict[str, list[dict[str, Any]]] = {"saturation": [], "crowd": [], "overload": []}
     for _ in range(ROUNDS):
         full = saturation(server, mixed, places, seconds)
@@ -162,7 +167,7 @@ def verdicts(report: dict[str, Any]) -> dict[str, bool]:
 
 
 def memory(server: Server, request: bytes, images: int) -> dict[str, Any]:
-    """Resident memory of all processes after 100 images of 1 MP and after all of them, MB."""
+    """Measure the resident memory after 100 images of 1 MP and after all of them, MB."""
 
     def send(count: int) -> float:
         run(closed_loop(server.port, [request], 4, seconds=1e9, count=count))
@@ -182,7 +187,7 @@ def memory(server: Server, request: bytes, images: int) -> dict[str, Any]:
 def saturation(
     server: Server, requests: Sequence[bytes], callers: int, seconds: float
 ) -> dict[str, Any]:
-    """Run a closed loop of that many callers; those who are refused ask again at once."""
+    """Run a closed loop of that many callers; those who are refused retry at once."""
     cpu = server.cpu_seconds
     with watched(server) as samples:
         load = run(closed_loop(server.port, requests, callers, seconds))
@@ -202,7 +207,7 @@ def saturation(
 
 @contextmanager
 def watched(server: Server) -> Iterator[list[float]]:
-    """Resident memory of all processes, MB, every second of the block."""
+    """Sample the resident memory of all processes, MB, every second of the block."""
     samples = [server.rss_mb]
     over = threading.Event()
 
@@ -220,14 +225,16 @@ def watched(server: Server) -> Iterator[list[float]]:
 
 
 def _twentieths(samples: Sequence[float]) -> list[float]:
-    """Return the highest of each twentieth of the time."""
+    """Return the highest sample of each twentieth of the time."""
     edges = np.linspace(0, len(samples), min(20, len(samples)) + 1).astype(int)
     return [round(max(samples[start:end]), 1) for start, end in pairwise(edges.tolist())]
 
 
 def _is_flat(highest: Sequence[float]) -> bool:
-    """Tell whether the last quarter needs no more than a tenth more than the second: the first is
-    for getting there."""
+    """Tell whether the last quarter needs at most a tenth more memory than the second.
+
+    The first quarter is for getting there.
+    """
     quarter = max(1, len(highest) // 4)
     return max(highest[-quarter:]) <= 1.1 * max(highest[quarter : 2 * quarter] or highest)
 
@@ -287,7 +294,7 @@ def _counted(counts: dict[str, int]) -> str:
 
 
 def overload(server: Server, food: Diet, rate: float, seconds: float) -> dict[str, Any]:
-    """Arrivals at a fixed rate whatever the answers, on as many connections as that takes."""
+    """Run arrivals at a fixed rate whatever the responses, on as many connections as needed."""
     cpu = time.process_time()
     with watched(server) as samples:
         exchanges, skipped, ended = run(_arrivals(server.port, food, rate, seconds))
@@ -340,8 +347,7 @@ async def _arrivals(
 
 
 def killed_worker(server: Server, request: bytes, clients: int) -> dict[str, Any]:
-    """Kill a worker with -9 in the middle of a load: what that costs, and how long until images
-    come again."""
+    """Kill a worker with -9 under load; measure what that costs, and when images come again."""
     moments: list[float] = []
 
     def kill() -> None:
@@ -367,8 +373,10 @@ def killed_worker(server: Server, request: bytes, clients: int) -> dict[str, Any
 
 
 async def slow_senders(port: int, request: bytes) -> dict[str, Any]:
-    """Open connections that send a byte of a header, or of a body, now and then; meanwhile others
-    want answers."""
+    """Open connections that send a byte now and then, while other clients send requests.
+
+    The bytes are of headers or of a body.
+    """
     head_end = request.index(b"\r\n\r\n") + 4
     senders = [await asyncio.open_connection(HOST, port) for _ in range(SLOW_SENDERS)]
     for number, (_, writer) in enumerate(senders):
@@ -400,7 +408,7 @@ async def slow_senders(port: int, request: bytes) -> dict[str, Any]:
 
 
 async def _ended(reader: asyncio.StreamReader) -> bool:
-    """Tell whether the server has closed: an answer may come first."""
+    """Tell whether the server has closed the connection; a response may come first."""
     try:
         async with asyncio.timeout(1):
             while await reader.read(65536):
@@ -413,8 +421,10 @@ async def _ended(reader: asyncio.StreamReader) -> bool:
 
 
 def slow_readers(server: Server, request: bytes) -> dict[str, Any]:
-    """Open connections that ask for images and don't read the answers: what the server holds for
-    them, MB."""
+    """Open connections that request images and don't read the responses.
+
+    Returns how much memory the server holds for them, MB.
+    """
 
     async def hold() -> float:
         before = server.rss_mb
@@ -433,8 +443,10 @@ def slow_readers(server: Server, request: bytes) -> dict[str, Any]:
 
 
 def diet() -> tuple[Diet, bytes]:
-    """Good requests, small ones more often, and rubbish: cut off, bit-flipped, no image, a header
-    that lies."""
+    """Make good requests, small ones more often, and corrupt ones.
+
+    These are truncated, have flipped bits, are not images, or have a header that lies.
+    """
     files = {name: jpeg(synthetic(*size, seed=3)) for name, size in SIDES.items()}
     good = {name: upload("/cutout", file) for name, file in files.items()}
     middle = files["1 MP"]
@@ -464,6 +476,7 @@ def _worker(server: Server) -> int:
 
 
 def places(server: Server) -> int:
+    """Return how many permits the server has. Exits with a message where it does not say so."""
     for line in ask(server.port, get("/metrics")).body.decode().splitlines():
         if line.startswith("cutout_permits"):
             return int(float(line.split()[-1]))

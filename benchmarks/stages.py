@@ -1,13 +1,12 @@
-"""The stages on pixels, one by one, and whole jobs that need few of them: time on one core, at 1
-and 12 megapixels.
+"""The time of each stage on pixels, and of whole jobs that need few of them, on one core.
 
     python -m benchmarks.stages            about a minute; prints a table in Markdown
     expect at 12 MP, CPU ms on one core of a shared server: decode 65, resize 15, refine 25, cutout
     50, PNG 80
 
-`as before` is the plain way each stage was done at first, measured in the same run. Times are CPU
-time of the thread (the median of several rounds), so that other work on the machine disturbs them
-little.
+At 1 and 12 megapixels. `as before` is the plain way each stage was done at first, measured in the
+same run. Times are CPU time of the thread (the median of several rounds), so that other work on the
+machine disturbs them little.
 """
 
 import argparse
@@ -42,8 +41,11 @@ Stage = tuple[str, Callable[[], object], Callable[[], object] | None]
 def photograph(
     width: int, height: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
-    """Return an image with detail at every scale and a hairy subject over a third of it; its alpha;
-    a network's 320 x 320."""
+    """Make an image with detail at every scale and a hairy subject over a third of it.
+
+    Returns the image (height, width, 3) uint8 RGB, its alpha (height, width) float32 in [0, 1], and
+    a network's alpha (320, 320) float32.
+    """
     rng = np.random.default_rng(11)
     truth = np.zeros((height, width), np.uint8)
     middle = (width // 2, height // 2)
@@ -74,7 +76,7 @@ def _detail(rng: np.random.Generator, width: int, height: int) -> NDArray[np.flo
 
 
 def stages(width: int, height: int) -> list[Stage]:
-    """(name, as it is now, as before)"""
+    """Return (name, work as it is now, work as before) of every stage, at that size."""
     image, _, coarse = photograph(width, height)
     jpeg = encode_jpeg(image, quality=90)
     alpha = masks.refine(coarse, image)
@@ -107,9 +109,9 @@ def stages(width: int, height: int) -> list[Stage]:
 
 
 def requests(width: int, height: int, models: Path) -> list[Stage]:
-    """Whole jobs for which fewer pixels than the upload's are enough.
+    """Return whole jobs for which fewer pixels than the upload's are enough, as `stages` does.
 
-    As before: every one of them decoded.
+    As before, every pixel was decoded.
     """
     models_ = Registry(load_bundles(models))
     jpeg = encode_jpeg(photograph(width, height)[0], quality=90)
@@ -181,7 +183,7 @@ def _area(image: NDArray[np.uint8], width: int, height: int) -> object:
 
 
 def _guided_filter(coarse: NDArray[np.float32], image: NDArray[np.uint8]) -> object:
-    """Return the grey guided filter (He, Sun, Tang 2013) at full size."""
+    """Apply the grey guided filter (He, Sun, Tang 2013) at full size."""
     guide = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
     alpha = cv2.resize(coarse, (image.shape[1], image.shape[0]), interpolation=cv2.INTER_LINEAR)
     side = (max(image.shape) // 30,) * 2
@@ -196,8 +198,7 @@ def _guided_filter(coarse: NDArray[np.float32], image: NDArray[np.uint8]) -> obj
 
 
 def _blur_fusion(image: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> object:
-    """Forte's estimate at full size, as published (two rounds, 90 and 6 pixels), and RGBA
-    from it."""
+    """Make RGBA by Forte's estimate at full size, as published: two rounds, 90 and 6 pixels."""
     scaled = image.astype(np.float32) / 255
     share = (alpha.astype(np.float32) / 255)[..., np.newaxis]
     foreground = background = scaled
@@ -227,7 +228,7 @@ def _shrink(cutout: NDArray[np.uint8]) -> object:
 
 
 def milliseconds(work: Callable[[], object], rounds: int) -> float:
-    """Return the median CPU time of this thread."""
+    """Return the median CPU time of this thread, in milliseconds."""
     times = []
     for _ in range(rounds):
         started = time.thread_time()
@@ -237,6 +238,7 @@ def milliseconds(work: Callable[[], object], rounds: int) -> float:
 
 
 def main() -> None:
+    """Measure every stage at both sizes, and print a table."""
     parser = argparse.ArgumentParser(description="Time each stage on pixels, on one core.")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--models", type=Path, default=ROOT / "models", help="folder of bundles")

@@ -1,5 +1,4 @@
-"""A plain U-Net of 1.1 million parameters, as ONNX: a network as heavy as many that people serve,
-to measure beside.
+"""A plain U-Net of 1.1 million parameters, as ONNX, to compare with: as heavy as many networks.
 
 float32 at 320 x 320, two 3x3 convolutions a level down and one up, 3.1 billion multiplications at
 256 x 256, of random weights: only its time matters.
@@ -21,9 +20,10 @@ UNET_SIDE = 320
 
 
 def write_unet(manifest: Manifest, path: Path) -> None:
-    """Write a U-Net with the input and output of a bundle, its answer drowned in that of an
-    ellipse: whatever comes after the network has a subject of usual size with a soft edge to work
-    on.
+    """Write a U-Net with the input and output of a bundle.
+
+    Its result is hidden under that of an ellipse: the stages after the network have a subject of
+    usual size with a soft edge to process.
     """
     network = plain_unet()
     graph = network.graph
@@ -68,7 +68,7 @@ def write_unet(manifest: Manifest, path: Path) -> None:
 
 
 def plain_unet() -> onnx.ModelProto:
-    """(1, 3, 320, 320) -> (1, 1, 320, 320)."""
+    """Make the network: (1, 3, 320, 320) float32 -> (1, 1, 320, 320) float32."""
     graph = Graph()
     value = "image"
     channels = 3
@@ -104,7 +104,7 @@ def plain_unet() -> onnx.ModelProto:
 
 
 class Graph:
-    """Nodes and weights as they are added."""
+    """The nodes and weights of a network, as they are added."""
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
@@ -112,11 +112,13 @@ class Graph:
         self.rng = np.random.default_rng(0)
 
     def add(self, kind: str, inputs: list[str], **attributes: Any) -> str:
+        """Add a node; return the name of its output."""
         output = f"{kind.lower()}{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, inputs, [output], **attributes))
         return output
 
     def constant(self, array: NDArray[np.float32]) -> str:
+        """Add a constant, an array of any shape (...) float32; return its name."""
         name = f"constant{len(self.constants)}"
         self.constants.append(numpy_helper.from_array(array, name))
         return name
@@ -124,6 +126,7 @@ class Graph:
     def conv(
         self, value: str, channels: int, width: int, kernel: int = 3, activate: bool = True
     ) -> str:
+        """Add a convolution with random weights; return the name of its output."""
         spread = np.sqrt(2 / (channels * kernel**2))
         weights = self.constant(
             (self.rng.standard_normal((width, channels, kernel, kernel)) * spread).astype("f4")

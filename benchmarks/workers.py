@@ -18,7 +18,7 @@ SECONDS = 30
 
 
 def images_per_second(threads: int, free: float, gil: float) -> float:
-    """Simulate one process of so many threads, each with a core of its own.
+    """Simulate one process of that many threads, each with a core of its own.
 
     `free` and `gil` are milliseconds of an image without and with the GIL.
     """
@@ -38,7 +38,7 @@ def images_per_second(threads: int, free: float, gil: float) -> float:
 
 
 def main() -> None:
-    """Print a table: cores, workers, images a second, and of what the cores could make."""
+    """Print a table: cores, workers, images per second, and their share of the possible."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cores", type=int, nargs="+", default=[2, 8, 32])
     parser.add_argument("--free", type=float, default=24, help="ms of an image without the GIL")
