@@ -1,5 +1,7 @@
-"""`python -m docs.hops`: the images of docs/how-it-works.md, one for each hop, made by the shipped
-segmenter."""
+"""The images of docs/how-it-works.md, one for each hop, by the shipped segmenter.
+
+python -m docs.hops
+"""
 
 from pathlib import Path
 
@@ -23,6 +25,7 @@ ENLARGED = 2
 
 
 def main() -> None:
+    """Make every image, and write it."""
     predictor = load_predictor(SHIPPED_MODELS / "segmenter")
     upload = PHOTOGRAPH.read_bytes()
     image = decode(upload, read_header(upload, 1_000_000)).image
@@ -43,16 +46,19 @@ def main() -> None:
 
 
 def close_up(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Enlarge the ear and the cheek of an image (H, W, 3) or (H, W), uint8."""
     part = image[CLOSE_UP]
     return resize(np.ascontiguousarray(part), ENLARGED * part.shape[1], ENLARGED * part.shape[0])
 
 
 def side_by_side(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Put two images of one height, (H, W, 3) or (H, W), uint8, beside each other."""
     gap = np.full((left.shape[0], 8, *left.shape[2:]), 255, np.uint8)
     return np.hstack([left, gap, right])
 
 
 def write(name: str, image: NDArray[np.uint8]) -> None:
+    """Write an image (H, W, 3) RGB or (H, W) grey, uint8, as a JPEG."""
     target = IMAGES / f"hop-{name}.jpg"
     pixels = image if image.ndim == 2 else image[:, :, ::-1]
     cv2.imwrite(str(target), pixels, [cv2.IMWRITE_JPEG_QUALITY, 85])

@@ -147,6 +147,7 @@ FIXED = {
 
 
 def settings_table(names: Iterable[str] = Settings.model_fields) -> str:
+    """Format settings: variable, default, description."""
     rows = [
         f"| `CUTOUT_{name.upper()}` | {_default(Settings.model_fields[name])} "
         f"| {Settings.model_fields[name].description} |"
@@ -162,6 +163,7 @@ def grouped_settings() -> str:
 
 
 def grouped_options(form: type[BaseModel]) -> str:
+    """Format all options of a form but the first ones, a table for each group."""
     groups = _grouped(form.model_fields, FIRST_OPTIONS, OPTIONS)
     return "\n".join(f"#### {name}\n\n{options_table(form, names)}" for name, names in groups)
 
@@ -197,12 +199,14 @@ def ladder() -> str:
 
 
 def limits_table() -> str:
+    """Format the settings that are limits, and the limits that are fixed."""
     return settings_table(LIMITS) + "".join(
         f"| fixed | `{value}` | {what} |\n" for what, value in FIXED.items()
     )
 
 
 def metrics_table() -> str:
+    """Format every metric: name, kind, what it counts."""
     rows = []
     for metric in Metrics().registry.collect():
         suffix = {"counter": "_total", "histogram": "_bucket, _sum, _count"}.get(metric.type, "")
@@ -211,6 +215,7 @@ def metrics_table() -> str:
 
 
 def options_table(form: type[BaseModel], names: Iterable[str] | None = None) -> str:
+    """Format options of a form: field, default, description."""
     fields = form.model_fields
     rows = [
         f"| `{name}` | {_default(fields[name])} | {fields[name].description} |"
@@ -274,6 +279,7 @@ def current(document: Path) -> str:
 
 
 def documents() -> list[Path]:
+    """Return every document that may have tables."""
     return sorted(path for pattern in FILES for path in ROOT.glob(pattern))
 
 

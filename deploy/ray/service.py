@@ -1,8 +1,7 @@
-"""The same FastAPI app as a Ray Serve deployment: `serve run deploy/ray/serve.yaml`, from the
-repository's root.
+"""The same FastAPI app as a Ray Serve deployment: `serve run deploy/ray/serve.yaml`.
 
-No part of the service is repeated here: Ray starts the app in each replica, counts the requests
-it has under way, and adds, replaces and removes replicas.
+From the repository's root. No part of the service is repeated here: Ray starts the app in each
+replica, counts the requests that it has in progress, and adds, replaces and removes replicas.
 """
 
 import cv2
@@ -18,11 +17,10 @@ from app.settings import Settings
 def build() -> FastAPI:
     """Build the app of one replica.
 
-    It works on as many images at once as Ray gave it whole cores, and on one at least.
+    It processes as many images at once as Ray gave it whole cores, and at least one.
     """
-    cv2.setNumThreads(
-        1
-    )  # an image has one thread; OpenCV's own pool would fight the others for the cores
+    # An image has one thread; OpenCV's own pool would compete with the others for the cores.
+    cv2.setNumThreads(1)
     settings = Settings()
     cores = ray.get_runtime_context().get_assigned_resources().get("CPU", 1.0)
     threads = settings.threads or max(1, int(cores) // settings.intra_op_threads)
@@ -32,15 +30,17 @@ def build() -> FastAPI:
 
 
 class WholeBytes:
-    """ASGI middleware.
+    """ASGI middleware that sends bodies as bytes.
 
-    Answers are views of their encoder's memory: uvicorn sends views as they are, Ray pickles.
+    Responses are views of their encoder's memory: uvicorn sends views as they are, Ray pickles.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, and copy the body of its response."""
+
         async def send_bytes(message: Message) -> None:
             if "body" in message:
                 message["body"] = bytes(message["body"])
