@@ -13,9 +13,6 @@ from tests.support.images import decoded, encoded, is_near
 from tests.support.paths import ROOT
 
 CAT = ROOT / "tests" / "data" / "photographs" / "cat.jpg"
-UPLOADS = """return performance.getEntriesByType("resource")
-    .filter(({ initiatorType }) => initiatorType === "xmlhttprequest")
-    .map(({ name }) => new URL(name).pathname).filter((path) => path !== "/models")"""
 
 
 @pytest.fixture
@@ -99,7 +96,7 @@ def test_the_page_composes_what_the_server_would(
         page.option(name, value)
     answer = httpx2.post(f"{page.url}cutout", files={"file": photograph.read_bytes()}, data=fields)
     assert is_near(saved(page), decoded(answer.content), 1)
-    assert page.script(UPLOADS) == ["/cutout"]
+    assert page.uploads() == ["/cutout"]
 
 
 def test_an_image_behind_is_scaled_and_cut_as_the_server_does(
@@ -115,4 +112,4 @@ def test_an_image_behind_is_scaled_and_cut_as_the_server_does(
         files={"file": photograph.read_bytes(), "background_image": backdrop.read_bytes()},
     )
     assert is_near(saved(page), decoded(answer.content), 1)
-    assert page.script(UPLOADS) == ["/cutout"]
+    assert page.uploads() == ["/cutout"]

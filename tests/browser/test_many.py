@@ -28,7 +28,9 @@ def test_many_images_are_a_grid_and_saved_by_a_preset_for_shops(
     page.until_done(8)
     assert page.element("#grid").is_displayed()
     assert page.text("#name") == "8 images"
+    page.option("shadow", "soft")
     page.click("[data-preset=shop]")
+    assert page.script("return document.forms.options.elements.shadow.value") == "none"
     page.until(lambda: len(page.elements(".cell[data-result]")) == 8)
     page.click("#download-all")
     _, data = page.downloaded()
@@ -41,6 +43,9 @@ def test_many_images_are_a_grid_and_saved_by_a_preset_for_shops(
     assert abs(int(subject[-1]) - 1800) < 40
     assert shown[20, 20].min() > 250
     page.elements(".cell .pick")[3].click()
+    page.until_shown()
+    assert page.element("#after").get_property("naturalWidth") == 2000
+    assert page.uploads() == ["/cutout"] * 8
     assert page.text("#name") == "disc3.png"
     assert not page.element("#grid").is_displayed()
 

@@ -125,6 +125,15 @@ class Page:
         path.unlink()
         return path.name, data
 
+    def uploads(self) -> list[str]:
+        """The paths that images were sent to since the page was opened."""
+        paths = self.script(
+            """return performance.getEntriesByType("resource")
+            .filter(({ initiatorType }) => initiatorType === "xmlhttprequest")
+            .map(({ name }) => new URL(name).pathname)"""
+        )
+        return [path for path in paths if path != "/models"]
+
     def press(self, *keys: str) -> None:
         """Press keys wherever the focus is."""
         ActionChains(self.driver).send_keys(*keys).perform()

@@ -8,12 +8,12 @@ const CALM = 300; // ms without a change, after which a draft is made good
 /** While a control moves: a draft, no more. */
 export function preview() {
   const { selected } = state;
-  if (selected?.status === "done") attempt(selected, drafted);
+  if (selected?.status === "done" && isLookedAt(selected)) attempt(selected, drafted);
 }
 
 /** Finish an image as the options say. */
 export async function dress(image) {
-  if (image.status !== "done" || isCurrent(image)) return;
+  if (image.status !== "done" || isCurrent(image) || !isLookedAt(image)) return;
   const recipe = keyOf(options.recipe());
   if (await attempt(image, drafted)) await pause(); // more changes may follow: the next draft shall not wait for this
   if (recipe === keyOf(options.recipe())) await attempt(image, finished);
@@ -50,6 +50,11 @@ export async function glance(image) {
   if (!glance || image.cut?.key !== cut.key) return;
   image.glanceAt(glance);
   update(image);
+}
+
+/** Whether an image is shown large; in the grid, small copies are all that is seen. */
+export function isLookedAt(image) {
+  return image === state.selected && state.view !== "all";
 }
 
 /** Whether an image's result is what the options ask for, at full size. */

@@ -1,7 +1,7 @@
 /** What the server does: once for an image, and again only where another mask is asked for. */
 
 import { hasKey, post, Problem } from "./api.js";
-import { attempt, dress } from "./composing.js";
+import { attempt, dress, isLookedAt } from "./composing.js";
 import { changesNothing, finished } from "./dressing.js";
 import { t } from "./i18n.js";
 import { Queue } from "./queue.js";
@@ -64,7 +64,7 @@ async function cutOut(image) {
     const found = answer.header("X-Subject-Found") !== "false";
     await image.accept(answer.blob, { took, found, dropped: Number(answer.header("X-Frames-Dropped")) });
     await image.looked;
-    if (image === state.selected || changesNothing(options.recipe(), image.cut)) await attempt(image, finished);
+    if (isLookedAt(image) || changesNothing(options.recipe(), image.cut)) await attempt(image, finished);
     if (!calls.signal.aborted) finish(image);
   } catch (error) {
     if (!calls.signal.aborted) fail(image, error);
@@ -79,7 +79,7 @@ function wait(image, seconds) {
 function finish(image) {
   update(image, { status: "done" });
   say(t("said.done", { name: image.name }));
-  if (image === state.selected) dress(image); // the options may have changed meanwhile
+  dress(image); // the options may have changed meanwhile
 }
 
 function fail(image, problem) {

@@ -19,10 +19,12 @@ export function finished(image, recipe) {
   const { cut, full } = image;
   const about = { key: keyOf(recipe), cut: cut.key, isMask: recipe.mask };
   if (full?.key === about.key && full.cut === about.cut) return full.making;
-  const making = changesNothing(recipe, cut) ? untouched(cut) : made(image, recipe, "full", `full ${cut.key}`);
-  image.full = { ...about, making: making.then((result) => result && { ...about, ...result }) };
-  image.full.making.catch(() => (image.full = undefined)); // the next one may try again
-  return image.full.making;
+  const result = changesNothing(recipe, cut) ? untouched(cut) : made(image, recipe, "full", `full ${cut.key}`);
+  const making = result.then((result) => result && { ...about, ...result });
+  const kept = (image.full = { ...about, making });
+  const forget = () => image.full === kept && (image.full = undefined); // the next one may try again
+  making.then((result) => result ?? forget(), forget);
+  return making;
 }
 
 /** The result in a hurry and at the size of a screen; undefined where that is no faster, or a newer one is asked for. */

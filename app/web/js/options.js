@@ -12,7 +12,7 @@ const PRESETS = {
 const PLAIN = {
   result: "cutout",
   background: "none",
-  shadow: "",
+  shadow: "none",
   outline: false,
   crop: false,
   margin: 0,
@@ -120,7 +120,7 @@ export class Options {
       background: !mask && background.value === "color" ? channels(color.value) : null,
       behind: (!mask && background.value === "image" && image.files[0]) || null,
       blur: !mask && background.value === "blur" ? Number(blur.value) : null,
-      shadow: shadow.value || null,
+      shadow: shadow.value === "none" ? null : shadow.value,
       outline: outline.checked ? { width: Number(width.value), color: channels(line.value) } : null,
       format: mask ? "png" : format.value,
       quality: mask || format.value === "png" ? null : Number(quality.value) || null,

@@ -2,7 +2,7 @@
 
 import { showActions } from "./actions.js";
 import { remove, removeAll, select, take } from "./album.js";
-import { glance } from "./composing.js";
+import { dress, glance } from "./composing.js";
 import { percent, t } from "./i18n.js";
 import { setView, showSelected } from "./selected.js";
 import { classifier, options, screen, state } from "./state.js";
@@ -61,6 +61,7 @@ function showViews() {
 export function changeView({ target }) {
   state.view = target.value;
   showAll();
+  dress(state.selected);
 }
 
 // What moves the focus
