@@ -19,6 +19,7 @@ from cutout.inference.predictor import Predictor
 from cutout.inference.registry import Registry
 from cutout.options import CutoutOptions, MaskOptions, PredictOptions
 from cutout.options.keywords import CutoutKeywords, MaskKeywords
+from cutout.options.names import unknown
 from cutout.results import Score
 from cutout.settings import MAX_FRAMES, SHIPPED_MODELS
 from cutout.sources import ArraySource, Source, Upload
@@ -300,7 +301,16 @@ def checked(kind: type[Options], keywords: Mapping[str, object]) -> Options:
     try:
         return kind.model_validate(dict(keywords))
     except ValidationError as error:
+        surplus = [name for name in keywords if name not in kind.model_fields]
+        if surplus:
+            raise InvalidOption(_unknown(surplus[0], kind)) from None
         raise InvalidOption(explain_all(error)) from None
+
+
+def _unknown(name: str, kind: type[BaseModel]) -> str:
+    images = ["mask", "background_image"] if kind is CutoutOptions else ["mask"]
+    owner = "a cut-out" if kind is CutoutOptions else "a mask"
+    return f"{name}: {unknown(name, [*kind.model_fields, *images], owner)}"
 
 
 def _is_pil(image: object) -> bool:

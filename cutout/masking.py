@@ -21,8 +21,8 @@ from cutout.system.clock import Clock
 NEXT_TO_NOTHING = 0.002
 """Mean alpha of what the network sees below which the chosen subject counts as missed."""
 SPARE = 1.5
-"""Pixels by which a mask's size may differ from the image's proportions: programs round sizes in
-different ways."""
+"""Pixels, of the smaller one, by which the proportions of mask and image may differ: programs round
+sizes in different ways."""
 
 
 def read_trimap(mask: Source[object] | None, plan: Plan, clock: Clock) -> Trimap | None:
@@ -128,8 +128,9 @@ def _around(point: Point, view: Box) -> Box:
 
 def _has_proportions(given: Size, upload: Size) -> bool:
     """Tell whether an image of one size is the other one scaled, apart from rounding."""
-    ratio = max(given) / max(upload)
+    small, large = sorted((given, upload), key=max)
+    ratio = max(small) / max(large)
     return (
-        abs(given.width - ratio * upload.width) <= SPARE
-        and abs(given.height - ratio * upload.height) <= SPARE
+        abs(small.width - ratio * large.width) <= SPARE
+        and abs(small.height - ratio * large.height) <= SPARE
     )

@@ -4,6 +4,7 @@ Values are parsed here, where they come in; the engine never sees their text.
 """
 
 from collections.abc import Callable
+from dataclasses import is_dataclass
 from enum import StrEnum
 from typing import Annotated, TypeVar
 
@@ -77,13 +78,16 @@ class Frames(StrEnum):
 
 
 def _parsed_by(parse: Callable[[str], T]) -> BeforeValidator:
-    """Make a validator of a parser: text is parsed, what has been parsed already passes."""
+    """Make a validator of a parser: what has been parsed already passes.
+
+    Numbers and tuples, as Python's callers give them, are parsed as the text that they print.
+    """
 
     def read(value: object) -> object:
-        if not isinstance(value, str):
+        if value is None or is_dataclass(value):
             return value
         try:
-            return parse(value)
+            return parse(str(value))
         except InvalidOption as error:
             raise ValueError(error.detail) from None
 

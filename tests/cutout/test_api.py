@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -98,10 +99,38 @@ def test_options_are_the_api_s_and_are_checked(remover: Remover) -> None:
     assert remover.cut_out(image, channels="alpha").shape == (64, 96)
     with pytest.raises(InvalidOption, match=r"margin: 'wide' is not a margin; write it as 30px"):
         remover.cut_out(image, margin="wide")
-    with pytest.raises(InvalidOption, match="treshold: unknown entry"):
-        remover.cut_out(image, treshold=0.5)  # type: ignore[call-overload]
+    assert remover.cut_out(image, outline=3).shape == (64, 96, 4)  # type: ignore[call-overload]
     with pytest.raises(UnknownModel, match="loaded: classifier, segmenter"):
         remover.mask(image, model="u2net")
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"treshold": 0.5}, "treshold: a cut-out has no such option; did you mean threshold"),
+        ({"bgcolor": (255, 0, 0, 255)}, "did you mean background"),
+        ({"session": None}, "session: a cut-out has no such option; it has model, .*, mask, back"),
+        (
+            {"background": (255, 0, 0)},
+            r"^background: '\(255, 0, 0\)' is not a colour; write it as #",
+        ),
+        ({"points": [(5, 6)]}, r"^points: '\[\(5, 6\)\]' is not a list of points; write"),
+        ({"box": (0, 0, 9, 9)}, r"^box: '\(0, 0, 9, 9\)' is not a region; write"),
+    ],
+)
+def test_options_of_other_libraries_and_of_other_types_are_told_how_to_be_written(
+    remover: Remover, options: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(InvalidOption, match=told):
+        remover.cut_out(disc(96, 64), **options)
+    with pytest.raises(InvalidOption, match="a mask has no such option; it has"):
+        remover.mask(disc(96, 64), canvas="10x10")  # type: ignore[call-overload]
+
+
+def test_a_mask_may_be_of_the_image_at_any_size_rounded_as_programs_do(remover: Remover) -> None:
+    image = np.zeros((33, 100, 3), np.uint8)
+    given = np.full((334, 1000), 255, np.uint8)  # ten times as large, before the image was rounded
+    assert (remover.mask(image, mask=given) == 255).all()
 
 
 def test_a_mask_of_any_kind_is_honoured(remover: Remover) -> None:

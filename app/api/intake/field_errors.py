@@ -8,7 +8,8 @@ from pydantic.fields import FieldInfo
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
-from cutout.explain import LONGEST, explain, nearest
+from cutout.explain import LONGEST, explain
+from cutout.options.names import unknown
 
 Item = Mapping[str, Any]
 """One of `RequestValidationError.errors()`: type, loc, msg, input, ctx."""
@@ -56,9 +57,7 @@ def _unknown(item: Item, known: Mapping[str, FieldInfo], path: str) -> str:
         return f"send it as a form field, not in the query string: curl -F {name}=..."
     is_file = isinstance(item["input"], UploadFile)
     names = [other for other, field in known.items() if not is_file or _takes_file(field)]
-    suggested = nearest(name, names)
-    hint = f"did you mean {suggested}?" if suggested else f"it has {', '.join(names)}"
-    return f"{path} has no such {'file' if is_file else 'option'}; {hint}"
+    return unknown(name, names, path, "file" if is_file else "option")
 
 
 def _takes_file(field: FieldInfo) -> bool:

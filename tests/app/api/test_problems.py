@@ -81,8 +81,13 @@ def test_options_out_of_range_are_named(
             "file: 'cat.jpg' is text, not a file; with curl, an @ sends",
         ),
         (
-            {"files": {"image": IMAGE}},
-            "image: /cutout has no such file; it has file, mask, background_image",
+            {"files": {"photo": IMAGE}},
+            "photo: /cutout has no such file; it has file, mask, background_image",
+        ),
+        ({"files": {"image": IMAGE}}, "image: /cutout has no such file; did you mean file?"),
+        (
+            {"data": {"bg_color": "red"}},
+            "bg_color: /cutout has no such option; did you mean background?",
         ),
     ],
 )
