@@ -329,7 +329,7 @@ def import_model(
     manifest = import_onnx(job, out)
     if terms == NOT_STATED:
         print(
-            "warning: the terms of these weights are not stated; find them and say them with "
+            "warning: the terms of these weights are not stated; find them, and state them with "
             "--license",
             file=sys.stderr,
         )
@@ -386,7 +386,7 @@ def tune(
     from model_export.tuning.study import tune as run
 
     if sampler not in list(Sampler):
-        raise DataError(f"no sampler {sampler!r}; there are {', '.join(Sampler)}")
+        raise DataError(f"no sampler {sampler!r}; choose one of {', '.join(Sampler)}")
     search = Tuning(
         config,
         tuple(overrides),
@@ -433,7 +433,9 @@ def main() -> None:
 
 
 def _fail(text: str) -> NoReturn:
-    print(f"error: {text}", file=sys.stderr)
+    bars = sys.modules.get("tqdm")  # imported by what shows a progress bar, which `write` clears
+    write = print if bars is None else bars.tqdm.write
+    write(f"error: {text}", file=sys.stderr)
     raise SystemExit(1) from None
 
 

@@ -313,7 +313,9 @@ def load_config(
     )
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in CONFIGS.glob("*.toml") if p != LICENSES))
-        raise DataError(f"{path}: no such config; give a .toml file or one of: {known}")
+        raise DataError(
+            f"no config {name_or_path!r}; give a .toml file that exists, or one of {known}"
+        )
     try:
         values = tomllib.loads(path.read_text())
         if base:
@@ -329,7 +331,7 @@ def load_config(
             _shorten_rates(values["training"], before)
         return TrainConfig.model_validate(values)
     except tomllib.TOMLDecodeError as error:
-        raise DataError(f"{path}: not TOML: {error}") from error
+        raise DataError(f"{path}: invalid TOML: {error}") from error
     except ValidationError as error:
         raise DataError(
             f"{path}{' with --set' if overrides else ''}:\n{in_words(error, TrainConfig)}"
@@ -386,7 +388,7 @@ def override(values: dict[str, Any], text: str) -> str:
     """
     key, separator, value = text.partition("=")
     if not separator:
-        raise DataError(f"{text}: an override reads section.key=value")
+        raise DataError(f"--set {text}: write it as section.key=value, as in training.epochs=3")
     try:
         parsed = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:

@@ -56,7 +56,7 @@ def add(
     found = replace(found, name=name or found.name)
     ask: Callable[[str], object] = (lambda _: None) if yes else _confirm
     if found.address and not (found.md5 or sha256) and yes:
-        raise DataError(f"{found}: with --yes nobody looks at its checksum; give --sha256")
+        raise DataError(f"{found}: with --yes nobody checks its checksum; give --sha256")
     target = out or Path("mine") / found.name
     if not force:
         refuse_overwriting(target, found.name, "1.0.0")
@@ -100,12 +100,12 @@ def check(source: Source, file: Path, sha256: str | None, ask: Callable[[str], o
         raise DataError(f"{source}: its sha256 is {found}, not {sha256}; nothing was written")
     if source.md5 and digest(file, "md5") != source.md5:
         raise DataError(
-            f"{source}: its MD5 is {digest(file, 'md5')}, where {source.md5} is published; "
+            f"{source}: its MD5 is {digest(file, 'md5')}, the published one is {source.md5}; "
             "nothing was written"
         )
     print(f"sha256: {found}")
     if source.address and not (sha256 or source.md5):
-        ask("Nothing says what it has to be. Compare it with what its publisher states. Take it?")
+        ask("No checksum is known for it; compare this one with its publisher's. Take it?")
 
 
 def _job(source: Source, file: Path, remark: str = "") -> Import:

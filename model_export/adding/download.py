@@ -44,29 +44,31 @@ def digest(path: Path, kind: str) -> str:
 def _open(address: str, pool: urllib3.PoolManager) -> urllib3.BaseHTTPResponse:
     for _ in range(MOST_HOPS):
         if urlsplit(address).scheme != "https":
-            raise Unreachable(f"{address}: sent on to an address that is not https")
+            raise Unreachable(f"{address}: redirected to a URL that is not https")
         response = pool.request(
             "GET", address, redirect=False, preload_content=False, timeout=SECONDS, retries=2
         )
         if response.status not in REDIRECTS:
             if response.status != 200:
-                raise Unreachable(f"{address}: answers {response.status} {response.reason or ''}")
+                raise Unreachable(
+                    f"{address}: responded with status {response.status} {response.reason or ''}"
+                )
             return response
         address = urljoin(address, response.headers.get("location", ""))
         response.release_conn()
-    raise Unreachable(f"{address}: sent on more than {MOST_HOPS} times")
+    raise Unreachable(f"{address}: redirected more than {MOST_HOPS} times")
 
 
 def _copy(response: urllib3.BaseHTTPResponse, address: str, target: Path, most: int) -> None:
     announced = int(response.headers.get("content-length") or 0) or None
     if (announced or 0) > most:
-        raise Unreachable(f"{address}: announces {announced:,} bytes; {most:,} are the most")
+        raise Unreachable(f"{address}: has {announced:,} bytes; the limit is {most:,}")
     written = 0
     bar = tqdm(total=announced, desc="downloading", unit="B", unit_scale=True, leave=False)
     with bar, target.open("wb") as file:
         for piece in response.stream(CHUNK):
             written += len(piece)
             if written > most:
-                raise Unreachable(f"{address}: sends more than {most:,} bytes")
+                raise Unreachable(f"{address}: has more than {most:,} bytes, the limit")
             file.write(piece)
             bar.update(len(piece))

@@ -45,9 +45,7 @@ def samples_in(directory: Path) -> Sequence[Path]:
     """Return sample images, evenly over the directory. Raises DataError for fewer than four."""
     paths = find_scenery(directory)
     if len(paths) < LEAST:
-        raise DataError(
-            f"{directory}: {len(paths)} images; --int8 takes its ranges from {LEAST} up"
-        )
+        raise DataError(f"{directory}: has {len(paths)} images; --int8 needs at least {LEAST}")
     count = min(MOST, len(paths))
     return [paths[place * len(paths) // count] for place in range(count)]
 
@@ -59,7 +57,9 @@ def to_eight_bits(bundle: Path, target: Path, samples: Sequence[Path]) -> None:
     """
     manifest = read_manifest(bundle)
     if manifest.model.precision != "float32":
-        raise DataError(f"{manifest.name}: is {manifest.model.precision}; --int8 takes float32")
+        raise DataError(
+            f"{manifest.name}: is {manifest.model.precision}; --int8 takes float32 weights"
+        )
 
     def tensors() -> Iterator[Tensor]:
         for path in track(samples[::2], "calibrating"):

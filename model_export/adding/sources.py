@@ -46,7 +46,7 @@ def find_source(given: str, preset: str | None = None, terms: str | None = None)
     parts = urlsplit(given)
     if parts.scheme in ("http", "https"):
         if parts.scheme != "https" or not parts.hostname:
-            raise DataError(f"{given}: only https addresses are fetched from")
+            raise DataError(f"{given}: only https URLs are downloaded")
         name = PurePosixPath(parts.path).stem
         return Source(name.lower(), _preset(preset, name), terms or NOT_STATED, address=given)
     file = Path(given)
@@ -54,7 +54,7 @@ def find_source(given: str, preset: str | None = None, terms: str | None = None)
         return Source(file.stem.lower(), _preset(preset, file.stem), terms or NOT_STATED, file=file)
     meant = nearest(given, table)
     hint = f"did you mean {meant}?" if meant else f"known names: {', '.join(table)}"
-    raise DataError(f"{given}: neither a name that is known, nor a file, nor an address; {hint}")
+    raise DataError(f"{given}: neither a known name, nor a file, nor an https URL; {hint}")
 
 
 def _preset(stated: str | None, name: str) -> str:

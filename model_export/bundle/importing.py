@@ -59,8 +59,8 @@ def import_onnx(job: Import, out: Path) -> Manifest:
     """
     if not re.fullmatch(NAME_PATTERN, job.name):
         raise BundleError(
-            f"{job.name!r} is not a name for a model (lower-case letters, digits, - and _); give "
-            "--name"
+            f"{job.name!r} is not a valid name for a model (lower-case letters, digits, - and _); "
+            "give --name"
         )
     _refuse_pointer(job.file)
     model = _load(job.file)
@@ -164,14 +164,14 @@ def _only_input(model: onnx.ModelProto, file: Path) -> Any:
     inputs = [value for value in model.graph.input if value.name not in constants]
     if len(inputs) != 1:
         raise BundleError(
-            f"{file}: {len(inputs)} inputs ({_listed(inputs)}); a network that reads one image "
-            "has one"
+            f"{file}: the network has {len(inputs)} inputs ({_listed(inputs)}); only one with a "
+            "single input, an image, can be imported"
         )
     kind = inputs[0].type.tensor_type.elem_type
     if kind not in FLOATS:
         stated = TensorProto.DataType.Name(kind)
         raise BundleError(
-            f"{file}: the input {inputs[0].name!r} is {stated}; only FLOAT and FLOAT16 can be fed"
+            f"{file}: the input {inputs[0].name!r} is of type {stated}; supported: FLOAT, FLOAT16"
         )
     return inputs[0]
 
@@ -290,14 +290,14 @@ def _check_range(values: Any, spec: ImportSpec) -> None:
     if low >= -SLACK and high <= 1 + SLACK:
         if spec.output.activation == "sigmoid":
             raise BundleError(
-                f"{found}: an alpha already, which a second sigmoid would squeeze to .5 and above; "
+                f"{found}: an alpha already, which a sigmoid would squash to .5 and above; "
                 "--set output.activation=none"
             )
         return
     if low >= -SLACK or _is_undecided(values):
         raise BundleError(
-            f"{found}: no alpha in [0, 1], and no logits either, whose sigmoid would tell "
-            "foreground from background; choose another output by output.index or output.name"
+            f"{found}: neither an alpha in [0, 1] nor the logits of one; choose another output by "
+            "output.index or output.name"
         )
     if spec.output.activation == "none":
         raise BundleError(

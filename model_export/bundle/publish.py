@@ -26,18 +26,19 @@ def refuse_overwriting(out: Path, name: str, version: str) -> None:
         if there is None or there.name != name or there.version == version:
             what = f"{there.name} {there.version}" if there else "a bundle"
             raise OutputRefused(
-                f"{out}: {what} is there already; another --out keeps it, --force replaces it"
+                f"{out}: {what} is there already; give another --out, or replace it by --force"
             )
         return
     inside = sorted(path.parent.name for path in out.glob(f"*/{MANIFEST}"))
     if inside:
         raise OutputRefused(
-            f"{out}: a folder of bundles ({', '.join(inside)}); give --out {out / name}"
+            f"{out}: a directory of bundles ({', '.join(inside)}); give --out {out / name}"
         )
     there_too = [file for file in WRITTEN if (out / file).exists()]
     if there_too:
         raise OutputRefused(
-            f"{out}: no bundle, but it holds {', '.join(there_too)}; give another --out, or --force"
+            f"{out}: not a bundle, but it has {', '.join(there_too)}; give another --out, or "
+            "--force"
         )
 
 

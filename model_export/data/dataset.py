@@ -89,9 +89,9 @@ def few_judged(pairs: Sequence[Pair]) -> str | None:
     if min(validation, test) >= ENOUGH_JUDGED:
         return None
     return (
-        f"only {validation} of {drawn} images validate and {test} test: scores on so few say "
-        f"little. From {LEAST_SHARE * ENOUGH_JUDGED} images on each has {ENOUGH_JUDGED}; or keep "
-        "others in a folder of their own for `evaluate --split all`"
+        f"of {drawn} images only {validation} are for validation and {test} for the test; scores "
+        f"on fewer than {ENOUGH_JUDGED} are unreliable: bring {LEAST_SHARE * ENOUGH_JUDGED} or "
+        "more, or keep others in a directory of their own for `evaluate --split all`"
     )
 
 
@@ -109,8 +109,8 @@ def select_some(pairs: Sequence[Pair], split: Split) -> list[Pair]:
         )
     if not chosen:
         raise DataError(
-            f"{len(pairs)} images are too few: none is left for {split}; three images of "
-            "different clips would do"
+            f"{len(pairs)} images are too few: none is left for {split}; at least three images of "
+            "different clips are needed"
         )
     return chosen
 

@@ -135,7 +135,9 @@ def read_clips(texts: Sequence[str]) -> dict[str, str]:
         except re.error as error:
             raise DataError(f"{text}: not a regular expression: {error}") from error
         if groups < 1:
-            raise DataError(f"{text}: clips read SET=REGEX, with a group in it that names the clip")
+            raise DataError(
+                f"--clips {text}: write it as SET=REGEX, with a group that captures a clip's name"
+            )
         clips[name] = pattern
     return clips
 
@@ -159,7 +161,7 @@ def scan(
     Raises DataError where there is nothing, or a set is missing.
     """
     if not root.is_dir():
-        raise DataError(f"{root}: no such folder of training images")
+        raise DataError(f"no such directory of training images: {root}")
     read = {_name(folder): (folder, found) for folder, found in _sets_below(root).items()}
     if sets is not None:
         missing = sorted(set(sets) - set(read))

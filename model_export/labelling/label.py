@@ -147,7 +147,7 @@ def _begun(teacher: Teacher, images: Path, out: Path, rule: Rule) -> Record:
     there = read_record(out)
     if there is None:
         if out.exists() and any(out.iterdir()):
-            raise OutputRefused(f"{out}: not empty, and no {RECORD} in it; give another OUT")
+            raise OutputRefused(f"{out}: not empty, and without {RECORD}; give another OUT")
         out.mkdir(parents=True, exist_ok=True)
         return Record(teacher=teacher, images=where, rule=rule, made=datetime.now(UTC))
     if there.teacher.sha256 != teacher.sha256:

@@ -33,10 +33,10 @@ def images_to_keep(keep: Path | None, start: Path, data: Path, out: Path) -> Pat
     bundle = start if start.is_dir() else start.parent
     if not (bundle / MANIFEST).is_file():
         raise DataError(
-            f"{general}: has no masks; a bundle would label its images, and {start} is none: "
+            f"{general}: has no masks, and only a bundle can label its images; {start} is not one: "
             "export that run first, and start --from the bundle"
         )
-    print(f"keeping what {bundle} says of the images in {general}")
+    print(f"labelling the images in {general} by {bundle}, to rehearse them")
     label(load_predictor(bundle, usable_cores()), general, out / OWN_LABELS, Rule(), MOST)
     return out / OWN_LABELS
 

@@ -159,7 +159,7 @@ class Patience(keras.callbacks.Callback):
         waited = epoch + 1 - self.best.best_epoch
         if self.epochs and self.best.validation.scores and waited >= self.epochs:
             print(
-                f"no better score in {self.epochs} epochs; the best was epoch "
-                f"{self.best.best_epoch}"
+                f"stopping: no better score in {self.epochs} epochs (training.patience); the best "
+                f"was epoch {self.best.best_epoch}"
             )
             self.model.stop_training = True

@@ -27,14 +27,14 @@ def refuse_another_run(config: TrainConfig, pairs: Sequence[Pair], out: Path) ->
     ]
     if changed:
         raise DataError(
-            f"{out}: this run began with other settings ({'; '.join(changed)}). --resume takes "
-            "more epochs and nothing else; for other settings give another --out"
+            f"{out}: this run was started with other settings ({'; '.join(changed)}); --resume can "
+            "only change the number of epochs: for other settings give another --out"
         )
     note = noted(out)
     if note is not None and note.fingerprint != run_start(pairs).fingerprint:
         raise DataError(
-            f"{out}: this run began with other images than those in --data. Resume it with the "
-            "same ones, or give another --out"
+            f"{out}: this run was started with other images than those in --data; resume it with "
+            "the same ones, or give another --out"
         )
 
 

@@ -59,7 +59,7 @@ def train(
     _refuse_overwriting(out, resume)
     if keep and config.start is None:
         raise DataError(
-            "--keep is for fine-tuning: it goes with --from; put all images into --data otherwise"
+            "--keep is for fine-tuning and needs --from; without it, put all images into --data"
         )
     keras.utils.set_random_seed(config.training.seed)
     pairs = find_pairs(root, config.data.sets, config.data.clips)
@@ -164,13 +164,13 @@ def _tell(config: TrainConfig, pairs: Sequence[Pair]) -> None:
     counts = {side: len(select(pairs, side)) for side in SPLITS}
     training = config.training
     rate = (
-        f", the rate falling over the last {training.decay_epochs:g} of them"
+        f"; the learning rate decays over the last {training.decay_epochs:g}"
         if training.decay_epochs
         else ""
     )
     print(
-        f"{config.name}: {counts['train']} images to train on, {counts['validation']} to validate, "
-        f"{counts['test']} kept for the test"
+        f"{config.name}: {counts['train']} images for training, {counts['validation']} for "
+        f"validation, {counts['test']} for the test"
     )
     print(f"{training.epochs} epochs{rate}")
     print(precision(training.dtype_policy))
@@ -183,13 +183,15 @@ def _tell(config: TrainConfig, pairs: Sequence[Pair]) -> None:
 
 
 def _stopping() -> None:
-    print("\nstopping after this step", file=sys.stderr, flush=True)
+    print(
+        "\nstopping after this step; the best network so far is kept", file=sys.stderr, flush=True
+    )
 
 
 def _refuse_overwriting(out: Path, resume: bool) -> None:
     if (out / STATE).is_file() and not resume:
         raise DataError(
-            f"{out}: a run is there already; --resume continues it, another --out starts a new one"
+            f"{out}: already holds a run; --resume continues it, another --out starts a new one"
         )
 
 

@@ -49,8 +49,8 @@ class Space:
         combinations = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
         if len(combinations) > LARGEST_GRID:
             raise DataError(
-                f"a grid of {len(combinations)} combinations is too large; try --sampler random "
-                "or tpe"
+                f"the grid has {len(combinations)} combinations; the limit is {LARGEST_GRID}: use "
+                "--sampler random or tpe"
             )
         return combinations
 
@@ -80,7 +80,7 @@ def read_space(path: Path) -> Space:
     except ValueError as error:
         raise DataError(f"{path}: {error}") from error
     if not entries:
-        raise DataError(f"{path}: nothing to search")
+        raise DataError(f"{path}: nothing to search; give an entry a list or a range")
     return Space(entries)
 
 

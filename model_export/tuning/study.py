@@ -224,8 +224,7 @@ def _open(job: Tuning, out: Path, resume: bool) -> optuna.Study:
     name = out.resolve().name
     if name in known and not resume:
         raise DataError(
-            f"{out}: a study is there already; --resume goes on with it, another --out starts "
-            "afresh"
+            f"{out}: already holds a study; --resume continues it, another --out starts a new one"
         )
     study = optuna.create_study(
         storage=storage,
@@ -287,8 +286,7 @@ def _same_search(job: Tuning, study: optuna.Study) -> None:
         text = json.dumps(value, sort_keys=True)
         if study.user_attrs.setdefault(key, text) != text:
             raise DataError(
-                f"{study.study_name}: the study was begun with another {key}; start afresh in "
-                "another --out"
+                f"{study.study_name}: this study was started with another {key}; give another --out"
             )
         study.set_user_attr(key, text)
 

@@ -84,11 +84,11 @@ def test_a_file_is_fetched_whole(
 @pytest.mark.parametrize(
     ("path", "most", "message"),
     [
-        ("/insecure", 10_000, "an address that is not https"),
-        ("/round", 10_000, "sent on more than 5 times"),
-        ("/none", 10_000, "answers 404"),
+        ("/insecure", 10_000, "a URL that is not https"),
+        ("/round", 10_000, "redirected more than 5 times"),
+        ("/none", 10_000, "responded with status 404"),
         ("/short", 10_000, "IncompleteRead|EOF"),
-        ("/file", 3999, "announces 4,000 bytes; 3,999 are the most"),
+        ("/file", 3999, "has 4,000 bytes; the limit is 3,999"),
     ],
 )
 def test_what_is_not_there_whole_leaves_nothing(
@@ -147,7 +147,7 @@ def test_checksums_decide_and_where_there_is_none_the_user_does(tmp_path: Path) 
     with pytest.raises(DataError, match=rf"sha256 is {sha256}, not 00"):
         check(stated, file, "00", asked.append)
     file.write_bytes(b"changed")
-    with pytest.raises(DataError, match=f"where {md5} is published; nothing was written"):
+    with pytest.raises(DataError, match=f"the published one is {md5}; nothing was written"):
         check(stated, file, None, asked.append)
 
 

@@ -205,7 +205,7 @@ def test_weights_beside_the_file_are_brought_in(tmp_path: Path) -> None:
                 nchw(64),
                 {"std": (spread,), "mean": (shift,)},
                 ["--preset", "isnet-anime", "--set", f"output.activation={activation}"],
-                r"no alpha in \[0, 1\], and no logits either",
+                r"neither an alpha in \[0, 1\] nor the logits of one",
             )
             for spread, shift in ((2.0, -1.0), (255.0, 0.0))
             for activation in ("none", "sigmoid")
@@ -223,7 +223,12 @@ def test_weights_beside_the_file_are_brought_in(tmp_path: Path) -> None:
             ["--preset", "isnet-anime", "--set", "output.index=3"],
             r"no output 3; there are out0",
         ),
-        (nchw(64), {"kind": TensorProto.DOUBLE}, ["--preset", "isnet-anime"], "'input' is DOUBLE"),
+        (
+            nchw(64),
+            {"kind": TensorProto.DOUBLE},
+            ["--preset", "isnet-anime"],
+            "'input' is of type DOUBLE",
+        ),
     ],
 )
 def test_what_does_not_fit_is_named_and_nothing_is_written(
@@ -238,7 +243,7 @@ def test_what_does_not_fit_is_named_and_nothing_is_written(
 
 def test_a_folder_whose_name_will_not_do_asks_for_another(tmp_path: Path) -> None:
     file = write_network(tmp_path / "theirs.onnx", nchw(320))
-    with pytest.raises(BundleError, match=r"'Their Net' is not a name for a model.*--name"):
+    with pytest.raises(BundleError, match=r"'Their Net' is not a valid name for a model.*--name"):
         import_file(file, tmp_path / "Their Net", "--preset", "u2net")
 
 

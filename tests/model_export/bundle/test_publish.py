@@ -28,7 +28,7 @@ def test_only_another_version_of_the_same_bundle_is_replaced(bundle: Path) -> No
 
 def test_a_folder_of_bundles_is_not_made_a_bundle(bundle: Path) -> None:
     with pytest.raises(
-        OutputRefused, match=r"a folder of bundles \(segmenter\); give --out .*/mine$"
+        OutputRefused, match=r"a directory of bundles \(segmenter\); give --out .*/mine$"
     ):
         refuse_overwriting(bundle.parent, "mine", "1.0.0")
 
@@ -38,7 +38,7 @@ def test_files_of_others_are_kept(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
     refuse_overwriting(tmp_path, "mine", "1.0.0")
     (tmp_path / "README.md").touch()
-    with pytest.raises(OutputRefused, match=r"no bundle, but it holds README\.md"):
+    with pytest.raises(OutputRefused, match=r"not a bundle, but it has README\.md"):
         refuse_overwriting(tmp_path, "mine", "1.0.0")
 
 

@@ -241,7 +241,7 @@ def test_a_stopped_run_keeps_its_best_and_goes_on(images: Path, tmp_path: Path) 
 
 
 def test_keeping_needs_something_to_keep(images: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="--keep is for fine-tuning: it goes with --from"):
+    with pytest.raises(DataError, match="--keep is for fine-tuning and needs --from"):
         run("train", "classifier", "--data", images, "--keep", images, "--out", tmp_path)
 
 

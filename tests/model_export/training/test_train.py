@@ -46,7 +46,7 @@ def test_a_resumed_run_goes_on_as_if_it_had_not_stopped(images: Path, tmp_path: 
 
 def test_a_run_is_not_overwritten(images: Path, tmp_path: Path) -> None:
     (tmp_path / "state.json").touch()
-    with pytest.raises(DataError, match="a run is there already; --resume"):
+    with pytest.raises(DataError, match="already holds a run; --resume"):
         run("train", "classifier", "--data", images, "--out", tmp_path)
 
 

@@ -120,7 +120,7 @@ def test_a_grid_is_walked_once_and_its_best_trains(tmp_path: Path) -> None:
 def test_a_resumed_search_does_what_is_missing_with_new_values(tmp_path: Path) -> None:
     out = tmp_path / "study"
     studies.tune(search(tmp_path, RANGES, Sampler.RANDOM, 4), out, start=Scripted)
-    with pytest.raises(DataError, match="a study is there already; --resume"):
+    with pytest.raises(DataError, match="already holds a study; --resume"):
         studies.tune(search(tmp_path, RANGES, Sampler.RANDOM, 4), out, start=Scripted)
     studies.tune(search(tmp_path, RANGES, Sampler.RANDOM, 7), out, resume=True, start=Scripted)
     studies.tune(search(tmp_path, RANGES, Sampler.RANDOM, 7), out, resume=True, start=Scripted)
