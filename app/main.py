@@ -77,7 +77,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        log.info("ready", extra={"models": models.names})
+        log.info("ready", extra={"worker_pid": os.getpid(), "models": models.names})
         yield
         await workers.close()
         if traces is not None:

@@ -53,6 +53,7 @@ def serve(settings: Settings) -> None:
     with _shared_metrics(several=settings.metrics and workers > 1):
         supervisor = Supervisor(config, sockets=[listening])
         supervisor.run()
+    log.info("stopped")
     if supervisor.failed:
         raise SystemExit(STARTUP_FAILURE)
 
@@ -92,6 +93,10 @@ class Supervisor(Multiprocess):
 
         Otherwise clients could still connect and wait for a server that is shutting down.
         """
+        if not self.failed:
+            log.info(
+                "shutting down", extra={"drain_seconds": self.config.timeout_graceful_shutdown}
+            )
         for listening in self.sockets:
             listening.close()
         super().terminate_all()

@@ -18,16 +18,28 @@ class TextFormatter(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         """Format the message, and append the fields of the record."""
         fields = (
-            f"{key}={_visible(value)}" for key, value in vars(record).items() if key not in KNOWN
+            f"{key}={_shown(value)}" for key, value in vars(record).items() if key not in KNOWN
         )
         return " ".join([super().formatMessage(record), *fields])
 
 
-def _visible(value: object) -> str:
+def _shown(value: object) -> str:
+    """Write a value as logfmt does: lists and stages with commas, quoted where it has spaces."""
+    if isinstance(value, dict):
+        value = ",".join(f"{key}:{item}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        value = ",".join(map(str, value))
+    text = _visible(str(value))
+    if text and not set(text) & set(' "='):
+        return text
+    escaped = text.replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _visible(text: str) -> str:
     """Escape what is not printable: a path comes from the client, and may contain line ends."""
     return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode()
-        for char in str(value)
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
     )
 
 
@@ -51,7 +63,12 @@ def log_config(level: str, form: str) -> dict[str, Any]:
         "formatters": {"default": structured if as_json else text},
         "handlers": {"default": {"class": "logging.StreamHandler", "formatter": "default"}},
         "root": {"handlers": ["default"], "level": level.upper()},
-        "loggers": {"httpx": {"level": "WARNING"}, "python_multipart": {"level": "ERROR"}},
+        "loggers": {
+            "httpx": {"level": "WARNING"},
+            "python_multipart": {"level": "ERROR"},
+            # Its lines about starting and stopping say less than our events.
+            "uvicorn.error": {"level": "DEBUG" if level == "debug" else "WARNING"},
+        },
     }
 
 

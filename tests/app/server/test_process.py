@@ -42,6 +42,8 @@ def test_it_serves_images_and_leaves_with_success(service: Service) -> None:
     lines = [json.loads(line) for line in service.log.read_text().splitlines()]
     assert not any("color_message" in line for line in lines)
     assert any(line.get("path") == "/cutout" and line["status"] == 200 for line in lines)
+    events = [line["message"] for line in lines if line["message"] != "request"]
+    assert events == ["listening", "ready", "shutting down", "stopped"]
 
 
 def test_a_worker_that_is_killed_is_replaced(service: Service) -> None:

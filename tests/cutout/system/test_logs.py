@@ -19,17 +19,22 @@ def test_a_text_line_tells_all_that_the_json_form_does() -> None:
     before = logging.getLogger().handlers[:], logging.getLogger().level
     try:
         logging.config.dictConfig(config)
-        logging.getLogger("cutout.access").info("request", extra={"path": "/cutout", "status": 200})
+        fields = {"path": "/cutout", "status": 200, "stages_ms": {"decode": 5.2, "encode": 1.0}}
+        refused = {"fields": ["size", "roi"], "detail": 'not a "size"'}
+        logging.getLogger("cutout.access").info("request", extra={**fields, **refused})
     finally:
         logging.getLogger().handlers, level = before
         logging.getLogger().setLevel(level)
-    assert written.getvalue().endswith("INFO cutout.access request path=/cutout status=200\n")
+    assert written.getvalue().endswith(
+        "INFO cutout.access request path=/cutout status=200 stages_ms=decode:5.2,encode:1.0 "
+        'fields=size,roi detail="not a \\"size\\""\n'
+    )
 
 
 def test_a_text_line_stays_one_line_whatever_a_client_names() -> None:
     formatter = TextFormatter("%(message)s")
     record = logging.makeLogRecord({"msg": "request", "path": "/a\nFORGED\x1b[31m é"})
-    assert formatter.format(record) == "request path=/a\\nFORGED\\x1b[31m é"
+    assert formatter.format(record) == 'request path="/a\\nFORGED\\x1b[31m é"'
 
 
 @pytest.mark.parametrize("terminal", [True, False])
