@@ -3,8 +3,8 @@
     plan -> decode -> mask -> compose -> write
 
 `Plan` has every size of a job before a pixel is decoded. Then each stage runs once, in this order.
-Each `clock.stage` is an entry of `Server-Timing`, and the point where a job stops whose deadline
-has passed or whose client has disconnected. Runs in any thread; knows nothing of HTTP.
+Each `clock.stage` is an entry of `Server-Timing`. At the start of each, a job whose deadline has
+passed, or whose client has disconnected, stops. Runs in any thread; knows nothing of HTTP.
 """
 
 from cutout import framing

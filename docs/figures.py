@@ -20,11 +20,11 @@ ENGLISH = {
     "classifier": "`classifier`, scored over parts",
     "grabcut": "GrabCut, from a rectangle",
     "speed": "two cores, saturated, PNG out",
-    "per_second": "images a second, as shipped",
-    "of_bare": "share of the speed of the same code without a server",
-    "times": "times as fast as rembg's server, which runs this network in float32 at 320x320",
-    "same": "the same if both run it in float32 at 320x320, edges not refined",
-    "memory": "peak memory, MB: this server; rembg's",
+    "per_second": "images per second, default settings",
+    "of_bare": "throughput, as a fraction of calling the engine without a server",
+    "times": "throughput, as a multiple of rembg's server (this network, float32, 320x320)",
+    "same": "the same, with both in float32 at 320x320 and edges not refined",
+    "memory": "peak memory in MB: this server; rembg's server",
 }
 CHINESE = {
     "quality": "在 {sets} 个数据集的 {images} 张未参与训练的图片上",
@@ -34,10 +34,10 @@ CHINESE = {
     "grabcut": "GrabCut，从矩形框开始",
     "speed": "两个核心，满负载，输出 PNG",
     "per_second": "每秒图片数（默认配置）",
-    "of_bare": "相当于不经服务器直接调用同样代码的速度的",
-    "times": "是 rembg 服务器的几倍（它以 float32、320x320 运行同一网络）",
-    "same": "两者都用 float32、320x320，且不细化边缘时",
-    "memory": "内存峰值，MB：本服务；rembg",
+    "of_bare": "吞吐量与直接调用引擎（不经服务器）之比",
+    "times": "吞吐量与 rembg 服务器之比（后者以 float32、320x320 运行同一网络）",
+    "same": "同上，但两者都用 float32、320x320，且不细化边缘",
+    "memory": "内存峰值（MB）：本服务；rembg 服务器",
 }
 
 

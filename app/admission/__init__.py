@@ -2,8 +2,9 @@
 
 rung             limited by                                 a caller beyond the limit sees
 ---------------  -----------------------------------------  -----------------------------------
-socket           CUTOUT_CONNECTIONS                         the connection idle longest is
-                 CUTOUT_KEEP_ALIVE_SECONDS                  closed; else the new one
+socket           CUTOUT_CONNECTIONS                         the longest-idle connection is
+                                                            closed; the new one if none is idle
+                 CUTOUT_KEEP_ALIVE_SECONDS                  the idle connection is closed
 request headers  64 KiB, 200 headers, 16 pipelined         400 malformed_request
                  CUTOUT_HEADER_SECONDS                      the connection is closed
                  CUTOUT_TRUSTED_HOSTS                       421 unknown_host

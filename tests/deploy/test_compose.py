@@ -47,9 +47,7 @@ def test_the_proxy_sends_no_more_than_a_replica_admits() -> None:
     replica = (ROOT / "docker-compose.yml").read_text()
     (cores,) = re.findall(r"CUTOUT_CPUS:-(\d+)", replica)
     (gibibytes,) = re.findall(r"CUTOUT_MEMORY:-(\d+)g", replica)
-    (pixels,) = re.findall(r"CUTOUT_MAX_PIXELS:-(\d+)", replica)
-    settings = Settings(max_pixels=int(pixels))
-    sizing = Sizing.of(settings, int(cores), int(gibibytes) * 2**30)
+    sizing = Sizing.of(Settings(), int(cores), int(gibibytes) * 2**30)
     assert int(most) == int(cores) + sizing.queue
 
 
