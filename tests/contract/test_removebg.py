@@ -658,7 +658,14 @@ def test_what_has_no_effect_is_named(
     assert np.array_equal(pixels(answer), pixels(remove(client)))
 
 
-@pytest.mark.parametrize("fields", [{"add_shadow": "true"}, {"shadow_type": "drop"}])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"add_shadow": "true"},
+        {"shadow_type": "drop"},
+        {"add_shadow": "true", "type": "car"},
+    ],
+)
 def test_a_shadow_that_was_asked_for_is_there(client: TestClient, fields: dict[str, str]) -> None:
     answer = remove(client, **fields)
     assert "x-without-effect" not in answer.headers

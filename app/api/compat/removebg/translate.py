@@ -123,7 +123,7 @@ def _flag(texts: Mapping[str, str], name: str, default: str) -> bool | None:
 def _without_effect(texts: Mapping[str, str]) -> Iterator[str]:
     """Yield the fields that were sent without effect, unreadable ones included."""
     changes_nothing = {
-        "type": texts.get("type", "auto") != "auto",
+        "type": texts.get("type", "auto") != "auto" and not _has_shadow_of_car(texts),
         "type_level": texts.get("type_level", "1") not in TYPE_LEVELS,
         "crop": _flag(texts, "crop", default="false") is None,
         "add_shadow": _flag(texts, "add_shadow", default="false") is None,
@@ -174,10 +174,19 @@ def _position(texts: Mapping[str, str]) -> str | None:
 
 def _shadow(texts: Mapping[str, str]) -> Shadow | None:
     """Return the shadow: by `shadow_type`, or for `add_shadow` a soft one (cars: contact)."""
+    if _has_shadow_of_car(texts):
+        return Shadow.contact
     shadow = SHADOWS.get(texts.get("shadow_type", "none").lower())
     if shadow is None and _flag(texts, "add_shadow", default="false"):
-        return Shadow.contact if texts.get("type") == "car" else Shadow.soft
+        return Shadow.soft
     return shadow
+
+
+def _has_shadow_of_car(texts: Mapping[str, str]) -> bool:
+    """Tell whether `type` says what the shadow is like."""
+    by_shadow_type = SHADOWS.get(texts.get("shadow_type", "none").lower())
+    wanted = by_shadow_type is None and _flag(texts, "add_shadow", default="false")
+    return bool(wanted) and texts.get("type") == "car"
 
 
 def _background(color: str | None) -> str | None:
