@@ -14,12 +14,12 @@ OTHERS = {
 }
 
 ENGLISH = {
-    "quality": "on {images} images of {sets} sets that no training saw",
+    "quality": "on {images} test images of {sets} data sets",
     "size": "size",
     "segmenter": "`segmenter` (default)",
-    "classifier": "`classifier`, scored over parts",
-    "grabcut": "GrabCut, from a rectangle",
-    "speed": "two cores, saturated, PNG out",
+    "classifier": "`classifier`, applied to parts of the image",
+    "grabcut": "GrabCut, started from a rectangle",
+    "speed": "two cores at full load, PNG output",
     "per_second": "images per second, default settings",
     "of_bare": "throughput, as a fraction of calling the engine without a server",
     "times": "throughput, as a multiple of rembg's server (this network, float32, 320x320)",
@@ -27,10 +27,10 @@ ENGLISH = {
     "memory": "peak memory in MB: this server; rembg's server",
 }
 CHINESE = {
-    "quality": "在 {sets} 个数据集的 {images} 张未参与训练的图片上",
+    "quality": "{sets} 个数据集的 {images} 张测试图片",
     "size": "大小",
     "segmenter": "`segmenter`（默认）",
-    "classifier": "`classifier`，逐块打分",
+    "classifier": "`classifier`，对图片各部分打分",
     "grabcut": "GrabCut，从矩形框开始",
     "speed": "两个核心，满负载，输出 PNG",
     "per_second": "每秒图片数（默认配置）",
