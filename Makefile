@@ -2,7 +2,7 @@
 
 VENV := .venv
 BIN  := $(VENV)/bin
-PIP  := $(BIN)/python -m pip --disable-pip-version-check install $(QUIET) --require-hashes
+PIP   = $(BIN)/python -m pip --disable-pip-version-check install $(QUIET) --require-hashes
 QUIET := -qq
 
 # The first of these versions that is installed, pyenv's included. 3.14 comes last: all that the server needs has wheels for
