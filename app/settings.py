@@ -3,6 +3,7 @@
 Nothing is read at import: `create_app` takes an instance.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from typing import Annotated, Literal
@@ -18,6 +19,8 @@ OTHERS = frozenset(
     {"CUTOUT_BIND", "CUTOUT_CPUS", "CUTOUT_MEMORY", "CUTOUT_PROMETHEUS_PORT", "CUTOUT_SERVER"}
 )
 """Variables of the compose files and the command line, which are no mistake where a server runs."""
+ORIGIN = re.compile(r"\*|null|[A-Za-z][A-Za-z0-9+.-]*://[^/?#*\s]+/?")  # null: of local files
+USUAL_PORT = re.compile(r"^(http://.*):80$|^(https://.*):443$")
 CHUNK = 128 * 1024  # bytes of a response passed to the connection at a time
 GRACE_SECONDS = 5.0  # before a body or a reader has to keep up `min_bytes_per_second`
 CLIENT_KEY = "CUTOUT_API_KEY"
@@ -158,6 +161,18 @@ class Settings(EngineSettings):
         if not all(key.get_secret_value().isprintable() for key in keys):
             raise ValueError("a key has characters that are not allowed in a header")
         return keys
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        """Write origins as browsers do: in lower case, without a slash or the usual port."""
+        for origin in origins:
+            if not ORIGIN.fullmatch(origin):
+                raise ValueError(
+                    f"{origin!r} is not an origin; write it as https://shop.example or "
+                    "http://localhost:3000, without a path, or * for all"
+                )
+        return tuple(USUAL_PORT.sub(r"\1\2", origin.lower().rstrip("/")) for origin in origins)
 
     @field_validator("trusted_hosts")
     @classmethod

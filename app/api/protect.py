@@ -104,8 +104,8 @@ def _is_elsewhere(origin: str, headers: Headers) -> bool:
 
 
 def _not_allowed(origin: str) -> str:
-    setting = f"CUTOUT_CORS_ORIGINS={origin[:MAX_ORIGIN]}"
-    return f"this page's origin may not call the server; the operator can allow it: {setting}"
+    origin = origin[:MAX_ORIGIN]
+    return f"pages of {origin} may not call; the operator can add it to CUTOUT_CORS_ORIGINS"
 
 
 def _refusal(origin: str, reason: str) -> dict[str, str]:

@@ -17,6 +17,9 @@ from app.settings import Settings
         ("TRUSTED_HOSTS", "*"),
         ("TRUSTED_HOSTS", "https://cutout.example"),
         ("TRUSTED_HOSTS", "cutout.example:8000"),
+        ("CORS_ORIGINS", "shop.example"),
+        ("CORS_ORIGINS", "https://*.shop.example"),
+        ("CORS_ORIGINS", "https://shop.example/admin"),
         ("DRAIN_SECONDS", "inf"),
         ("DEADLINE_SECONDS", "nan"),
         ("KEEP_ALIVE_SECONDS", "86401"),
@@ -45,6 +48,18 @@ def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> N
 def test_names_of_hosts_are_read_as_they_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUTOUT_TRUSTED_HOSTS", "Cutout.Example,*.Example.org,[::1]")
     assert Settings().trusted_hosts == ("cutout.example", "*.example.org", "[::1]")
+
+
+def test_origins_are_read_as_browsers_write_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = "https://Shop.example/,http://a.example:80,https://b.example:443,http://c:3000,null"
+    monkeypatch.setenv("CUTOUT_CORS_ORIGINS", given)
+    assert Settings().cors_origins == (
+        "https://shop.example",
+        "http://a.example",
+        "https://b.example",
+        "http://c:3000",
+        "null",
+    )
 
 
 def test_a_mistyped_name_is_reported() -> None:
