@@ -26,6 +26,8 @@ DOCS_POLICY = (
 )
 # Not for /docs: Swagger UI writes HTML from strings.
 PAGE_POLICY = f"{DOCS_POLICY}; require-trusted-types-for 'script'"
+# A worker is under the policy of its own script, not of the page's: it may import the others.
+ASSETS_POLICY = "default-src 'none'; script-src 'self'; frame-ancestors 'none'"
 
 ABOUT_DOCS = re.compile(r"\s*<(\w+) [^>]*data-docs\b[^>]*>.*?</\1>", re.DOTALL)
 
@@ -77,7 +79,7 @@ class _Assets(StaticFiles):
         response = super().file_response(full_path, stat_result, scope, status_code)
         if isinstance(response, FileResponse) and str(response.media_type).startswith(TEXT):
             response = _smaller(response, stat_result.st_mtime_ns, Headers(scope=scope))
-        response.headers.update(PROTECTION)
+        response.headers.update({**PROTECTION, "Content-Security-Policy": ASSETS_POLICY})
         return response
 
 

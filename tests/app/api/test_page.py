@@ -33,6 +33,11 @@ def test_assets_are_compressed_and_asked_for_anew(client: TestClient) -> None:
     assert again.status_code == 304
 
 
+def test_the_worker_may_import_its_modules_and_nothing_else(client: TestClient) -> None:
+    policy = client.get("/assets/js/studio/worker.js").headers["content-security-policy"]
+    assert policy == "default-src 'none'; script-src 'self'; frame-ancestors 'none'"
+
+
 @pytest.mark.parametrize(
     "path", ["/assets/../main.py", "/assets/%2e%2e/main.py", "/assets/none.js", "/assets/"]
 )
