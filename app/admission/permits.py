@@ -18,7 +18,8 @@ class Permits:
         """Hold a permit during the block. Raises Overloaded if all are taken; never waits."""
         if self.taken >= self.total:
             raise Overloaded(
-                f"overloaded: all {self.total} permits are taken (CUTOUT_QUEUE); retry in 1 s"
+                f"overloaded: all {self.total} permits are taken (CUTOUT_THREADS + CUTOUT_QUEUE); "
+                "retry in 1 s"
             )
         self.taken += 1
         try:

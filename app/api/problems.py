@@ -85,7 +85,7 @@ EXAMPLES = {
     ),
     429: (
         errors.Overloaded.code,
-        "overloaded: all 34 permits are taken (CUTOUT_QUEUE); retry in 1 s",
+        "overloaded: all 34 permits are taken (CUTOUT_THREADS + CUTOUT_QUEUE); retry in 1 s",
     ),
     503: ("shutting_down", "the server is shutting down; retry the request"),
     504: (
