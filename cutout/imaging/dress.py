@@ -115,7 +115,7 @@ def _over(pixels: Cutout, layer: Matte, color: NDArray[np.uint8]) -> Cutout:
     """Put a layer of one colour (4,) RGBA, of an alpha (H, W), under a cut-out, in place.
 
     With `l = round(layer * color alpha / 255)` and `m = round(l * (255 - a) / 255)`, the alpha `a`
-    becomes `A = a + m`, and a colour `c` becomes `round((c * a + color * m) / A)`.
+    becomes `A = a + m`, and a colour `c` becomes `c + round((color - c) * m / A)`.
     """
     for rows in bands(pixels):
         here = layer[rows]

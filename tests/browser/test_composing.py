@@ -1,13 +1,16 @@
 """What the page composes itself: one upload an image, and the pixels that the server would have
 sent."""
 
+from base64 import b64decode, b64encode
 from pathlib import Path
 
+import cv2
 import httpx2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from cutout.imaging.dress import outlined, with_soft_shadow
 from tests.support.chromium import Page
 from tests.support.images import decoded, encoded, is_near
 from tests.support.paths import ROOT
@@ -60,6 +63,10 @@ CASES: list[tuple[dict[str, str | bool], dict[str, str]]] = [
         {"shadow": "contact", "background": "#ffffff", "crop": "true", "margin": "0.1"},
     ),
     (
+        {"outline": True, "outline-width": "9", "outline-color": "#ff8800", "shadow": "soft"},
+        {"outline": "9px #ff8800", "shadow": "soft"},
+    ),
+    (
         {"outline": True, "outline-width": "7", "outline-color": "#ff8800", "crop": True},
         {"outline": "7px #ff8800", "crop": "true"},
     ),
@@ -97,6 +104,27 @@ def test_the_page_composes_what_the_server_would(
     answer = httpx2.post(f"{page.url}cutout", files={"file": photograph.read_bytes()}, data=fields)
     assert is_near(saved(page), decoded(answer.content), 1)
     assert page.uploads() == ["/cutout"]
+
+
+def test_an_outline_and_a_shadow_are_the_server_s_to_the_bit(page: Page) -> None:
+    """Where little is seen of a cut-out, one level of alpha is many of colour."""
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (200, 300, 4), np.uint8)
+    bumps = cv2.resize(rng.random((7, 9), np.float32), (300, 200), interpolation=cv2.INTER_CUBIC)
+    pixels[:, :, 3] = np.clip(900 * (bumps - 0.4), 0, 255)
+    color = np.array([255, 136, 0, 255], np.uint8)
+    ((made,),) = page.module(
+        """const { outlined, shadowed } = await js("studio/under");
+        const data = Uint8ClampedArray.from(atob(given[0]), (c) => c.charCodeAt());
+        const image = { width: 300, height: 200, channels: 4, data };
+        const result = shadowed(outlined(image, 9, [255, 136, 0]), "soft");
+        let bytes = "";
+        for (const byte of result.data) bytes += String.fromCharCode(byte);
+        return [btoa(bytes)]""",
+        b64encode(pixels.tobytes()).decode(),
+    )
+    expected = with_soft_shadow(outlined(pixels, 9, color))
+    assert np.array_equal(np.frombuffer(b64decode(made), np.uint8), expected.ravel())
 
 
 def test_an_image_behind_is_scaled_and_cut_as_the_server_does(

@@ -1,7 +1,10 @@
-/** Blur on a grid of cells, step by step as the engine documents it (`cutout/imaging/blur.py`). */
+/**
+ * Blur on a grid of cells, step by step as the engine documents it (`cutout/imaging/blur.py`), and of one channel to
+ * the bit: a shadow's level more or less is another colour where the alpha is low.
+ */
 
-import { pixels } from "./pixels.js";
-import { rint } from "./rounding.js";
+import { part, pixels } from "./pixels.js";
+import { resize } from "./resize.js";
 
 const LONGEST = 1500;
 const FINENESS = 4;
@@ -49,53 +52,38 @@ function means({ width, height, channels, data }, { side, columns, rows }) {
       }
     }
   }
-  return planes.map((plane) => plane.map((total) => total / (side * side)));
+  const share = Math.fround(1 / (side * side)); // the engine's numbers have 32 bits here
+  return planes.map((plane) => plane.map((total) => total * share));
 }
 
-function blurred(planes, grid) {
-  const { width, height, side, reach, columns, rows } = grid;
-  const image = pixels(width, height, planes.length);
+function blurred(planes, { width, height, side, reach, columns, rows }) {
+  const small = pixels(columns, rows, planes.length);
   planes.forEach((plane, c) => {
     let cells = plane;
     for (let times = 0; times < BLURS; times++) cells = boxes(cells, columns, rows, reach);
-    const whole = cells.map((value) => Math.min(255, Math.max(0, rint(value))));
-    spread(whole, columns, rows, side, image, c);
+    for (let i = 0, to = c; i < cells.length; i++, to += planes.length) small.data[to] = cells[i]; // rounds and clamps
   });
-  return image;
+  return part(resize(small, columns * side, rows * side), { left: 0, top: 0, width, height });
 }
 
 /** The mean over a box around each cell; the cells at the border repeat beyond it. */
 function boxes(cells, columns, rows, reach) {
-  const across = new Float32Array(cells.length);
-  const result = new Float32Array(cells.length);
+  const across = new Float64Array(cells.length);
+  const sums = new Float64Array(cells.length);
   for (let row = 0; row < rows; row++) slide(cells, across, row * columns, 1, columns, reach);
-  for (let column = 0; column < columns; column++) slide(across, result, column, columns, rows, reach);
-  return result;
+  for (let column = 0; column < columns; column++) slide(across, sums, column, columns, rows, reach);
+  const share = 1 / (2 * reach + 1) ** 2;
+  return Float32Array.from(sums, (sum) => sum * share);
 }
 
+/** The sum over 2 * reach + 1 neighbours along a line. */
 function slide(from, to, start, step, length, reach) {
   const at = (i) => from[start + Math.min(length - 1, Math.max(0, i)) * step];
   let sum = 0;
-  for (let i = -reach; i < reach; i++) sum += at(i);
+  for (let i = -reach; i <= reach; i++) sum += at(i);
   for (let i = 0; i < length; i++) {
-    sum += at(i + reach);
-    to[start + i * step] = sum / (2 * reach + 1);
-    sum -= at(i - reach);
-  }
-}
-
-/** Cells spread over an image's pixels, bilinearly between their centres. */
-function spread(cells, columns, rows, side, image, channel) {
-  const { width, height, channels, data } = image;
-  const across = steps(width, side, columns);
-  const down = steps(height, side, rows);
-  for (let y = 0, to = channel; y < height; y++) {
-    const { first, next, share } = down[y];
-    for (let x = 0; x < width; x++, to += channels) {
-      const column = across[x];
-      const upper = mixed(cells, first * columns, column);
-      data[to] = upper + share * (mixed(cells, next * columns, column) - upper);
-    }
+    to[start + i * step] = sum;
+    sum += at(i + reach + 1) - at(i - reach);
   }
 }
 

@@ -12,6 +12,8 @@ const FOOT = 20;
 const BLACK = [0, 0, 0];
 const FAR = 1e12; // squared pixels
 
+const { fround } = Math;
+
 /** An outline of `width` pixels and a colour around a cut-out (RGBA), which is changed. */
 export function outlined(image, width, color) {
   const box = solidBox(image);
@@ -83,8 +85,8 @@ function ring(image, { left, top, right, bottom }, reach) {
   for (let row = top; row < bottom; row++) {
     line.set(squares.subarray((row - top) * columns, (row - top + 1) * columns));
     nearest(line).forEach((square, column) => {
-      const share = Math.min(1, Math.max(0, reach + 0.5 - Math.sqrt(square)));
-      layer.data[row * image.width + left + column] = 255 * share;
+      const share = Math.min(1, Math.max(0, fround(reach + 0.5 - fround(Math.sqrt(square)))));
+      layer.data[row * image.width + left + column] = fround(255 * share);
     });
   }
   return layer;
@@ -131,7 +133,7 @@ function nearest(squares) {
   return least;
 }
 
-/** A layer of one colour under a cut-out. */
+/** A layer of one colour under a cut-out; in numbers of 32 bits as the engine does it, so that both round alike. */
 function over(image, layer, color) {
   const { data } = image;
   for (let i = 0, at = 0; i < layer.data.length; i++, at += 4) {
@@ -139,7 +141,8 @@ function over(image, layer, color) {
     const seen = rint((layer.data[i] * (255 - alpha)) / 255);
     if (!seen) continue;
     const total = alpha + seen;
-    for (let c = 0; c < 3; c++) data[at + c] += ((color[c] - data[at + c]) * seen) / total;
+    const share = fround(seen / total);
+    for (let c = at; c < at + 3; c++) data[c] += rint(fround((color[c - at] - data[c]) * share));
     data[at + 3] = total;
   }
   return image;
