@@ -15,6 +15,7 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).parent.parent
 ABOUT = {f"{name}.md": f"about/{name.lower()}.md" for name in ("CHANGELOG", "CONTRIBUTING")}
 ABOUT |= {"README.md": "about/readme.md", "SECURITY.md": "about/security.md"}
+TREE = "## Every file"
 SHIM = "https://unpkg.com/iframe-worker/shim"
 TEXT = r"[^\]\[]*(?:\[[^\]]*\])?[^\]\[]*"
 LINK = re.compile(rf"(!?)\[({TEXT})\]\((?!https?:|#|mailto:)([^)#\s]+)(#[^)\s]*)?\)")
@@ -44,7 +45,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
             return text
         return f"{mark}[{text}]({posixpath.relpath(uri, posixpath.dirname(here) or '.')}{anchor})"
 
-    return LINK.sub(resolved, markdown)
+    # The tree of all files would come first whatever is searched for, and fill the window.
+    return LINK.sub(resolved, markdown).replace(TREE, f"{TREE} {{ data-search-exclude }}")
 
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
