@@ -31,12 +31,12 @@ class RemoveBgJson(BaseModel):
             "zip: color.jpg and alpha.png"
         ),
     ] = "auto"
-    roi: Annotated[str, Field(description="x1 y1 x2 y2, each px or %: all else is background")] = (
+    roi: Annotated[str, Field(description="x1 y1 x2 y2, each px or %; all else is background")] = (
         "0% 0% 100% 100%"
     )
-    crop: Annotated[bool, Field(description="cut off what is empty")] = False
+    crop: Annotated[bool, Field(description="crop to the subject")] = False
     crop_margin: Annotated[
-        str, Field(description="one, two or four of px or %, at most 500px or 50%")
+        str, Field(description="one, two or four lengths in px or %, each at most 500px or 50%")
     ] = "0"
     scale: Annotated[
         str, Field(description="the subject's size, 10% to 100% of the canvas, or original")

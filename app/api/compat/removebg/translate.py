@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from cutout.errors import InvalidOption
+from cutout.explain import LONGEST, choices
 from cutout.options import Color, CutoutOptions, Format, Shadow
 
 from .fields import BACKGROUND_IMAGES, BACKGROUNDS, Fields, Refusal, background_image, text_of
@@ -110,8 +111,10 @@ def _refusal(error: ValidationError, texts: Mapping[str, str]) -> Refusal:
     invalid = {item["loc"][0] for item in error.errors()}
     native = next(name for name in REFUSALS if name in invalid)
     name, code = REFUSALS[native]
-    expected = RemoveBgJson.model_fields[name].description
-    return Refusal(code, f"{name} cannot be {texts.get(name, '')[:100]!r}; expected: {expected}")
+    field = RemoveBgJson.model_fields[name]
+    expected = f"one of {', '.join(allowed)}" if (allowed := choices(field.annotation)) else None
+    given = repr(texts.get(name, "")[:LONGEST])
+    return Refusal(code, f"{name}: {given} is not valid; expected: {expected or field.description}")
 
 
 def _flag(texts: Mapping[str, str], name: str, default: str) -> bool | None:
