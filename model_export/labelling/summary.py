@@ -28,7 +28,7 @@ def as_text(labelled: Labelled, images: Path, out: Path) -> str:
     why = Counter(reason for label in labels if (reason := why_left_out(label, rule)))
     lines = [f"{len(labels):,} images of {images} labelled by {labelled.record.teacher}"]
     if labels:
-        lines.append(f"{kept:,} ({kept / len(labels):.0%}) are sure enough to learn from")
+        lines.append(f"{kept:,} ({kept / len(labels):.0%}) are certain enough for training")
     lines += [f"  {count:,} left out: {reason}" for reason, count in why.most_common()]
     if labelled.unreadable:
         lines.append(f"{len(labelled.unreadable)} could not be read:")

@@ -47,10 +47,10 @@ def as_text(report: Report) -> str:
     lines += _listed("error: training would stop", stops) + _listed("warning", warnings)
     if report.twins:
         lines.append(
-            f"\nwarning: {len(report.twins)} near-duplicates across the split, which make scores "
-            "too good."
+            f"\nwarning: {len(report.twins)} pairs of near-duplicates of which one is trained on "
+            "and one is not: scores will be too good."
         )
-        lines.append("Remove one of each two, or name their group in data.clips:")
+        lines.append("Remove one of each pair, or name their group in data.clips:")
         lines += [
             f"  {each.first} ({each.first_side}) ~ {each.second} ({each.second_side})"
             for each in report.twins[:20]
@@ -61,7 +61,7 @@ def as_text(report: Report) -> str:
         + (
             _verdict(len(stops))
             if stops
-            else "ready to train, once the warnings are looked at"
+            else "ready to train; check the warnings first"
             if warnings
             else "ready to train"
         )

@@ -54,8 +54,8 @@ def _choice(exported: Exported) -> list[str]:
     if exported.manifest.model.precision == "float32":
         return [
             (
-                f"float32 was taken: 8 bits would cost {lost(exported.measured):.3f} of max F, "
-                f"{MOST_LOST} or more"
+                f"float32 was kept: 8 bits would cost {lost(exported.measured):.3f} of max F; the "
+                f"limit is {MOST_LOST}"
             )
         ]
-    return [f"8 bits were taken: they change max F by {-lost(exported.measured):+.3f}"]
+    return [f"8 bits were chosen: they change max F by {-lost(exported.measured):+.3f}"]

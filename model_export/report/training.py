@@ -23,14 +23,14 @@ def scores(run: Path) -> str:
     history = read_history(run)
     seen = [entry for entry in history.epochs if "score" in entry] if history else []
     if not seen:
-        return "no look at the validation split yet"
+        return "not yet evaluated on the validation images"
     begun = [("before", seen[0])] if seen[0]["epoch"] == 0 else []
     later = seen[len(begun) :]
     best = max(later, key=lambda entry: entry["score"], default=None)
     after = [(f"epoch {best['epoch']:.0f}", best)] if best else []
     lines = [table("validation split", COLUMNS, [*begun, *after])]
     if begun and (best is None or best["score"] <= seen[0]["score"]):
-        lines.append("no epoch scored better than what it began with, which was kept")
+        lines.append("no epoch scored better than the network it started from, which was kept")
     elif begun and best:
         lines.append(_forgotten(seen[0], best))
     return "\n".join(lines)
@@ -40,11 +40,11 @@ def _forgotten(before: Mapping[str, float], after: Mapping[str, float]) -> str:
     """Say what learning the new images cost on general ones, or that it was not measured."""
     if "kept_mean_iou" not in before:
         return (
-            "what it forgot of other kinds was not measured: give general images with --keep, or "
-            "put photographs of yours without masks into unlabelled/ of the data folder"
+            "how much it forgot of other kinds of images was not measured: give general images by "
+            "--keep, or put your own photographs without masks into unlabelled/ of the data folder"
         )
     was, now = before["kept_mean_iou"], after["kept_mean_iou"]
-    return f"on what it was to keep, IoU went from {was:.3f} to {now:.3f} ({now - was:+.3f})"
+    return f"IoU on the images to remember: {was:.3f} before, {now:.3f} after ({now - was:+.3f})"
 
 
 def next_step(run: Path, root: Path, name: str) -> str:
@@ -60,4 +60,4 @@ def next_step(run: Path, root: Path, name: str) -> str:
         "--out",
         f"mine/{name}",
     ]
-    return f"network: {run / MODEL}\nbundle it: .venv/bin/python {shlex.join(command)}"
+    return f"network: {run / MODEL}\nto make a bundle: .venv/bin/python {shlex.join(command)}"

@@ -89,7 +89,7 @@ class Estimate(keras.callbacks.Callback):
     def _say(self, seconds: float) -> None:
         self.ends = self.clock() + seconds
         end = datetime.now().astimezone() + timedelta(seconds=seconds)
-        self.tell(f"\nabout {in_words(seconds)} to go, till {end:%H:%M}")
+        self.tell(f"\nabout {in_words(seconds)} left, until {end:%H:%M}")
 
 
 def in_words(seconds: float) -> str:

@@ -65,7 +65,7 @@ def test_every_image_gets_a_soft_mask_and_a_line(
     assert alpha is not None
     assert (alpha.shape, int(alpha.min()), int(alpha.max())) == ((40, 60), 140, 140)
     assert "5 images" in told
-    assert "3 (60%) are sure enough" in told
+    assert "3 (60%) are certain enough" in told
     assert "2 left out: no subject found" in told
     assert (out / "contact-sheet.png").is_file()
     record = read_record(out)
@@ -117,7 +117,7 @@ def test_labels_of_another_teacher_or_other_images_stay(
         label(predictor(teacher), images / "b", out, Rule())
     with pytest.raises(OutputRefused, match="the masks would be taken for images"):
         label(predictor(teacher), images, images / "labels", Rule())
-    with pytest.raises(OutputRefused, match=r"not empty, and no labels\.json in it"):
+    with pytest.raises(OutputRefused, match=r"not empty, and without labels\.json"):
         label(predictor(teacher), images / "a", images / "b", Rule())
     with pytest.raises(DataError, match="no images in it"):
         label(predictor(teacher), teacher, out, Rule())

@@ -19,8 +19,12 @@ def measured(manifest: Manifest, precision: str, max_f: float) -> Manifest:
 @pytest.mark.parametrize(
     ("quantized", "taken", "why"),
     [
-        (0.904, "8 bits", "8 bits were taken: they change max F by +0.004"),
-        (0.894, "float32", "float32 was taken: 8 bits would cost 0.006 of max F, 0.005 or more"),
+        (0.904, "8 bits", "8 bits were chosen: they change max F by +0.004"),
+        (
+            0.894,
+            "float32",
+            "float32 was kept: 8 bits would cost 0.006 of max F; the limit is 0.005",
+        ),
     ],
 )
 def test_both_precisions_stand_side_by_side_with_what_was_taken(

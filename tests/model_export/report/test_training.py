@@ -25,7 +25,7 @@ def test_fine_tuning_tells_what_it_began_with_and_the_best_epoch(tmp_path: Path)
         "before            0.550  0.050  0.500",
         "epoch 1           0.750  0.050  0.700",
     ]
-    assert "not measured: give general images with --keep" in forgotten
+    assert "was not measured: give general images by --keep" in forgotten
 
 
 def test_fine_tuning_tells_what_it_forgot(tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_fine_tuning_tells_what_it_forgot(tmp_path: Path) -> None:
     ]
     (tmp_path / "history.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert scores(tmp_path).splitlines()[-1] == (
-        "on what it was to keep, IoU went from 0.810 to 0.790 (-0.020)"
+        "IoU on the images to remember: 0.810 before, 0.790 after (-0.020)"
     )
 
 
@@ -43,7 +43,7 @@ def test_it_says_so_where_the_start_was_kept(tmp_path: Path) -> None:
     write_history(tmp_path, (0, 0.5), (1, 0.4))
     assert (
         scores(tmp_path).splitlines()[-1]
-        == "no epoch scored better than what it began with, which was kept"
+        == "no epoch scored better than the network it started from, which was kept"
     )
 
 
@@ -52,7 +52,7 @@ def test_training_from_scratch_has_nothing_before(tmp_path: Path) -> None:
     assert [line.split()[0] for line in scores(tmp_path).splitlines()] == ["validation", "epoch"]
     assert "epoch 2" in scores(tmp_path)
     (tmp_path / "history.jsonl").unlink()
-    assert scores(tmp_path) == "no look at the validation split yet"
+    assert scores(tmp_path) == "not yet evaluated on the validation images"
 
 
 def test_the_next_command_can_be_typed(tmp_path: Path) -> None:

@@ -36,11 +36,11 @@ def test_it_is_told_after_eight_steps_or_five_seconds_without_the_first() -> Non
     assert told == []
     train_steps(estimate, clock, [0.5])
     assert len(told) == 1
-    assert told[0].startswith("\nabout 76 s to go, till ")  # 151 steps of half a second
+    assert told[0].startswith("\nabout 76 s left, until ")  # 151 steps of half a second
     estimate, clock, told = made([(32, 4)] * 10)
     estimate.on_epoch_begin(0)
     train_steps(estimate, clock, [20.0, 6.0])
-    assert told[0].startswith("\nabout 16 min to go")
+    assert told[0].startswith("\nabout 16 min left")
 
 
 def test_larger_batches_of_larger_images_and_looks_count() -> None:
@@ -48,7 +48,7 @@ def test_larger_batches_of_larger_images_and_looks_count() -> None:
     estimate, clock, told = made(sizes, judging=100.0)
     estimate.on_epoch_begin(0)
     train_steps(estimate, clock, [9.0, 5.0])
-    assert told[0].startswith("\nabout 6 min to go")  # 5 * (6 + 4 * 8) + 2 * 100 = 390 s
+    assert told[0].startswith("\nabout 6 min left")  # 5 * (6 + 4 * 8) + 2 * 100 = 390 s
 
 
 def test_an_epoch_that_tells_otherwise_corrects_it() -> None:
@@ -57,7 +57,7 @@ def test_an_epoch_that_tells_otherwise_corrects_it() -> None:
     train_steps(estimate, clock, [1.0, 5.0, 5.0, 5.0])
     clock.seconds += 84.0  # a look at the validation split that nobody had foreseen
     estimate.on_epoch_end(0)
-    assert [text.split(",")[0] for text in told] == ["\nabout 50 s to go", "\nabout 3 min to go"]
+    assert [text.split(",")[0] for text in told] == ["\nabout 50 s left", "\nabout 3 min left"]
     estimate.on_epoch_begin(1)
     train_steps(estimate, clock, [25.0, 25.0, 25.0, 25.0])
     estimate.on_epoch_end(1)
