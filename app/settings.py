@@ -61,7 +61,7 @@ class Settings(EngineSettings):
         None,
         ge=64,
         description="pixels processed at the same time in one process, which bounds its memory; "
-        "further images wait. If unset, the largest image or 16 million per thread, if more",
+        "further images wait. If unset, `CUTOUT_MAX_PIXELS`, or 16 million per thread if more",
     )
     queue: int | None = Field(
         None,

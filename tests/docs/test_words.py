@@ -13,6 +13,9 @@ PHRASES = {
     r"lets? go of the interpreter": "release the GIL",
     r"port needs rights": "permission denied",
     r"gone on with": "continued",
+    r"\bgo(es)? on (looking|where|with)\b": "continue",
+    r"\b[Ww]ho (wants|asks|finds|minds)\b": "name who: a client, the operator, or you",
+    r"\bplaces (are )?taken\b|\bhold(s|ing)? places\b": "permits",
     r"is no (setting|number|image|address|folder)\b": "is not a ...",
     r"said to be": "is, by its header",
 }
