@@ -9,9 +9,10 @@ import typer
 
 import cutout
 from cutout.cli.options import takes_settings
-from cutout.errors import ServiceMissing
+from cutout.errors import InvalidOption, ServiceMissing
 
 ENGINE = Path(cutout.__file__).parent
+KEYS = "--api-keys"
 
 
 def find_service() -> str:
@@ -57,6 +58,9 @@ def command() -> typer.Typer:
 def serve(arguments: Sequence[str]) -> None:
     """Run the server with these command line arguments; it exits the process.
 
-    Raises ServiceMissing where the service is not installed.
+    Raises ServiceMissing where the service is not installed, and InvalidOption for API keys, which
+    the list of processes would show to others.
     """
+    if any(argument.partition("=")[0] == KEYS for argument in arguments):
+        raise InvalidOption(f"{KEYS} is not an option, as others could see it; set CUTOUT_API_KEYS")
     command()(list(arguments), prog_name="cutout serve")

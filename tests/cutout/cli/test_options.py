@@ -159,6 +159,11 @@ def test_settings_are_read_from_options_as_from_the_environment(
             "'--docs': 'perhaps' is neither true nor false",
         ),
         ((), {"CUTOUT_PORT": "many"}, "CUTOUT_PORT: 'many' is not a whole number"),
+        (
+            ("--api-keys", "x"),
+            {},
+            "--api-keys is not an option, as others could see it; set CUTOUT_API_KEYS",
+        ),
     ],
 )
 def test_a_setting_that_can_t_be_read_is_named_as_it_was_given(
