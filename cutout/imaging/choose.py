@@ -28,6 +28,7 @@ NECK = 0.75  # share of a part's own depth below which the way to its neighbour 
 SHALLOW = 0.35  # share of the piece's greatest depth below which nothing is a part of its own
 COLUMN = 0.75  # of the greater depth: parts one above the other, so near, are one (head and body)
 FILLED = 0.6  # share of its depth around its middle that surely belongs to a part
+CLEAR = 0.4  # of the way from a core to a point of the other sign: what surely goes with the core
 PARTS = 16
 SAME = 0.06  # median change of colour along a border below which it is none
 LIMB = 0.4  # share of its only neighbour's area below which a part is a limb of it
@@ -119,7 +120,7 @@ class _Scene:
             tuple(filter(None, _snapped(self.inside, points)))
             for points in (choice.kept, choice.dropped)
         )
-        parts, groups = self._parts()
+        parts, groups = self._parts((*kept, *dropped) if dropped else ())
         wanted = {int(parts[point.y, point.x]) for point in kept}
         unwanted = {int(parts[point.y, point.x]) for point in dropped}
         if not choice.kept:
@@ -148,9 +149,13 @@ class _Scene:
         to_middle, to_rim = ways(seeds, self._image, inside)
         return np.asarray(inside & (TIGHT * to_middle <= to_rim), np.bool_)
 
-    def _parts(self) -> "tuple[NDArray[np.int32], list[list[Core]]]":
-        """Return the number of each pixel's part (h, w), -1 outside, and the cores of each part."""
+    def _parts(self, points: tuple[Point, ...]) -> "tuple[NDArray[np.int32], list[list[Core]]]":
+        """Return the number of each pixel's part (h, w), -1 outside, and the cores of each part.
+
+        A point in (h, w) that lies away from all cores is a core of its own.
+        """
         groups = _cores(self.inside)
+        groups += _cores_at(points, self.inside, groups)
         parts = np.full(self.inside.shape, -1, np.int32)
         if groups:
             seeds = np.stack([_discs(group, self.inside) for group in groups])
@@ -171,11 +176,16 @@ class _Scene:
     ) -> Mask:
         """Return which pixels of a part are nearer to the kept points than to the dropped ones.
 
-        A core goes with the point nearest to it, so that a point beside a large part takes little.
+        A core goes with the point nearest to it, so that a point beside a large part takes little;
+        CLEAR says how much of a core, which may reach into another subject.
         """
         seeds = np.zeros((2, *part.shape), np.bool_)
         for seed, points, others in zip(seeds, (kept, dropped), (dropped, kept), strict=True):
-            own = [core for core in cores if _away(core, points) <= _away(core, others)]
+            own = [
+                (at, min(depth, CLEAR * _away((at, depth), others) ** 0.5))
+                for at, depth in cores
+                if _away((at, depth), points) <= _away((at, depth), others)
+            ]
             seed[:] = _discs([*own, *((point, 0.0) for point in points)], part)
         for point in dropped:
             seeds[0, point.y, point.x] = False
@@ -189,9 +199,9 @@ Core = tuple[Point, float]
 
 def _cores(inside: Mask) -> list[list[Core]]:
     """Return the cores of each part; parts one above the other are one."""
-    depth = cv2.distanceTransform(np.pad(inside, 1).view(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    depth = _depth(inside)
     found: list[list[Core]] = []
-    for peaks in _peaks(np.asarray(depth[::2, ::2], np.float32)):
+    for peaks in _peaks(depth[::2, ::2]):
         groups: list[list[Core]] = []
         for x, y in peaks:
             core = (Point(2 * x, 2 * y), float(depth[2 * y, 2 * x]))
@@ -201,6 +211,30 @@ def _cores(inside: Mask) -> list[list[Core]]:
         found += groups
     deepest = sorted(found, key=lambda group: -max(depth for _, depth in group))
     return deepest[:PARTS]
+
+
+def _cores_at(points: Iterable[Point], inside: Mask, groups: list[list[Core]]) -> list[list[Core]]:
+    """Return a core for each point that is not above, below or near a core of its piece.
+
+    Where several subjects stand side by side without a neck between them, the shape alone does not
+    tell that the one that is meant is there.
+    """
+    _, pieces = cv2.connectedComponents(inside.view(np.uint8))
+    depth = _depth(inside)
+    cores = [core for group in groups for core in group]
+    added: list[Core] = []
+    for point in points:
+        core = (point, float(depth[point.y, point.x]))
+        piece = [one for one in (*cores, *added) if pieces[one[0][::-1]] == pieces[point[::-1]]]
+        if not any(_is_stacked(core, one) for one in piece):
+            added.append(core)
+    return [[core] for core in added]
+
+
+def _depth(inside: Mask) -> Maps:
+    """Return the distance of each pixel (h, w) to the edge of the mask, float32, in pixels."""
+    padded = np.pad(inside, 1).view(np.uint8)
+    return np.asarray(cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1], np.float32)
 
 
 def _is_stacked(one: Core, other: Core) -> bool:

@@ -84,6 +84,16 @@ def test_without_a_neck_two_points_divide_a_piece_along_the_image_s_border() -> 
     assert overlap(choose(alpha, image, points((230, 100), dropped=((60, 100),))), right) > 0.93
 
 
+def test_of_three_side_by_side_each_is_told_apart_by_points_on_all_of_them() -> None:
+    people = np.zeros((3, 200, 300), np.bool_)
+    people[0, 50:, 20:110] = people[1, 90:, 110:170] = people[2, 50:, 170:240] = True
+    alpha, image = scene(*zip(people, (RED, (220, 170, 180), BLUE), strict=True))
+    middles = [(65, 150), (140, 150), (205, 150)]
+    for meant, person in zip(middles, people, strict=True):
+        others = tuple(at for at in middles if at != meant)
+        assert overlap(choose(alpha, image, points(meant, dropped=others)), person) > 0.93
+
+
 def test_a_head_stays_on_its_body() -> None:
     head, body = disc(150, 45, 25), np.zeros((200, 300), np.bool_)
     body[85:190, 115:185] = body[60:90, 143:157] = True
