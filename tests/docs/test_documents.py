@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+import typer
 
 from app.api.problems import STATUS
 from cutout import errors
@@ -51,8 +52,23 @@ def test_commands_exist(document: Path) -> None:
     }
     exported |= {str(group.name) for group in cli.registered_groups}
     assert set(re.findall(r"-m model_export ([a-z]+)", commands)) <= exported
+    for line in re.findall(r"-m model_export (.*)", commands.replace("\\\n", " ")):
+        assert options_of(line) <= known_options(line.split()), line
     for module in re.findall(r"-m ((?:app|benchmarks|docs)[\w.]*)", commands):
         path = ROOT / module.replace(".", "/")
         assert path.with_suffix(".py").is_file() or (path / "__main__.py").is_file(), module
     for path_text in re.findall(r"\b(?:tests|models|model_export|benchmarks)/[\w./-]+", commands):
         assert (ROOT / path_text).exists(), path_text
+
+
+def options_of(line: str) -> set[str]:
+    """The options in a line of a shell, up to a comment."""
+    return set(re.findall(r"(?<=\s)--[a-z0-9-]+", line.partition(" # ")[0]))
+
+
+def known_options(words: list[str]) -> set[str]:
+    """The options of the command of `model_export` that these words begin with."""
+    command = typer.main.get_command(cli)
+    while isinstance(command, typer.core.TyperGroup):
+        command, words = command.commands[words[0]], words[1:]
+    return {option for parameter in command.params for option in parameter.opts}
