@@ -216,6 +216,10 @@ class Remover:
 
     def _mask_source(self, mask: AnyMask) -> Source[Any]:
         if isinstance(mask, np.ndarray):
+            if mask.dtype not in (np.uint8, np.bool_):
+                raise InvalidOption(
+                    f"mask: an array of type {mask.dtype}; expected uint8, 0 to 255, or bool"
+                )
             pixels: Any = np.multiply(mask, 255, dtype=np.uint8) if mask.dtype == bool else mask
             return self._source(np.dstack([pixels] * 3) if mask.ndim == 2 else pixels)
         return self._source(mask)

@@ -362,9 +362,11 @@ def _engine(server: str | None, key: str | None) -> closing[Engine]:
 def _follow(work: Generator[Record], total: int | None, quiet: bool) -> tuple[int, bool]:
     """Process everything, with a bar; return how many were tried, and whether it was interrupted.
 
-    Without a total the work has no end of its own, and failures are printed as they come.
+    Without a total the work has no end of its own, and failures are printed as they come; where no
+    terminal shows the bar, as in a service's log, so is what was written.
     """
     tried = 0
+    logged = total is None and not quiet and not notes.is_terminal
     try:
         with signals_interrupt(), _progress(total, quiet) as advance, closing(work):
             for record in work:
@@ -372,6 +374,8 @@ def _follow(work: Generator[Record], total: int | None, quiet: bool) -> tuple[in
                 advance(record)
                 if total is None and record.error is not None:
                     say(f"{record.path}: {record.error}")
+                elif logged:
+                    say(f"{record.path}: written to {record.output}")
     except KeyboardInterrupt:
         return tried, True
     return tried, False

@@ -147,6 +147,8 @@ def test_a_mask_of_any_kind_is_honoured(remover: Remover) -> None:
             assert alpha[32, 50] == 255
     only = remover.mask(disc(96, 64), mask=given > 200)
     np.testing.assert_array_equal(only, np.where(given == 255, 255, 0))
+    with pytest.raises(InvalidOption, match="mask: an array of type float32; expected uint8"):
+        remover.cut_out(disc(96, 64), mask=given / np.float32(255))  # type: ignore[arg-type]
     with pytest.raises(InvalidOption, match="mask: 64 x 96 pixels have other proportions"):
         remover.cut_out(disc(96, 64), mask=given.T)
 

@@ -119,6 +119,7 @@ def test_it_goes_on_until_it_is_told_to_stop(
     assert process.returncode == 1  # as one image failed
     assert "Traceback" not in told
     assert told.startswith(f"watching {folder}; Ctrl-C ends it\n")
+    assert "\na.png: written to a.png\n" in told
     assert "2 of 3 done, 1 failed" in told
     assert outputs(out).keys() == {"a.png", "deep/b.png"}
     assert decoded(outputs(out)["deep/b.png"]).shape == (60, 80, 4)
