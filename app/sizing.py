@@ -14,7 +14,7 @@ from .settings import Settings
 CORES_PER_WORKER = 4  # more threads than this wait for one another's GIL (benchmarks/workers.py)
 PIXELS_PER_THREAD = 16_000_000  # as from cameras: such images never wait for one another
 BURST = 32  # requests that may wait by default, as clients of a server without limits send
-FEW = 16  # the same if memory may not hold as many bodies
+SMALL_QUEUE = 16  # the same if memory may not hold as many bodies
 BYTES_AT_REST = 220_000_000  # memory of an idle worker process; measured
 BYTES_PER_PIXEL = 16  # memory of an image while it is processed; measured
 
@@ -52,7 +52,7 @@ class Sizing:
         if queue is None:
             images = BYTES_AT_REST + BYTES_PER_PIXEL * pixels
             bodies = (threads + BURST) * settings.max_upload_bytes
-            queue = BURST if workers * (images + bodies) <= memory else FEW
+            queue = BURST if workers * (images + bodies) <= memory else SMALL_QUEUE
         return cls(workers, threads, pixels, queue, max(1, cores // workers))
 
 

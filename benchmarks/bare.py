@@ -18,7 +18,7 @@ from app.sizing import Sizing
 from benchmarks.load import Exchange
 from benchmarks.servers import peak_rss_mb
 from cutout.imaging import mask as masks
-from cutout.imaging.compose import Cut, times
+from cutout.imaging.compose import LazyCutout, multiply_alphas
 from cutout.imaging.decode import decode, read_header
 from cutout.imaging.encode import encode_png
 from cutout.inference.load import load_bundles
@@ -36,7 +36,7 @@ def cut_out(data: bytes, predictor: Predictor, refine: bool) -> bytes:
     prepared = predictor.prepare(image.image)
     coarse = predictor.assemble(prepared, predictor.predict(prepared))
     alpha = masks.refine(coarse, image.image) if refine else masks.to_size(coarse, *image.size)
-    return encode_png(Cut(image.image, times(alpha, image.alpha)))
+    return encode_png(LazyCutout(image.image, multiply_alphas(alpha, image.alpha)))
 
 
 def loop(
@@ -52,7 +52,7 @@ def loop(
     def work(turn: int) -> None:
         while time.perf_counter() - begun < seconds:
             started = time.perf_counter()
-            with idle_cores.one_taken():
+            with idle_cores.occupying_one():
                 size = len(cut_out(uploads[turn % len(uploads)], predictor, refine))
             done.append(Exchange(started, time.perf_counter(), 200, size))
             turn += 1

@@ -16,7 +16,7 @@ import typer
 from matplotlib import pyplot as plt
 
 from model_export.data.dataset import find_pairs, select_some
-from model_export.training.start import find_origin
+from model_export.training.fine_tuning import find_origin
 from model_export.training.tasks import MaskTask
 
 PLAIN = "default"
@@ -34,14 +34,14 @@ def main(
     out: Annotated[Path, typer.Option(help="the image")] = Path("docs/images/fine-tuning.png"),
 ) -> None:
     """Evaluate every run, print a table and draw the plot."""
-    judge = _judge(start, new, general)
-    curves: dict[str, list[Point]] = {PLAIN: [(0, *judge(start))]}
+    scorer = _judge(start, new, general)
+    curves: dict[str, list[Point]] = {PLAIN: [(0, *scorer(start))]}
     print("| images | how | new kind, IoU | general sets, IoU |\n|---|---|---|---|")
     _print(0, "as shipped", curves[PLAIN][0])
     for entry in run:
         count, _, rest = entry.partition("=")
         folder, _, variant = rest.partition(":")
-        point = (int(count), *judge(Path(folder)))
+        point = (int(count), *scorer(Path(folder)))
         curves.setdefault(variant or PLAIN, []).append(point)
         _print(int(count), variant or PLAIN, point)
     draw(curves, out)
@@ -71,17 +71,17 @@ def draw(curves: dict[str, list[Point]], out: Path) -> None:
 def _judge(start: Path, new: Path, general: Path) -> Callable[[Path], tuple[float, float]]:
     config = find_origin(start).config
     task = MaskTask(config)
-    judges = [
-        task.judge(select_some(find_pairs(new), "test")),
-        task.judge(select_some(find_pairs(general, None, config.data.clips), "test")[::EVERY]),
+    scorers = [
+        task.scorer(select_some(find_pairs(new), "test")),
+        task.scorer(select_some(find_pairs(general, None, config.data.clips), "test")[::EVERY]),
     ]
 
-    def judge(path: Path) -> tuple[float, float]:
+    def scorer(path: Path) -> tuple[float, float]:
         network: Any = keras.models.load_model(find_origin(path).keras_file, compile=False)
-        on_new, on_general = (scores(network)["mean_iou"] for scores in judges)
+        on_new, on_general = (scores(network)["mean_iou"] for scores in scorers)
         return on_new, on_general
 
-    return judge
+    return scorer
 
 
 def _print(count: int, variant: str, point: Point) -> None:

@@ -35,7 +35,7 @@ from cutout.settings import SHIPPED_MODELS
 from cutout.system.clock import Clock
 from cutout.system.cores import usable_cores
 from cutout.system.process import prepare_for_images
-from cutout.video.steady import Steadier
+from cutout.video.steady import AlphaSmoother
 
 FRAMES = 24  # of a synthetic clip
 CLIPS = 8  # images of which synthetic clips are made
@@ -113,11 +113,11 @@ def clips_of(data: Path) -> Iterator[tuple[str, Clip]]:
 
 def alphas(clip: Clip, predictor: Predictor, steady: bool) -> list[Matte]:
     """Return the alpha (H, W) uint8 of each frame of a clip."""
-    steadier = Steadier()
+    smoother = AlphaSmoother()
     made = []
     for frame in clip.frames:
         coarse = coarse_alpha(predictor, frame, Clock())
-        made.append(refine(steadier.step(coarse, frame) if steady else coarse, frame))
+        made.append(refine(smoother.step(coarse, frame) if steady else coarse, frame))
     return made
 
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from benchmarks.load import HOST, get
 from benchmarks.servers import ROOT, Server, cutout_server, free_port, serving
-from benchmarks.soak import diet, in_turn, places
+from benchmarks.soak import in_turn, permits, request_mix
 
 CONFIG = ROOT / "deploy" / "compose" / "haproxy.cfg"
 READY = get("/readyz")
@@ -30,15 +30,15 @@ READY = get("/readyz")
 def main() -> None:
     """Run the loads on both servers, and print a table."""
     options = _options()
-    food, _ = diet()
-    mixed = [food.draw(random.Random(1)) for _ in range(200)]
+    mix, _ = request_mix()
+    mixed = [mix.draw(random.Random(1)) for _ in range(200)]
     reports: dict[str, Any] = {}
     with ExitStack() as stack:
         alone = stack.enter_context(cutout_server(options.models))
         behind = stack.enter_context(proxied(alone))
-        count = places(alone)
+        count = permits(alone)
         for name, server in {"alone": alone, "behind HAProxy": behind}.items():
-            reports[name] = in_turn(server, food, mixed, count, options.seconds)
+            reports[name] = in_turn(server, mix, mixed, count, options.seconds)
     print(table(reports))
 
 

@@ -50,10 +50,10 @@ from benchmarks.serve import machine
 from benchmarks.servers import ROOT, Server, cutout_server
 
 SIDES = {"0.1 MP": (400, 300), "1 MP": (1152, 864), "4 MP": (2400, 1800)}
-RUBBISH_SHARE = 0.05
+CORRUPT_SHARE = 0.05
 REFUSALS = ("413", "415", "422")  # statuses of corrupt requests
 FACTOR = 10  # of callers and arrivals, over saturation
-MOST_CONNECTIONS = 800  # fewer than a server takes
+MAX_CONNECTIONS = 800  # fewer than a server takes
 SLOW_SENDERS = 50
 SLOW_SECONDS = 14.0  # longer than the server gives a sender for headers or a body
 UPLOAD_SECONDS = 3
@@ -64,29 +64,29 @@ STREAMED = 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Diet:
+class RequestMix:
     """Requests to choose from, good ones and corrupt ones."""
 
     images: Sequence[bytes]
-    rubbish: Sequence[bytes]
+    corrupt: Sequence[bytes]
 
     def draw(self, rng: random.Random) -> bytes:
         """Return a random request."""
-        return rng.choice(self.rubbish if rng.random() < RUBBISH_SHARE else self.images)
+        return rng.choice(self.corrupt if rng.random() < CORRUPT_SHARE else self.images)
 
 
 def main() -> None:
     """Run every phase and print the report. Exits with 1 where a promise was not kept."""
     options = _options()
     rng = random.Random(1)
-    food, one_mp = diet()
+    mix, one_mp = request_mix()
     report: dict[str, Any] = {"command": "python -m benchmarks.soak", "machine": machine()}
     with cutout_server(options.models, upload_seconds=str(UPLOAD_SECONDS)) as server:
-        count = places(server)
-        report["places"] = count
-        mixed = [food.draw(rng) for _ in range(200)]
+        count = permits(server)
+        report["permits"] = count
+        mixed = [mix.draw(rng) for _ in range(200)]
         report["memory"] = memory(server, one_mp, options.images)
-        report |= in_turn(server, food, mixed, count, 20 * options.minutes / ROUNDS)
+        report |= in_turn(server, mix, mixed, count, 20 * options.minutes / ROUNDS)
         report["killed_worker"] = killed_worker(server, one_mp, 4)
         report["slow_senders"] = run(slow_senders(server.port, one_mp))
         report["slow_readers"] = slow_readers(server, one_mp)
@@ -99,7 +99,7 @@ def main() -> None:
 
 
 def in_turn(
-    server: Server, food: Diet, mixed: Sequence[bytes], places: int, seconds: float
+    server: Server, mix: RequestMix, mixed: Sequence[bytes], permits: int, seconds: float
 ) -> dict[str, Any]:
     """Run saturation, crowd and overload, each for so many seconds, ROUNDS times.
 
@@ -107,11 +107,11 @@ def in_turn(
     """
     rounds: dict[str, list[dict[str, Any]]] = {"saturation": [], "crowd": [], "overload": []}
     for _ in range(ROUNDS):
-        full = saturation(server, mixed, places, seconds)
+        full = saturation(server, mixed, permits, seconds)
         rounds["saturation"].append(full)
-        rounds["crowd"].append(saturation(server, mixed, FACTOR * places, seconds))
+        rounds["crowd"].append(saturation(server, mixed, FACTOR * permits, seconds))
         rounds["overload"].append(
-            overload(server, food, FACTOR * full["answers_per_second"], seconds)
+            overload(server, mix, FACTOR * full["answers_per_second"], seconds)
         )
     report = {kind: together(loads) for kind, loads in rounds.items()}
     for kind in ("crowd", "overload"):
@@ -157,7 +157,7 @@ def verdicts(report: dict[str, Any]) -> dict[str, bool]:
         "both are refused cleanly": set(crowd["statuses"]) | set(overloaded["statuses"])
         <= {"200", "429", *REFUSALS},
         "a killed worker costs only its own requests": report["killed_worker"]["broken"]
-        <= report["places"],
+        <= report["permits"],
         "a killed worker is replaced": report["killed_worker"]["answering_again_seconds"]
         is not None,
         "slow senders delay nobody": slow["livez_p99_ms"] < 100
@@ -293,11 +293,11 @@ def _counted(counts: dict[str, int]) -> str:
     return ", ".join(f"{status}: {count}" for status, count in counts.items())
 
 
-def overload(server: Server, food: Diet, rate: float, seconds: float) -> dict[str, Any]:
+def overload(server: Server, mix: RequestMix, rate: float, seconds: float) -> dict[str, Any]:
     """Run arrivals at a fixed rate whatever the responses, on as many connections as needed."""
     cpu = time.process_time()
     with watched(server) as samples:
-        exchanges, skipped, ended = run(_arrivals(server.port, food, rate, seconds))
+        exchanges, skipped, ended = run(_arrivals(server.port, mix, rate, seconds))
     started = ended - seconds
     cpu = time.process_time() - cpu
     inside = [exchange for exchange in exchanges if exchange.ended <= ended]
@@ -315,18 +315,18 @@ def overload(server: Server, food: Diet, rate: float, seconds: float) -> dict[st
 
 
 async def _arrivals(
-    port: int, food: Diet, rate: float, seconds: float
+    port: int, mix: RequestMix, rate: float, seconds: float
 ) -> tuple[list[Exchange], int, float]:
     rng = random.Random(2)
     exchanges = list[Exchange]()
-    idle = [Client(port) for _ in range(MOST_CONNECTIONS)]
+    idle = [Client(port) for _ in range(MAX_CONNECTIONS)]
     under_way: set[asyncio.Task[None]] = set()
     started = time.perf_counter()
     arrived = 0
     skipped = 0
 
     async def call(client: Client) -> None:
-        exchanges.append(await client.timed(food.draw(rng)))
+        exchanges.append(await client.timed(mix.draw(rng)))
         idle.append(client)
 
     while (now := time.perf_counter() - started) < seconds:
@@ -442,7 +442,7 @@ def slow_readers(server: Server, request: bytes) -> dict[str, Any]:
     return {"readers": 60, "held_mb": round(run(hold()), 1)}
 
 
-def diet() -> tuple[Diet, bytes]:
+def request_mix() -> tuple[RequestMix, bytes]:
     """Make good requests, small ones more often, and corrupt ones.
 
     These are truncated, have flipped bits, are not images, or have a header that lies.
@@ -460,13 +460,13 @@ def diet() -> tuple[Diet, bytes]:
         + bytes(64)
     )
     bad = [middle[: len(middle) // 2], b"", b"GIF89a", bytes(1000), b"<svg/>" * 100, bomb]
-    rubbish = [upload("/cutout", file) for file in bad] + [upload("/cutout", middle, threshold="2")]
+    corrupt = [upload("/cutout", file) for file in bad] + [upload("/cutout", middle, threshold="2")]
     fewer = [
         upload("/predict", files["4 MP"], subject="true"),
         upload("/mask", files["4 MP"], refine="false"),
     ]
     images = fewer + [good["0.1 MP"]] * 5 + [good["1 MP"]] * 4 + [good["4 MP"]]
-    return Diet(images, [*rubbish, upload("/cutout", bytes(flipped))]), good["1 MP"]
+    return RequestMix(images, [*corrupt, upload("/cutout", bytes(flipped))]), good["1 MP"]
 
 
 def _worker(server: Server) -> int:
@@ -475,12 +475,12 @@ def _worker(server: Server) -> int:
     return max(children, key=lambda pid: int(Path(f"/proc/{pid}/statm").read_text().split()[1]))
 
 
-def places(server: Server) -> int:
+def permits(server: Server) -> int:
     """Return how many permits the server has. Exits with a message where it does not say so."""
     for line in ask(server.port, get("/metrics")).body.decode().splitlines():
         if line.startswith("cutout_permits"):
             return int(float(line.split()[-1]))
-    raise SystemExit("/metrics does not say how many places there are")
+    raise SystemExit("/metrics does not say how many permits there are")
 
 
 def _options() -> argparse.Namespace:

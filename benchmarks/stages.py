@@ -23,7 +23,7 @@ from benchmarks.servers import ROOT
 from cutout import remover
 from cutout.imaging import compose
 from cutout.imaging import mask as masks
-from cutout.imaging.compose import Cut
+from cutout.imaging.compose import LazyCutout
 from cutout.imaging.decode import decode, read_header
 from cutout.imaging.encode import encode_jpeg, encode_png, encode_webp
 from cutout.imaging.preprocess import resize
@@ -80,7 +80,7 @@ def stages(width: int, height: int) -> list[Stage]:
     image, _, coarse = photograph(width, height)
     jpeg = encode_jpeg(image, quality=90)
     alpha = masks.refine(coarse, image)
-    cutout = Cut(image, alpha).whole()
+    cutout = LazyCutout(image, alpha).whole()
     red = np.array([255, 0, 0, 255], np.uint8)
     buffer = np.frombuffer(jpeg, np.uint8)
     bgra = cv2.cvtColor(cutout, cv2.COLOR_RGBA2BGRA)
@@ -94,7 +94,7 @@ def stages(width: int, height: int) -> list[Stage]:
             lambda: masks.refine(coarse, image),
             lambda: _guided_filter(coarse, image),
         ),
-        ("cutout", lambda: Cut(image, alpha).whole(), lambda: _blur_fusion(image, alpha)),
+        ("cutout", lambda: LazyCutout(image, alpha).whole(), lambda: _blur_fusion(image, alpha)),
         ("on a colour", lambda: compose.on_color(cutout, red), lambda: _blend(cutout, red)),
         (
             "shrink to 1000 pixels",
@@ -132,7 +132,7 @@ def requests(width: int, height: int, models: Path) -> list[Stage]:
         return encode_png(masks.to_size(alpha(image), width, height))
 
     def small_cutout(image: NDArray[np.uint8]) -> object:
-        cutout = Cut(image, masks.refine(alpha(image), image)).whole()
+        cutout = LazyCutout(image, masks.refine(alpha(image), image)).whole()
         return encode_png(compose.limit_size(cutout, 1000))
 
     def by(

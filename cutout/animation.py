@@ -18,7 +18,7 @@ from cutout import framing, remover
 from cutout.errors import ImageTooLarge, InvalidOption
 from cutout.finishing import at_size, decoding_background
 from cutout.imaging.box import Box, Size
-from cutout.imaging.compose import Cut
+from cutout.imaging.compose import LazyCutout
 from cutout.imaging.decode import Raster, decode_frames
 from cutout.imaging.decoders.animated import Animation
 from cutout.imaging.encode import NOTHING_ATTACHED, Attached
@@ -33,7 +33,7 @@ from cutout.options import CutoutOptions, Format, Frames
 from cutout.results import Result, Subject
 from cutout.sources import File, Source, Upload
 from cutout.system.clock import Clock
-from cutout.video.steady import Steadier
+from cutout.video.steady import AlphaSmoother
 
 Pixels = NDArray[np.uint8]
 
@@ -162,7 +162,7 @@ class _Frames:
         self._upload = upload
         self._clock = clock
         self._options = options.model_copy(update={"format": Format.png})
-        self._models = Registry([_Steadied(models.for_masks(options.model))])
+        self._models = Registry([_Smoothed(models.for_masks(options.model))])
         self._background = background and self._at_size(background)
         self.results: list[Result[Any]] = []
 
@@ -208,20 +208,20 @@ class _FrameSource:
 
     def write(
         self,
-        pixels: Pixels | Cut,
+        pixels: Pixels | LazyCutout,
         form: Format,
         attached: Attached = NOTHING_ATTACHED,
         quality: int | None = None,
-    ) -> Pixels | Cut:
+    ) -> Pixels | LazyCutout:
         return pixels
 
 
-class _Steadied:
+class _Smoothed:
     """A predictor that smooths its alphas from one frame to the next; for one animation."""
 
     def __init__(self, predictor: Predictor) -> None:
         self._predictor = predictor
-        self._steadier = Steadier()
+        self._smoother = AlphaSmoother()
 
     @property
     def manifest(self) -> Manifest:
@@ -235,7 +235,7 @@ class _Steadied:
         return self._predictor.predict(prepared)
 
     def assemble(self, prepared: Prepared, output: Tensor) -> Alpha:
-        return self._steadier.step(self._predictor.assemble(prepared, output), self._image)
+        return self._smoother.step(self._predictor.assemble(prepared, output), self._image)
 
     def mask_size(self, size: Size) -> Size:
         return self._predictor.mask_size(size)

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-LONGEST = 80  # characters of a value that a message shows
+MAX_SHOWN = 80  # characters of a value that a message shows
 
 BOUNDS = {
     "greater_than_equal": ("ge", "at least"),
@@ -99,7 +99,7 @@ def nearest(name: str, names: Iterable[str], cutoff: float = 0.6) -> str | None:
 
     `cutoff` is the least similarity, 0 to 1. None too for a name too long to compare.
     """
-    if len(name) > LONGEST:
+    if len(name) > MAX_SHOWN:
         return None
     return next(iter(get_close_matches(name, list(names), 1, cutoff)), None)
 
@@ -196,12 +196,12 @@ def _unknown(key: str, known: Mapping[str, FieldInfo]) -> str:
 def _shown(value: object) -> str:
     """Show text in quotes, other values as JSON, which is TOML's notation too."""
     if isinstance(value, str):
-        return repr(value if len(value) <= LONGEST else f"{value[:LONGEST]}...")
+        return repr(value if len(value) <= MAX_SHOWN else f"{value[:MAX_SHOWN]}...")
     try:
         text = json.dumps(value)
     except (TypeError, ValueError):
         text = repr(value)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
 
 
 def _number(bound: float) -> str:

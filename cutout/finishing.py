@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from cutout.errors import ClientError
 from cutout.framing import Frame
-from cutout.imaging.arrange import place
+from cutout.imaging.arrange import scale_and_move
 from cutout.imaging.blur import blur_filled
 from cutout.imaging.box import Box, Size
-from cutout.imaging.compose import Cut, Cutout, covering, on_color, on_image
+from cutout.imaging.compose import Cutout, LazyCutout, covering, on_color, on_image
 from cutout.imaging.decode import Raster, reduction
-from cutout.imaging.dress import outlined, with_contact_shadow, with_soft_shadow
+from cutout.imaging.effects import outlined, with_contact_shadow, with_soft_shadow
 from cutout.imaging.preprocess import Image, resize
-from cutout.imaging.straight import alpha_of, resize_cutout
+from cutout.imaging.straight_alpha import alpha_of, resize_cutout
 from cutout.options import Blur, Channels, Color, CutoutOptions, Format, Shadow
 from cutout.options.colors import WHITE
 from cutout.plan import Plan
@@ -29,13 +29,13 @@ UNDER = {Shadow.soft: with_soft_shadow, Shadow.contact: with_contact_shadow}
 
 
 def compose(
-    cut: Cut,
+    cut: LazyCutout,
     plan: Plan,
     options: CutoutOptions,
     max_pixels: int,
     background: Source[object] | None,
     clock: Clock,
-) -> tuple[Pixels | Cut, Box | None]:
+) -> tuple[Pixels | LazyCutout, Box | None]:
     """Finish a cut-out: its size, its arrangement, the effects under it, the background behind it.
 
     Returns the pixels, (H, W) alpha, (H, W, 3) RGB or (H, W, 4) RGBA, uint8, and the part of the
@@ -48,7 +48,7 @@ def compose(
     with clock.stage("postprocess"):
         whole = resize_cutout(cut.whole(), *plan.answer)
         frame = Frame.of(whole, options, max_pixels)
-        pixels = _dressed(_arranged(whole, frame, options), options)
+        pixels = _with_effects(_arranged(whole, frame, options), options)
         if options.channels is Channels.alpha and options.format is not Format.zip:
             return alpha_of(pixels), _shown(frame, plan)
         behind = _own_background(cut.image, whole, frame, options) if background is None else None
@@ -83,9 +83,9 @@ def decoding_background(clock: Clock) -> Iterator[None]:
         raise type(error)(f"background_image: {error.detail}") from error
 
 
-def _is_finished(cut: Cut, answer: Size, options: CutoutOptions) -> bool:
+def _is_finished(cut: LazyCutout, answer: Size, options: CutoutOptions) -> bool:
     """Tell whether a cut-out needs no more work, so that it can be written band by band."""
-    changed = options.is_arranged or options.is_dressed or options.channels is not Channels.rgba
+    changed = options.is_arranged or options.has_effects or options.channels is not Channels.rgba
     return cut.size == answer and not changed and options.format in (Format.png, Format.auto)
 
 
@@ -97,11 +97,11 @@ def _arranged(whole: Cutout, frame: Frame, options: CutoutOptions) -> Cutout:
     """Put the cut-out in its frame; a canvas puts the subject at its position itself."""
     if options.canvas is not None:
         return frame.framed(whole)
-    arranged = place(frame.cropped(whole), options.scale, _position(options))
+    arranged = scale_and_move(frame.cropped(whole), options.scale, _position(options))
     return resize_cutout(arranged, *frame.size)
 
 
-def _dressed(pixels: Cutout, options: CutoutOptions) -> Cutout:
+def _with_effects(pixels: Cutout, options: CutoutOptions) -> Cutout:
     """Return the cut-out with its outline and its shadow."""
     if options.outline is not None:
         pixels = outlined(pixels, options.outline.width, options.outline.color.rgba)
@@ -115,7 +115,7 @@ def _own_background(
     if not isinstance(options.background, Blur):
         return None
     seen = np.asarray(cv2.inRange(alpha_of(cutout), 0, SEEN), np.uint8)
-    ground = Cut(resize(image, cutout.shape[1], cutout.shape[0]), seen).whole()
+    ground = LazyCutout(resize(image, cutout.shape[1], cutout.shape[0]), seen).whole()
     return blur_filled(frame.framed(ground), options.background.radius)
 
 

@@ -8,7 +8,7 @@ from cutout.errors import ImageTooLarge, InvalidOption
 from cutout.imaging.arrange import crop, paste, subject_box
 from cutout.imaging.box import Box, Size
 from cutout.imaging.compose import Cutout
-from cutout.imaging.straight import resize_cutout
+from cutout.imaging.straight_alpha import resize_cutout
 from cutout.options import Canvas, CutoutOptions
 
 

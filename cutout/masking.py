@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from cutout.errors import ClientError, InvalidOption
-from cutout.imaging.arrange import only_in
+from cutout.imaging.arrange import embed
 from cutout.imaging.box import Box, Point, Size
 from cutout.imaging.choose import Choice, choose
 from cutout.imaging.decode import Raster
@@ -18,7 +18,7 @@ from cutout.plan import Plan
 from cutout.sources import Source
 from cutout.system.clock import Clock
 
-NEXT_TO_NOTHING = 0.002
+MIN_MEAN_ALPHA = 0.002
 """Mean alpha of what the network sees below which the chosen subject counts as missed."""
 SPARE = 1.5
 """Pixels, of the smaller one, by which the proportions of mask and image may differ: programs round
@@ -63,11 +63,11 @@ def make_alpha(
     if trimap is not None and trimap.leaves_nothing_open:
         alpha = trimap.sure
     else:
-        alpha = _seen_alpha(image, plan, options, predictor, trimap, clock)
+        alpha = _subject_alpha(image, plan, options, predictor, trimap, clock)
     return np.asarray(cv2.bitwise_not(alpha), np.uint8) if options.invert else alpha
 
 
-def _seen_alpha(
+def _subject_alpha(
     image: Raster,
     plan: Plan,
     options: MaskOptions,
@@ -77,7 +77,7 @@ def _seen_alpha(
 ) -> Matte:
     """Return the alpha of the subject by the network, and by what the trimap adds."""
     whole = Box(0, 0, *image.size)
-    view, coarse = _look(image, plan.region or whole, plan.choice, predictor, clock)
+    view, coarse = _find_subject(image, plan.region or whole, plan.choice, predictor, clock)
     pixels = image.image[view.rows, view.columns]
     with clock.stage("postprocess"):
         if trimap is not None:
@@ -89,14 +89,14 @@ def _seen_alpha(
         if options.threshold is not None:
             alpha = harden(alpha, options.threshold)
         if view != whole:
-            alpha = only_in(alpha, view, image.size)
+            alpha = embed(alpha, view, image.size)
         if plan.choice is not None and plan.choice.box is not None:
             box = plan.choice.box
-            alpha = only_in(alpha[box.rows, box.columns], box, image.size)
+            alpha = embed(alpha[box.rows, box.columns], box, image.size)
         return alpha if trimap is None else trimap.impose(alpha)
 
 
-def _look(
+def _find_subject(
     image: Raster, view: Box, choice: Choice | None, predictor: Predictor, clock: Clock
 ) -> tuple[Box, Alpha]:
     """Run the network on a part of the image; of several subjects, keep the chosen one.
@@ -109,7 +109,7 @@ def _look(
     coarse = coarse_alpha(predictor, pixels, clock, all_pieces=True)
     with clock.stage("postprocess"):
         coarse = choose(coarse, pixels, choice.within(view))
-    if coarse.mean() >= NEXT_TO_NOTHING or not choice.kept:
+    if coarse.mean() >= MIN_MEAN_ALPHA or not choice.kept:
         return view, coarse
     view = _around(choice.kept[0], view)
     pixels = image.image[view.rows, view.columns]

@@ -11,7 +11,7 @@ from cutout import framing
 from cutout.errors import InvalidOption
 from cutout.finishing import compose
 from cutout.imaging.box import Size
-from cutout.imaging.compose import Cut, times
+from cutout.imaging.compose import LazyCutout, multiply_alphas
 from cutout.imaging.decode import Raster
 from cutout.imaging.encode import Attached
 from cutout.imaging.mask import to_size
@@ -33,7 +33,7 @@ KEPT_BESIDE_SRGB = (
 )
 
 
-@idle_cores.one_taken()
+@idle_cores.occupying_one()
 def cut_out(
     source: Source[T],
     options: CutoutOptions,
@@ -61,7 +61,7 @@ def cut_out(
     image = _decode(source, plan, clock, options.keep_profile)
     alpha = make_alpha(image, plan, options, predictor, trimap, clock)
     with clock.stage("postprocess"):
-        cut = Cut(image.shown, times(alpha, image.alpha))
+        cut = LazyCutout(image.shown, multiply_alphas(alpha, image.alpha))
         subject = Subject.of(cut.alpha, plan.upload)
     pixels, crop = compose(cut, plan, options, source.max_pixels, background, clock)
     with clock.stage("encode"):
@@ -75,7 +75,7 @@ def cut_out(
     )
 
 
-@idle_cores.one_taken()
+@idle_cores.occupying_one()
 def mask(
     source: Source[T],
     options: MaskOptions,
@@ -112,7 +112,7 @@ def mask(
     )
 
 
-@idle_cores.one_taken()
+@idle_cores.occupying_one()
 def score(source: Source[object], options: PredictOptions, models: Registry, clock: Clock) -> Score:
     """Compute how likely an image shows foreground and, if requested, what a mask says of it.
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from cutout.errors import ImageTooLarge, InvalidOption
 from cutout.imaging.box import Size
-from cutout.imaging.compose import Cut
-from cutout.imaging.decode import LONGEST_SIDE, Raster, decode, hide_transparent, read_header
+from cutout.imaging.compose import LazyCutout
+from cutout.imaging.decode import MAX_SIDE, Raster, decode, hide_transparent, read_header
 from cutout.imaging.encode import (
     NOTHING_ATTACHED,
     Attached,
@@ -68,7 +68,7 @@ class Source(Protocol[T_co]):
 
     def write(
         self,
-        pixels: Pixels | Cut,
+        pixels: Pixels | LazyCutout,
         form: Format,
         attached: Attached = NOTHING_ATTACHED,
         quality: int | None = None,
@@ -127,7 +127,7 @@ class Upload:
 
     def write(
         self,
-        pixels: Pixels | Cut,
+        pixels: Pixels | LazyCutout,
         form: Format,
         attached: Attached = NOTHING_ATTACHED,
         quality: int | None = None,
@@ -140,7 +140,9 @@ class Upload:
         if form is Format.auto:
             pixels, form = _simplest(pixels)
         media_type, encode = WRITERS[form]
-        whole = pixels.whole() if isinstance(pixels, Cut) and form is not Format.png else pixels
+        whole = (
+            pixels.whole() if isinstance(pixels, LazyCutout) and form is not Format.png else pixels
+        )
         return File(encode(whole, attached, quality), media_type)
 
 
@@ -166,10 +168,10 @@ class ArraySource:
         height, width = array.shape[:2]
         if not height or not width:
             raise InvalidOption(f"an array of shape {array.shape} has no pixel")
-        if max(height, width) > LONGEST_SIDE or height * width > max_pixels:
+        if max(height, width) > MAX_SIDE or height * width > max_pixels:
             raise ImageTooLarge(
                 f"an array of {width} x {height} pixels; the limits are {max_pixels} in all "
-                f"(max_pixels) and {LONGEST_SIDE} a side"
+                f"(max_pixels) and {MAX_SIDE} a side"
             )
         return cls(array, max_pixels)
 
@@ -196,21 +198,21 @@ class ArraySource:
 
     def write(
         self,
-        pixels: Pixels | Cut,
+        pixels: Pixels | LazyCutout,
         form: Format,
         attached: Attached = NOTHING_ATTACHED,
         quality: int | None = None,
     ) -> Pixels:
         """Return pixels (H, W) as they are, (H, W, 3) RGB or (H, W, 4) RGBA as (H, W, 4), uint8."""
-        whole = pixels.whole() if isinstance(pixels, Cut) else pixels
+        whole = pixels.whole() if isinstance(pixels, LazyCutout) else pixels
         if whole.ndim == 3 and whole.shape[2] == 3:
             return np.asarray(cv2.cvtColor(whole, cv2.COLOR_RGB2RGBA), np.uint8)
         return whole
 
 
-def _simplest(pixels: Pixels | Cut) -> tuple[Pixels | Cut, Format]:
+def _simplest(pixels: Pixels | LazyCutout) -> tuple[Pixels | LazyCutout, Format]:
     """Choose the format: PNG for an alpha, or where something is transparent, else JPEG."""
-    if isinstance(pixels, Cut):
+    if isinstance(pixels, LazyCutout):
         if pixels.alpha.min() < 255:
             return pixels, Format.png
         pixels = pixels.whole()

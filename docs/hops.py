@@ -34,7 +34,7 @@ def main() -> None:
     coarse = predictor.assemble(prepared, predictor.predict(prepared))
     stretched = masks.to_size(coarse, image.shape[1], image.shape[0])
     refined = masks.refine(coarse, image)
-    cutout = compose.Cut(image, refined).whole()
+    cutout = compose.LazyCutout(image, refined).whole()
     raw = np.dstack([image, refined])
     write("1-upload", image)
     write("2-canvas", canvas)

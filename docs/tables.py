@@ -25,7 +25,7 @@ from app.server.limits import MAX_HEADER_BYTES, MAX_HEADERS, MAX_PIPELINED
 from app.settings import Settings
 from cutout import errors
 from cutout.explain import choices
-from cutout.imaging.decode import LONGEST_SIDE
+from cutout.imaging.decode import MAX_SIDE
 from docs.figures import CHINESE, ENGLISH, quality_table, speed_table
 from docs.tree import tree
 
@@ -138,7 +138,7 @@ FIXED = {
     "characters of the name of a form field; then 400": MAX_NAME,
     "bytes of a form field that is not an image; then 400": MAX_TEXT_BYTES,
     "characters of a URL to fetch; then 400": MAX_URL,
-    "pixels of an image's longer side; then 413": LONGEST_SIDE,
+    "pixels of an image's longer side; then 413": MAX_SIDE,
     "pixels that OpenCV decodes, whatever the settings": int(
         os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"]
     ),

@@ -73,12 +73,12 @@ def train(
     """Train a network on a folder of images with masks; the run's folder gets a report."""
     from model_export.config import load_config
     from model_export.networks.tensorflow import import_tensorflow
-    from model_export.training.start import find_origin
+    from model_export.training.fine_tuning import find_origin
 
     origin = find_origin(start) if start else None
     loaded = load_config(config, overrides, origin.config if origin else None)
     import_tensorflow()
-    from model_export.labelling.own_labels import images_to_keep
+    from model_export.labelling.own_labels import images_to_rehearse
     from model_export.report.live import LiveReport
     from model_export.report.training import next_step, scores
     from model_export.report.write import write_run_report
@@ -87,7 +87,7 @@ def train(
     keras_file = origin.keras_file if origin else None
     folder = out or Path("runs") / loaded.name
     if start:
-        keep = images_to_keep(keep, start, data, folder)
+        keep = images_to_rehearse(keep, start, data, folder)
     run(loaded, data, folder, resume, keras_file, keep, [] if no_report else [LiveReport(folder)])
     print(scores(folder))
     if not no_report:
@@ -126,7 +126,7 @@ def check(
         )
     report = run(folder, read_clips(clips))
     path = sheet or sheet_of(folder)
-    write_sheet(report.looks, path)
+    write_sheet(report.inspections, path)
     if as_json:
         print(json.dumps({**report.as_json(), "contact_sheet": str(path)}, indent=2))
     else:

@@ -18,7 +18,7 @@ from cutout import errors
 from .intake.field_errors import invalid_fields
 
 RETRY_AFTER_SECONDS = 1
-LONGEST_PATH = 100
+MAX_PATH = 100
 """Characters of a path that a message repeats."""
 _HEADERS = {
     401: {"WWW-Authenticate": "Bearer"},
@@ -214,12 +214,12 @@ async def _http_error(request: Request, error: Exception) -> Response:
     headers = dict(error.headers or {})
     detail = str(error.detail)
     if error.status_code == 404:
-        path = request.url.path[:LONGEST_PATH]
+        path = request.url.path[:MAX_PATH]
         hint = "; GET /docs describes the API" if request.app.openapi_url else ""
         detail = f"no such path: {path!r}{hint}"
     if error.status_code == 405:
         headers["Allow"] = _allowed(request)
-        path = request.url.path[:LONGEST_PATH]
+        path = request.url.path[:MAX_PATH]
         detail = f"{path} does not allow {request.method}; it allows {headers['Allow']}"
     return problem_response(request, error.status_code, code, detail, headers=headers)
 

@@ -28,7 +28,7 @@ from .worker_process import Worker
 
 APP = f"{__package__.rpartition('.')[0]}.worker:from_environment"  # app, or cutout.server
 
-MOST_FAILED = 5
+MAX_FAILED = 5
 """Workers that may exit in a row before they serve. Then the server exits; where other workers
 serve, it starts a further one only every SECONDS_BETWEEN seconds."""
 SECONDS_BETWEEN = 30.0
@@ -114,7 +114,7 @@ class Supervisor(Multiprocess):
 
     def _replace(self, index: int, worker: Process) -> None:
         failed = _failed(worker)
-        is_hopeless = failed >= MOST_FAILED
+        is_hopeless = failed >= MAX_FAILED
         if worker.exitcode == STARTUP_FAILURE:  # it has said why
             self._give_up()
         elif is_hopeless and not any(map(_serves, self.processes)):

@@ -124,7 +124,7 @@ def _begins_as_image(folder: Folder, path: str) -> bool:
         return False
 
 
-def passed_over(paths: Iterable[str], images: Iterable[str]) -> Counter[str]:
+def skipped(paths: Iterable[str], images: Iterable[str]) -> Counter[str]:
     """Count the paths that `find_images` did not return, by suffix."""
     others = sorted(set(paths).difference(images))
     made = _folders_of_batches(others)

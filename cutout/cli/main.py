@@ -234,11 +234,11 @@ def batch(
     )
     found = _files_in(source, images, out)
     paths = batches.find_images(images, found)
-    others = batches.passed_over(found, paths)
+    others = batches.skipped(found, paths)
     if not paths and not watch:
         raise NoImages(
             f"no JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC image in {source}"
-            + (f"; {_passed_over(others)}" if others else "")
+            + (f"; {_skipped_files(others)}" if others else "")
         )
     stems = batches.output_stems(paths)
     with (
@@ -470,7 +470,7 @@ def _progress(total: int | None, quiet: bool) -> Iterator[Callable[[Record], Non
         yield advance
 
 
-def _passed_over(others: Counter[str]) -> str:
+def _skipped_files(others: Counter[str]) -> str:
     """Say which files of the directory are not images, by suffix."""
     shown = others.most_common(SHOWN_KINDS)
     rest = others.total() - sum(count for _, count in shown)
@@ -501,7 +501,7 @@ def _summarize(
         )
         _say_dropped(records)
         if others:
-            say(_passed_over(others))
+            say(_skipped_files(others))
     return len(failures)
 
 

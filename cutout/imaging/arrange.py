@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 from cutout.imaging.box import Box, Size
 from cutout.imaging.compose import Cutout
 from cutout.imaging.preprocess import Matte
-from cutout.imaging.straight import resize_cutout
+from cutout.imaging.straight_alpha import resize_cutout
 from cutout.imaging.subject import bounding_box
 
 
-def only_in(alpha: Matte, box: Box, size: Size) -> Matte:
+def embed(alpha: Matte, box: Box, size: Size) -> Matte:
     """Put the alpha of a region into an alpha of the whole image that is 0 elsewhere.
 
     `alpha` is (h, w) uint8, as large as `box`, which lies inside an image of `size` pixels. Returns
@@ -37,7 +37,9 @@ def crop(pixels: Cutout, box: Box) -> Cutout:
     return canvas
 
 
-def place(pixels: Cutout, scale: float | None, position: tuple[float, float] | None) -> Cutout:
+def scale_and_move(
+    pixels: Cutout, scale: float | None, position: tuple[float, float] | None
+) -> Cutout:
     """Scale the subject of a cut-out to a share of the canvas, and move it there.
 
     `pixels` and the result are (H, W, 4) uint8 RGBA, of one size. `scale`, above 0 and up to 1, is

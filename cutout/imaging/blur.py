@@ -25,7 +25,7 @@ from cutout.imaging.compose import Cutout
 from cutout.imaging.fill import Maps, filled
 from cutout.imaging.preprocess import Image, Matte
 
-LONGEST = 1500  # cells along the longer side: a blur hides what is finer
+MAX_CELLS = 1500  # cells along the longer side: a blur hides what is finer
 FINENESS = 4  # cells per radius
 BLURS = 3
 
@@ -45,7 +45,7 @@ class BlurGrid:
     @classmethod
     def of(cls, size: Size, radius: int) -> "BlurGrid":
         """Choose the cells for an image of that size and a blur radius of at least 1 pixel."""
-        side = max(1, radius // FINENESS, -(-max(size) // LONGEST))
+        side = max(1, radius // FINENESS, -(-max(size) // MAX_CELLS))
         return cls(size, side, max(1, (radius + side // 2) // side))
 
     @property

@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cutout.imaging.box import Box, Point, Size
-from cutout.imaging.geodesic import FAR, change, ways
+from cutout.imaging.geodesic import FAR, color_distance, geodesic_distances
 from cutout.imaging.preprocess import Alpha, Image, resize
 
 Mask = NDArray[np.bool_]
 Maps = NDArray[np.float32]
 
-LONGEST = 256  # pixels that are looked at; networks see no finer
+MAX_SIDE = 256  # pixels that are looked at; networks see no finer
 CORE = 0.4  # pieces are told apart by where the alpha is above this
 REACH = 0.04  # of the longer side: how far beside a piece a point still means it
 NECK = 0.75  # share of a part's own depth below which the way to its neighbour is a neck
@@ -81,7 +81,7 @@ def choose(alpha: Alpha, image: Image, choice: Choice) -> Alpha:
     alone tells what is in it.
     """
     height, width = alpha.shape
-    small = Size(width, height).limited(LONGEST)
+    small = Size(width, height).limited(MAX_SIDE)
     seen = cv2.resize(alpha, small, interpolation=cv2.INTER_AREA)
     inside = np.asarray(seen > CORE, np.bool_)
     scene = _Scene(inside, resize(image, *small))
@@ -146,7 +146,7 @@ class _Scene:
         seeds = np.stack([_filled(middle, inside.shape), rim])
         for seed, points in zip(seeds, (choice.kept, choice.dropped), strict=True):
             seed |= _discs([(point, 0.0) for point in points], inside)
-        to_middle, to_rim = ways(seeds, self._image, inside)
+        to_middle, to_rim = geodesic_distances(seeds, self._image, inside)
         return np.asarray(inside & (TIGHT * to_middle <= to_rim), np.bool_)
 
     def _parts(self, points: tuple[Point, ...]) -> "tuple[NDArray[np.int32], list[list[Core]]]":
@@ -159,7 +159,7 @@ class _Scene:
         parts = np.full(self.inside.shape, -1, np.int32)
         if groups:
             seeds = np.stack([_discs(group, self.inside) for group in groups])
-            nearest = ways(seeds, self._image, self.inside).argmin(axis=0)
+            nearest = geodesic_distances(seeds, self._image, self.inside).argmin(axis=0)
             parts[self.inside] = nearest[self.inside]
         hosts = _hosts(parts, self._image, len(groups))
         joined: list[list[Core]] = [[] for _ in groups]
@@ -189,7 +189,7 @@ class _Scene:
             seed[:] = _discs([*own, *((point, 0.0) for point in points)], part)
         for point in dropped:
             seeds[0, point.y, point.x] = False
-        to_kept, to_dropped = ways(seeds, self._image, part)
+        to_kept, to_dropped = geodesic_distances(seeds, self._image, part)
         return np.asarray(to_kept <= to_dropped, np.bool_)
 
 
@@ -326,7 +326,7 @@ def _borders(parts: NDArray[np.int32], image: Maps) -> Borders:
         one = parts[here]
         other = parts[there]
         border = (one != other) & (one >= 0) & (other >= 0)
-        steps = change(image[here][border], image[there][border])
+        steps = color_distance(image[here][border], image[there][border])
         low, high = np.minimum(one, other)[border], np.maximum(one, other)[border]
         for a, b, step in zip(low.tolist(), high.tolist(), steps.tolist(), strict=True):
             found.setdefault((a, b), []).append(step)

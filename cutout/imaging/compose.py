@@ -10,7 +10,7 @@ from cutout.imaging.bands import bands
 from cutout.imaging.box import Size
 from cutout.imaging.matting.foreground import EdgeColors, shares
 from cutout.imaging.preprocess import Image, Matte, resize
-from cutout.imaging.straight import alpha_of, edge_blocks, resize_cutout
+from cutout.imaging.straight_alpha import alpha_of, edge_blocks, resize_cutout
 from cutout.system.idle import idle_cores
 
 Cutout = NDArray[np.uint8]
@@ -21,7 +21,7 @@ Draw = Callable[[slice, NDArray[np.uint8]], NDArray[np.uint8]]
 returns that array, or the rows in an array that holds them already."""
 
 
-def times(alpha: Matte, own: Matte | None) -> Matte:
+def multiply_alphas(alpha: Matte, own: Matte | None) -> Matte:
     """Multiply the alpha (H, W) of the foreground by an image's own alpha (H, W), if any.
 
     Both are uint8, as is the result.
@@ -31,7 +31,7 @@ def times(alpha: Matte, own: Matte | None) -> Matte:
     return np.asarray(cv2.multiply(alpha, own, scale=1 / 255), np.uint8)
 
 
-class Cut:
+class LazyCutout:
     """An image and its alpha, cut out only when the pixels are requested.
 
     `image` is (H, W, 3) uint8 RGB and `alpha` (H, W) uint8. Where alpha is 0 nothing of the image

@@ -25,12 +25,12 @@ from cutout.imaging.decoders.truncated import decode_rest
 from cutout.imaging.headers import Header, sniff
 from cutout.imaging.headers.gif_bmp import needs_pillow
 from cutout.imaging.preprocess import resize
-from cutout.imaging.straight import resize_cutout
+from cutout.imaging.straight_alpha import resize_cutout
 from cutout.system.shortage import check_memory
 
 Pixels = NDArray[np.uint8]
 
-LONGEST_SIDE = 65_535
+MAX_SIDE = 65_535
 """Of a JPEG; the cells of far longer images would be too many (`cutout.imaging.matting.cells`)."""
 
 
@@ -82,13 +82,13 @@ def read_header(data: bytes, max_pixels: int) -> Header:
     """Read the header of an image file, and check its size against the limits.
 
     Raises UnsupportedFormat where the format is not read here, UndecodableImage where the header is
-    corrupt, and ImageTooLarge where the image has more than `max_pixels` pixels, or LONGEST_SIDE a
+    corrupt, and ImageTooLarge where the image has more than `max_pixels` pixels, or MAX_SIDE a
     side.
     """
     header = sniff(data)
-    if max(header.width, header.height) > LONGEST_SIDE:
+    if max(header.width, header.height) > MAX_SIDE:
         raise ImageTooLarge(
-            f"the image has {header.width} x {header.height} pixels; the limit is {LONGEST_SIDE} a "
+            f"the image has {header.width} x {header.height} pixels; the limit is {MAX_SIDE} a "
             "side: send a smaller one"
         )
     if header.pixels > max_pixels:

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from cutout.errors import InvalidOption
 from cutout.imaging import webp
 from cutout.imaging.box import Size
-from cutout.imaging.compose import Cut, Draw
+from cutout.imaging.compose import Draw, LazyCutout
 from cutout.imaging.deflate import deflate_rows
 from cutout.imaging.fill import fill_transparent
 from cutout.imaging.metadata import JPEG_XMP, NOTHING, Metadata
-from cutout.imaging.straight import alpha_of
+from cutout.imaging.straight_alpha import alpha_of
 
 Pixels = NDArray[np.uint8]
 
@@ -35,14 +35,14 @@ class Attached:
 NOTHING_ATTACHED = Attached()
 WEBP_QUALITY = 85
 JPEG_QUALITY = 92
-LONGEST_JPEG = 65_500  # pixels a side, of libjpeg
+MAX_JPEG_SIDE = 65_500  # pixels a side, of libjpeg
 PNG_COLOR = {1: 0, 3: 2, 4: 6}  # channels -> colour type
 PNG_PART = 1 << 21  # bytes of rows that are compressed by one thread
 JPEG_PART = 65_519
 """Bytes of an ICC profile in one segment of a JPEG (ICC.1:2022, annex B.4)."""
 
 
-def encode_png(pixels: Pixels | Cut, attached: Attached = NOTHING_ATTACHED) -> bytes:
+def encode_png(pixels: Pixels | LazyCutout, attached: Attached = NOTHING_ATTACHED) -> bytes:
     """Encode pixels as a PNG: (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA, uint8.
 
     Lossless, and fast rather than small. A cut-out is drawn, filtered and compressed some rows at a
@@ -61,14 +61,14 @@ def png_head(shape: tuple[int, ...]) -> bytes:
     return b"".join([b"\x89PNG\r\n\x1a\n", *png_chunk(b"IHDR", size)])
 
 
-def png_rows(pixels: Pixels | Cut) -> Iterator[bytes]:
+def png_rows(pixels: Pixels | LazyCutout) -> Iterator[bytes]:
     """Filter and compress pixels; yield the parts of one zlib stream, the content of IDAT chunks.
 
     `pixels` are (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA, uint8.
     """
     height, width, channels = (*pixels.shape, 1)[:3]
     row_bytes = width * channels
-    if isinstance(pixels, Cut):
+    if isinstance(pixels, LazyCutout):
         draw, rows = pixels.drawing()
     else:
         draw, rows = _drawing(pixels.reshape(height, row_bytes))
@@ -121,7 +121,7 @@ def webp_planes(pixels: Pixels, quality: int | None = None) -> webp.Chunks:
     `pixels` are (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA, uint8. `quality`, of the colours, is
     from 1 to 100, and WEBP_QUALITY if None. Raises InvalidOption beyond 16,383 pixels a side.
     """
-    _refuse_longer(pixels, webp.LONGEST, "webp")
+    _refuse_longer(pixels, webp.MAX_SIDE, "webp")
     if pixels.ndim == 2:
         pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB), np.uint8)
     return webp.planes(*split(pixels), quality or WEBP_QUALITY)
@@ -135,7 +135,7 @@ def encode_jpeg(
     `quality` is from 1 to 100, and JPEG_QUALITY if None. Raises InvalidOption beyond 65,500 pixels
     a side.
     """
-    _refuse_longer(pixels, LONGEST_JPEG, "jpeg")
+    _refuse_longer(pixels, MAX_JPEG_SIDE, "jpeg")
     if pixels.ndim == 3:
         pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), np.uint8)
     parameters = [cv2.IMWRITE_JPEG_QUALITY, quality or JPEG_QUALITY]

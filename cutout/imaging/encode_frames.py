@@ -18,14 +18,14 @@ from PIL import Image as Pillow
 
 from cutout.imaging import webp
 from cutout.imaging.box import Size
-from cutout.imaging.compose import Cut
+from cutout.imaging.compose import LazyCutout
 from cutout.imaging.encode import png_chunk, png_head, png_rows, webp_planes
-from cutout.imaging.straight import alpha_of
+from cutout.imaging.straight_alpha import alpha_of
 
 Pixels = NDArray[np.uint8]
 
-SHORT = 65_535  # the largest 16-bit number
-MOST_WEBP_MS = (1 << 24) - 1
+MAX_UINT16 = 65_535  # the largest 16-bit number
+MAX_WEBP_MS = (1 << 24) - 1
 REPLACES, ANIMATED = 2, 2  # flags of ANMF, and of VP8X
 CENTISECOND, CLEARED = 10, 2  # the unit of a GIF's times, and how its frames are disposed of
 TWO_COLORS = 128
@@ -47,7 +47,7 @@ class Frame:
     shape.
     """
 
-    pixels: Pixels | Cut
+    pixels: Pixels | LazyCutout
     milliseconds: float
 
 
@@ -79,9 +79,9 @@ def _frame_control(sequence: int, frame: Frame) -> bytes:
     """Return the body of a fcTL chunk: the frame covers the canvas, replaces it, and stays."""
     height, width = frame.pixels.shape[:2]
     seconds = Fraction(frame.milliseconds) / 1000
-    finest = 1000 if seconds == 0 else max(1, min(1000, int(SHORT / seconds)))
+    finest = 1000 if seconds == 0 else max(1, min(1000, int(MAX_UINT16 / seconds)))
     delay = seconds.limit_denominator(finest)
-    above = min(SHORT, delay.numerator)
+    above = min(MAX_UINT16, delay.numerator)
     below = delay.denominator
     return struct.pack(">IIIIIHHBB", sequence, width, height, 0, 0, above, below, 0, 0)
 
@@ -95,7 +95,7 @@ def encode_animated_webp(frames: Iterable[Frame], plays: int, quality: int | Non
     parts = list[bytes]()
     size = Size(1, 1)
     flags = ANIMATED
-    for frame, milliseconds in _timed(frames, unit=1, most=MOST_WEBP_MS):
+    for frame, milliseconds in _timed(frames, unit=1, most=MAX_WEBP_MS):
         size = Size(frame.pixels.shape[1], frame.pixels.shape[0])
         planes = webp_planes(_whole(frame), quality)
         flags |= sum(webp.FLAGS.get(kind, 0) for kind in planes)
@@ -104,7 +104,7 @@ def encode_animated_webp(frames: Iterable[Frame], plays: int, quality: int | Non
         body = b"".join(webp.chunk(*plane) for plane in planes.items())
         parts.append(webp.chunk(b"ANMF", place + body))
     head = webp.chunk(b"VP8X", webp.features(flags, size))
-    control = webp.chunk(b"ANIM", struct.pack("<IH", 0, min(SHORT, plays)))
+    control = webp.chunk(b"ANIM", struct.pack("<IH", 0, min(MAX_UINT16, plays)))
     return webp.riff([head, control, *parts])
 
 
@@ -116,7 +116,7 @@ def encode_gif(frames: Iterable[Frame], plays: int = 1, quality: int | None = No
     """
     parts = list[bytes]()
     screen = b""
-    for frame, centiseconds in _timed(frames, unit=CENTISECOND, most=SHORT):
+    for frame, centiseconds in _timed(frames, unit=CENTISECOND, most=MAX_UINT16):
         height, width = frame.pixels.shape[:2]
         screen = struct.pack("<6sHHBBB6x", b"GIF89a", width, height, TWO_COLORS, 0, 0)
         parts += GifImagePlugin.getdata(
@@ -127,7 +127,7 @@ def encode_gif(frames: Iterable[Frame], plays: int = 1, quality: int | None = No
             include_color_table=True,
         )
     if plays != 1:
-        repeated = struct.pack("<BH", 1, min(SHORT, max(0, plays - 1)))
+        repeated = struct.pack("<BH", 1, min(MAX_UINT16, max(0, plays - 1)))
         screen += b"!\xff\x0bNETSCAPE2.0\x03" + repeated + b"\0"
     return b"".join([screen, *parts, b";"])
 
@@ -167,7 +167,7 @@ def _palette(colors: Pixels) -> Pillow.Image:
 
 
 def _whole(frame: Frame) -> Pixels:
-    return frame.pixels.whole() if isinstance(frame.pixels, Cut) else frame.pixels
+    return frame.pixels.whole() if isinstance(frame.pixels, LazyCutout) else frame.pixels
 
 
 def _timed(frames: Iterable[Frame], unit: int, most: int) -> Iterator[tuple[Frame, int]]:

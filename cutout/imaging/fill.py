@@ -9,7 +9,7 @@ from cutout.imaging.preprocess import Image, Matte
 Maps = NDArray[np.float32]
 
 CELL = 16  # pixels: about a block of JPEG or WebP, so that no block has an edge which nobody sees
-LEAST = np.float32(1 / 64)  # the share of a cell's own colours below which its surroundings count
+EPSILON = np.float32(1 / 64)  # the share of a cell's own colours below which its surroundings count
 NEUTRAL = 128  # the colour of an image of which nothing is seen
 
 
@@ -35,7 +35,7 @@ def filled(means: Maps) -> Maps:
         around = _floats(cv2.resize(coarser, whole, interpolation=cv2.INTER_LINEAR))
         around = around[:rows, :columns]
     share = means[:, :, 3:] * np.float32(1 / 255)
-    return _floats((means[:, :, :3] + LEAST * around) / (share + LEAST))
+    return _floats((means[:, :, :3] + EPSILON * around) / (share + EPSILON))
 
 
 def fill_transparent(colors: Image, alpha: Matte) -> Image:

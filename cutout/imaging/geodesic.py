@@ -11,7 +11,7 @@ ROUNDS = 8  # at most; a path that winds more often than that comes out too long
 FAR = np.float32(1e6)  # the distance of a pixel that no path reaches
 
 
-def ways(seeds: Mask, image: Maps, inside: Mask) -> Maps:
+def geodesic_distances(seeds: Mask, image: Maps, inside: Mask) -> Maps:
     """Compute the length of the shortest path inside a mask from each set of seeds to each pixel.
 
     `seeds` is (n, h, w) bool, `image` (h, w, 3) float32 in [0, 1] and `inside` (h, w) bool. Returns
@@ -33,7 +33,7 @@ def ways(seeds: Mask, image: Maps, inside: Mask) -> Maps:
     return found
 
 
-def change(one: Maps, other: Maps) -> Maps:
+def color_distance(one: Maps, other: Maps) -> Maps:
     """Measure the Euclidean distance between the colours of two arrays (..., 3) in [0, 1].
 
     Both are float32, and so is the result (...), from 0 to the square root of 3.
@@ -63,4 +63,4 @@ def _sweep(found: Maps, image: Maps, inside: Mask) -> None:
 
 
 def _steps(one: Maps, other: Maps, apart: float = 1.0) -> Maps:
-    return np.asarray(np.float32(apart) * (1 + CONTRAST * change(one, other)), np.float32)
+    return np.asarray(np.float32(apart) * (1 + CONTRAST * color_distance(one, other)), np.float32)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cutout.imaging.preprocess import Matte
-from cutout.imaging.straight import edge_blocks
+from cutout.imaging.straight_alpha import edge_blocks
 
 EMPTY = 26  # 10 %: below this alpha a pixel counts as transparent
 FLAT = np.float32(0.5)  # levels per pixel: smaller slopes count as this, as we divide by the slope

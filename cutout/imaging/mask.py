@@ -10,10 +10,10 @@ from cutout.imaging.matting.guided import RADIUS, linear_model
 from cutout.imaging.preprocess import Alpha, Image, Matte, resize
 from cutout.system.idle import idle_cores
 
-MOST_CELLS = 256  # along the longer side; what RADIUS and the rest are tuned for
+MAX_CELLS = 256  # along the longer side; what RADIUS and the rest are tuned for
 CERTAIN = 0.06  # an alpha this near to 0 or 1, all around a cell, is taken as 0 or 1
 # Pixels; the alpha of an image a thousand times as wide as high would otherwise take gigabytes.
-LONGEST_RESTORED = 4096
+MAX_RESTORED_SIDE = 4096
 REACH = 2 * RADIUS + 2  # cells; what lies further from an edge has no part in its refinement
 
 
@@ -29,7 +29,7 @@ def restore(canvas: Alpha, box: Box) -> Alpha:
     kept = canvas[top : min(side, box.bottom), left : min(side, box.right)]
     if kept.shape == (box.height, box.width):
         return kept
-    shrink = min(1.0, LONGEST_RESTORED / max(box.size))
+    shrink = min(1.0, MAX_RESTORED_SIDE / max(box.size))
     height = max(1, round(box.height * shrink))
     width = max(1, round(box.width * shrink))
     row = min(round((top - box.top) * shrink), height - 1)
@@ -60,7 +60,7 @@ def refine(coarse: Alpha, image: Image) -> Matte:
     an even alpha between the two stays as it is.
     """
     height, width = image.shape[:2]
-    grid = Grid.like(width, height, min(max(coarse.shape), MOST_CELLS))
+    grid = Grid.like(width, height, min(max(coarse.shape), MAX_CELLS))
     alpha = grid.resample(coarse)
     uncertain = _uncertain(alpha)
     is_foreground = alpha > 0.5

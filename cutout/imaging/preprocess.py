@@ -25,7 +25,7 @@ Alpha = NDArray[np.float32]
 Matte = NDArray[np.uint8]
 """An alpha (H, W) uint8 from 0, background, to 255, foreground; of the image's resolution."""
 
-LONGEST_FOR_PARTS = 4  # times the shorter side
+MAX_ASPECT_RATIO = 4  # times the shorter side
 # Pixels of the longer side; smaller images, as in training, are resized in one exact pass.
 HALVED_FROM = 1024
 # Times the target size: an image that is still so much larger after halving is resized by area, and
@@ -129,10 +129,10 @@ def reduce_for_parts(
 def size_for_parts(width: int, height: int, sizes: Sequence[float], spec: PreprocessSpec) -> Size:
     """Return the size, in pixels, to which `reduce_for_parts` resizes an image.
 
-    One with an extreme aspect ratio is squeezed to LONGEST_FOR_PARTS: otherwise the number of
+    One with an extreme aspect ratio is squeezed to MAX_ASPECT_RATIO: otherwise the number of
     parts, and with it time and memory, would have no limit.
     """
-    longest = LONGEST_FOR_PARTS * min(width, height)
+    longest = MAX_ASPECT_RATIO * min(width, height)
     ratio = min(1.0, spec.size / (min(sizes) * min(height, width)))
     return Size(
         max(1, round(min(width, longest) * ratio)), max(1, round(min(height, longest) * ratio))

@@ -18,7 +18,7 @@ from cutout.imaging.metadata import Metadata
 from cutout.imaging.preprocess import Image, Matte
 from cutout.system.idle import idle_cores
 
-LONGEST = 16_383  # pixels a side (RFC 9649, section 2.5)
+MAX_SIDE = 16_383  # pixels a side (RFC 9649, section 2.5)
 COLOR_EFFORT = 2  # of 6: files 3 to 8 % larger than with libwebp's default 4, in half its time
 ALPHA_EFFORT = 1  # of 6: files a sixth smaller than with 0, in the same time
 LOSSLESS_HEADER = 5  # bytes before a lossless image's stream, which an alpha chunk leaves out
@@ -33,7 +33,7 @@ def planes(colors: Image, alpha: Matte | None, quality: int) -> Chunks:
     """Compress colours at `quality`, from 1 to 100, and alpha without loss.
 
     `colors` is (H, W, 3) uint8 RGB, 0 where `alpha` (H, W) uint8 is; None is opaque. Both sides are
-    at most LONGEST pixels. Returns the chunks of alpha, if any, and of colours.
+    at most MAX_SIDE pixels. Returns the chunks of alpha, if any, and of colours.
     """
     if alpha is None:
         return {b"VP8 ": _colors(colors, quality)}

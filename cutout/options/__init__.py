@@ -1,6 +1,7 @@
 """The options of a job, parsed once where they come in: fields, lengths (30px, 10%), colours."""
 
 from cutout.options.colors import Color
+from cutout.options.effects import Blur, Outline, Shadow
 from cutout.options.fields import (
     Channels,
     CutoutOptions,
@@ -10,7 +11,6 @@ from cutout.options.fields import (
     PredictOptions,
 )
 from cutout.options.lengths import Canvas, Margins, Points, Position, Region
-from cutout.options.looks import Blur, Outline, Shadow
 
 __all__ = [
     "Blur",

@@ -21,10 +21,19 @@ from pydantic import (
 from cutout.errors import InvalidOption
 from cutout.imaging.box import Size
 from cutout.options.colors import Color
+from cutout.options.effects import (
+    BACKGROUND,
+    OUTLINE,
+    Blur,
+    Outline,
+    Shadow,
+    parse_background,
+    parse_shadow,
+)
 from cutout.options.lengths import (
     CANVAS,
-    LONGEST,
     MARGINS,
+    MAX_SIDE,
     POINTS,
     POSITION,
     REGION,
@@ -33,15 +42,6 @@ from cutout.options.lengths import (
     Points,
     Position,
     Region,
-)
-from cutout.options.looks import (
-    BACKGROUND,
-    OUTLINE,
-    Blur,
-    Outline,
-    Shadow,
-    parse_background,
-    parse_shadow,
 )
 
 T = TypeVar("T")
@@ -144,7 +144,7 @@ class MaskOptions(_Options):
     ] = None
     size: Annotated[
         int | None,
-        Field(ge=1, le=LONGEST, description="longest side of the result, pixels; never enlarges"),
+        Field(ge=1, le=MAX_SIDE, description="longest side of the result, pixels; never enlarges"),
     ] = None
     roi: Annotated[
         RegionField | None,
@@ -304,7 +304,7 @@ class CutoutOptions(MaskOptions):
         return size if self.crop else size.limited(self.size)
 
     @property
-    def is_dressed(self) -> bool:
+    def has_effects(self) -> bool:
         """Whether anything is put behind or under the cut-out."""
         return not (self.background is None and self.shadow is None and self.outline is None)
 

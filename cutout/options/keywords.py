@@ -3,9 +3,9 @@
 from typing import Literal, TypedDict
 
 from cutout.options.colors import Color
+from cutout.options.effects import Blur, Outline, Shadow
 from cutout.options.fields import Channels, Format, Frames
 from cutout.options.lengths import Canvas, Margins, Points, Position, Region
-from cutout.options.looks import Blur, Outline, Shadow
 
 
 class MaskKeywords(TypedDict, total=False):

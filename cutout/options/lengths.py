@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from cutout.errors import InvalidOption, RegionEmpty, RegionOutOfBounds
 from cutout.imaging.box import Box, Point, Size
 
-LONGEST = 16384
+MAX_SIDE = 16384
 """The longest side of a result, in pixels."""
 _PERCENT = r"(?:100|[0-9]{1,2}(?:\.[0-9]{1,4})?)%"
 _LENGTH = rf"(?:{_PERCENT}|[0-9]{{1,5}}px|0)"
@@ -205,7 +205,7 @@ class Canvas:
         expected = "a canvas; write it as 2000x1500, width and height in pixels, 1 to 16384"
         _check(CANVAS, text, expected)
         size = Size(*map(int, text.split("x")))
-        if max(size) > LONGEST:
+        if max(size) > MAX_SIDE:
             raise InvalidOption(f"{text!r} is not {expected}")
         return cls(size, text)
 

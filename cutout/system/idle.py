@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from cutout.system.cores import usable_cores
 
-MOST_LENT = 15
+MAX_LENT = 15
 """Cores that are lent at the same time, at most; an image of 50 megapixels has about as many large
 parts."""
 
@@ -31,16 +31,16 @@ class IdleCores:
 
     def __init__(self, cores: int) -> None:
         self.cores = cores
-        self._start_anew()
-        os.register_at_fork(after_in_child=self._start_anew)  # a child has none of the threads
+        self._reset()
+        os.register_at_fork(after_in_child=self._reset)  # a child has none of the threads
 
-    def _start_anew(self) -> None:
+    def _reset(self) -> None:
         self._images = self._lent = 0
         self._lock = threading.Lock()
-        self._pool = ThreadPoolExecutor(MOST_LENT, thread_name_prefix="idle")
+        self._pool = ThreadPoolExecutor(MAX_LENT, thread_name_prefix="idle")
 
     @contextmanager
-    def one_taken(self) -> Iterator[None]:
+    def occupying_one(self) -> Iterator[None]:
         """Count this thread's core as used, for an image, during the block."""
         with self._lock:
             self._images += 1
@@ -86,7 +86,7 @@ class IdleCores:
 
     def _lend(self, most: int) -> int:
         with self._lock:
-            idle = min(self.cores, MOST_LENT + 1) - max(1, self._images) - self._lent
+            idle = min(self.cores, MAX_LENT + 1) - max(1, self._images) - self._lent
             lent = max(0, min(most, idle))
             self._lent += lent
             return lent

@@ -20,7 +20,7 @@ import numpy as np
 
 from cutout.finishing import at_size, compose
 from cutout.imaging.box import Size
-from cutout.imaging.compose import Cut, times
+from cutout.imaging.compose import LazyCutout, multiply_alphas
 from cutout.imaging.decode import Raster
 from cutout.imaging.hard import harden
 from cutout.imaging.headers import Header
@@ -34,7 +34,7 @@ from cutout.sources import ArraySource, Source
 from cutout.system.clock import Clock
 from cutout.video.clip import Clip, Frame
 from cutout.video.order import in_order
-from cutout.video.steady import Steadier
+from cutout.video.steady import AlphaSmoother
 from cutout.video.writers import Pixels, Prepared, Writer, write_clip
 
 Behind: TypeAlias = Callable[[Size], ArraySource | None]
@@ -96,16 +96,16 @@ def _prepared(
         return writer.prepare(pixels), frame.pts
 
     looked = in_order(pool, look, clip.frames(), ahead)
-    return in_order(pool, finish, _steadied(looked, job.steady), ahead)
+    return in_order(pool, finish, _smoothed(looked, job.steady), ahead)
 
 
-def _steadied(
+def _smoothed(
     looked: Generator[tuple[Frame, Alpha]], steady: bool
 ) -> Generator[tuple[Frame, Alpha]]:
-    steadier = Steadier()
+    smoother = AlphaSmoother()
     with closing(looked):
         for frame, coarse in looked:
-            yield frame, steadier.step(coarse, frame.pixels.image) if steady else coarse
+            yield frame, smoother.step(coarse, frame.pixels.image) if steady else coarse
 
 
 def _scaled(background: Source[object] | None) -> Behind:
@@ -131,6 +131,6 @@ def _composed(
         alpha = harden(alpha, options.threshold)
     if options.invert:
         alpha = np.asarray(cv2.bitwise_not(alpha), np.uint8)
-    cut = Cut(pixels.image, times(alpha, pixels.alpha))
+    cut = LazyCutout(pixels.image, multiply_alphas(alpha, pixels.alpha))
     finished, _ = compose(cut, plan, options, job.max_pixels, behind(plan.answer), Clock())
-    return finished.whole() if isinstance(finished, Cut) else finished
+    return finished.whole() if isinstance(finished, LazyCutout) else finished

@@ -19,7 +19,7 @@ STILL = np.float32(6.0)  # levels of 255; changes well below this are noise
 AROUND = 3  # pixels of the alpha: side of the square within which the largest change counts
 
 
-class Steadier:
+class AlphaSmoother:
     """A filter that smooths the alphas of a clip over time. Not thread-safe; one for each clip."""
 
     def __init__(self) -> None:

@@ -29,7 +29,7 @@ LIMITED = 1  # AVCOL_RANGE_MPEG
 CELL = 8  # pixels: colours under transparent pixels are computed on cells of this side
 FILLED = 3  # cells around the subject that get its colours
 GREY = 128  # the colour further away
-LEAST = 1e-3  # share of a cell's surroundings that must be subject to give it a colour
+EPSILON = 1e-3  # share of a cell's surroundings that must be subject to give it a colour
 
 
 @dataclass(frozen=True)
@@ -294,7 +294,7 @@ def with_colors_around(pixels: Pixels) -> Pixels:
         cv2.resize(seen, small, interpolation=cv2.INTER_AREA).astype(np.float32), side
     )
     weight = weight[:, :, np.newaxis] / 255
-    filled = np.where(weight > LEAST, total / np.maximum(weight, LEAST), GREY)
+    filled = np.where(weight > EPSILON, total / np.maximum(weight, EPSILON), GREY)
     filled = np.clip(filled, 0, 255).astype(np.uint8)
     around = cv2.resize(filled, (width, height), interpolation=cv2.INTER_LINEAR)
     behind = cv2.merge([*cv2.split(around), alpha])

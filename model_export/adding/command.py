@@ -15,7 +15,7 @@ import urllib3
 
 from cutout.errors import DataError, OutputRefused
 from model_export.adding.download import digest, download
-from model_export.adding.eight_bits import cost, samples_in, to_eight_bits
+from model_export.adding.int8 import cost, quantize_bundle, samples_in
 from model_export.adding.sources import Source, find_source
 from model_export.bundle.import_spec import read_spec
 from model_export.bundle.importing import Import, import_onnx
@@ -68,7 +68,7 @@ def add(
         check(found, file, sha256, ask)
         manifest = import_onnx(_job(found, file), bundle := Path(folder) / "float32")
         if samples:
-            to_eight_bits(bundle, quantised := Path(folder) / "model.onnx", samples)
+            quantize_bundle(bundle, quantised := Path(folder) / "model.onnx", samples)
             import_onnx(_job(found, quantised), smaller := Path(folder) / "uint8")
             told = str(cost(bundle, smaller, samples))
             print(told)

@@ -9,14 +9,14 @@ from tqdm import tqdm
 
 from cutout.errors import Unreachable
 
-MOST_BYTES = 2 << 30  # no single ONNX file is larger
-MOST_HOPS = 5  # redirects that are followed
+MAX_BYTES = 2 << 30  # no single ONNX file is larger
+MAX_REDIRECTS = 5  # redirects that are followed
 CHUNK = 1 << 20  # bytes that are read at a time
 SECONDS = urllib3.Timeout(connect=20, read=60)
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
-def download(address: str, target: Path, pool: urllib3.PoolManager, most: int = MOST_BYTES) -> None:
+def download(address: str, target: Path, pool: urllib3.PoolManager, most: int = MAX_BYTES) -> None:
     """Download `address` to `target`, at most `most` bytes; every redirect must be to https too.
 
     Raises Unreachable, with nothing left of `target`, where it cannot be downloaded completely.
@@ -42,7 +42,7 @@ def digest(path: Path, kind: str) -> str:
 
 
 def _open(address: str, pool: urllib3.PoolManager) -> urllib3.BaseHTTPResponse:
-    for _ in range(MOST_HOPS):
+    for _ in range(MAX_REDIRECTS):
         if urlsplit(address).scheme != "https":
             raise Unreachable(f"{address}: redirected to a URL that is not https")
         response = pool.request(
@@ -56,7 +56,7 @@ def _open(address: str, pool: urllib3.PoolManager) -> urllib3.BaseHTTPResponse:
             return response
         address = urljoin(address, response.headers.get("location", ""))
         response.release_conn()
-    raise Unreachable(f"{address}: redirected more than {MOST_HOPS} times")
+    raise Unreachable(f"{address}: redirected more than {MAX_REDIRECTS} times")
 
 
 def _copy(response: urllib3.BaseHTTPResponse, address: str, target: Path, most: int) -> None:

@@ -34,7 +34,7 @@ from model_export.bundle.publish import publish
 from model_export.bundle.quantize import quantize
 from model_export.config import TrainConfig
 from model_export.data.dataset import Pair, find_pairs, load_image, select_some
-from model_export.data.parts import judged_parts, load_for_parts
+from model_export.data.parts import evaluation_parts, load_for_parts
 from model_export.data.progress import track
 from model_export.networks.served import served_form
 from model_export.networks.weights import load_network
@@ -44,7 +44,7 @@ from model_export.training.run_folder import HISTORY, MODEL
 
 PARITY_IMAGES = 32  # on which Keras and onnxruntime are compared
 CALIBRATION_IMAGES = 128  # that set the ranges of quantisation
-MOST_LOST = 0.005  # of max F: what quantisation may cost before float32 is shipped instead
+MAX_LOSS = 0.005  # of max F: what quantisation may cost before float32 is shipped instead
 PART_STRIDE = 0.35  # as good as 0.25 at half the cost (LOG.md)
 
 DESCRIPTIONS = {
@@ -102,7 +102,7 @@ def lost(measured: Sequence[Manifest]) -> float:
 def export(job: Export, out: Path) -> Exported:
     """Convert, check, quantise, measure on the test split and write the bundle `out`.
 
-    8 bits are chosen where they cost less than MOST_LOST of max F. Raises DataError for a network
+    8 bits are chosen where they cost less than MAX_LOSS of max F. Raises DataError for a network
     or images that don't fit, and BundleError where Keras and onnxruntime differ; then nothing is
     written.
     """
@@ -116,7 +116,7 @@ def export(job: Export, out: Path) -> Exported:
         if job.quantized and float32.manifest.task == "segment":
             made.append(_quantize(float32, work / "uint8", select_some(pairs, "train"), test))
         measured = tuple(each.manifest for each in made)
-        chosen = made[-1] if lost(measured) < MOST_LOST else float32
+        chosen = made[-1] if lost(measured) < MAX_LOSS else float32
         chosen.network.save(work / MODEL)
         history = job.keras_file.parent / HISTORY
         others = [work / MODEL, *([history] if history.is_file() else [])]
@@ -205,7 +205,7 @@ def _samples(pairs: Sequence[Pair], config: TrainConfig) -> Tensor:
     if task_of(config) == "segment":
         return np.concatenate([preprocess(load_image(pair.image_path), spec) for pair in chosen])
     return np.concatenate(
-        [judged_parts(load_for_parts(pair, sizes, spec), sizes, spec)[0] for pair in chosen]
+        [evaluation_parts(load_for_parts(pair, sizes, spec), sizes, spec)[0] for pair in chosen]
     )
 
 

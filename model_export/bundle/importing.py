@@ -34,7 +34,7 @@ QUANTISED = {
     "MatMulInteger",
 }
 SLACK = 0.01  # how far outside [0, 1] rounding may take an alpha
-MOST_CHANNELS = 2  # of an output whose channel is not stated: background and foreground
+MAX_CHANNELS = 2  # of an output whose channel is not stated: background and foreground
 UNDECIDED = (0.2, 0.8)  # alphas that are all between these tell foreground from background nowhere
 LFS_POINTER = b"version https://git-lfs"
 
@@ -271,7 +271,7 @@ def _refuse_feature_map(shape: Sequence[int], spec: ImportSpec) -> None:
     if len(shape) != 4 or "channel" in spec.output.model_fields_set:
         return
     channels = shape[1] if spec.output.layout == "NCHW" else shape[3]
-    if channels > MOST_CHANNELS:
+    if channels > MAX_CHANNELS:
         raise BundleError(
             f"the output is {list(shape)}, {channels} channels in {spec.output.layout}: features "
             "of the network and no alpha, or another layout. Set output.index, output.name or "

@@ -10,7 +10,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from cutout.imaging.preprocess import Canvas, Image, resize
-from cutout.imaging.straight import resize_cutout
+from cutout.imaging.straight_alpha import resize_cutout
 from model_export.config import AugmentConfig
 from model_export.data.composites import Cutout, with_shadow
 from model_export.data.dataset import Mask
@@ -19,7 +19,7 @@ Sample = tuple[Image, Mask]
 """An image (H, W, 3) uint8 RGB and its mask (H, W) uint8, of one size."""
 
 SHRUNK_FIRST = 1.3  # a reduction from which on bilinear interpolation would skip pixels
-MOST_ENLARGED = 1.5  # times that a background is enlarged, at most
+MAX_ENLARGEMENT = 1.5  # times that a background is enlarged, at most
 OUT_OF_FOCUS = 0.5  # share of the backgrounds of pasted cut-outs that are blurred
 
 
@@ -255,7 +255,7 @@ def _random_part(background: Image, size: int, rng: Generator) -> Image:
     mirror image.
     """
     height, width = background.shape[:2]
-    zoom = rng.uniform(min(1.0, size / min(height, width)), MOST_ENLARGED)
+    zoom = rng.uniform(min(1.0, size / min(height, width)), MAX_ENLARGEMENT)
     side = max(1, round(size / zoom))
     rows, columns = min(side, height), min(side, width)
     left, top = int(rng.integers(0, width - columns + 1)), int(rng.integers(0, height - rows + 1))

@@ -11,20 +11,31 @@ from numpy.typing import NDArray
 
 from cutout.errors import DataError
 from cutout.imaging.preprocess import Image, resize
-from model_export.data.dataset import SPLITS, Mask, Pair, Split, few_judged, load_pair, select
+from model_export.data.dataset import (
+    SPLITS,
+    Mask,
+    Pair,
+    Split,
+    load_pair,
+    select,
+    small_split_warning,
+)
 from model_export.data.duplicates import Twins, fingerprint_of, twins
 from model_export.data.headers import read_header
 from model_export.data.pairs import scan
 from model_export.data.progress import track
 
 SMALL_IMAGE = 64  # pixels of the shorter side
-LITTLE, MUCH = 0.005, 0.98  # share of foreground below and above which a mask is suspicious
+MIN_FOREGROUND, MAX_FOREGROUND = (
+    0.005,
+    0.98,
+)  # share of foreground below and above which a mask is suspicious
 SOFT = 0.25  # share of the foreground that may be grey: edges and hair, not a whole mask
 EDGE_COVERED = 0.75  # share of a mask's frame, from which on it counts as foreground
 MIDDLE_BARE = 0.5  # share of a mask's middle, below which it counts as background
-FEWEST_JUDGED = 5  # masks of a set, from which on the set can be inverted as a whole
-MOST_OUTWARD = 0.7  # share of a set's masks, above which it is
-LOOKED_AT = 320  # pixels of the shorter side at which a large photograph is examined
+MIN_SET_SIZE = 5  # masks of a set, from which on the set can be inverted as a whole
+MAX_OUTWARD = 0.7  # share of a set's masks, above which it is
+EXAMINED_SIDE = 320  # pixels of the shorter side at which a large photograph is examined
 THUMBNAIL = 192  # pixels of the longer side
 SHOWN = 48  # pairs of the contact sheet
 
@@ -39,7 +50,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Look:
+class Inspection:
     """What an examination of one readable pair found.
 
     `width` and `height` are those of the file, in pixels; `foreground` is its share of the mask.
@@ -63,7 +74,7 @@ class Report:
     sets: dict[str, dict[str, Any]]
     findings: list[Finding]
     twins: list[Twins]
-    looks: list[Look] = field(repr=False)
+    inspections: list[Inspection] = field(repr=False)
 
     @property
     def ok(self) -> bool:
@@ -98,24 +109,31 @@ def check(root: Path, clips: dict[str, str] | None = None) -> Report:
     found = scan(root, None, clips)
     findings = [_split_off_file(text, stops=True) for text in found.problems]
     findings += [_split_off_file(text, stops=False) for text in found.surprises]
-    looks = []
+    inspections = []
     for pair in track(found.pairs, "looking at pairs"):
-        look, remarks = look_at(pair)
+        inspection, remarks = inspect_pair(pair)
         findings += remarks
-        looks += [look] if look else []
+        inspections += [inspection] if inspection else []
     sides: dict[Path, Split] = {
         pair.image_path: side for side in SPLITS for pair in select(found.pairs, side)
     }
     findings += _about_sets(root, found.pairs)
-    findings += _inverted_sets(root, looks)
-    across = twins([(look.pair, sides[look.pair.image_path], look.fingerprint) for look in looks])
-    return Report(str(root), _by_set(found.pairs, looks, sides), findings, across, looks)
+    findings += _inverted_sets(root, inspections)
+    across = twins(
+        [
+            (inspection.pair, sides[inspection.pair.image_path], inspection.fingerprint)
+            for inspection in inspections
+        ]
+    )
+    return Report(
+        str(root), _by_set(found.pairs, inspections, sides), findings, across, inspections
+    )
 
 
-def look_at(pair: Pair) -> tuple[Look | None, list[Finding]]:
+def inspect_pair(pair: Pair) -> tuple[Inspection | None, list[Finding]]:
     """Examine one pair and list its faults; no look where training would refuse the pair."""
     try:
-        image, mask = load_pair(pair, LOOKED_AT)
+        image, mask = load_pair(pair, EXAMINED_SIDE)
     except (DataError, OSError) as error:
         text = (
             error.detail
@@ -125,7 +143,7 @@ def look_at(pair: Pair) -> tuple[Look | None, list[Finding]]:
         return None, [_split_off_file(text, stops=True)]
     remarks = [Finding(_named(pair), text, stops=False) for text in _remarks(pair, image, mask)]
     share = float((mask >= 128).mean())
-    look = Look(
+    inspection = Inspection(
         pair,
         *_full_size(pair, image),
         share,
@@ -133,7 +151,7 @@ def look_at(pair: Pair) -> tuple[Look | None, list[Finding]]:
         suspicious=bool(remarks),
         outward=is_outward(mask),
     )
-    return look, remarks
+    return inspection, remarks
 
 
 def thumbnail(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -152,9 +170,9 @@ def _remarks(pair: Pair, image: Image, mask: Mask) -> Iterable[str]:
     if min(image.shape[:2]) < SMALL_IMAGE:
         yield f"only {image.shape[1]}x{image.shape[0]} pixels; find a larger copy"
     share = float((mask >= 128).mean())
-    if share > MUCH:
+    if share > MAX_FOREGROUND:
         yield f"{share:.0%} of it is foreground; draw the background black (0)"
-    elif share < LITTLE:
+    elif share < MIN_FOREGROUND:
         yield f"only {share:.2%} of it is foreground; crop the image, or check the mask"
     elif is_inverted(mask):
         yield (
@@ -211,7 +229,7 @@ def _about_sets(root: Path, pairs: Sequence[Pair]) -> list[Finding]:
             "are the least"
         )
         findings.append(Finding(str(root), text, stops=True))
-    elif few := few_judged(pairs):
+    elif few := small_split_warning(pairs):
         findings.append(Finding(str(root), few, stops=False))
     if pairs and all(pair.form == "alpha" for pair in pairs):
         text = (
@@ -223,16 +241,18 @@ def _about_sets(root: Path, pairs: Sequence[Pair]) -> list[Finding]:
     return findings
 
 
-def _inverted_sets(root: Path, looks: Sequence[Look]) -> list[Finding]:
+def _inverted_sets(root: Path, inspections: Sequence[Inspection]) -> list[Finding]:
     """Return findings for sets in which most masks have their foreground at the edges.
 
     A single mask may be like that; a whole set is not.
     """
     findings = []
-    for name, group in groupby(sorted(looks, key=lambda look: look.pair.set), _set_of):
+    for name, group in groupby(
+        sorted(inspections, key=lambda inspection: inspection.pair.set), _set_of
+    ):
         members = list(group)
-        outward = sum(look.outward for look in members)
-        if len(members) >= FEWEST_JUDGED and outward / len(members) > MOST_OUTWARD:
+        outward = sum(inspection.outward for inspection in members)
+        if len(members) >= MIN_SET_SIZE and outward / len(members) > MAX_OUTWARD:
             text = (
                 f"the set {name} looks inverted: in {outward} of {len(members)} masks the frame is "
                 "foreground more than the middle; white (255) means foreground, so swap both"
@@ -241,17 +261,17 @@ def _inverted_sets(root: Path, looks: Sequence[Look]) -> list[Finding]:
     return findings
 
 
-def _set_of(look: Look) -> str:
-    return look.pair.set
+def _set_of(inspection: Inspection) -> str:
+    return inspection.pair.set
 
 
 def _by_set(
-    pairs: Sequence[Pair], looks: Sequence[Look], sides: dict[Path, Split]
+    pairs: Sequence[Pair], inspections: Sequence[Inspection], sides: dict[Path, Split]
 ) -> dict[str, dict[str, Any]]:
     sets: dict[str, dict[str, Any]] = {}
     for name, group in groupby(sorted(pairs), key=lambda pair: pair.set):
         members = list(group)
-        seen = [look for look in looks if look.pair.set == name]
+        seen = [inspection for inspection in inspections if inspection.pair.set == name]
         sets[name] = {
             "images": len(members),
             "readable": len(seen),
@@ -260,9 +280,9 @@ def _by_set(
                 side: sum(1 for pair in members if sides[pair.image_path] == side)
                 for side in sorted(SPLITS)
             },
-            "width": _spread([look.width for look in seen]),
-            "height": _spread([look.height for look in seen]),
-            "foreground": _spread([round(look.foreground, 4) for look in seen]),
+            "width": _spread([inspection.width for inspection in seen]),
+            "height": _spread([inspection.height for inspection in seen]),
+            "foreground": _spread([round(inspection.foreground, 4) for inspection in seen]),
         }
     return sets
 

@@ -22,7 +22,6 @@ __all__ = [
     "Mask",
     "Pair",
     "Split",
-    "few_judged",
     "find_pairs",
     "fingerprint",
     "load_cutout",
@@ -31,6 +30,7 @@ __all__ = [
     "odds_of",
     "select",
     "select_some",
+    "small_split_warning",
     "split_of",
     "split_of_key",
 ]
@@ -40,8 +40,8 @@ SPLITS: tuple[Split, ...] = ("train", "test", "validation")
 
 VALIDATION_PERCENT = 7
 TEST_PERCENT = 8
-LEAST_SHARE = 10  # of small folders, validation and test get at least a tenth each,
-ENOUGH_JUDGED = 10  # up to so many groups
+SMALL_SHARE = 10  # of small folders, validation and test get at least a tenth each,
+ENOUGH_GROUPS = 10  # up to so many groups
 
 
 def split_of(pair: Pair) -> Split:
@@ -68,7 +68,7 @@ def select(pairs: Iterable[Pair], split: Split) -> list[Pair]:
     """
     everything = list(pairs)
     sides = {_key(pair): split_of(pair) for pair in everything if pair.taught is None}
-    least = min(ENOUGH_JUDGED, max(1, len(sides) // LEAST_SHARE))
+    least = min(ENOUGH_GROUPS, max(1, len(sides) // SMALL_SHARE))
     for side in SPLITS:
         counts = Counter(sides.values())
         fullest = max(SPLITS, key=counts.__getitem__)
@@ -78,7 +78,7 @@ def select(pairs: Iterable[Pair], split: Split) -> list[Pair]:
     return [pair for pair in everything if sides.get(_key(pair), "train") == split]
 
 
-def few_judged(pairs: Sequence[Pair]) -> str | None:
+def small_split_warning(pairs: Sequence[Pair]) -> str | None:
     """Return a warning where so few images are kept aside that scores on them say little.
 
     `pairs` must be all that there are.
@@ -86,11 +86,11 @@ def few_judged(pairs: Sequence[Pair]) -> str | None:
     drawn = sum(pair.taught is None for pair in pairs)
     validation = len(select(pairs, "validation"))
     test = len(select(pairs, "test"))
-    if min(validation, test) >= ENOUGH_JUDGED:
+    if min(validation, test) >= ENOUGH_GROUPS:
         return None
     return (
         f"of {drawn} images only {validation} are for validation and {test} for the test; scores "
-        f"on fewer than {ENOUGH_JUDGED} are unreliable: bring {LEAST_SHARE * ENOUGH_JUDGED} or "
+        f"on fewer than {ENOUGH_GROUPS} are unreliable: bring {SMALL_SHARE * ENOUGH_GROUPS} or "
         "more, or keep others in a directory of their own for `evaluate --split all`"
     )
 

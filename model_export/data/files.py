@@ -23,7 +23,7 @@ REDUCED_COLOR = {
 }
 SPARE = 2  # times the wanted side that a reduced image keeps: shrinking from there is exact
 VOID = (192, 224, 224)  # BGR: VOC's colour for the edge between objects
-LEAST_WHITE = 128  # of a mask's brightest pixel
+MIN_WHITE = 128  # of a mask's brightest pixel
 
 
 def load_image(path: Path, least: int | None = None) -> Image:
@@ -129,7 +129,7 @@ def _gray(path: Path) -> Mask:
             return np.ascontiguousarray(pixels[:, :, 3])
     mask = _decode(path, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
     brightest = int(mask.max())
-    if 0 < brightest < LEAST_WHITE:
+    if 0 < brightest < MIN_WHITE:
         raise DataError(
             f"{path}: the mask's brightest value is {brightest}, which means background; save "
             "foreground as 255"

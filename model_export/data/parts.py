@@ -40,8 +40,10 @@ from model_export.data.progress import track
 
 FOREGROUND_FROM_PERCENT = 60
 BACKGROUND_UP_TO_PERCENT = 5
-JUDGED_PAIRS = 8  # pairs of parts per image in every evaluation, so that figures can be compared
-JUDGED_SEED = 0
+EVALUATION_PAIRS = (
+    8  # pairs of parts per image in every evaluation, so that figures can be compared
+)
+EVALUATION_SEED = 0
 NO_PARTS = (
     "none of the images has parts of both classes: their masks are too full or too thin for "
     "data.part_sizes"
@@ -142,7 +144,7 @@ def load_images(
     return [load_for_parts(pair, sizes, spec) for pair in track(pairs, "loading images")]
 
 
-def judged_parts(
+def evaluation_parts(
     image: LoadedPair, sizes: Sequence[float], spec: PreprocessSpec
 ) -> tuple[Tensor, NDArray[np.int64]]:
     """Return the parts of an image on which networks are evaluated, and their labels.
@@ -150,7 +152,7 @@ def judged_parts(
     They are (n, S, S, C) float32, preprocessed as the server does, and (n,) int64; n is 16, or 0 if
     the image has no parts of both classes. Always the same for the same image and sizes.
     """
-    parts = draw_parts(image.mask, sizes, JUDGED_PAIRS, part_seed(image.pair, JUDGED_SEED))
+    parts = draw_parts(image.mask, sizes, EVALUATION_PAIRS, part_seed(image.pair, EVALUATION_SEED))
     tensors = [normalize(fit(part.cut(image.image), spec)[0], spec) for part in parts]
     x = np.concatenate(tensors) if tensors else np.zeros((0, *spec.tensor_shape), np.float32)
     return x, np.array([part.label for part in parts], np.int64)

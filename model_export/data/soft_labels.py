@@ -93,7 +93,7 @@ def certainty(alpha: NDArray[np.uint8]) -> float:
     return float(np.abs(2 * subject - 1).mean()) if subject.size else 0.0
 
 
-def judged(image: str, mask: str, alpha: NDArray[np.uint8]) -> Label:
+def label_of(image: str, mask: str, alpha: NDArray[np.uint8]) -> Label:
     """Return the label of an image whose alpha (H, W) uint8 was stored as `mask`."""
     return Label(
         image=image,

@@ -27,12 +27,12 @@ from model_export.data.soft_labels import (
     Record,
     Rule,
     Teacher,
-    judged,
+    label_of,
     read_labels,
     read_record,
 )
 
-LONGEST = 1024  # pixels of a mask's longer side; no preset's network sees more
+MAX_SIDE = 1024  # pixels of a mask's longer side; no preset's network sees more
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def label(
             taken = {each.mask for each in done.values()}
             for name in track(missing, "labelling"):
                 try:
-                    image = load_image(found[name], LONGEST)
+                    image = load_image(found[name], MAX_SIDE)
                 except DataError as error:
                     unreadable.append(error.detail)
                     continue
@@ -100,12 +100,12 @@ def teacher_of(manifest: Manifest) -> Teacher:
 def alpha_of(predictor: Predictor, image: Image) -> Matte:
     """Return the network's own alpha (H, W) uint8 of an image (h, w, 3) uint8 RGB.
 
-    It is as large as the image, but no longer than LONGEST pixels. Not refined: training learns at
+    It is as large as the image, but no longer than MAX_SIDE pixels. Not refined: training learns at
     the network's size, where the refined edge is the same.
     """
     prepared = predictor.prepare(image)
     coarse = predictor.assemble(prepared, predictor.predict(prepared))
-    small = limit_size(image, LONGEST)
+    small = limit_size(image, MAX_SIDE)
     return to_size(coarse, small.shape[1], small.shape[0])
 
 
@@ -114,7 +114,7 @@ def _label_one(predictor: Predictor, image: Image, name: str, mask: str, out: Pa
     file = out / MASKS / mask
     file.parent.mkdir(parents=True, exist_ok=True)
     replace(file, _writer(alpha))
-    return judged(name, mask, alpha)
+    return label_of(name, mask, alpha)
 
 
 def _writer(alpha: Matte) -> Callable[[Path], object]:

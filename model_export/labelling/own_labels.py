@@ -15,10 +15,10 @@ from model_export.data.soft_labels import RECORD, Rule
 from model_export.labelling.label import label
 
 OWN_LABELS = "own-labels"
-MOST = 500  # photographs; a network of this size labels them within a minute
+MAX_IMAGES = 500  # photographs; a network of this size labels them within a minute
 
 
-def images_to_keep(keep: Path | None, start: Path, data: Path, out: Path) -> Path | None:
+def images_to_rehearse(keep: Path | None, start: Path, data: Path, out: Path) -> Path | None:
     """Return the directory of images to rehearse: `keep`, else `unlabelled` in `data`, if any.
 
     Where its images have no masks, the bundle at `start` labels them, in a directory in `out`,
@@ -37,7 +37,7 @@ def images_to_keep(keep: Path | None, start: Path, data: Path, out: Path) -> Pat
             "export that run first, and start --from the bundle"
         )
     print(f"labelling the images in {general} by {bundle}, to rehearse them")
-    label(load_predictor(bundle, usable_cores()), general, out / OWN_LABELS, Rule(), MOST)
+    label(load_predictor(bundle, usable_cores()), general, out / OWN_LABELS, Rule(), MAX_IMAGES)
     return out / OWN_LABELS
 
 

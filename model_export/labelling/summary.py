@@ -16,7 +16,7 @@ from model_export.report.check import LABEL, SUSPICIOUS, Cell, evenly, overlay, 
 SHEET = "contact-sheet.png"
 SHOWN = 64  # labels of the contact sheet
 LEFT_OUT = 24  # of these, labels that the rule leaves out
-LOOKED_AT = 320  # pixels of the shorter side at which an image is loaded
+EXAMINED_SIDE = 320  # pixels of the shorter side at which an image is loaded
 LINES_SHOWN = 10  # of unreadable images
 
 
@@ -68,6 +68,6 @@ def write_sheet(labelled: Labelled, images: Path, out: Path) -> None:
 
 
 def _cell(label: Label, color: tuple[int, int, int], images: Path, out: Path) -> Cell:
-    image = load_image(images / label.image, LOOKED_AT)
+    image = load_image(images / label.image, EXAMINED_SIDE)
     mask = resize(load_soft(out / MASKS / label.mask), image.shape[1], image.shape[0])
     return Cell(overlay(image, mask), f"{label.certainty:.2f} {Path(label.image).stem}", color)

@@ -14,7 +14,7 @@ from cutout.inference.manifest import Manifest
 from cutout.inference.onnx_predictor import load_predictor
 from cutout.inference.predictor import Predictor, Prepared
 from model_export.data.dataset import Mask, Pair, find_pairs, load_pair, select_some
-from model_export.data.parts import NO_PARTS, judged_parts, load_for_parts
+from model_export.data.parts import NO_PARTS, evaluation_parts, load_for_parts
 from model_export.data.progress import track
 from model_export.quality.measures import MaskScore
 from model_export.quality.part_measures import Labels, Probabilities, confusion, part_scores
@@ -24,7 +24,7 @@ Which = Literal["test", "all"]
 OVERALL = "overall"
 
 
-class Watch(Protocol):
+class Observer(Protocol):
     """An observer of an evaluation, which is shown each image once; the report is one."""
 
     def parts(self, pair: Pair, x: Tensor, labels: Labels, probabilities: Probabilities) -> None:
@@ -64,12 +64,15 @@ def evaluate(
     predictor = load_predictor(bundle, threads)
     return {
         "split": which,
-        **measure(predictor, pairs_to_judge(predictor.manifest, root, which, clips), alphas),
+        **measure(predictor, pairs_to_evaluate(predictor.manifest, root, which, clips), alphas),
     }
 
 
 def measure(
-    predictor: Predictor, pairs: Sequence[Pair], alphas: bool = False, watch: Watch | None = None
+    predictor: Predictor,
+    pairs: Sequence[Pair],
+    alphas: bool = False,
+    observer: Observer | None = None,
 ) -> Result:
     """Evaluate a loaded bundle on given images; return what `evaluate` does, without the split.
 
@@ -78,7 +81,9 @@ def measure(
     manifest = predictor.manifest
     as_alphas = alphas or manifest.task == "segment"
     measured = (
-        score_alphas(predictor, pairs, watch) if as_alphas else score_parts(predictor, pairs, watch)
+        score_alphas(predictor, pairs, observer)
+        if as_alphas
+        else score_parts(predictor, pairs, observer)
     )
     return {
         "name": manifest.name,
@@ -90,7 +95,7 @@ def measure(
     }
 
 
-def pairs_to_judge(
+def pairs_to_evaluate(
     manifest: Manifest, root: Path, which: Which, clips: Mapping[str, str] | None = None
 ) -> list[Pair]:
     """Return the images of `root` to evaluate a bundle on, without those labelled by a teacher.
@@ -98,19 +103,19 @@ def pairs_to_judge(
     Raises DataError where there are none.
     """
     if which == "all":
-        return [pair for pair in find_pairs(root) if not pair.taught] or _none_to_judge_on(root)
+        return [pair for pair in find_pairs(root) if not pair.taught] or _nothing_to_evaluate(root)
     data = manifest.training.config.get("data", {}) if manifest.training else {}
     return select_some(find_pairs(root, data.get("sets"), clips or data.get("clips")), "test")
 
 
-def _none_to_judge_on(root: Path) -> NoReturn:
+def _nothing_to_evaluate(root: Path) -> NoReturn:
     raise DataError(
         f"{root}: a teacher made all of its masks; a score needs images with masks by people"
     )
 
 
 def score_parts(
-    predictor: Predictor, pairs: Sequence[Pair], watch: Watch | None = None
+    predictor: Predictor, pairs: Sequence[Pair], observer: Observer | None = None
 ) -> dict[str, Result]:
     """Return, by set and overall, the measures over 16 labelled parts of every image.
 
@@ -123,12 +128,12 @@ def score_parts(
     found: defaultdict[str, list[tuple[Labels, Probabilities]]] = defaultdict(list)
     for pair in track(pairs, "evaluating"):
         image = load_for_parts(pair, manifest.parts.sizes, manifest.preprocess)
-        x, labels = judged_parts(image, manifest.parts.sizes, manifest.preprocess)
+        x, labels = evaluation_parts(image, manifest.parts.sizes, manifest.preprocess)
         if len(x):
             answer = np.asarray(predictor.predict(Prepared(x, ())), np.float32).reshape(-1)
             found[pair.set].append((labels, answer))
-            if watch:
-                watch.parts(pair, x, labels, answer)
+            if observer:
+                observer.parts(pair, x, labels, answer)
     if not found:
         raise DataError(NO_PARTS)
     groups = {**found, OVERALL: [entry for entries in found.values() for entry in entries]}
@@ -136,7 +141,7 @@ def score_parts(
 
 
 def score_alphas(
-    predictor: Predictor, pairs: Sequence[Pair], watch: Watch | None = None
+    predictor: Predictor, pairs: Sequence[Pair], observer: Observer | None = None
 ) -> dict[str, Result]:
     """Return, by set and overall, the measures of the alphas of whole images.
 
@@ -150,8 +155,8 @@ def score_alphas(
         alpha = to_size(coarse, mask.shape[1], mask.shape[0])
         for name in (pair.set, OVERALL):
             scores[name].add(alpha, mask)
-        if watch:
-            watch.alpha(pair, alpha, mask)
+        if observer:
+            observer.alpha(pair, alpha, mask)
     return {
         name: {
             "images": score.images,

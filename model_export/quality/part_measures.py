@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 Labels = NDArray[np.int64]
 Probabilities = NDArray[np.floating[Any]]
 
-LEAST_PROBABILITY = 1e-7  # as Keras clips, so that a sure mistake costs 16 and not infinity
+EPSILON = 1e-7  # as Keras clips, so that a sure mistake costs 16 and not infinity
 
 
 def confusion(
@@ -49,7 +49,7 @@ def part_scores(
 
 def cross_entropy(labels: Labels, probabilities: Probabilities) -> float:
     """Compute the mean binary cross-entropy of labels (n,) int64, probabilities (n,) floating."""
-    clipped = np.clip(probabilities.astype(np.float64), LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
+    clipped = np.clip(probabilities.astype(np.float64), EPSILON, 1 - EPSILON)
     return float(-np.mean(np.where(labels == 1, np.log(clipped), np.log1p(-clipped))))
 
 

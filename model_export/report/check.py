@@ -11,10 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cutout.imaging.preprocess import Image
-from model_export.data.check import LOOKED_AT, SHOWN, THUMBNAIL, Finding, Look, Report, thumbnail
+from model_export.data.check import (
+    EXAMINED_SIDE,
+    SHOWN,
+    THUMBNAIL,
+    Finding,
+    Inspection,
+    Report,
+    thumbnail,
+)
 from model_export.data.dataset import Mask, load_pair
 
-MOST_LINES = 20  # of one kind; the JSON has all
+MAX_LINES = 20  # of one kind; the JSON has all
 COLUMNS = 8  # thumbnails in a row of the sheet
 LABEL_HEIGHT = 18  # pixels
 TINT = np.array([255, 0, 120], np.float32)  # of foreground; colours are RGB
@@ -78,22 +86,25 @@ class Cell:
     color: tuple[int, int, int] = LABEL
 
 
-def contact_sheet(looks: Sequence[Look]) -> NDArray[np.uint8]:
+def contact_sheet(inspections: Sequence[Inspection]) -> NDArray[np.uint8]:
     """Lay out a sheet (H, W, 3) uint8 RGB of pairs, their foreground tinted.
 
     Suspicious pairs come first, then others, evenly over the folder. Raises DataError where a pair
     cannot be read.
     """
-    suspicious = [look for look in looks if look.suspicious][: SHOWN // 2]
-    others = evenly([look for look in looks if not look.suspicious], SHOWN - len(suspicious))
+    suspicious = [inspection for inspection in inspections if inspection.suspicious][: SHOWN // 2]
+    others = evenly(
+        [inspection for inspection in inspections if not inspection.suspicious],
+        SHOWN - len(suspicious),
+    )
     return sheet(
         [
             Cell(
-                overlay(*load_pair(look.pair, LOOKED_AT)),
-                look.pair.stem,
-                SUSPICIOUS if look.suspicious else LABEL,
+                overlay(*load_pair(inspection.pair, EXAMINED_SIDE)),
+                inspection.pair.stem,
+                SUSPICIOUS if inspection.suspicious else LABEL,
             )
-            for look in [*suspicious, *others]
+            for inspection in [*suspicious, *others]
         ]
     )
 
@@ -128,10 +139,10 @@ def sheet_of(folder: Path) -> Path:
     return Path("runs") / "check" / f"{path.name}-{which}.png"
 
 
-def write_sheet(looks: Sequence[Look], path: Path) -> None:
+def write_sheet(inspections: Sequence[Inspection], path: Path) -> None:
     """Write the contact sheet as an image."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), cv2.cvtColor(contact_sheet(looks), cv2.COLOR_RGB2BGR))
+    cv2.imwrite(str(path), cv2.cvtColor(contact_sheet(inspections), cv2.COLOR_RGB2BGR))
 
 
 def overlay(image: Image, mask: Mask) -> NDArray[np.uint8]:
@@ -160,12 +171,12 @@ def _verdict(errors: int) -> str:
 def _listed(title: str, findings: Sequence[Finding]) -> list[str]:
     if not findings:
         return []
-    lines = [f"  {finding.file}: {finding.text}" for finding in findings[:MOST_LINES]]
+    lines = [f"  {finding.file}: {finding.text}" for finding in findings[:MAX_LINES]]
     return [f"\n{title} ({len(findings)}):", *lines, *_and_more(len(findings))]
 
 
 def _and_more(count: int) -> list[str]:
-    return [f"  and {count - MOST_LINES} more; --json lists all"] if count > MOST_LINES else []
+    return [f"  and {count - MAX_LINES} more; --json lists all"] if count > MAX_LINES else []
 
 
 def _median(spread: dict[str, float]) -> str:

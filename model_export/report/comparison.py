@@ -23,8 +23,8 @@ from model_export.report.sections import (
 from model_export.report.subject import Subject
 from model_export.report.timing import Timing
 
-MOST_DIFFERENT = 12  # images on which the models differ most
-MOST_CUT_OUT = 50  # images drawn by chance, shown as cut-outs
+MAX_DIFFERENT = 12  # images on which the models differ most
+MAX_CUTOUTS = 50  # images drawn by chance, shown as cut-outs
 
 
 def comparison(
@@ -146,7 +146,7 @@ def _images(
 
     ranked = sorted(evidence[0].images, key=spread, reverse=True)
     found = []
-    for image in spread_over_sets(ranked, MOST_DIFFERENT):
+    for image in spread_over_sets(ranked, MAX_DIFFERENT):
         values = [each[image.pair.image_path] for each in scores]
         answers = [
             (f"{name} {value:.2f}", subject.predictor)
@@ -169,7 +169,7 @@ def _cutouts(
             "value": "",
             "panels": cutout_panels(pair, predictors),
         }
-        for pair in drawn([image.pair for image in evidence.images], MOST_CUT_OUT)
+        for pair in drawn([image.pair for image in evidence.images], MAX_CUTOUTS)
     ]
 
 

@@ -17,9 +17,9 @@ from model_export.report.curves import ScoreCounts
 
 LEVELS = 256
 # Images of one set among the best, and among the worst: a gallery of one kind tells little.
-MOST_PER_SET = 2
-TELLING = 4  # parts shown of each kind
-TELLING_KEPT = 40  # parts to choose these from, the most certain ones
+MAX_PER_SET = 2
+PARTS_SHOWN = 4  # parts shown of each kind
+PARTS_KEPT = 40  # parts to choose these from, the most certain ones
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class ImageScore:
 
 
 @dataclass(frozen=True)
-class TellingPart:
+class ConfidentPart:
     """A part (1, S, S, C) float32 as the network read it, its label and predicted probability."""
 
     pair: Pair
@@ -50,12 +50,12 @@ class TellingPart:
     probability: float
 
 
-Scored = TypeVar("Scored", ImageScore, TellingPart)
+Scored = TypeVar("Scored", ImageScore, ConfidentPart)
 
 
 @dataclass
 class Evidence:
-    """A `Watch` that collects scores, by image and in all.
+    """A `Observer` that collects scores, by image and in all.
 
     Pixels are counted so that every image has the same weight, parts one by one.
     """
@@ -65,7 +65,7 @@ class Evidence:
     _levels: NDArray[np.float64] = field(default_factory=lambda: np.zeros((2, LEVELS)))
     _labels: list[Labels] = field(default_factory=list)
     _probabilities: list[Probabilities] = field(default_factory=list)
-    _telling: dict[tuple[int, bool], list[tuple[float, int, TellingPart]]] = field(
+    _confident: dict[tuple[int, bool], list[tuple[float, int, ConfidentPart]]] = field(
         default_factory=dict
     )
     _order: "count[int]" = field(default_factory=count)
@@ -82,7 +82,7 @@ class Evidence:
         self._labels.append(labels)
         self._probabilities.append(probabilities)
         for place in range(len(labels)):
-            part = TellingPart(
+            part = ConfidentPart(
                 pair, x[place : place + 1], int(labels[place]), float(probabilities[place])
             )
             self._keep(part, bool(right[place]))
@@ -103,13 +103,13 @@ class Evidence:
             )
         return ScoreCounts(np.arange(LEVELS) / (LEVELS - 1), self._levels[0], self._levels[1])
 
-    def telling(self, label: int, right: bool) -> list[TellingPart]:
+    def confident(self, label: int, right: bool) -> list[ConfidentPart]:
         """Return the four parts of that label that were classified right, or wrong, most certainly.
 
         At most two are of one set, if there are others.
         """
-        kept = sorted(self._telling.get((label, right), []), reverse=True)
-        return spread_over_sets([part for _, _, part in kept], TELLING)
+        kept = sorted(self._confident.get((label, right), []), reverse=True)
+        return spread_over_sets([part for _, _, part in kept], PARTS_SHOWN)
 
     def best_and_worst(self, best: int, worst: int) -> tuple[list[ImageScore], list[ImageScore]]:
         """Return the `best` best images, best first, and the `worst` worst others, worst first.
@@ -123,17 +123,17 @@ class Evidence:
             [image for image in reversed(ranked) if image not in first], worst
         )
 
-    def _keep(self, part: TellingPart, right: bool) -> None:
+    def _keep(self, part: ConfidentPart, right: bool) -> None:
         """Keep at most one part of an image, and the most certain ones of all images."""
         sureness = abs(part.probability - 0.5)
-        kept = self._telling.setdefault((part.label, right), [])
+        kept = self._confident.setdefault((part.label, right), [])
         rivals = [entry for entry in kept if entry[2].pair == part.pair]
         if rivals and rivals[0][0] >= sureness:
             return
         for rival in rivals:
             kept.remove(rival)
         kept.append((sureness, next(self._order), part))
-        if len(kept) > TELLING_KEPT:
+        if len(kept) > PARTS_KEPT:
             kept.remove(min(kept))
 
 
@@ -145,7 +145,7 @@ def spread_over_sets(ranked: Sequence[Scored], count: int) -> list[Scored]:
     seen: Counter[str] = Counter()
     chosen = []
     for image in ranked:
-        if seen[image.pair.set] < MOST_PER_SET:
+        if seen[image.pair.set] < MAX_PER_SET:
             seen[image.pair.set] += 1
             chosen.append(image)
     places = {id(image): place for place, image in enumerate(ranked)}

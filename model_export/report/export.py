@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from model_export.bundle.card import COUNTS, MEASURES
-from model_export.bundle.export import MOST_LOST, Exported, lost
+from model_export.bundle.export import MAX_LOSS, Exported, lost
 from model_export.quality.evaluate import OVERALL
 from model_export.report.table import table
 
@@ -55,7 +55,7 @@ def _choice(exported: Exported) -> list[str]:
         return [
             (
                 f"float32 was kept: 8 bits would cost {lost(exported.measured):.3f} of max F; the "
-                f"limit is {MOST_LOST}"
+                f"limit is {MAX_LOSS}"
             )
         ]
     return [f"8 bits were chosen: they change max F by {-lost(exported.measured):+.3f}"]

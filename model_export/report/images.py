@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from cutout.imaging.preprocess import Image, Matte
 from model_export.data.dataset import Mask
 
-LONGEST = 240  # pixels of the longer side; shown at half that on fine screens
+MAX_SIDE = 240  # pixels of the longer side; shown at half that on fine screens
 OUTLINE = (255, 0, 170)  # a colour that photographs seldom have
 FOR = (225, 85, 20)  # RGB: of pixels that speak for foreground
 AGAINST = (40, 95, 215)  # RGB: of pixels that speak against it

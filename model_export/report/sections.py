@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cutout.imaging.compose import Cut, limit_size, on_color
+from cutout.imaging.compose import LazyCutout, limit_size, on_color
 from cutout.imaging.mask import refine, to_size
 from cutout.imaging.preprocess import Tensor
 from cutout.inference.manifest import Manifest
@@ -18,9 +18,9 @@ from model_export.data.dataset import TEST_PERCENT, VALIDATION_PERCENT, Pair, lo
 from model_export.quality.evaluate import OVERALL, Result
 from model_export.report import figures
 from model_export.report.curves import ScoreCounts, calibration, confusion_at, precision_recall, roc
-from model_export.report.evidence import Evidence, ImageScore, TellingPart
+from model_export.report.evidence import ConfidentPart, Evidence, ImageScore
 from model_export.report.history import History
-from model_export.report.images import LONGEST, data_uri, faded, heat, shown, with_outline
+from model_export.report.images import MAX_SIDE, data_uri, faded, heat, shown, with_outline
 from model_export.report.occlusion import occlusion_map
 from model_export.report.timing import Timing
 
@@ -30,7 +30,7 @@ BEST, WORST = 6, 10  # images shown
 LOWER_IS_BETTER = frozenset({"mae", "loss"})
 KINDS = ("background", "foreground")
 GREEN = np.array([0, 177, 64, 255], np.uint8)  # a colour that few subjects have, RGBA
-LOOKS = (
+GROUPS = (
     ("Foreground, correct and confident", 1, True),
     ("Background, correct and confident", 0, True),
     ("Foreground, confidently taken for background", 1, False),
@@ -170,8 +170,8 @@ def images(predictor: Predictor, evidence: Evidence, result: Result) -> Section:
 def overlay_panels(pair: Pair, predictors: Iterable[tuple[str, Predictor]]) -> list[Section]:
     """Return the image, its true mask, and the alpha of each predictor under its name."""
     image, mask = load_pair(pair)
-    small = limit_size(image, LONGEST)
-    small_mask = limit_size(mask, LONGEST)
+    small = limit_size(image, MAX_SIDE)
+    small_mask = limit_size(mask, MAX_SIDE)
     panels = [
         _panel("image", data_uri(small)),
         _panel("truth", data_uri(faded(small, small_mask))),
@@ -187,24 +187,26 @@ def overlay_panels(pair: Pair, predictors: Iterable[tuple[str, Predictor]]) -> l
 def cutout_panels(pair: Pair, predictors: Iterable[tuple[str, Predictor]]) -> list[Section]:
     """Return the image, and its cut-out on green by each predictor under its name, as served."""
     image, _ = load_pair(pair)
-    panels = [_panel("image", data_uri(limit_size(image, LONGEST)))]
+    panels = [_panel("image", data_uri(limit_size(image, MAX_SIDE)))]
     for name, predictor in predictors:
         alpha = refine(coarse_alpha(predictor, image, Clock()), image)
-        cutout = on_color(Cut(image, alpha).whole(), GREEN)
-        panels.append(_panel(name, data_uri(limit_size(cutout, LONGEST))))
+        cutout = on_color(LazyCutout(image, alpha).whole(), GREEN)
+        panels.append(_panel(name, data_uri(limit_size(cutout, MAX_SIDE))))
     return panels
 
 
-def looks(predictor: Predictor, evidence: Evidence) -> Section | None:
+def occlusion(predictor: Predictor, evidence: Evidence) -> Section | None:
     """Return the section with occlusion maps, of parts classified right and wrong most certainly.
 
     None for a segmenter.
     """
     groups = []
-    for title, label, right in LOOKS:
-        parts = evidence.telling(label, right)
+    for title, label, right in GROUPS:
+        parts = evidence.confident(label, right)
         if parts:
-            groups.append({"title": title, "images": [_look(predictor, part) for part in parts]})
+            groups.append(
+                {"title": title, "images": [_influence(predictor, part) for part in parts]}
+            )
     if not groups:
         return None
     text = (
@@ -217,13 +219,13 @@ def looks(predictor: Predictor, evidence: Evidence) -> Section | None:
 
 def data(manifest: Manifest, evidence: Evidence, which: str, root_name: str) -> Section:
     """Return the section with the sets: images evaluated here, images trained on, terms."""
-    judged = Counter(image.pair.set for image in evidence.images)
+    evaluated = Counter(image.pair.set for image in evidence.images)
     seen = {entry.name: entry for entry in manifest.training.sets} if manifest.training else {}
-    names = sorted({*judged, *seen}, key=lambda name: (not judged[name], name))
+    names = sorted({*evaluated, *seen}, key=lambda name: (not evaluated[name], name))
     rows = [
         {
             "name": name,
-            "judged": f"{judged[name]:,}" if judged[name] else "–",
+            "judged": f"{evaluated[name]:,}" if evaluated[name] else "–",
             "seen": f"{seen[name].images:,}" if name in seen else "–",
             "terms": seen[name].license if name in seen else "",
             "total": False,
@@ -233,7 +235,7 @@ def data(manifest: Manifest, evidence: Evidence, which: str, root_name: str) -> 
     learned = sum(entry.images for entry in seen.values())
     total = {
         "name": "all",
-        "judged": f"{judged.total():,}",
+        "judged": f"{evaluated.total():,}",
         "seen": f"{learned:,}",
         "terms": "",
         "total": True,
@@ -367,7 +369,7 @@ def _overlay(predictor: Predictor, image: ImageScore, parts: bool) -> Section:
     }
 
 
-def _look(predictor: Predictor, part: TellingPart) -> Section:
+def _influence(predictor: Predictor, part: ConfidentPart) -> Section:
     transposed = predictor.manifest.preprocess.layout == "NCHW"
     sample = part.x.transpose(0, 2, 3, 1) if transposed else part.x
 

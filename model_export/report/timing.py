@@ -13,7 +13,7 @@ from cutout.imaging.preprocess import Image
 from cutout.inference.predictor import Predictor
 
 RUNS = 15
-LONGEST_SECONDS = 3.0  # after which no further run is started
+MAX_SECONDS = 3.0  # after which no further run is started
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def measure_time(
     _steps(predictor, image, clock)
     taken: list[tuple[float, ...]] = []
     began = clock()
-    while len(taken) < RUNS and (not taken or clock() - began < LONGEST_SECONDS):
+    while len(taken) < RUNS and (not taken or clock() - began < MAX_SECONDS):
         taken.append(_steps(predictor, image, clock))
     prepare, network, assemble, probability = (
         1000 * median(column) for column in zip(*taken, strict=True)

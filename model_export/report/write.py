@@ -10,7 +10,7 @@ from cutout.errors import DataError
 from cutout.system.files import replace
 from model_export.config import TrainConfig, read_run_config
 from model_export.data.dataset import Pair, load_image
-from model_export.quality.evaluate import Result, Which, measure, pairs_to_judge
+from model_export.quality.evaluate import Result, Which, measure, pairs_to_evaluate
 from model_export.report import sections
 from model_export.report.comparison import comparison
 from model_export.report.evidence import Evidence
@@ -38,7 +38,7 @@ def write_report(
     measures are worth having by themselves.
     """
     evidence = Evidence(subject.manifest.threshold)
-    pairs = pairs_to_judge(subject.manifest, root, which, clips)
+    pairs = pairs_to_evaluate(subject.manifest, root, which, clips)
     result = {"split": which, **measure(subject.predictor, pairs, alphas, evidence)}
     with only_a_warning(f"no report {out}"):
         _write(out, render("report.html", _contents(subject, result, evidence, root)))
@@ -81,12 +81,12 @@ def write_comparison(
     With `which="test"` only images count that none of them trained on. Raises DataError where that
     leaves none.
     """
-    pairs = common_pairs([pairs_to_judge(subject.manifest, root, which) for subject in subjects])
+    pairs = common_pairs([pairs_to_evaluate(subject.manifest, root, which) for subject in subjects])
     alphas = any(subject.manifest.task == "segment" for subject in subjects)
     evidence = [Evidence(subject.manifest.threshold) for subject in subjects]
     results = [
-        {"split": which, **measure(subject.predictor, pairs, alphas, watch)}
-        for subject, watch in zip(subjects, evidence, strict=True)
+        {"split": which, **measure(subject.predictor, pairs, alphas, observer)}
+        for subject, observer in zip(subjects, evidence, strict=True)
     ]
     image = load_image(pairs[len(pairs) // 2].image_path)
     times = [measure_time(subject.predictor, image, subject.threads) for subject in subjects]
@@ -141,7 +141,7 @@ def _contents(subject: Subject, result: Result, evidence: Evidence, root: Path) 
             "learning": sections.learning(history) if history else None,
             "quality": sections.quality(result, evidence, manifest.threshold),
             "images": sections.images(subject.predictor, evidence, result),
-            "looks": sections.looks(subject.predictor, evidence),
+            "looks": sections.occlusion(subject.predictor, evidence),
             "data": sections.data(manifest, evidence, result["split"], root.name),
             "model": sections.model(manifest, time),
             "config": sections.config(manifest),

@@ -7,7 +7,7 @@ from typing import Any
 from model_export.training.averaging import WeightAverage
 
 Scores = dict[str, float]
-Judge = Callable[[Any], Scores]
+Scorer = Callable[[Any], Scores]
 
 
 class Candidate:
@@ -18,13 +18,13 @@ class Candidate:
     """
 
     def __init__(
-        self, whole: Any, served: Any, judge: Judge, average: WeightAverage | None = None
+        self, whole: Any, served: Any, scorer: Scorer, average: WeightAverage | None = None
     ) -> None:
         self.whole = whole
         self.served = served
-        self.judge = judge
+        self.scorer = scorer
         self.average = average
-        self.judging = 0.0
+        self.scoring_seconds = 0.0
         self.start: list[Any] = []
         self.blend = 1.0
 
@@ -44,15 +44,15 @@ class Candidate:
             learned = [
                 old + self.blend * (new - old) for old, new in zip(self.start, learned, strict=True)
             ]
-        return self._judged(learned)
+        return self._scored(learned)
 
     def score_start(self, model: Any) -> Scores:
         """Score `model` as it is, before the first step."""
-        return self._judged(model.get_weights())
+        return self._scored(model.get_weights())
 
-    def _judged(self, weights: list[Any]) -> Scores:
+    def _scored(self, weights: list[Any]) -> Scores:
         self.whole.set_weights(weights)
         began = time.monotonic()
-        scores = self.judge(self.served)
-        self.judging = time.monotonic() - began
+        scores = self.scorer(self.served)
+        self.scoring_seconds = time.monotonic() - began
         return scores

@@ -26,7 +26,7 @@ class Estimate(keras.callbacks.Callback):
         self,
         sizes: Sequence[Size],
         steps: Callable[[Size], int],
-        judging: float = 0.0,
+        validation_seconds: float = 0.0,
         every: int = 1,
         clock: Callable[[], float] = time.monotonic,
         tell: Callable[[str], None] = print,
@@ -35,7 +35,7 @@ class Estimate(keras.callbacks.Callback):
         self.pixels = [steps(size) * _pixels(size) for size in sizes]
         self.sizes = sizes
         self.steps = steps
-        self.judging = judging
+        self.validation_seconds = validation_seconds
         self.every = every
         self.clock = clock
         self.tell = tell
@@ -80,7 +80,7 @@ class Estimate(keras.callbacks.Callback):
 
     def _tell(self, a_pixel: float, epoch: int, done: int) -> None:
         looks = sum((each + 1) % self.every == 0 for each in range(epoch, len(self.sizes)))
-        self._say(a_pixel * (sum(self.pixels[epoch:]) - done) + looks * self.judging)
+        self._say(a_pixel * (sum(self.pixels[epoch:]) - done) + looks * self.validation_seconds)
 
     def _left(self) -> float:
         assert self.ends is not None

@@ -47,7 +47,7 @@ class Progress:
             Patience(self.best, self.config.patience),
         ]
 
-    def judge_start(self, model: Any) -> None:
+    def score_start(self, model: Any) -> None:
         """Score and save what fine-tuning starts from, as epoch 0: a run never ends with less."""
         scores = self.candidate.score_start(model)
         self.best.offer(0, scores)

@@ -12,13 +12,13 @@ from model_export.config import TrainConfig
 from model_export.data.dataset import Pair
 from model_export.data.mask_batches import MaskBatches, load_samples
 from model_export.data.part_batches import PartBatches
-from model_export.data.parts import NO_PARTS, judged_parts, load_images
+from model_export.data.parts import NO_PARTS, evaluation_parts, load_images
 from model_export.quality.measures import MaskScore
 from model_export.quality.part_measures import part_scores
-from model_export.training.candidate import Judge, Scores
+from model_export.training.candidate import Scorer, Scores
 
-JUDGED_AT_ONCE = 16  # images in a batch of the validation
-JUDGED_PARTS_AT_ONCE = 256  # parts in a batch of the validation
+IMAGES_PER_BATCH = 16  # images in a batch of the validation
+PARTS_PER_BATCH = 256  # parts in a batch of the validation
 
 
 class Task(Protocol):
@@ -30,7 +30,7 @@ class Task(Protocol):
         """Return the batches of the images to train on; `root` is the data folder."""
         ...
 
-    def judge(self, pairs: Sequence[Pair]) -> Judge:
+    def scorer(self, pairs: Sequence[Pair]) -> Scorer:
         """Return the function that scores a network on these images."""
         ...
 
@@ -47,7 +47,7 @@ class MaskTask:
         """Return the batches of the images to train on. Raises DataError where one is unusable."""
         return MaskBatches(pairs, self.config, root)
 
-    def judge(self, pairs: Sequence[Pair]) -> Judge:
+    def scorer(self, pairs: Sequence[Pair]) -> Scorer:
         """Return the function that scores a network: mean IoU less mean absolute error over sets.
 
         Raises DataError where an image cannot be used.
@@ -57,8 +57,8 @@ class MaskTask:
 
         def score(model: Any) -> Scores:
             totals: dict[str, MaskScore] = {}
-            for start in range(0, len(samples), JUDGED_AT_ONCE):
-                part = samples[start : start + JUDGED_AT_ONCE]
+            for start in range(0, len(samples), IMAGES_PER_BATCH):
+                part = samples[start : start + IMAGES_PER_BATCH]
                 x = np.concatenate(
                     [normalize(canvas, self.config.preprocess) for canvas, _ in part]
                 )
@@ -97,21 +97,21 @@ class PartTask:
         """Return the batches of the images to train on. Raises DataError where one is unusable."""
         return PartBatches(pairs, self.config)
 
-    def judge(self, pairs: Sequence[Pair]) -> Judge:
+    def scorer(self, pairs: Sequence[Pair]) -> Scorer:
         """Return the function that scores a network by the balanced accuracy over labelled parts.
 
         Raises DataError where no image has parts of both classes.
         """
         sizes = self.config.data.part_sizes
         spec = self.config.preprocess
-        judged = [judged_parts(image, sizes, spec) for image in load_images(pairs, sizes, spec)]
-        x, labels = (np.concatenate(arrays) for arrays in zip(*judged, strict=True))
+        parts = [evaluation_parts(image, sizes, spec) for image in load_images(pairs, sizes, spec)]
+        x, labels = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         if not len(x):
             raise DataError(f"validation: {NO_PARTS}")
 
         def score(model: Any) -> Scores:
             scores = part_scores(
-                labels, model.predict(x, batch_size=JUDGED_PARTS_AT_ONCE, verbose=0)[:, 0]
+                labels, model.predict(x, batch_size=PARTS_PER_BATCH, verbose=0)[:, 0]
             )
             return {
                 "score": scores["balanced_accuracy"],

@@ -17,19 +17,26 @@ from cutout.errors import DataError
 from cutout.system.files import replace
 from cutout.system.interrupts import signals_interrupt, signals_told
 from model_export.config import RUN_CONFIG, CnnConfig, TrainConfig
-from model_export.data.dataset import SPLITS, Pair, few_judged, find_pairs, select, select_some
+from model_export.data.dataset import (
+    SPLITS,
+    Pair,
+    find_pairs,
+    select,
+    select_some,
+    small_split_warning,
+)
 from model_export.networks.cnn import build_cnn
 from model_export.networks.encoder_decoder import build_encoder_decoder, freeze
 from model_export.networks.precision import dtype_policy, precision
 from model_export.networks.served import build_for_serving
 from model_export.networks.weights import take_weights
 from model_export.training.averaging import WeightAverage
-from model_export.training.candidate import Candidate, Judge
+from model_export.training.candidate import Candidate, Scorer
 from model_export.training.estimate import Estimate
-from model_export.training.keep import KeptImages
 from model_export.training.losses import DeeplySupervised
 from model_export.training.progress import Progress
 from model_export.training.provenance import record_start
+from model_export.training.rehearsal import RehearsalImages
 from model_export.training.resuming import refuse_another_run
 from model_export.training.run_folder import HISTORY, MODEL, STATE
 from model_export.training.schedule import build_optimizer
@@ -64,13 +71,13 @@ def train(
     keras.utils.set_random_seed(config.training.seed)
     pairs = find_pairs(root, config.data.sets, config.data.clips)
     _tell(config, pairs)
-    kept = KeptImages(keep, config) if keep else None
-    told = kept.told(config) if kept else config
+    kept = RehearsalImages(keep, config) if keep else None
+    recorded = kept.recorded(config) if kept else config
     if resume and (out / STATE).is_file():
-        refuse_another_run(told, pairs, out)
-    _prepare(told, out, resume)
+        refuse_another_run(recorded, pairs, out)
+    _prepare(recorded, out, resume)
     record_start(pairs, out, resume)
-    batches, judge = _task_on(config, root, pairs, kept)
+    batches, scorer = _task_on(config, root, pairs, kept)
     model = build_for_training(config)
     sizes = _sizes(config)
     model.compile(
@@ -78,17 +85,19 @@ def train(
         **_task(config).compile,
     )
     average = WeightAverage(config.training.average) if config.training.average else None
-    progress = Progress(Candidate(*build_for_serving(config), judge, average), config.training, out)
+    progress = Progress(
+        Candidate(*build_for_serving(config), scorer, average), config.training, out
+    )
     model.optimizer.build(model.trainable_variables)
     resumed = resume and (out / STATE).is_file()
     if start:
         take_weights(model, start)
         progress.candidate.start_from(model.get_weights(), config.training.blend)
         if not resumed:
-            progress.judge_start(model)
+            progress.score_start(model)
     done = progress.checkpoint.resume(model) if resumed else 0
-    judging = progress.candidate.judging
-    estimate = Estimate(sizes, batches.steps, judging, config.training.validate_every)
+    scoring_seconds = progress.candidate.scoring_seconds
+    estimate = Estimate(sizes, batches.steps, scoring_seconds, config.training.validate_every)
     try:
         with signals_told(_stopping), signals_interrupt():
             _fit(model, batches, sizes, done, [*progress.callbacks, estimate, *watchers])
@@ -147,16 +156,16 @@ def _task(config: TrainConfig) -> Task:
 
 
 def _task_on(
-    config: TrainConfig, root: Path, pairs: Sequence[Pair], kept: KeptImages | None
-) -> tuple[Any, Judge]:
+    config: TrainConfig, root: Path, pairs: Sequence[Pair], kept: RehearsalImages | None
+) -> tuple[Any, Scorer]:
     """Return the batches to train on, and the function that scores the network."""
     train, validation = select_some(pairs, "train"), select_some(pairs, "validation")
     if kept is None:
         task = _task(config)
-        return task.batches(train, root), task.judge(validation)
+        return task.batches(train, root), task.scorer(validation)
     task = _task(kept.weighted(config, train))
     batches = task.batches([*train, *kept.train], root)
-    return batches, kept.judged_too(task.judge(validation), task.judge(kept.validation))
+    return batches, kept.combined_scorer(task.scorer(validation), task.scorer(kept.validation))
 
 
 def _tell(config: TrainConfig, pairs: Sequence[Pair]) -> None:
@@ -177,7 +186,7 @@ def _tell(config: TrainConfig, pairs: Sequence[Pair]) -> None:
     taught = Counter(str(pair.taught.teacher) for pair in pairs if pair.taught)
     for teacher, count in taught.items():
         print(f"{count} of the masks to train on are soft labels by {teacher}")
-    few = few_judged(pairs)
+    few = small_split_warning(pairs)
     if few:
         print(f"warning: {few}", file=sys.stderr)
 

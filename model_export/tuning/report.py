@@ -17,7 +17,7 @@ from model_export.report.page import render
 REPORT = "study.html"
 COMPLETE = SERIES[0]
 PRUNED = MUTED
-FEWEST_FOR_IMPORTANCE = 4  # complete trials
+MIN_FOR_IMPORTANCE = 4  # complete trials
 
 
 def write_report(study: optuna.Study, out: Path) -> Path:
@@ -49,7 +49,7 @@ def importances(study: optuna.Study) -> dict[str, float]:
     By PED-ANOVA (Watanabe et al., IJCAI 2023).
     """
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    if len(complete) < FEWEST_FOR_IMPORTANCE or len({trial.value for trial in complete}) < 2:
+    if len(complete) < MIN_FOR_IMPORTANCE or len({trial.value for trial in complete}) < 2:
         return {}
     evaluator = optuna.importance.PedAnovaImportanceEvaluator()
     return dict(optuna.importance.get_param_importances(study, evaluator=evaluator))

@@ -27,7 +27,7 @@ from cutout.errors import DataError
 from cutout.explain import reason
 
 RANGE_KEYS = {"low", "high", "step", "log"}
-LARGEST_GRID = 10_000
+MAX_GRID = 10_000
 
 Values = dict[str, Any]
 """Config entry -> value: a number, or for a choice its text in TOML's notation."""
@@ -43,13 +43,13 @@ class Space:
         """Return every combination.
 
         Raises DataError where an entry is a range without steps, or there are more than
-        LARGEST_GRID.
+        MAX_GRID.
         """
         axes = {key: _points(key, distribution) for key, distribution in self.entries.items()}
         combinations = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
-        if len(combinations) > LARGEST_GRID:
+        if len(combinations) > MAX_GRID:
             raise DataError(
-                f"the grid has {len(combinations)} combinations; the limit is {LARGEST_GRID}: use "
+                f"the grid has {len(combinations)} combinations; the limit is {MAX_GRID}: use "
                 "--sampler random or tpe"
             )
         return combinations

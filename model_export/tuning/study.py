@@ -175,7 +175,7 @@ class _Runner:
 
     def _finish(self, trial: Trial, training: Training, bar: Any) -> None:
         if training.failed or not training.scores:
-            reason = training.last_words()
+            reason = training.last_log_line()
             trial.set_user_attr("reason", reason)
             self._end(trial, training, bar, TrialState.FAIL, f"failed: {reason}")
         else:

@@ -76,7 +76,7 @@ class Training:
             if path.is_file() and path.name not in KEPT:
                 path.unlink()
 
-    def last_words(self) -> str:
+    def last_log_line(self) -> str:
         """Return the last line of its log that is not empty."""
         lines = [
             line.strip() for line in (self.folder / LOG).read_text(errors="replace").splitlines()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cutout.imaging.dress import outlined, with_soft_shadow
+from cutout.imaging.effects import outlined, with_soft_shadow
 from tests.support.chromium import Page
 from tests.support.images import decoded, encoded, is_near
 from tests.support.paths import ROOT

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from cutout.explain import LONGEST, choices, explain, explain_all, in_words, nearest
+from cutout.explain import MAX_SHOWN, choices, explain, explain_all, in_words, nearest
 
 
 class Format(StrEnum):
@@ -73,7 +73,7 @@ def error(values: dict[str, Any]) -> ValidationError:
         ({"name": 1}, "1 is not text"),
         ({"must": 3}, "3 is odd"),
         ({"must": 2.5}, "2.5 is not a whole number"),
-        ({"must": "9" * 5000}, f"'{'9' * LONGEST}...' is out of range"),
+        ({"must": "9" * 5000}, f"'{'9' * MAX_SHOWN}...' is out of range"),
         ({"nmae": "x"}, "unknown entry"),
         ({"name": "X"}, "'X'; expected: ^[a-z]+$"),
     ],
@@ -106,7 +106,7 @@ def test_a_config_s_entries_are_named_as_people_write_them_and_suggested() -> No
 def test_a_name_that_is_near_none_has_no_suggestion() -> None:
     assert nearest("treshold", ["model", "threshold"]) == "threshold"
     assert nearest("frobnicate", ["model", "threshold"]) is None
-    assert nearest("x" * (LONGEST + 1), ["x" * LONGEST]) is None
+    assert nearest("x" * (MAX_SHOWN + 1), ["x" * MAX_SHOWN]) is None
 
 
 def test_choices_are_those_of_a_field_or_its_items() -> None:

@@ -8,7 +8,7 @@ from pydantic.fields import FieldInfo
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
-from cutout.explain import LONGEST, explain
+from cutout.explain import MAX_SHOWN, explain
 from cutout.options.names import unknown
 
 Item = Mapping[str, Any]
@@ -19,7 +19,7 @@ def invalid_fields(error: RequestValidationError, request: Request) -> Iterator[
     """Yield the name of each invalid field, and why it is invalid."""
     known = _known(request)
     for item in error.errors():
-        yield _name(item)[:LONGEST], _message(item, known, request.url.path)
+        yield _name(item)[:MAX_SHOWN], _message(item, known, request.url.path)
 
 
 def _known(request: Request) -> Mapping[str, FieldInfo]:
@@ -44,7 +44,7 @@ def _message(item: Item, known: Mapping[str, FieldInfo], path: str) -> str:
     if item["type"] == "extra_forbidden":
         return _unknown(item, known, path)
     if takes_file and isinstance(given, str):
-        shown = given[:LONGEST]
+        shown = given[:MAX_SHOWN]
         hint = f"with curl, an @ sends the file of that name: {_curl(name, shown)}"
         return f"{shown!r} is text, not a file; {hint}"
     return explain(item, known[name].description if name in known else None)

@@ -20,7 +20,7 @@ Stored = NDArray[np.integer[Any] | np.floating[Any]]
 
 UNKNOWN = "the image is corrupt, truncated or an unsupported variant of its format"
 """OpenCV does not say more."""
-LEAST_WEBP = 32
+MIN_WEBP_BYTES = 32
 """OpenCV reads no WebP of fewer bytes; an image of one colour takes 28."""
 
 # Named for grey, but only a size: the names with COLOR in them bring a flag for BGR along.
@@ -74,8 +74,8 @@ def _stored(data: bytes, header: Header, factor: int, deep: bool) -> Stored:
         if pixels is not None:
             return pixels
     file: bytes | bytearray = _bounded_png(data) if header.format == "png" else data
-    if len(file) < LEAST_WEBP and header.format == "webp":
-        file = file.ljust(LEAST_WEBP, b"\0")
+    if len(file) < MIN_WEBP_BYTES and header.format == "webp":
+        file = file.ljust(MIN_WEBP_BYTES, b"\0")
     return _imdecode(file, _flags(header, factor, deep))
 
 

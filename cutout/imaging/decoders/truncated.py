@@ -35,13 +35,13 @@ from cutout.imaging.headers.png_pixels import bytes_of_rows
 from cutout.imaging.headers.tiff import describe
 from cutout.imaging.headers.tiff_strips import Strips, with_height
 
-LEAST = 0.9
+MIN_SHARE = 0.9
 """Share of the rows that must be there."""
 
 END = b"\xff\xd9"
 """The marker that ends a JPEG."""
 
-MOST_BYTES = 8
+BYTES_PER_PIXEL = 8
 """Bytes per pixel: four samples of 16 bits."""
 
 log = logging.getLogger("cutout")
@@ -66,10 +66,10 @@ def decode_rest(
     except (LookupError, ValueError, struct.error):
         raise error from None  # broken before its end
     height = -(-header.height // factor)
-    if decoded is None or rows < LEAST * height:
+    if decoded is None or rows < MIN_SHARE * height:
         raise UndecodableImage(
             f"the {header.format.upper()} is truncated: it has {rows * factor} of {header.height} "
-            f"rows, and needs at least {LEAST:.0%}; send the whole file"
+            f"rows, and needs at least {MIN_SHARE:.0%}; send the whole file"
         ) from error
     rows = min(rows, height)
     there = min(header.height, rows * factor)
@@ -188,7 +188,7 @@ def _png(data: bytes, header: Header, whole: Decode) -> tuple[Decoded | None, in
     except zlib.error as error:
         raise UndecodableImage(f"the PNG is corrupt: {error}") from error
     rows = len(pixels) * header.height // most if most else 0
-    if rows < LEAST * header.height:
+    if rows < MIN_SHARE * header.height:
         return None, rows
     stored = zlib.compress(pixels + bytes(most - len(pixels)), 0)
     return whole(bytes(head) + _chunk(b"IDAT", stored) + _chunk(b"IEND", b"")), rows
@@ -197,7 +197,7 @@ def _png(data: bytes, header: Header, whole: Decode) -> tuple[Decoded | None, in
 def _bmp(data: bytes, header: Header, missing: int, whole: Decode) -> tuple[Decoded | None, int]:
     """Decode a truncated, uncompressed BMP with the missing rows as zeros."""
     rows = header.height - -(-missing // row_bytes(data))
-    enough = rows >= LEAST * header.height
+    enough = rows >= MIN_SHARE * header.height
     return (whole(data + bytes(missing)) if enough else None), max(0, rows)
 
 
@@ -205,9 +205,9 @@ def _tiff(data: bytes, header: Header, strips: Strips, whole: Decode) -> tuple[D
     """Decode a truncated TIFF: if uncompressed with missing rows as zeros, else without them."""
     rows = strips.rows_in(len(data))
     missing = strips.end - len(data)
-    if rows < LEAST * header.height:
+    if rows < MIN_SHARE * header.height:
         return None, rows
-    if strips.is_uncompressed and missing <= MOST_BYTES * header.pixels:
+    if strips.is_uncompressed and missing <= BYTES_PER_PIXEL * header.pixels:
         return whole(data + bytes(missing)), rows
     if strips.are_planes_apart:
         raise Truncated(f"{missing} bytes of its planes are missing; send the whole file")
@@ -236,7 +236,7 @@ def _gif(data: bytes, header: Header, error: UndecodableImage) -> tuple[Decoded 
 
 def _deinterlaced(decoded: Decoded, reached: NDArray[np.bool_]) -> tuple[Decoded, int]:
     """Fill the missing rows of an interlaced image with those above, if most are there."""
-    if reached.mean() < LEAST:
+    if reached.mean() < MIN_SHARE:
         return decoded, int(reached.sum())
     above = np.maximum.accumulate(np.where(reached, np.arange(len(reached)), 0))
     alpha = None if decoded.alpha is None else decoded.alpha[above]

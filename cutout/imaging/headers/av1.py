@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 SEQUENCE_HEADER, FRAME_HEADER, FRAME = 1, 3, 6  # types of OBUs
 # Bytes: more than a sequence header with 32 operating points takes up to the frame size.
-LONGEST_HEADER = 512
+MAX_HEADER_BYTES = 512
 _NO_ZERO = re.compile(rb"[^\0]")
 
 
@@ -62,7 +62,7 @@ def frame_size(header: bytes) -> tuple[int, int]:
 
     Raises ValueError where the header is truncated.
     """
-    bits = _Bits(header[:LONGEST_HEADER])
+    bits = _Bits(header[:MAX_HEADER_BYTES])
     bits.take(4)  # profile, still image
     if bits.take(1):  # reduced still image header
         bits.take(5)

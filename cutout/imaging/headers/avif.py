@@ -17,7 +17,7 @@ MAX_FRAMES = 8  # of one item; layered ones have up to 4
 MAX_TRACK_BOXES = 100  # on one level
 # Pixels that all frames may have together, however small the image: the cells of a grid can reach
 # far beyond it.
-FEW_PIXELS = 1 << 22
+ALLOWED_PIXELS = 1 << 22
 # EXIF's, by quarter turns anticlockwise (irot), then mirrored not, vertically, horizontally (imir).
 ROTATION_THEN_MIRROR = (
     (1, 4, 2),
@@ -182,7 +182,7 @@ def _check_items(
             if width > most[0] or height > most[1]:
                 raise Malformed("a frame larger than its header says")
             pixels += width * height
-    if pixels > max(FEW_PIXELS, 4 * size[0] * size[1]):
+    if pixels > max(ALLOWED_PIXELS, 4 * size[0] * size[1]):
         raise Malformed("frames with far more pixels than the image")
 
 

@@ -14,7 +14,7 @@ from cutout.imaging.headers.common import (
 )
 from cutout.imaging.headers.exif import exif_orientation
 
-FEW_SCANS = 20  # that a file of any size may have; a progressive one has about 10
+ALLOWED_SCANS = 20  # that a file of any size may have; a progressive one has about 10
 MAX_SCANS = 200
 MAX_SCANNED_PIXELS = 1 << 30
 """Pixels times scans: each scan is a pass over the image, 2 ns a pixel, however few its bytes."""
@@ -84,14 +84,14 @@ def _first_scan_has(components: int, data: bytes, position: int) -> bool:
     return first is not None and data[first] == components
 
 
-def most_scans(pixels: int) -> int:
+def max_scans(pixels: int) -> int:
     """Return how many scans an image of so many pixels may have."""
-    return max(FEW_SCANS, min(MAX_SCANS, MAX_SCANNED_PIXELS // max(1, pixels)))
+    return max(ALLOWED_SCANS, min(MAX_SCANS, MAX_SCANNED_PIXELS // max(1, pixels)))
 
 
 def _check_scans(data: bytes, position: int, pixels: int) -> None:
     """Raise Malformed if there are too many scans from `position` on."""
-    most = most_scans(pixels)
+    most = max_scans(pixels)
     if data.count(b"\xff\xda", position) <= most:  # an upper bound, which nearly every file passes
         return
     scans = (marker for marker, _, _ in bounded(jpeg_segments(data, position)) if marker == 0xDA)

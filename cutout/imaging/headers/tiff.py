@@ -19,12 +19,12 @@ from cutout.imaging.headers.tiff_strips import (
 
 # Pixels that all tiles may have together, however small the image: those at its edges reach beyond
 # it.
-FEW_TILE_PIXELS = 16 << 20
+ALLOWED_TILE_PIXELS = 16 << 20
 EXTRA_SAMPLES = 338  # a tag
 SAMPLE_FORMAT = 339  # a tag
 SIGNED = 2  # of SAMPLE_FORMAT
 FLOAT = 3  # of SAMPLE_FORMAT
-MOST_INLINE = 2  # samples whose bits fit into the entry itself
+MAX_INLINE = 2  # samples whose bits fit into the entry itself
 COMPRESSIONS = {
     1: "none",
     5: "LZW",
@@ -70,7 +70,7 @@ def read_tiff(data: bytes) -> Header:
     tile_width = tags.get(TILE_WIDTH) or width
     tile_height = tags.get(TILE_HEIGHT) or height
     across, down = -(-width // max(1, tile_width)), -(-height // max(1, tile_height))
-    if across * tile_width * down * tile_height > max(FEW_TILE_PIXELS, 4 * width * height):
+    if across * tile_width * down * tile_height > max(ALLOWED_TILE_PIXELS, 4 * width * height):
         raise Malformed("tiles far larger than the image")
     _check_variant(tags)
     orientation = tags.get(ORIENTATION, 1)
@@ -107,7 +107,7 @@ def describe(data: bytes) -> str:
     tags = {tag: value for tag, _, count, value in tiff_entries(data) if count == 1 or tag == BITS}
     compression = tags.get(COMPRESSION, 1)
     parts = [f"compression {COMPRESSIONS.get(compression, compression)}"]
-    if (samples := tags.get(SAMPLES, 1)) <= MOST_INLINE:
+    if (samples := tags.get(SAMPLES, 1)) <= MAX_INLINE:
         parts.insert(0, f"{tags.get(BITS, 1)} bits")
     if tags.get(SAMPLE_FORMAT) == FLOAT:
         parts.append("floats")

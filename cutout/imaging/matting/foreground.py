@@ -16,7 +16,7 @@ from cutout.imaging.preprocess import Image
 
 CELLS = 400  # along the longer side
 WIDE, NARROW = 20, 2  # radius of the blurs, cells
-LEAST = np.float32(1e-3)  # a share of foreground too small to estimate a colour from
+EPSILON = np.float32(1e-3)  # a share of foreground too small to estimate a colour from
 
 
 class EdgeColors:
@@ -81,8 +81,8 @@ def _colors(colors: Image, alpha: NDArray[np.uint8]) -> tuple[Maps, Maps]:
 def _mean(colors: Maps, weight: Maps, radius: int, fallback: Maps) -> Maps:
     """Compute the weighted mean of colours around each cell; `fallback` if weights are near 0."""
     side = (2 * radius + 1, 2 * radius + 1)
-    total = cv2.blur(colors * weight, side) + LEAST * fallback
-    return np.asarray(total / (cv2.blur(weight, side) + LEAST), np.float32)
+    total = cv2.blur(colors * weight, side) + EPSILON * fallback
+    return np.asarray(total / (cv2.blur(weight, side) + EPSILON), np.float32)
 
 
 def _unmix(

@@ -13,7 +13,7 @@ import pytest
 import uvicorn
 from uvicorn.supervisors.multiprocess import SIGNALS, Process
 
-from app.server.supervisor import MOST_FAILED, Supervisor
+from app.server.supervisor import MAX_FAILED, Supervisor
 from tests.support.bundles import write_bundles
 from tests.support.images import decoded, disc, encoded
 from tests.support.service import PATIENCE, Service, eventually
@@ -208,7 +208,7 @@ def test_workers_that_are_killed_before_they_serve_stop_the_start(
 
 def test_a_worker_that_served_may_be_killed_any_number_of_times(service: Service) -> None:
     seen = [service.worker_id()]
-    for _ in range(MOST_FAILED):
+    for _ in range(MAX_FAILED):
         os.kill(seen[-1], signal.SIGKILL)
         eventually(lambda: service.worker_id() not in seen and service.get("/readyz")[0] == 200)
         seen.append(service.worker_id())

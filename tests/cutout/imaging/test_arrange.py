@@ -114,7 +114,7 @@ def test_a_crop_has_exactly_the_room_asked_for(
 def test_the_subject_is_scaled_and_placed_on_the_same_canvas(
     scale: float | None, position: tuple[float, float] | None, box: tuple[int, int, int, int]
 ) -> None:
-    placed = arrange.place(block(100, 80, (10, 20, 20, 10)), scale, position)
+    placed = arrange.scale_and_move(block(100, 80, (10, 20, 20, 10)), scale, position)
     assert placed.shape == (80, 100, 4)
     found = arrange.subject_box(placed)
     assert found is not None
@@ -124,7 +124,7 @@ def test_the_subject_is_scaled_and_placed_on_the_same_canvas(
 def test_nothing_happens_to_an_empty_cutout() -> None:
     empty = np.zeros((8, 9, 4), np.uint8)
     assert arrange.subject_box(empty) is None
-    assert arrange.place(empty, 0.5, (0.0, 0.0)) is empty
+    assert arrange.scale_and_move(empty, 0.5, (0.0, 0.0)) is empty
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.floats(0.1, 1), st.floats(0, 1), st.floats(0, 1))
@@ -132,7 +132,7 @@ def test_a_subject_never_leaves_its_canvas(
     width: int, height: int, scale: float, x: float, y: float
 ) -> None:
     canvas = block(max(width, 7), max(height, 5), (0, 0, min(width, 7), min(height, 5)))
-    placed = arrange.place(canvas, scale, (x, y))
+    placed = arrange.scale_and_move(canvas, scale, (x, y))
     assert placed.shape == canvas.shape
     assert arrange.subject_box(placed) is not None
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from cutout.imaging import compose
-from cutout.imaging.compose import Cut
+from cutout.imaging.compose import LazyCutout
 from cutout.imaging.encode import encode_png
-from cutout.imaging.straight import resize_cutout
+from cutout.imaging.straight_alpha import resize_cutout
 
 RED, WHITE = np.array([255, 0, 0, 255], np.uint8), np.array([255, 255, 255, 255], np.uint8)
 
@@ -31,7 +31,7 @@ def soft_disc(side: int = 200) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 
 def test_edges_take_the_subjects_color_and_nothing_else_changes() -> None:
     image, alpha = soft_disc()
-    pixels = Cut(image, alpha).whole()
+    pixels = LazyCutout(image, alpha).whole()
     np.testing.assert_array_equal(pixels[..., 3], alpha)
     assert not pixels[alpha == 0].any()
     np.testing.assert_array_equal(pixels[alpha == 255][:, :3], image[alpha == 255])
@@ -49,9 +49,9 @@ def test_a_file_made_band_by_band_holds_the_cutout(shape: tuple[int, int]) -> No
     image = rng.integers(0, 256, (*shape, 3), np.uint8)
     soft = np.clip(cv2.resize(rng.normal(128, 300, (9, 9)), shape[::-1]), 0, 255).astype(np.uint8)
     for alpha in (soft, np.zeros(shape, np.uint8), np.full(shape, 255, np.uint8)):
-        file = encode_png(Cut(image, alpha))
+        file = encode_png(LazyCutout(image, alpha))
         np.testing.assert_array_equal(
-            np.asarray(Pillow.open(io.BytesIO(file))), Cut(image, alpha).whole()
+            np.asarray(Pillow.open(io.BytesIO(file))), LazyCutout(image, alpha).whole()
         )
 
 
@@ -59,7 +59,7 @@ def test_the_uploads_own_transparency_multiplies_in() -> None:
     image, alpha = soft_disc()
     own = np.full_like(alpha, 51)
     own[:100] = 0
-    pixels = Cut(image, compose.times(alpha, own)).whole()
+    pixels = LazyCutout(image, compose.multiply_alphas(alpha, own)).whole()
     assert not pixels[:100].any()
     assert abs(int(pixels[110, 100, 3]) - 51) <= 1
 
@@ -67,7 +67,7 @@ def test_the_uploads_own_transparency_multiplies_in() -> None:
 @given(arrays(np.uint8, st.tuples(st.integers(1, 30), st.integers(1, 30), st.just(4))))
 def test_any_cutout_leaves_nothing_where_alpha_is_zero(pixels: NDArray[np.uint8]) -> None:
     image, alpha = np.ascontiguousarray(pixels[..., :3]), np.ascontiguousarray(pixels[..., 3])
-    cutout = Cut(image, alpha).whole()
+    cutout = LazyCutout(image, alpha).whole()
     np.testing.assert_array_equal(cutout[..., 3], alpha)
     assert not cutout[alpha == 0].any()
     np.testing.assert_array_equal(cutout[alpha == 255][:, :3], image[alpha == 255])

@@ -66,4 +66,4 @@ def _name() -> str:
 
 def _take(stack: ExitStack, idle: IdleCores, images: int) -> None:
     for _ in range(images):
-        stack.enter_context(idle.one_taken())
+        stack.enter_context(idle.occupying_one())

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cutout.imaging.preprocess import Alpha, Image
-from cutout.video.steady import Steadier
+from cutout.video.steady import AlphaSmoother
 
 SIDE = 64
 
@@ -23,9 +23,9 @@ def flicker(alphas: list[Alpha]) -> float:
 
 
 def test_where_only_noise_changes_alpha_changes_less_than_half_as_much() -> None:
-    random, steadier = np.random.default_rng(0), Steadier()
+    random, smoother = np.random.default_rng(0), AlphaSmoother()
     single = [random.uniform(0.3, 0.7, (SIDE, SIDE)).astype(np.float32) for _ in range(20)]
-    steadied = [steadier.step(alpha, noisy(gray(120), random)) for alpha in single]
+    steadied = [smoother.step(alpha, noisy(gray(120), random)) for alpha in single]
     assert flicker(steadied) < 0.5 * flicker(single)
     assert abs(np.mean(steadied) - np.mean(single)) < 0.01
 
@@ -44,22 +44,22 @@ def frame(alpha: Alpha) -> Image:
 
 
 def test_a_subject_that_moves_leaves_no_trace() -> None:
-    random, steadier = np.random.default_rng(0), Steadier()
+    random, smoother = np.random.default_rng(0), AlphaSmoother()
     for first in range(0, 40, 3):
         alpha = bright(first)
-        steadied = steadier.step(alpha, noisy(frame(alpha), random))
+        steadied = smoother.step(alpha, noisy(frame(alpha), random))
         assert np.abs(steadied - alpha).max() < 0.02
 
 
 def test_another_scene_starts_anew() -> None:
-    steadier = Steadier()
-    steadier.step(bright(5), frame(bright(5)))
-    other = steadier.step(bright(30), gray(90))
+    smoother = AlphaSmoother()
+    smoother.step(bright(5), frame(bright(5)))
+    other = smoother.step(bright(30), gray(90))
     assert np.abs(other - bright(30)).max() < 0.02
 
 
 def test_a_network_of_another_size_starts_anew() -> None:
-    steadier = Steadier()
-    steadier.step(bright(5), gray(0))
+    smoother = AlphaSmoother()
+    smoother.step(bright(5), gray(0))
     small = np.ones((8, 8), np.float32)
-    assert np.array_equal(steadier.step(small, gray(0)), small)
+    assert np.array_equal(smoother.step(small, gray(0)), small)

@@ -11,12 +11,12 @@ from cutout.errors import DataError
 from model_export.data.dataset import (
     SPLITS,
     Pair,
-    few_judged,
     find_pairs,
     fingerprint,
     load_pair,
     select,
     select_some,
+    small_split_warning,
     split_of,
 )
 from tests.support.pairs import draw_pair, write_pair
@@ -109,7 +109,7 @@ def test_a_small_folder_keeps_a_tenth_for_each_of_validation_and_test(numbers: s
     train, test, validation = (select(pairs, split) for split in SPLITS)
     assert min(len(test), len(validation)) >= min(10, len(pairs) // 10)
     assert {split_of(pair) for pair in train} == {"train"}, "only training gives"
-    assert (few_judged(pairs) is None) == (min(len(test), len(validation)) >= 10)
+    assert (small_split_warning(pairs) is None) == (min(len(test), len(validation)) >= 10)
 
 
 def test_a_folder_with_enough_on_each_side_is_split_by_the_hash_alone() -> None:
@@ -121,11 +121,11 @@ def test_a_folder_with_enough_on_each_side_is_split_by_the_hash_alone() -> None:
 
 
 def test_few_images_to_judge_on_are_told_with_the_remedy() -> None:
-    told = few_judged([pair_of(f"image{number}") for number in range(50)])
+    told = small_split_warning([pair_of(f"image{number}") for number in range(50)])
     assert told is not None
     assert told.startswith("only ")
     assert "From 100 images on each has 10" in told
-    assert few_judged([pair_of(f"image{number}") for number in range(100)]) is None
+    assert small_split_warning([pair_of(f"image{number}") for number in range(100)]) is None
 
 
 def test_too_few_images_are_an_error() -> None:

@@ -12,8 +12,8 @@ from cutout.imaging.preprocess import PreprocessSpec, reduce_for_parts
 from model_export.data.dataset import Mask, Pair, find_pairs
 from model_export.data.parts import (
     draw_parts,
+    evaluation_parts,
     foreground_counts,
-    judged_parts,
     load_for_parts,
     part_seed,
 )
@@ -91,10 +91,10 @@ def test_images_are_reduced_until_the_smallest_part_is_as_large_as_the_input() -
 
 def test_judged_parts_are_16_tensors_in_range(images: Path) -> None:
     image = load_for_parts(find_pairs(images)[0], SIZES, SPEC)
-    x, labels = judged_parts(image, SIZES, SPEC)
+    x, labels = evaluation_parts(image, SIZES, SPEC)
     assert x.shape == (16, 64, 64, 1)
     assert x.dtype == np.float32
     assert (x.min(), x.max()) == pytest.approx((0, 1))
     assert labels.sum() == 8
-    again, _ = judged_parts(image, SIZES, SPEC)
+    again, _ = evaluation_parts(image, SIZES, SPEC)
     np.testing.assert_array_equal(x, again)

@@ -15,7 +15,7 @@ from model_export.data.soft_labels import (
     MASKS,
     Rule,
     certainty,
-    judged,
+    label_of,
     read_labels,
     read_record,
 )
@@ -134,7 +134,7 @@ def test_labels_of_another_teacher_or_other_images_stay(
     ],
 )
 def test_doubtful_empty_and_full_labels_are_left_out(alpha: list[int], reason: str | None) -> None:
-    found = why_left_out(judged("x.jpg", "x.png", np.array([alpha], np.uint8)), Rule())
+    found = why_left_out(label_of("x.jpg", "x.png", np.array([alpha], np.uint8)), Rule())
     assert (found is None) if reason is None else (found is not None and reason in found)
 
 

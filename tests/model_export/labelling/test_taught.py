@@ -16,8 +16,8 @@ from model_export.data.dataset import find_pairs, load_pair, odds_of, select, se
 from model_export.data.pairs import scan
 from model_export.data.soft_labels import LINES, RECORD, Rule
 from model_export.labelling.label import label
-from model_export.labelling.own_labels import images_to_keep
-from model_export.quality.evaluate import pairs_to_judge
+from model_export.labelling.own_labels import images_to_rehearse
+from model_export.quality.evaluate import pairs_to_evaluate
 from model_export.training.provenance import Licenses, run_start, teachers_of, training_record
 from tests.support.bundles import write_bundle
 from tests.support.pairs import draw_pair, write_pair
@@ -100,8 +100,8 @@ def test_labels_alone_are_refused_with_what_is_missing(root: Path) -> None:
     assert any("masks by people" in finding.text for finding in check(root / "shop").findings)
     manifest = load_predictor(root.parent / "teacher").manifest
     with pytest.raises(DataError, match="a teacher made all of its masks"):
-        pairs_to_judge(manifest, root / "shop", "all")
-    assert {pair.set for pair in pairs_to_judge(manifest, root, "all")} == {"own"}
+        pairs_to_evaluate(manifest, root / "shop", "all")
+    assert {pair.set for pair in pairs_to_evaluate(manifest, root, "all")} == {"own"}
 
 
 def test_softness_is_no_fault_of_a_label(root: Path) -> None:
@@ -135,4 +135,4 @@ def test_labels_may_be_called_unlabelled(root: Path) -> None:
         "unlabelled/new",
         "unlabelled/old",
     }
-    assert images_to_keep(None, root, root, root.parent / "run") is None
+    assert images_to_rehearse(None, root, root, root.parent / "run") is None

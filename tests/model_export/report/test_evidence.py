@@ -38,15 +38,15 @@ def test_the_surest_parts_are_kept_one_a_image() -> None:
         x = np.full((3, 4, 4, 1), number, np.float32)
         scores = np.array([0.6 + number / 20, 0.55, 0.3])
         evidence.parts(pair(str(number)), x, np.array([1, 1, 1]), scores)
-    kept = evidence.telling(1, right=True)
+    kept = evidence.confident(1, right=True)
     assert [(part.pair.stem, round(part.probability, 2)) for part in kept] == [
         ("5", 0.85),
         ("4", 0.8),
         ("3", 0.75),
         ("2", 0.7),
     ]
-    assert {part.pair.stem for part in evidence.telling(1, right=False)} <= set("012345")
-    assert evidence.telling(0, right=True) == []
+    assert {part.pair.stem for part in evidence.confident(1, right=False)} <= set("012345")
+    assert evidence.confident(0, right=True) == []
     assert evidence.images[0].value == pytest.approx(2 / 3)
 
 

@@ -18,9 +18,9 @@ def steps(size: Size) -> int:
     return 64 // size[1]
 
 
-def made(sizes: list[Size], judging: float = 0.0) -> tuple[Estimate, Clock, list[str]]:
+def made(sizes: list[Size], validation_seconds: float = 0.0) -> tuple[Estimate, Clock, list[str]]:
     clock, told = Clock(), list[str]()
-    return Estimate(sizes, steps, judging, clock=clock, tell=told.append), clock, told
+    return Estimate(sizes, steps, validation_seconds, clock=clock, tell=told.append), clock, told
 
 
 def train_steps(estimate: Estimate, clock: Clock, seconds: list[float]) -> None:
@@ -45,7 +45,7 @@ def test_it_is_told_after_eight_steps_or_five_seconds_without_the_first() -> Non
 
 def test_larger_batches_of_larger_images_and_looks_count() -> None:
     sizes = [(32, 8), (64, 8)]  # eight steps each, the later ones of four times the pixels
-    estimate, clock, told = made(sizes, judging=100.0)
+    estimate, clock, told = made(sizes, validation_seconds=100.0)
     estimate.on_epoch_begin(0)
     train_steps(estimate, clock, [9.0, 5.0])
     assert told[0].startswith("\nabout 6 min left")  # 5 * (6 + 4 * 8) + 2 * 100 = 390 s

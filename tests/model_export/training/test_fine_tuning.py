@@ -21,10 +21,10 @@ from model_export.config import TrainingConfig, load_config, read_run_config
 from model_export.data.dataset import find_pairs
 from model_export.data.soft_labels import Rule, read_labels
 from model_export.labelling.label import label
-from model_export.labelling.own_labels import images_to_keep
+from model_export.labelling.own_labels import images_to_rehearse
 from model_export.training.candidate import Candidate
+from model_export.training.fine_tuning import find_origin
 from model_export.training.progress import Progress
-from model_export.training.start import find_origin
 from tests.support.bundles import write_bundle
 from tests.support.pairs import draw_pair, write_pair
 from tests.support.training import BRIEF, history, run, settings
@@ -75,7 +75,7 @@ def test_it_ends_with_no_less_than_it_started_from(
     told = iter(scores)
     candidate = Candidate(served, served, lambda _: {"score": next(told)})
     progress = Progress(candidate, TrainingConfig(), tmp_path)
-    progress.judge_start(model)
+    progress.score_start(model)
     start = model.get_weights()
     model.fit(np.ones((8, 2)), np.ones((8, 1)), callbacks=progress.callbacks, verbose=0)
     kept = keras.models.load_model(tmp_path / "model.keras").get_weights()
@@ -154,9 +154,9 @@ def test_photographs_without_masks_are_labelled_by_the_bundle(own: Path, tmp_pat
         write_bundle(tmp_path / "bright", "segment"),
         shutil.copytree(own, tmp_path / "d"),
     )
-    assert images_to_keep(None, bundle, data, tmp_path / "run") is None
+    assert images_to_rehearse(None, bundle, data, tmp_path / "run") is None
     photographs_in(data / "unlabelled", 6)
-    kept = images_to_keep(None, bundle, data, tmp_path / "run")
+    kept = images_to_rehearse(None, bundle, data, tmp_path / "run")
     assert kept == tmp_path / "run" / "own-labels"
     assert len(list(read_labels(kept))) == 6
     assert {pair.set for pair in find_pairs(data)} == {"mugs"}
@@ -171,9 +171,9 @@ def photographs_in(folder: Path, count: int) -> Path:
 
 def test_only_a_bundle_labels_for_itself(own: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"has no masks; .*export that run first"):
-        images_to_keep(own / "mugs" / "images", tmp_path, own, tmp_path / "run")
-    assert images_to_keep(own, tmp_path, own, tmp_path / "run") == own
-    assert images_to_keep(None, tmp_path, own, tmp_path / "run") is None
+        images_to_rehearse(own / "mugs" / "images", tmp_path, own, tmp_path / "run")
+    assert images_to_rehearse(own, tmp_path, own, tmp_path / "run") == own
+    assert images_to_rehearse(None, tmp_path, own, tmp_path / "run") is None
 
 
 def test_the_network_comes_from_the_start_and_the_rest_from_the_file(shipped: Path) -> None:

@@ -51,7 +51,7 @@ def learned(config: TrainConfig, task: Any, root: Path) -> tuple[dict[str, float
     fitted = model.fit(batches, epochs=EPOCHS, verbose=0, shuffle=False, callbacks=[average])
     whole, served = build_for_serving(config)
     whole.set_weights(average.weights)
-    scores: dict[str, float] = task.judge(pairs)(served)
+    scores: dict[str, float] = task.scorer(pairs)(served)
     return scores, fitted.history["loss"]
 
 

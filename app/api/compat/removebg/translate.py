@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from cutout.errors import InvalidOption
-from cutout.explain import LONGEST, choices
+from cutout.explain import MAX_SHOWN, choices
 from cutout.options import Color, CutoutOptions, Format, Shadow
 
 from .fields import BACKGROUND_IMAGES, BACKGROUNDS, Fields, Refusal, background_image, text_of
@@ -113,7 +113,7 @@ def _refusal(error: ValidationError, texts: Mapping[str, str]) -> Refusal:
     name, code = REFUSALS[native]
     field = RemoveBgJson.model_fields[name]
     expected = f"one of {', '.join(allowed)}" if (allowed := choices(field.annotation)) else None
-    given = repr(texts.get(name, "")[:LONGEST])
+    given = repr(texts.get(name, "")[:MAX_SHOWN])
     return Refusal(code, f"{name}: {given} is not valid; expected: {expected or field.description}")
 
 

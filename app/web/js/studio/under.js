@@ -1,4 +1,4 @@
-/** What goes right under a cut-out, as the engine documents it (`cutout/imaging/dress.py`): an outline, a shadow. */
+/** What goes right under a cut-out, as the engine documents it (`cutout/imaging/effects.py`): an outline, a shadow. */
 
 import { blur } from "./blur.js";
 import { channel, pixels } from "./pixels.js";

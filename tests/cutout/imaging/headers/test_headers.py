@@ -17,7 +17,7 @@ from cutout.imaging.headers import sniff
 from cutout.imaging.headers.avif import MAX_FRAMES
 from cutout.imaging.headers.common import MAX_PARTS
 from cutout.imaging.headers.exif import MAX_TAGS, exif_orientation
-from cutout.imaging.headers.jpeg import MAX_SCANS, most_scans
+from cutout.imaging.headers.jpeg import MAX_SCANS, max_scans
 from tests.support.images import raster
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
@@ -174,7 +174,7 @@ def test_a_progressive_jpeg_of_endless_scans_is_refused() -> None:
     [(64 * 64, 200), (12_000_000, 89), (49_000_000, 21), (1 << 28, 20)],
 )
 def test_the_larger_a_jpeg_the_fewer_scans_it_may_have(pixels: int, scans: int) -> None:
-    assert most_scans(pixels) == scans
+    assert max_scans(pixels) == scans
 
 
 def test_a_large_jpeg_of_many_scans_is_refused_by_its_header() -> None:

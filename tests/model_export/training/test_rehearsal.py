@@ -7,7 +7,7 @@ import pytest
 from model_export.config import TrainConfig, load_config
 from model_export.data.dataset import find_pairs, select
 from model_export.data.mask_batches import MaskBatches
-from model_export.training.keep import KeptImages
+from model_export.training.rehearsal import RehearsalImages
 from tests.support.pairs import draw_pair, write_pair
 
 
@@ -30,7 +30,7 @@ def test_the_kept_images_are_their_share_of_what_is_drawn(
     share: float, new: Path, images: Path
 ) -> None:
     train = select(find_pairs(new), "train")
-    kept = KeptImages(images, config(share))
+    kept = RehearsalImages(images, config(share))
     pairs = [*train, *kept.train]
     odds = MaskBatches(pairs, kept.weighted(config(share), train), new).odds
     of_the_kept = [odd for odd, pair in zip(odds, pairs, strict=True) if pair.set == "kept/discs"]
@@ -42,10 +42,10 @@ def test_the_kept_images_are_their_share_of_what_is_drawn(
 
 def test_the_score_counts_the_kept_images_by_their_share(images: Path) -> None:
     """0.7 x 0.8 + 0.3 x 0.4 = 0.68."""
-    judge = KeptImages(images, config(0.3)).judged_too(
+    scorer = RehearsalImages(images, config(0.3)).combined_scorer(
         lambda _: {"score": 0.8, "mean_iou": 0.9}, lambda _: {"score": 0.4, "mean_iou": 0.5}
     )
-    scores = judge(None)
+    scores = scorer(None)
     assert scores == pytest.approx(
         {"score": 0.68, "mean_iou": 0.9, "kept_score": 0.4, "kept_mean_iou": 0.5}
     )
@@ -53,6 +53,6 @@ def test_the_score_counts_the_kept_images_by_their_share(images: Path) -> None:
 
 def test_a_kept_image_stays_on_its_side_of_the_split(images: Path) -> None:
     pairs = find_pairs(images)
-    kept = KeptImages(images, config(0.3))
+    kept = RehearsalImages(images, config(0.3))
     assert [pair.stem for pair in kept.train] == [p.stem for p in select(pairs, "train")]
     assert [pair.stem for pair in kept.validation] == [p.stem for p in select(pairs, "validation")]

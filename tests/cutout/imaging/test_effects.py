@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cutout.imaging import dress
+from cutout.imaging import effects
 from cutout.imaging.blur import blur
 
 Pixels = NDArray[np.uint8]
@@ -44,15 +44,15 @@ def test_an_outline_goes_by_the_distance_to_the_subject(width: int, color: Pixel
     rows, columns = np.arange(60)[:, None, None], np.arange(80)[None, :, None]
     away = np.sqrt((rows - solid[:, 0]) ** 2 + (columns - solid[:, 1]) ** 2)
     layer = np.rint(255 * np.clip(width + 0.5 - away.min(axis=2), 0, 1))[:, :, np.newaxis]
-    assert is_close(dress.outlined(pixels.copy(), width, color), under(pixels, layer, color))
+    assert is_close(effects.outlined(pixels.copy(), width, color), under(pixels, layer, color))
 
 
 def test_an_outline_has_no_seams_where_it_is_worked_out_in_parts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    whole = dress.outlined(cutout(), 9, RED)
-    monkeypatch.setattr(dress, "ROWS", 4)
-    np.testing.assert_array_equal(dress.outlined(cutout(), 9, RED), whole)
+    whole = effects.outlined(cutout(), 9, RED)
+    monkeypatch.setattr(effects, "ROWS", 4)
+    np.testing.assert_array_equal(effects.outlined(cutout(), 9, RED), whole)
 
 
 def test_a_soft_shadow_is_the_subject_lower_and_blurred() -> None:
@@ -62,8 +62,8 @@ def test_a_soft_shadow_is_the_subject_lower_and_blurred() -> None:
     unit = 6  # the box is 281 rows high, from 19 to 300
     moved[unit:] = pixels[:-unit, :, 3]
     layer = np.rint(0.4 * blur(moved, unit).astype(float))[:, :, np.newaxis]
-    answer = dress.with_soft_shadow(pixels.copy())
-    assert is_close(answer, under(pixels, layer, dress.BLACK))
+    answer = effects.with_soft_shadow(pixels.copy())
+    assert is_close(answer, under(pixels, layer, effects.BLACK))
     below, above = answer[304, 150], answer[96, 150]
     assert below[3] > above[3] > 20
 
@@ -73,7 +73,7 @@ def test_a_contact_shadow_is_only_where_the_subject_stands() -> None:
     for left in (80, 180):  # two legs under a table
         pixels[100:300, left : left + 20] = (1, 2, 3, 255)
     pixels[100:130, 80:200] = (1, 2, 3, 255)
-    answer = dress.with_contact_shadow(pixels.copy())
+    answer = effects.with_contact_shadow(pixels.copy())
     alpha = answer[:, :, 3]
     assert alpha[301, 90] > 30
     assert alpha[301, 190] > 30
@@ -87,9 +87,9 @@ def test_a_contact_shadow_is_only_where_the_subject_stands() -> None:
 @pytest.mark.parametrize(
     "dressed",
     [
-        dress.with_soft_shadow,
-        dress.with_contact_shadow,
-        lambda pixels: dress.outlined(pixels, 5, RED),
+        effects.with_soft_shadow,
+        effects.with_contact_shadow,
+        lambda pixels: effects.outlined(pixels, 5, RED),
     ],
 )
 def test_where_nothing_is_solid_nothing_is_added(dressed: Callable[[Pixels], Pixels]) -> None:
@@ -101,8 +101,8 @@ def test_where_nothing_is_solid_nothing_is_added(dressed: Callable[[Pixels], Pix
 def test_the_smallest_subjects_are_dressed_too(size: tuple[int, int]) -> None:
     pixels = np.full((*size, 4), 255, np.uint8)
     for answer in (
-        dress.outlined(pixels.copy(), 3, RED),
-        dress.with_soft_shadow(pixels.copy()),
-        dress.with_contact_shadow(pixels.copy()),
+        effects.outlined(pixels.copy(), 3, RED),
+        effects.with_soft_shadow(pixels.copy()),
+        effects.with_contact_shadow(pixels.copy()),
     ):
         np.testing.assert_array_equal(answer, pixels)

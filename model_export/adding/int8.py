@@ -20,7 +20,10 @@ from model_export.data.pairs import find_scenery
 from model_export.data.progress import track
 from model_export.labelling.label import alpha_of
 
-LEAST, MOST = 4, 24  # sample images; half of them set the ranges, the others are compared
+MIN_SAMPLES, MAX_SAMPLES = (
+    4,
+    24,
+)  # sample images; half of them set the ranges, the others are compared
 
 
 @dataclass(frozen=True)
@@ -44,13 +47,15 @@ class Cost:
 def samples_in(directory: Path) -> Sequence[Path]:
     """Return sample images, evenly over the directory. Raises DataError for fewer than four."""
     paths = find_scenery(directory)
-    if len(paths) < LEAST:
-        raise DataError(f"{directory}: has {len(paths)} images; --int8 needs at least {LEAST}")
-    count = min(MOST, len(paths))
+    if len(paths) < MIN_SAMPLES:
+        raise DataError(
+            f"{directory}: has {len(paths)} images; --int8 needs at least {MIN_SAMPLES}"
+        )
+    count = min(MAX_SAMPLES, len(paths))
     return [paths[place * len(paths) // count] for place in range(count)]
 
 
-def to_eight_bits(bundle: Path, target: Path, samples: Sequence[Path]) -> None:
+def quantize_bundle(bundle: Path, target: Path, samples: Sequence[Path]) -> None:
     """Write the network of a bundle, quantised, to `target`; every second sample sets the ranges.
 
     Raises DataError for a network that is not in float32.
@@ -83,7 +88,7 @@ def _keep_output(model: onnx.ModelProto, name: str) -> None:
 
 
 def cost(before: Path, after: Path, samples: Sequence[Path]) -> Cost:
-    """Compare the masks of two bundles on every second sample, the ones `to_eight_bits` left."""
+    """Compare the masks of two bundles on every second sample, the ones `quantize_bundle` left."""
     networks = [load_predictor(bundle, usable_cores()) for bundle in (before, after)]
     compared = [_difference(networks, path) for path in track(samples[1::2], "comparing")]
     ious, differences = zip(*compared, strict=True)

@@ -13,7 +13,7 @@ from cutout.imaging.blur import blur
 from cutout.imaging.box import Box
 from cutout.imaging.compose import Cutout
 from cutout.imaging.preprocess import Matte
-from cutout.imaging.straight import alpha_of
+from cutout.imaging.straight_alpha import alpha_of
 from cutout.imaging.subject import SOLID
 
 BLACK = np.array([0, 0, 0, 255], np.uint8)

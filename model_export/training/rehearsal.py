@@ -12,15 +12,17 @@ from typing import Any
 from cutout.inference.manifest import DataSet
 from model_export.config import TrainConfig
 from model_export.data.dataset import Pair, Split, find_pairs, odds_of, select_some
-from model_export.training.candidate import Judge, Scores
+from model_export.training.candidate import Scorer, Scores
 from model_export.training.provenance import teachers_of
 
 KEPT = "kept"
 SIDES: tuple[Split, Split] = ("train", "validation")
-MOST_JUDGED = 100  # general images that validate: enough to see a loss, few enough for every epoch
+MAX_VALIDATION_IMAGES = (
+    100  # general images that validate: enough to see a loss, few enough for every epoch
+)
 
 
-class KeptImages:
+class RehearsalImages:
     """The general images that are rehearsed, on the sides of the split that they always have.
 
     Where all are labels by the network itself, those that validate measure how far it still agrees
@@ -32,7 +34,8 @@ class KeptImages:
         self.share = config.training.keep_share
         self.train = [_renamed(pair) for pair in train]
         self.validation = [
-            _renamed(pair) for pair in validation[:: max(1, len(validation) // MOST_JUDGED)]
+            _renamed(pair)
+            for pair in validation[:: max(1, len(validation) // MAX_VALIDATION_IMAGES)]
         ]
 
     def weighted(self, config: TrainConfig, new: Sequence[Pair]) -> TrainConfig:
@@ -48,7 +51,7 @@ class KeptImages:
             update={"data": config.data.model_copy(update={"weights": {**weights, **kept}})}
         )
 
-    def judged_too(self, new: Judge, kept: Judge) -> Judge:
+    def combined_scorer(self, new: Scorer, kept: Scorer) -> Scorer:
         """Return a score over both kinds of images, each counted by its share in training."""
 
         def score(model: Any) -> Scores:
@@ -63,7 +66,7 @@ class KeptImages:
 
         return score
 
-    def told(self, config: TrainConfig) -> TrainConfig:
+    def recorded(self, config: TrainConfig) -> TrainConfig:
         """Return the config that records which general images were trained on too."""
         if config.start is None:
             return config
