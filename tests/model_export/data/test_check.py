@@ -53,7 +53,7 @@ def test_sound_data_is_ready(root: Path) -> None:
     assert (code, report["ok"], report["errors"]) == (0, True, [])
     (warning,) = report["warnings"]
     assert warning["file"] == str(root)
-    assert "2 of 24 images validate" in warning["problem"]
+    assert "of 24 images only 2 are for validation" in warning["problem"]
     assert report["near_duplicates_across_the_split"] == []
     mugs = report["sets"]["mugs"]
     assert mugs["images"] == mugs["train"] + mugs["validation"] + mugs["test"] == 24

@@ -67,7 +67,7 @@ def test_a_mask_of_another_size_is_named_with_both_sizes(root: Path) -> None:
 
 
 def test_no_images_and_unknown_sets_are_errors(root: Path) -> None:
-    with pytest.raises(DataError, match="no such folder"):
+    with pytest.raises(DataError, match="no such directory"):
         find_pairs(root / "nowhere")
     with pytest.raises(DataError, match="no images found"):
         find_pairs(root / "cats/masks")
@@ -123,8 +123,8 @@ def test_a_folder_with_enough_on_each_side_is_split_by_the_hash_alone() -> None:
 def test_few_images_to_judge_on_are_told_with_the_remedy() -> None:
     told = small_split_warning([pair_of(f"image{number}") for number in range(50)])
     assert told is not None
-    assert told.startswith("only ")
-    assert "From 100 images on each has 10" in told
+    assert told.startswith("of 50 images only 5 are for validation")
+    assert "bring 100 or more" in told
     assert small_split_warning([pair_of(f"image{number}") for number in range(100)]) is None
 
 
