@@ -170,7 +170,7 @@ def photographs_in(folder: Path, count: int) -> Path:
 
 
 def test_only_a_bundle_labels_for_itself(own: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"has no masks; .*export that run first"):
+    with pytest.raises(DataError, match=r"has no masks, .*export that run first"):
         images_to_rehearse(own / "mugs" / "images", tmp_path, own, tmp_path / "run")
     assert images_to_rehearse(own, tmp_path, own, tmp_path / "run") == own
     assert images_to_rehearse(None, tmp_path, own, tmp_path / "run") is None
