@@ -7,6 +7,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+import cutout
 from app.settings import Settings
 from app.sizing import Sizing
 from tests.support.rendered import (
@@ -43,6 +44,14 @@ def with_components(folder: Path, *names: str) -> list[Manifest]:
     }
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
     return rendered(folder)
+
+
+def test_the_image_and_its_readme_have_the_version_of_the_code() -> None:
+    (image,) = yaml.safe_load((KUBERNETES / "base" / "kustomization.yaml").read_text())["images"]
+    assert image["newTag"] == cutout.__version__
+    readme = (KUBERNETES / "README.md").read_text()
+    assert f"cutout:{cutout.__version__} " in readme
+    assert f"newTag: {cutout.__version__}\n" in readme
 
 
 def validate(manifests: list[Manifest]) -> None:
