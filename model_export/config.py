@@ -141,7 +141,7 @@ class SizeStep(_Strict):
 
 
 class TrainingConfig(_Strict):
-    """The optimiser, its schedule, the loss, and when to stop."""
+    """The optimiser and its schedule, how samples are drawn and weighted, and when to stop."""
 
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = "adam"
     learning_rate: float = Field(1e-3, gt=0)

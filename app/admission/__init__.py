@@ -15,8 +15,8 @@ body             CUTOUT_MAX_UPLOAD_BYTES                    413 upload_too_large
                  CUTOUT_UPLOAD_SECONDS                      408 slow_upload
                  CUTOUT_MIN_BYTES_PER_SECOND                408 slow_upload
 thread           CUTOUT_THREADS                             waits
-room             CUTOUT_PIXELS_AT_ONCE                      waits, in its thread
-                 CUTOUT_MAX_PIXELS                          413 image_too_large
+room             CUTOUT_MAX_PIXELS                          413 image_too_large
+                 CUTOUT_PIXELS_AT_ONCE                      waits, in its thread
 deadline         CUTOUT_DEADLINE_SECONDS                    504 too_slow
 send             CUTOUT_SEND_SECONDS                        the connection is closed
                  CUTOUT_MIN_BYTES_PER_SECOND                the connection is closed

@@ -83,10 +83,12 @@ class Observe:
         if code is not None:
             self.metrics.rejected.labels(code).inc()
         if scope["path"] not in PROBES and log.isEnabledFor(logging.INFO):
-            log.info("request", extra=_fields(scope, status, seconds, stages))
+            log.info("request", extra=request_fields(scope, status, seconds, stages))
 
 
-def _fields(scope: Scope, status: int, seconds: float, stages: dict[str, float]) -> dict[str, Any]:
+def request_fields(
+    scope: Scope, status: int, seconds: float, stages: dict[str, float]
+) -> dict[str, Any]:
     """Make the fields of a request's log line; no header, no form and no query string."""
     state = scope["state"]
     fields = {

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 import pytest
@@ -17,6 +17,7 @@ from cutout.api import AnyMask
 from cutout.errors import BundleError, ImageTooLarge, InvalidOption, UnknownModel
 from cutout.inference.registry import Registry
 from cutout.options import CutoutOptions, MaskOptions
+from cutout.options.fields import Format
 from cutout.options.keywords import CutoutKeywords, MaskKeywords
 from cutout.settings import SHIPPED_MODELS
 from tests.support.images import alike, decoded, disc, encoded
@@ -211,6 +212,8 @@ def test_models_are_loaded_from_a_directory_or_a_bundle(tmp_path: Path) -> None:
 def test_the_keywords_are_the_options() -> None:
     assert set(CutoutKeywords.__annotations__) == set(CutoutOptions.model_fields)
     assert set(MaskKeywords.__annotations__) == set(MaskOptions.model_fields)
+    formats = get_type_hints(CutoutKeywords)["format"]
+    assert set(get_args(get_args(formats)[1])) - {"jpg"} == {each.value for each in Format}
 
 
 PROBE = """

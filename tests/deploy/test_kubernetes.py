@@ -27,7 +27,7 @@ MEMORY = {"Mi": 2**20, "Gi": 2**30}
 # Measured: a worker at rest, and the most that one image takes while it is worked on (a WebP
 # answer).
 BYTES_AT_REST = 220e6
-BYTES_PER_PIXEL = 28
+BYTES_PER_PIXEL = 40
 
 
 @pytest.fixture(params=TARGETS)
@@ -121,10 +121,9 @@ def test_the_memory_holds_the_worst_that_is_admitted(
     resources = container_of(manifests)["resources"]
     assert resources["requests"]["memory"] == resources["limits"]["memory"]
     ours, cores = settings_of(manifests, monkeypatch), int(resources["limits"]["cpu"])
-    workers, queue = Sizing.of(ours, cores).workers, ours.queue
-    assert queue is not None
-    bodies = (cores + workers * queue) * ours.max_upload_bytes
-    worst = workers * BYTES_AT_REST + cores * ours.max_pixels * BYTES_PER_PIXEL + bodies
+    sizing = Sizing.of(ours, cores)
+    bodies = (cores + sizing.workers * sizing.queue) * ours.max_upload_bytes
+    worst = sizing.workers * (BYTES_AT_REST + sizing.pixels * BYTES_PER_PIXEL) + bodies
     assert worst <= size(resources["limits"]["memory"])
 
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from app.api.observe import request_fields
 from docs.tables import ROOT
 
 TEXT = (ROOT / "docs" / "reference" / "log-events.md").read_text()
@@ -42,3 +43,16 @@ def test_every_event_is_documented_with_its_level_and_fields() -> None:
     for event, level, fields in found:
         assert documented[event][0] == level, event
         assert fields <= set(re.findall(r"`(\w+)`", documented[event][1])), event
+
+
+def test_every_field_of_a_request_is_documented() -> None:
+    state = {
+        "request_id": "5f0c",
+        "key": 1,
+        "trace_id": "4bf9",
+        "problem": "invalid_option",
+        "fields": ["size"],
+    }
+    scope = {"state": state, "method": "POST", "path": "/cutout"}
+    (row,) = (fields for event, _, fields in ROW.findall(TEXT) if event == "request")
+    assert set(request_fields(scope, 422, 0.1, {})) <= set(re.findall(r"`(\w+)`", row))
