@@ -64,7 +64,7 @@ class Cors(CORSMiddleware):
         """Answer a request without a preflight, such as a form with files (a hook of starlette)."""
         origin = request_headers.get("origin")
         if origin and not self.is_allowed_origin(origin) and _is_elsewhere(origin, request_headers):
-            log.warning("answer withheld", extra=_refusal(origin, _not_allowed(origin)))
+            log.warning("response blocked", extra=_refusal(origin, _not_allowed(origin)))
         await super().simple_response(scope, receive, send, request_headers)
 
     def preflight_response(self, request_headers: Headers) -> Response:

@@ -137,8 +137,8 @@ def test_a_page_that_may_not_call_is_told_which_setting_allows_it(
             client.post("/api/remove", files={"file": encoded(disc())}, headers=sent)
         assert [record.message for record in caplog.records if record.levelno >= 30] == [
             "preflight refused",
-            "answer withheld",
-            "answer withheld",
+            "response blocked",
+            "response blocked",
         ]
 
 
