@@ -85,7 +85,8 @@ class Settings(EngineSettings):
         60,
         gt=0,
         le=DAY,
-        description="time to finish sending a response once the client falls behind; then the connection is closed",
+        description="time to finish sending a response once the client falls behind; then the "
+        "connection is closed",
     )
     min_bytes_per_second: int = Field(
         16 * 1024,
