@@ -47,7 +47,7 @@ def test_other_images_are_refused(begun: Path, images: Path, tmp_path: Path) -> 
     config = load_config("classifier-defaults")
     for pair in find_pairs(images):
         write_pair(tmp_path / "other" / pair.set, pair.stem, *draw_pair(999))
-    with pytest.raises(DataError, match="began with other images"):
+    with pytest.raises(DataError, match="started with other images"):
         refuse_another_run(config, find_pairs(tmp_path / "other"), begun)
     (begun / "provenance.json").unlink()  # of a run that was begun before there were any
     refuse_another_run(config, find_pairs(tmp_path / "other"), begun)

@@ -126,7 +126,7 @@ def test_a_resumed_search_does_what_is_missing_with_new_values(tmp_path: Path) -
     studies.tune(search(tmp_path, RANGES, Sampler.RANDOM, 7), out, resume=True, start=Scripted)
     drawn = [trial.params["network.dropout"] for trial in trials_of(out)]
     assert len(drawn) == len(set(drawn)) == 7
-    with pytest.raises(DataError, match="begun with another space"):
+    with pytest.raises(DataError, match="started with another space"):
         studies.tune(search(tmp_path, GRID, Sampler.RANDOM, 7), out, resume=True, start=Scripted)
 
 
