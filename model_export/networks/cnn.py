@@ -19,6 +19,7 @@ def build_cnn(config: CnnConfig, spec: PreprocessSpec) -> keras.Model:
     return keras.Sequential(
         [
             keras.Input((spec.size, spec.size, spec.channels), name="image"),
+            # without padding: 64 -> 62 -> 31 -> 29 -> 14, so that Flatten gives 14 * 14 * 64 values
             layers.Conv2D(config.filters[0], kernel, activation=activation, kernel_regularizer=l2),
             layers.MaxPooling2D(2),
             layers.Conv2D(config.filters[1], kernel, activation=activation, kernel_regularizer=l2),
@@ -27,6 +28,7 @@ def build_cnn(config: CnnConfig, spec: PreprocessSpec) -> keras.Model:
             *([layers.Dropout(config.dropout)] if config.dropout else []),
             layers.Dense(config.dense, activation=activation, kernel_regularizer=l2),
             *([layers.Dropout(config.dropout)] if config.dropout else []),
+            # float32 under mixed_bfloat16 too, which has 8 significant bits
             layers.Dense(1, activation="sigmoid", dtype="float32"),
         ],
         name="cnn",

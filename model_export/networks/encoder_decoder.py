@@ -43,14 +43,17 @@ def build_encoder_decoder(
     if config.dropout:
         features = layers.SpatialDropout2D(config.dropout, name="dropout")(features)
     alphas = []
+    # one level less than the encoder has: no lateral takes the last skip, from which this starts
     for level in reversed(range(len(config.decoder))):
         width = config.decoder[level]
+        # narrowed before it is enlarged: afterwards the same convolution has four times the pixels
         features = conv(features, width, kernel=1, name=f"narrow{level}")
         features = layers.UpSampling2D(2, interpolation="bilinear", name=f"up{level}")(features)
         lateral = conv(skips[level], width, kernel=1, name=f"lateral{level}")
         features = layers.Add(name=f"join{level}")([features, lateral])
         features = conv(features, width, name=f"decode{level}")
         alphas.append(_alpha_head(features, f"alpha{level}", enlarge=level == 0))
+    # made from coarse to fine, returned from fine to coarse: the first is the one that is served
     return keras.Model(image, alphas[::-1], name="encoder_decoder")
 
 
@@ -58,11 +61,14 @@ def freeze(model: keras.Model, levels: int) -> None:
     """Freeze the first `levels` levels of an encoder, their batch statistics included."""
     names = tuple(f"{part}{level}" for level in range(levels) for part in ("down", "encode"))
     for layer in model.layers:
+        # a prefix, as down0_norm and encode0_1_a_norm belong to their convolutions
         if layer.name.startswith(names):
+            # Keras runs a frozen BatchNormalization by its moving statistics, and keeps them
             layer.trainable = False
 
 
 def _alpha_head(features: Any, name: str, enlarge: bool) -> Any:
+    # float32 under mixed_bfloat16 too: the loss clips alphas at 1 - 1e-6, in bfloat16 that is 1
     logits = layers.Conv2D(1, 3, padding="same", dtype="float32", name=f"{name}_logits")(features)
     if enlarge:
         logits = layers.UpSampling2D(
@@ -73,7 +79,9 @@ def _alpha_head(features: Any, name: str, enlarge: bool) -> Any:
 
 def _residual_block(conv: Any, features: Any, width: int, name: str) -> Any:
     """Stack two 3x3 convolutions beside a shortcut (He et al., arXiv 1512.03385)."""
+    # the convolution before has this width already, so the shortcut needs none of its own
     branch = conv(features, width, name=f"{name}_a")
+    # no ReLU before the sum: the branch could only add, and never take away
     branch = conv(branch, width, activate=False, name=f"{name}_b")
     return layers.ReLU(name=f"{name}_relu")(layers.Add(name=f"{name}_add")([features, branch]))
 
@@ -94,6 +102,7 @@ def _conv(
         kernel,
         strides=stride,
         padding="same",
+        # the normalisation behind it takes off the mean, and a bias with it
         use_bias=False,
         kernel_regularizer=l2,
         name=name,

@@ -26,6 +26,7 @@ class Precision(NamedTuple):
         return f"computing in {name}: {self.reason}"
 
 
+# measured once: `train` prints it and builds by it, and a second measurement may differ
 @cache
 def precision(stated: str) -> Precision:
     """Return what `training.dtype_policy` stands for here: itself, or for `auto` the faster one."""
@@ -66,6 +67,7 @@ def processor_flags(cpuinfo: Path = CPUINFO) -> set[str]:
         lines = cpuinfo.read_text().splitlines()
     except OSError:
         return set()
+    # x86 calls them flags, ARM Features
     flags = (line.partition(":")[2] for line in lines if line.startswith(("flags", "Features")))
     return set(next(flags, "").split())
 
@@ -74,6 +76,7 @@ def seconds_of_gradients(dtype: str) -> float:
     """Return how many seconds both gradients of a 3x3 convolution take, the best of some tries."""
     import tensorflow as tf
 
+    # as many channels out as in: `values` stands for the input and for the output's gradient
     values, kernel = (tf.cast(tf.ones(shape), dtype) for shape in ((2, 32, 32, 64), (3, 3, 64, 64)))
 
     def gradients() -> Any:
@@ -88,6 +91,7 @@ def seconds_of_gradients(dtype: str) -> float:
         )
 
     compiled = tf.function(gradients)
+    # the first call traces and compiles
     compiled()
     return min(_seconds(compiled) for _ in range(TRIES))
 
@@ -95,5 +99,6 @@ def seconds_of_gradients(dtype: str) -> float:
 def _seconds(work: Callable[[], Any]) -> float:
     began = time.perf_counter()
     for result in work():
+        # waits until the result is there
         result.numpy()
     return time.perf_counter() - began

@@ -21,6 +21,7 @@ def build_for_serving(config: TrainConfig) -> tuple[Any, Any]:
             whole = build_cnn(config.network, config.preprocess)
         else:
             whole = build_encoder_decoder(config.network, config.preprocess, config.preprocess.size)
+            # weights are handed over as a list: it has to be the list that `build_for_training` has
             if not config.training.deep_supervision:
                 whole = inference_model(whole)
     return whole, inference_model(whole)
@@ -36,6 +37,7 @@ def served_form(network: Any, config: TrainConfig) -> Any:
     """Return the network as it is converted: mirrored and sharpened, where the config says so."""
     if not isinstance(config.network, EncoderDecoderConfig):
         return network
+    # mirrored first: the alpha that is sharpened is the mean, the one that is served
     asked = with_mirror(network) if config.network.mirror else network
     return (
         with_sharpness(asked, config.network.sharpness) if config.network.sharpness > 1 else asked
@@ -49,6 +51,7 @@ def with_mirror(model: keras.Model) -> keras.Model:
     the error (test-time augmentation, as in Krizhevsky et al., NeurIPS 2012).
     """
     image = keras.Input(model.input_shape[1:], name="image")
+    # axis 2 is the width; the same weights run twice, which takes twice the time
     mirrored = model(image[:, :, ::-1])[:, :, ::-1]
     return keras.Model(
         image, layers.Average(name="alpha")([model(image), mirrored]), name=model.name
@@ -63,6 +66,7 @@ def with_sharpness(model: keras.Model, sharpness: float) -> keras.Model:
     """
     image = keras.Input(model.input_shape[1:], name="image")
     alpha = model(image)
+    # powers in place of the logit, which is infinite at 0 and at 1; their sum is never 0
     foreground = _power(alpha, sharpness)
     background = _power(1 - alpha, sharpness)
     return keras.Model(image, foreground / (foreground + background), name=model.name)

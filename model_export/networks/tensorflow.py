@@ -13,6 +13,7 @@ def import_tensorflow() -> None:
     effect. Raises ImportError where one is not installed.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # what Python still holds would be written to the null device
     sys.stderr.flush()
     before = os.dup(2)
     with Path(os.devnull).open("wb") as nowhere:

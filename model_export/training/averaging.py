@@ -15,6 +15,7 @@ class WeightAverage(keras.callbacks.Callback):
     Polyak averaging; `decay` is the share kept per step.
     """
 
+    # steps between two updates, each of which copies all weights out of the model
     EVERY = 4
 
     def __init__(self, decay: float) -> None:
@@ -25,7 +26,9 @@ class WeightAverage(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Start from the weights that the model has."""
+        # `fit` is called again for each size of the input, and after `load`: these are kept then
         if not self.weights:
+            # copies, as they are changed in place below
             self.weights = [np.array(value) for value in self.model.get_weights()]
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
@@ -34,6 +37,8 @@ class WeightAverage(keras.callbacks.Callback):
         if self.steps % self.EVERY:
             return
         self.updates += 1
+        # to the power of EVERY, as `decay` is for a step; less at first, or the initial weights
+        # would stay for long (as TensorFlow's ExponentialMovingAverage does with num_updates)
         kept = min(self.decay**self.EVERY, (1 + self.updates) / (10 + self.updates))
         for average, value in zip(self.weights, self.model.get_weights(), strict=True):
             average += (1 - kept) * (value - average)

@@ -50,6 +50,7 @@ class Validation(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Score the candidate, if it is due."""
+        # params are those of this call of `fit`: the last epoch at each size of the input is scored
         due = epoch + 1 == self.params["epochs"] or (epoch + 1) % self.every == 0
         self.scores = self.candidate.score(self.model) if due else {}
 
@@ -90,7 +91,9 @@ class HistoryLog(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Write the line of the epoch."""
+        # of a schedule Keras returns the rate at `optimizer.iterations`: that of the next step
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        # the rate is not rounded: of a falling one five decimals would leave nothing
         self.write(epoch + 1, {**(logs or {}), **self.validation.scores}, rate=rate)
 
     def write(self, epoch: int, values: Logs, **exact: float) -> None:
@@ -98,6 +101,7 @@ class HistoryLog(keras.callbacks.Callback):
         rounded = {key: round(float(value), 5) for key, value in values.items()}
         seconds = round(self.stopwatch.seconds, 1)
         line = json.dumps({"epoch": epoch, "seconds": seconds, **exact, **rounded})
+        # a run killed before its checkpoint repeats the epoch: `read_history` takes the later line
         with (self.out / HISTORY).open("a") as history:
             history.write(line + "\n")
 
@@ -115,6 +119,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Save weights, averages and numbers."""
+        # with the optimiser's variables: Adam's moments must survive a restart (LOG.md)
         replace(self.out / CHECKPOINT, self.model.save_weights)
         if self.average:
             self.average.save(self.out / AVERAGE)
@@ -125,6 +130,7 @@ class Checkpoint(keras.callbacks.Callback):
         """Write the numbers; the weights stay as the last epoch left them."""
         state = {
             "epochs_done": self.epochs_done,
+            # -Infinity before the first score: no standard JSON, but Python's json reads it back
             "best": self.best.best,
             "best_epoch": self.best.best_epoch,
             "seconds": self.stopwatch.seconds,
@@ -139,6 +145,7 @@ class Checkpoint(keras.callbacks.Callback):
         model.load_weights(self.out / CHECKPOINT)
         self.epochs_done = int(state["epochs_done"])
         self.best.best = state["best"]
+        # older versions did not write it
         self.best.best_epoch = state.get("best_epoch", self.epochs_done)
         self.stopwatch.seconds = state["seconds"]
         if self.average and (self.out / AVERAGE).is_file():
@@ -157,6 +164,7 @@ class Patience(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Stop the training, if the patience is over."""
         waited = epoch + 1 - self.best.best_epoch
+        # only where it was scored: between two validations nothing can have become better
         if self.epochs and self.best.validation.scores and waited >= self.epochs:
             print(
                 f"stopping: no better score in {self.epochs} epochs (training.patience); the best "

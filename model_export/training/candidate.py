@@ -48,9 +48,11 @@ class Candidate:
 
     def score_start(self, model: Any) -> Scores:
         """Score `model` as it is, before the first step."""
+        # not the averages: before training begins there are none
         return self._scored(model.get_weights())
 
     def _scored(self, weights: list[Any]) -> Scores:
+        # by position: this network and the trained one make their layers in the same order
         self.whole.set_weights(weights)
         began = time.monotonic()
         scores = self.scorer(self.served)

@@ -75,6 +75,7 @@ class Estimate(keras.callbacks.Callback):
             return
         a_pixel = (self.clock() - self.began) / self.pixels[epoch]
         seconds = a_pixel * sum(self.pixels[epoch + 1 :])
+        # none yet where the epoch was too short; a second at least, as the end may have passed
         if self.ends is None or not 1 / INACCURATE < seconds / max(self._left(), 1) < INACCURATE:
             self._say(seconds)
 
@@ -89,6 +90,7 @@ class Estimate(keras.callbacks.Callback):
     def _say(self, seconds: float) -> None:
         self.ends = self.clock() + seconds
         end = datetime.now().astimezone() + timedelta(seconds=seconds)
+        # the line break ends Keras's progress bar, which leaves the cursor in its line
         self.tell(f"\nabout {in_words(seconds)} left, until {end:%H:%M}")
 
 

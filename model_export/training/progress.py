@@ -65,4 +65,5 @@ class Progress:
                 f"{self.out}: stopped before the first epoch was complete; nothing to keep"
             )
         self.best.offer(self.checkpoint.epochs_done, self.candidate.score(model))
+        # else the best is -Infinity when resumed, and any score would replace what was kept
         self.checkpoint.write_state()

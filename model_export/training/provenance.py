@@ -147,6 +147,7 @@ def training_record(
     start = noted(run) or run_start(pairs)
     counts = Counter(pair.set for pair in seen)
     if config.augment and (config.augment.paste or config.augment.empty):
+        # what is pasted was learned from as well, and has terms too
         counts.update(_scenery(root))
     teachers = teachers_of(seen)
     return TrainingRecord(
@@ -197,6 +198,7 @@ def code_version() -> str:
     """Return the commit of the code, or `unknown` outside a repository."""
     try:
         command = ["git", "describe", "--always", "--dirty", "--tags"]
+        # in this code's repository, wherever the command was called
         done = subprocess.run(  # noqa: S603 - no input of a user
             command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
         )

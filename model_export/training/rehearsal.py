@@ -45,6 +45,7 @@ class RehearsalImages:
         """
         weights = config.data.weights
         total = sum(odds_of(pair, config.data) for pair in new)
+        # solves len(train) * each / (len(train) * each + total) = share
         each = self.share / (1 - self.share) * total / len(self.train)
         kept = {pair.set: each for pair in self.train}
         return config.model_copy(
@@ -93,9 +94,11 @@ def _sides(pairs: Sequence[Pair]) -> tuple[list[Pair], list[Pair]]:
 
     Labels by a teacher validate too, where there is nothing else.
     """
+    # `select` leaves a teacher's labels in training; without `taught` they are split by their hash
     as_drawn = [replace(pair, taught=None) for pair in pairs]
     split = as_drawn if all(pair.taught for pair in pairs) else pairs
     train, validation = (set(select_some(split, side)) for side in SIDES)
+    # a pair without `taught` equals its original: that field is not compared
     return [pair for pair in pairs if pair in train], [pair for pair in pairs if pair in validation]
 
 

@@ -29,6 +29,7 @@ class WarmupStableDecay(keras.optimizers.schedules.LearningRateSchedule):
     def __call__(self, step: Any) -> Any:
         """Return the learning rate at a step."""
         step = ops.cast(step, "float32")
+        # the first step is 0 and must not have a rate of 0; without warm-up this is 1 at once
         rising = (step + 1.0) / max(self.warmup, 1)
         passed = ops.clip((step - self.decay_from) / max(self.total - self.decay_from, 1), 0.0, 1.0)
         falling = 0.5 * (1.0 + ops.cos(math.pi * passed))
@@ -57,14 +58,17 @@ def build_optimizer(config: TrainingConfig, steps: list[int]) -> Any:
             _steps_until(steps, config.epochs - config.decay_epochs),
             sum(steps),
         )
+    # 0 leaves it to Keras: its AdamW takes .004 then, the others none
     decay = {"weight_decay": config.weight_decay} if config.weight_decay else {}
     optimizer = getattr(keras.optimizers, KINDS[config.optimizer])(rate, **decay)
     if decay:
+        # Keras allows it only before the optimiser is built
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
 
 
 def _steps_until(steps: list[int], epochs: float) -> int:
     whole = int(epochs)
+    # epochs may be broken, and each has its own number of steps
     part = (epochs - whole) * steps[whole] if whole < len(steps) else 0
     return sum(steps[:whole]) + round(part)

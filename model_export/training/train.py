@@ -68,12 +68,14 @@ def train(
         raise DataError(
             "--keep is for fine-tuning and needs --from; without it, put all images into --data"
         )
+    # for initial weights and dropout; batches have generators of their own, by seed and epoch
     keras.utils.set_random_seed(config.training.seed)
     pairs = find_pairs(root, config.data.sets, config.data.clips)
     _tell(config, pairs)
     kept = RehearsalImages(keep, config) if keep else None
     recorded = kept.recorded(config) if kept else config
     if resume and (out / STATE).is_file():
+        # before _prepare, which overwrites the config that this compares with
         refuse_another_run(recorded, pairs, out)
     _prepare(recorded, out, resume)
     record_start(pairs, out, resume)
@@ -88,9 +90,12 @@ def train(
     progress = Progress(
         Candidate(*build_for_serving(config), scorer, average), config.training, out
     )
+    # before the checkpoint is loaded, or there are no variables for Adam's moments: begun at 0,
+    # the loss rose from 1.0 to 1.3 and never made up for it (LOG.md)
     model.optimizer.build(model.trainable_variables)
     resumed = resume and (out / STATE).is_file()
     if start:
+        # when resumed too: the blend needs the old weights, and the checkpoint is loaded over them
         take_weights(model, start)
         progress.candidate.start_from(model.get_weights(), config.training.blend)
         if not resumed:
@@ -100,6 +105,7 @@ def train(
     estimate = Estimate(sizes, batches.steps, scoring_seconds, config.training.validate_every)
     try:
         with signals_told(_stopping), signals_interrupt():
+            # the estimate comes after the validation, as an epoch's time includes that
             _fit(model, batches, sizes, done, [*progress.callbacks, estimate, *watchers])
     except KeyboardInterrupt:
         progress.keep_something(model)
@@ -134,8 +140,10 @@ def _fit(model: Any, batches: Any, sizes: list[Any], done: int, callbacks: list[
             epochs=last,
             callbacks=callbacks,
             verbose="auto",
+            # the batches are random themselves
             shuffle=False,
         )
+        # by Patience; the next call of `fit` would set it back to False
         if model.stop_training:
             break
         done = last
@@ -145,6 +153,7 @@ def _sizes(config: TrainConfig) -> list[tuple[int, int]]:
     """Return (input side, batch size) of each epoch."""
     training = config.training
     sizes = [(config.preprocess.size, training.batch_size)] * training.epochs
+    # each step overwrites all that follows, so later ones have to come later
     for step in sorted(training.sizes, key=lambda step: step.from_epoch):
         count = max(0, training.epochs - step.from_epoch)
         sizes[step.from_epoch :] = [(step.size, step.batch_size)] * count
@@ -207,5 +216,7 @@ def _refuse_overwriting(out: Path, resume: bool) -> None:
 def _prepare(config: TrainConfig, out: Path, resume: bool) -> None:
     out.mkdir(parents=True, exist_ok=True)
     if not resume:
+        # lines are appended: those of a run that ended before its first checkpoint would stay
         (out / HISTORY).unlink(missing_ok=True)
+    # when resumed too, as there may be more epochs now
     replace(out / RUN_CONFIG, lambda path: path.write_text(config.model_dump_json(indent=2)))
