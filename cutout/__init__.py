@@ -61,6 +61,7 @@ def __getattr__(name: str) -> Any:
 
     for home, names in _HOME.items():
         if name in names:
+            # Kept in the module, so that this is called once for each name.
             value = globals()[name] = getattr(import_module(home), name)
             return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -54,6 +54,7 @@ def weight(upload: Upload, options: CutoutOptions) -> int:
     """
     header = upload.header
     if not _is_asked_for(header, options):
+        # A small upload may ask for a large canvas.
         framing.check(options, upload.max_pixels)
         return max(header.weight, options.canvas.pixels if options.canvas else 0)
     if header.frames > upload.max_frames:
@@ -90,6 +91,7 @@ def cut_out(
     _check(options, given is not None)
     if not _is_asked_for(upload.header, options):
         return remover.cut_out(upload, options, models, clock, background, given)
+    # For its limits alone: only the service, which budgets memory, has called it before.
     weight(upload, options)
     form = Format(upload.header.format) if options.format is Format.auto else options.format
     media_type, encode = WRITERS[form]
@@ -97,6 +99,7 @@ def cut_out(
     frames = _Frames(animation, upload, options, models, clock, background)
     content = File(encode(frames, animation.plays, options.quality), media_type)
     subject = _together([result.subject for result in frames.results])
+    # A frame's own header has one frame, so `frames_dropped` is 0 here.
     return replace(frames.results[0], content=content, subject=subject)
 
 
@@ -161,13 +164,16 @@ class _Frames:
         self._animation = animation
         self._upload = upload
         self._clock = clock
+        # With PNG, what is finished stays a LazyCutout, which the animation's own encoder draws.
         self._options = options.model_copy(update={"format": Format.png})
+        # `remover.cut_out` looks the predictor up by name: the name is that of the wrapped one.
         self._models = Registry([_Smoothed(models.for_masks(options.model))])
         self._background = background and self._at_size(background)
         self.results: list[Result[Any]] = []
 
     def __iter__(self) -> Iterator[Frame]:
         rasters = decode_frames(self._animation, self._upload.header)
+        # By `next` and not by `for`, so that the stage times the decoding alone.
         for _ in range(self._upload.header.frames):
             with self._clock.stage("decode"):
                 raster, milliseconds = next(rasters)
@@ -175,7 +181,9 @@ class _Frames:
             result: Result[Any] = remover.cut_out(
                 source, self._options, self._models, self._clock, self._background
             )
+            # Without its pixels: one frame is in memory at a time.
             self.results.append(replace(result, content=None))
+            # The encoder works between this line and the next frame it requests.
             started = time.perf_counter_ns()
             yield Frame(result.content, milliseconds)
             self._clock.add("encode", started)
@@ -228,6 +236,7 @@ class _Smoothed:
         return self._predictor.manifest
 
     def prepare(self, image: Image) -> Prepared:
+        # `assemble` needs it. Frames come one after the other, so no other image comes in between.
         self._image = image
         return self._predictor.prepare(image)
 

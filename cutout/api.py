@@ -204,6 +204,7 @@ class Remover:
         if isinstance(image, str | os.PathLike):
             image = Path(image).read_bytes()
         if isinstance(image, bytes | bytearray | memoryview):
+            # A copy of a bytearray or memoryview, which may change; none of bytes.
             return Upload.read(bytes(image), self._max_pixels, self._max_frames)
         if isinstance(image, np.ndarray):
             return ArraySource.of(image, self._max_pixels)
@@ -221,6 +222,7 @@ class Remover:
                     f"mask: an array of type {mask.dtype}; expected uint8, 0 to 255, or bool"
                 )
             pixels: Any = np.multiply(mask, 255, dtype=np.uint8) if mask.dtype == bool else mask
+            # As RGB: an ArraySource takes no (H, W).
             return self._source(np.dstack([pixels] * 3) if mask.ndim == 2 else pixels)
         return self._source(mask)
 
@@ -294,6 +296,7 @@ def remove(
     return shared().mask(image, mask=mask, **options)  # type: ignore[call-overload] # others are refused
 
 
+# Threads that call it first at the same time may each load the models (functools).
 @functools.cache
 def shared() -> Remover:
     """Return the remover that `remove` uses; the first call makes it."""
@@ -305,6 +308,7 @@ def checked(kind: type[Options], keywords: Mapping[str, object]) -> Options:
     try:
         return kind.model_validate(dict(keywords))
     except ValidationError as error:
+        # pydantic only says that a name is unknown; ours suggests the one that was meant.
         surplus = [name for name in keywords if name not in kind.model_fields]
         if surplus:
             raise InvalidOption(_unknown(surplus[0], kind)) from None
@@ -318,6 +322,7 @@ def _unknown(name: str, kind: type[BaseModel]) -> str:
 
 
 def _is_pil(image: object) -> bool:
+    # By the bases, so that classes of other packages derived from Pillow's count too.
     return any(base.__module__.partition(".")[0] == "PIL" for base in type(image).__mro__)
 
 
@@ -338,8 +343,10 @@ def _from_pil(image: "PilImage") -> Array:
 
 def _stored_in_pil(upright: "PilImage") -> Array:
     if upright.mode.startswith("I;16"):
+        # In 32 bits, as 65535 * 255 does not fit into 16; half of 65535 is added to round.
         grey = (np.asarray(upright, np.uint32) * 255 + 32767) // 65535
         return np.repeat(grey.astype(np.uint8)[:, :, np.newaxis], 3, axis=2)
+    # A copy, not `asarray`: `_from_pil` writes converted colours into it.
     return np.array(upright.convert("RGBA" if upright.has_transparency_data else "RGB"), np.uint8)
 
 

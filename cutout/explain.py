@@ -59,6 +59,7 @@ def explain(item: Mapping[str, Any], description: str | None = None) -> str:
     context = item.get("ctx", {})
     given = _shown(item["input"])
     if kind == "value_error":
+        # A ValueError of one of our validators: its text is a clause already.
         return str(context["error"])
     if kind in ("missing", "union_tag_not_found"):
         return "required"
@@ -89,6 +90,7 @@ def in_words(error: ValidationError, model: type[BaseModel]) -> str:
     for item in error.errors(include_url=False):
         key = _key(item, known)
         unknown = item["type"] == "extra_forbidden"
+        # A union has an error for each of its branches; they become one line.
         explained.setdefault(key, []).append(_unknown(key, known) if unknown else explain(item))
     lines = ((f"{key}: " if key else "", ", or ".join(texts)) for key, texts in explained.items())
     return "\n".join(f"  {location}{text}" for location, text in lines)
@@ -115,6 +117,7 @@ def choices(annotation: Any) -> tuple[str, ...]:
 
 def explain_os_error(error: OSError) -> str:
     """Explain what is wrong with which file, as a clause."""
+    # `filename` may also be bytes, or the number of a descriptor.
     name = error.filename if isinstance(error.filename, str) else str(error.filename or "")
     if error.errno == errno.ENOENT:
         return f"no such file or directory: {name}"

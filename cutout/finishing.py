@@ -49,6 +49,7 @@ def compose(
         whole = resize_cutout(cut.whole(), *plan.answer)
         frame = Frame.of(whole, options, max_pixels)
         pixels = _with_effects(_arranged(whole, frame, options), options)
+        # No background changes the alpha, so none is decoded. A ZIP always holds both.
         if options.channels is Channels.alpha and options.format is not Format.zip:
             return alpha_of(pixels), _shown(frame, plan)
         behind = _own_background(cut.image, whole, frame, options) if background is None else None
@@ -80,6 +81,7 @@ def decoding_background(clock: Clock) -> Iterator[None]:
         with clock.stage("decode"):
             yield
     except ClientError as error:
+        # Every ClientError is made of its detail alone, so that its class can be kept.
         raise type(error)(f"background_image: {error.detail}") from error
 
 
@@ -114,6 +116,7 @@ def _own_background(
     """Return the blurred background (H, W, 3) of the image itself, if that is requested."""
     if not isinstance(options.background, Blur):
         return None
+    # As a cut-out of the background: where the subject hides it, `blur_filled` fills it.
     seen = np.asarray(cv2.inRange(alpha_of(cutout), 0, SEEN), np.uint8)
     ground = LazyCutout(resize(image, cutout.shape[1], cutout.shape[0]), seen).whole()
     return blur_filled(frame.framed(ground), options.background.radius)
@@ -129,6 +132,7 @@ def _given_background(
         image = covering(_opaque(raster, options), *canvas)
         if not isinstance(options.background, Blur):
             return image
+        # `blur_filled` takes RGBA; this is opaque, so that nothing is filled.
         solid = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2RGBA), np.uint8)
         return blur_filled(solid, options.background.radius)
 
@@ -139,6 +143,7 @@ def _on(pixels: Cutout, options: CutoutOptions, behind: Image | None) -> Pixels:
         return on_image(pixels, behind)
     if isinstance(options.background, Color):
         pixels = on_color(pixels, options.background.rgba)
+    # Still RGBA without a background, and on a translucent colour.
     if options.format is Format.jpeg and pixels.shape[2] == 4:
         return on_color(pixels, WHITE.rgba)
     return pixels

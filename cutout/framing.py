@@ -83,6 +83,7 @@ class Frame:
             width,
             height,
         )
+        # The canvas's edges, in pixels of the cut-out; they may lie beyond it.
         shown = Box.between(
             round(part.left - inner.left / ratio),
             round(part.top - inner.top / ratio),

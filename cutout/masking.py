@@ -42,6 +42,7 @@ def read_trimap(mask: Source[object] | None, plan: Plan, clock: Clock) -> Trimap
         )
     try:
         with clock.stage("decode"):
+            # With the profile: a mask's values are no colours, which would be converted to sRGB.
             return Trimap.of(mask_of(mask.decode(keep_profile=True)), plan.working or plan.answer)
     except ClientError as error:
         raise type(error)(f"mask: {error.detail}") from error
@@ -64,6 +65,7 @@ def make_alpha(
         alpha = trimap.sure
     else:
         alpha = _subject_alpha(image, plan, options, predictor, trimap, clock)
+    # Last, so that white in the trimap still means the subject.
     return np.asarray(cv2.bitwise_not(alpha), np.uint8) if options.invert else alpha
 
 
@@ -90,9 +92,11 @@ def _subject_alpha(
             alpha = harden(alpha, options.threshold)
         if view != whole:
             alpha = embed(alpha, view, image.size)
+        # The network saw some surroundings of the box too; of these nothing is kept.
         if plan.choice is not None and plan.choice.box is not None:
             box = plan.choice.box
             alpha = embed(alpha[box.rows, box.columns], box, image.size)
+        # After the threshold, so that what the caller is sure of stays to the pixel.
         return alpha if trimap is None else trimap.impose(alpha)
 
 
@@ -120,6 +124,7 @@ def _find_subject(
 
 def _around(point: Point, view: Box) -> Box:
     """Return a box half as wide and half as high as a view, as close around a point as it fits."""
+    # Rounded up, so that a view of one pixel stays one.
     width, height = -(-view.width // 2), -(-view.height // 2)
     left = min(max(view.left, point.x - width // 2), view.right - width)
     top = min(max(view.top, point.y - height // 2), view.bottom - height)

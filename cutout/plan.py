@@ -81,6 +81,7 @@ class ScorePlan:
         if masker is None:
             return cls(factor, factor)
         least = seen_by_network(masker.mask_size(upload), upload)
+        # Not reduced more than for the score: then one decoded image serves both.
         return cls(factor, min(factor, reduction(header, least)))
 
 

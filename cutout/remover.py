@@ -33,6 +33,7 @@ KEPT_BESIDE_SRGB = (
 )
 
 
+# As a decorator, a context manager of contextlib is made anew for each call.
 @idle_cores.occupying_one()
 def cut_out(
     source: Source[T],
@@ -61,6 +62,7 @@ def cut_out(
     image = _decode(source, plan, clock, options.keep_profile)
     alpha = make_alpha(image, plan, options, predictor, trimap, clock)
     with clock.stage("postprocess"):
+        # Nothing is cut out yet: a PNG without effects is drawn band by band while it is encoded.
         cut = LazyCutout(image.shown, multiply_alphas(alpha, image.alpha))
         subject = Subject.of(cut.alpha, plan.upload)
     pixels, crop = compose(cut, plan, options, source.max_pixels, background, clock)
@@ -98,6 +100,7 @@ def mask(
     alpha = make_alpha(image, plan, options, predictor, trimap, clock)
     with clock.stage("postprocess"):
         subject = Subject.of(alpha, plan.upload)
+        # The working size may be larger, where the network would see too little otherwise.
         alpha = resize(alpha, *plan.answer)
     with clock.stage("encode"):
         content = source.write(alpha, Format.png)
@@ -131,6 +134,7 @@ def score(source: Source[object], options: PredictOptions, models: Registry, clo
         with clock.stage("postprocess"):
             subject = Subject.of(to_size(coarse, *seen.size), image.upload)
     with clock.stage("inference"):
+        # A segmenter that is both scores by the alpha that it has made already.
         probability = scorer.probability(image.image, coarse if masker is scorer else None)
     return Score(
         probability, image.upload, scorer.manifest, subject, image.rows, source.header.frames - 1

@@ -49,6 +49,7 @@ class EngineSettings(BaseSettings):
     )
 
     models: Path = Field(
+        # Defaults from factories are not shown in the help: this one is a path of one machine.
         default_factory=lambda: SHIPPED_MODELS,
         description="directory of bundles, or one bundle; if unset, the shipped ones",
     )
@@ -56,6 +57,7 @@ class EngineSettings(BaseSettings):
         None,
         description="model of `POST /cutout` and `/mask`; if unset, the first segmenter by name",
     )
+    # 1 << 28 is OpenCV's own limit, as `cutout` sets it.
     max_pixels: int = Field(
         64_000_000, ge=64, le=1 << 28, description="largest image, pixels, by its header; then 413"
     )
@@ -69,6 +71,7 @@ class EngineSettings(BaseSettings):
     intra_op_threads: int = Field(
         1, ge=1, le=256, description="threads of onnxruntime for one image"
     )
+    # Without NoDecode, pydantic-settings would parse the variable of a tuple as JSON.
     providers: Annotated[tuple[Provider, ...], NoDecode] = Field(
         ("cpu",),
         min_length=1,
@@ -95,6 +98,7 @@ def read_settings(kind: type[S]) -> S:
     try:
         return kind()
     except ValidationError as error:
+        # A list has an error for each of its entries; one line a setting is enough.
         first: dict[str, ErrorDetails] = {}
         for item in error.errors():
             first.setdefault(str(item["loc"][0]), item)

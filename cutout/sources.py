@@ -141,6 +141,7 @@ class Upload:
             pixels, form = _simplest(pixels)
         media_type, encode = WRITERS[form]
         whole = (
+            # The PNG encoder draws the cut-out itself, band by band.
             pixels.whole() if isinstance(pixels, LazyCutout) and form is not Format.png else pixels
         )
         return File(encode(whole, attached, quality), media_type)
@@ -184,6 +185,7 @@ class ArraySource:
         self, factor: int = 1, size: Size | None = None, keep_profile: bool = False
     ) -> Raster:
         """Return the pixels, resized to `size`; the other parameters are for files."""
+        # Of a contiguous RGB array no copy: it is the caller's own, and must not be written to.
         image = np.ascontiguousarray(self.pixels[:, :, :3])
         alpha = None
         if self.pixels.shape[2] == 4:
@@ -213,6 +215,7 @@ class ArraySource:
 def _simplest(pixels: Pixels | LazyCutout) -> tuple[Pixels | LazyCutout, Format]:
     """Choose the format: PNG for an alpha, or where something is transparent, else JPEG."""
     if isinstance(pixels, LazyCutout):
+        # The alpha alone tells, so that nothing is drawn for it.
         if pixels.alpha.min() < 255:
             return pixels, Format.png
         pixels = pixels.whole()

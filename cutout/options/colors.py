@@ -70,6 +70,7 @@ class Color:
             values = bytes.fromhex(digits)
         except ValueError:
             values = b""
+        # `bytes.fromhex` skips spaces; a colour has none.
         if len(values) != 4 or not digits.isalnum():
             raise InvalidOption(
                 f"{text!r} is not a colour; write it as #rrggbb, or as a CSS name such as white"

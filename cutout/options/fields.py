@@ -89,6 +89,7 @@ def _parsed_by(parse: Callable[[str], T]) -> BeforeValidator:
         try:
             return parse(str(value))
         except InvalidOption as error:
+            # pydantic reports a ValueError as the field's; any other error would pass through it.
             raise ValueError(error.detail) from None
 
     return BeforeValidator(read)
@@ -99,6 +100,7 @@ def _text(pattern: str) -> WithJsonSchema:
 
 
 AS_TEXT = PlainSerializer(str, return_type=str)
+# A BeforeValidator runs before the InstanceOf to its left, which has no JSON schema: `_text`.
 RegionField = Annotated[InstanceOf[Region], _parsed_by(Region.parse), AS_TEXT, _text(REGION)]
 PointsField = Annotated[InstanceOf[Points], _parsed_by(Points.parse), AS_TEXT, _text(POINTS)]
 MarginsField = Annotated[InstanceOf[Margins], _parsed_by(Margins.parse), AS_TEXT, _text(MARGINS)]
@@ -249,6 +251,7 @@ class CutoutOptions(MaskOptions):
     margin: Annotated[
         MarginsField,
         Field(
+            # A JSON schema has no default where a factory makes it.
             json_schema_extra={"default": "0"},
             description="room around a cropped subject: 30px or 10% (of its width or height), at "
             "most 500px or 50%, one, two (above and below, sides) or four (clockwise from the "
@@ -301,6 +304,7 @@ class CutoutOptions(MaskOptions):
     def answer_size(self, upload: Size) -> Size:
         """Return the size of the result before a crop, in pixels, for an upload of that size."""
         size = upload.fitting(self.megapixels)
+        # `size` limits the crop then (`cutout.framing`), and not the image before it.
         return size if self.crop else size.limited(self.size)
 
     @property

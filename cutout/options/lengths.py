@@ -128,6 +128,7 @@ class Points:
                     f"points: {point.x} {point.y} lies beyond the image's {size.width} x "
                     f"{size.height} pixels"
                 )
+            # 100% lies one beyond the last pixel, and means that one.
             inside = Point(min(point.x, size.width - 1), min(point.y, size.height - 1))
             places[0 if mark.keeps else 1].append(inside)
         return places
@@ -161,6 +162,7 @@ class Margins:
         if re.fullmatch(r"0\.[0-9]+", text):
             return cls(*(Length(share=float(text)),) * 4, of_longer_side=True, text=text)
         lengths = _lengths(text)
+        # As in CSS: one for all sides, or vertical and horizontal in turn.
         top, right, bottom, left = (lengths * 4)[:4] if len(lengths) < 4 else lengths
         return cls(top, right, bottom, left, of_longer_side=False, text=text)
 
@@ -236,6 +238,7 @@ class Position:
         if text in ("original", "center"):
             return cls(0.5, 0.5, text)
         shares = [length.share for length in _lengths(text)]
+        # A single share is both the first and the last.
         return cls(shares[0], shares[-1], text)
 
     @property
@@ -253,6 +256,7 @@ class Position:
 
 
 def _check(pattern: str, text: str, expected: str) -> None:
+    # `$` alone, as in `re.match`, would let a line feed at the end pass.
     if not re.fullmatch(pattern, text):
         raise InvalidOption(f"{text!r} is not {expected}")
 
