@@ -19,6 +19,7 @@ Sample = tuple[Image, Mask]
 """An image (H, W, 3) uint8 RGB and its mask (H, W) uint8, of one size."""
 
 SHRUNK_FIRST = 1.3  # a reduction from which on bilinear interpolation would skip pixels
+# borrowed scenery was enlarged 3.4 times at the median, and sharp meant foreground (LOG.md)
 MAX_ENLARGEMENT = 1.5  # times that a background is enlarged, at most
 OUT_OF_FOCUS = 0.5  # share of the backgrounds of pasted cut-outs that are blurred
 
@@ -35,6 +36,7 @@ def augment_part(canvas: Canvas, config: AugmentConfig, rng: Generator) -> Canva
     `canvas` and the result are (S, S, C) uint8, C being 1 or 3.
     """
     size = canvas.shape[0]
+    # OpenCV drops a single channel; the reshape below brings it back
     pixels = canvas[:, :, 0] if canvas.shape[2] == 1 else canvas
     pixels = _apply(pixels, _random_affine(size, size, size, config, rng), size)
     return change_colors(pixels, config, rng).reshape(canvas.shape)
@@ -48,6 +50,7 @@ def warp(sample: Sample, size: int, config: AugmentConfig, rng: Generator) -> Sa
     image, mask = sample
     matrix = _random_affine(image.shape[1], image.shape[0], size, config, rng)
     warped_mask = _apply(mask, matrix, size)
+    # two more tries; then a crop without foreground is taken too
     for _ in range(2):
         if (
             not mask.any() or warped_mask.mean() > 2.5
@@ -74,6 +77,7 @@ def change_colors(
             cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB), np.uint8
         )
     if rng.random() < config.blur:
+        # a size of (0, 0): OpenCV takes it from the sigma
         image = np.asarray(cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.4, 1.8))), np.uint8)
     if rng.random() < config.noise:
         grain = rng.integers(-128, 128, image.shape, np.int8).astype(np.float32) * np.float32(
@@ -81,6 +85,7 @@ def change_colors(
         )
         image = np.clip(image + grain, 0, 255).astype(np.uint8)
     if rng.random() < config.jpeg:
+        # OpenCV takes RGB for BGR both ways, so that colours come back in their order
         _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 85))])
         image = np.asarray(cv2.imdecode(data, cv2.IMREAD_UNCHANGED), np.uint8)
     return image
@@ -130,7 +135,9 @@ def lay(
         canvas = with_shadow(canvas, placed, rng)
     alpha = placed[:, :, 3:].astype(np.float32) / 255
     canvas += (placed[:, :, :3] - canvas) * alpha
+    # + 0.5, as the cast truncates
     image = np.clip(canvas + 0.5, 0, 255).astype(np.uint8)
+    # the union of both subjects as probabilities: what is hidden stays foreground
     both = mask + (1 - mask.astype(np.float32) / 255) * placed[:, :, 3]
     return image, np.rint(both).astype(np.uint8)
 
@@ -146,7 +153,9 @@ def lift(sample: Sample) -> Cutout:
     left, top, width, height = cv2.boundingRect(mask)
     soft = cv2.GaussianBlur(mask, (0, 0), 0.8)
     box = (slice(top, top + height), slice(left, left + width))
+    # a subject at the image's edge was cut off by it
     cut = (left == 0, top == 0, left + width == mask.shape[1], top + height == mask.shape[0])
+    # the lesser of both: blurred outwards the edge would take in background
     return Cutout(np.dstack([image[box], np.minimum(soft, mask)[box]]), cut)
 
 
@@ -179,6 +188,7 @@ def _pasted_size(cutout: Cutout, size: int, most: float, rng: Generator) -> tupl
 
 def _place(free: int, at_start: bool, at_end: bool, rng: Generator) -> int:
     """Return where the pasted begins, 0 to `free`: at the end where it was cut off, or anywhere."""
+    # drawn in any case: what is drawn next does not depend on `at_start` and `at_end`
     anywhere = int(rng.integers(0, free + 1))
     if at_start == at_end:
         return anywhere
@@ -192,6 +202,7 @@ def _random_affine(
     side = rng.uniform(config.min_crop, config.max_crop)
     stretch = np.exp(rng.uniform(-config.aspect, config.aspect) / 2)
     crop_width, crop_height = side * width * stretch, side * height / stretch
+    # abs: a crop larger than the image moves too, over mirrored edges
     slack_x, slack_y = abs(width - crop_width) / 2, abs(height - crop_height) / 2
     center_x = width / 2 + rng.uniform(-slack_x, slack_x)
     center_y = height / 2 + rng.uniform(-slack_y, slack_y)
@@ -203,6 +214,7 @@ def _random_affine(
     angle = np.deg2rad(degrees)
     mirror = -1.0 if rng.random() < config.flip else 1.0
     linear = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    # a negative width mirrors
     linear = linear @ np.diag([mirror * crop_width / size, crop_height / size])
     offset = np.array([center_x, center_y]) - linear @ np.array([size / 2, size / 2])
     return np.column_stack([linear, offset]).astype(np.float32)
@@ -213,14 +225,17 @@ def _apply(array: NDArray[np.uint8], matrix: NDArray[np.float32], size: int) -> 
 
     What is to shrink much is shrunk by area first, as serving does it; else it would alias.
     """
+    # the determinant is negative where the crop is mirrored
     shrink = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     if shrink > SHRUNK_FIRST:
         height, width = array.shape[:2]
         array = resize(array, max(1, round(width / shrink)), max(1, round(height / shrink)))
         ratio = np.array([[array.shape[1] / width], [array.shape[0] / height]], np.float32)
+        # it leads to source pixels, of which there are fewer now
         matrix = matrix * ratio
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return np.asarray(
+        # mirrored edges, in image and mask alike: a black border would tell where the image ends
         cv2.warpAffine(array, matrix, (size, size), flags=flags, borderMode=cv2.BORDER_REFLECT_101),
         np.uint8,
     )
@@ -230,6 +245,7 @@ def _jitter(image: Image, rng: Generator) -> Image:
     gain = np.float32(rng.uniform(0.65, 1.35))
     tint = rng.uniform(0.88, 1.12, 3).astype(np.float32)
     saturation = np.float32(rng.uniform(0.5, 1.4))
+    # contrast changes about the image's mean, or it would change the brightness too
     pivot = np.float32(image.mean())
     shift = np.float32(rng.uniform(-30, 30))
     # One 3x4 colour matrix does saturation, tint, contrast and brightness in a single pass.

@@ -142,6 +142,7 @@ def inspect_pair(pair: Pair) -> tuple[Inspection | None, list[Finding]]:
         )
         return None, [_split_off_file(text, stops=True)]
     remarks = [Finding(_named(pair), text, stops=False) for text in _remarks(pair, image, mask)]
+    # from 128 on, as the measures count foreground
     share = float((mask >= 128).mean())
     inspection = Inspection(
         pair,
@@ -179,6 +180,7 @@ def _remarks(pair: Pair, image: Image, mask: Mask) -> Iterable[str]:
             "the mask looks inverted: its frame is foreground and its middle is not; swap black "
             "and white"
         )
+    # of all that is more than 10 % foreground, what is less than 90 %
     between = float(((mask > 25) & (mask < 230)).sum() / max(1, int((mask > 25).sum())))
     if between > SOFT and pair.taught is None:  # a teacher's are soft by nature
         yield (
@@ -202,6 +204,7 @@ def is_inverted(mask: Mask) -> bool:
 def _frame_and_middle(mask: Mask) -> tuple[float, float]:
     """Return the share of foreground in a mask's outermost pixels, and in its middle."""
     height, width = mask.shape
+    # `or None`: below 4 pixels -(height // 4) is 0, and a slice to 0 is empty
     middle = mask[height // 4 : -(height // 4) or None, width // 4 : -(width // 4) or None] >= 128
     frame = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]]) >= 128
     return float(frame.mean()), float(middle.mean())
@@ -216,6 +219,7 @@ def _full_size(pair: Pair, image: Image) -> tuple[int, int]:
 def _about_sets(root: Path, pairs: Sequence[Pair]) -> list[Finding]:
     findings = []
     drawn = sum(pair.taught is None for pair in pairs)
+    # where there are a teacher's labels too: these go to training only, whatever their number
     if drawn < 3 and drawn < len(pairs):
         text = (
             f"{drawn} images with masks by people beside a teacher's labels are too few: three, "
@@ -269,6 +273,7 @@ def _by_set(
     pairs: Sequence[Pair], inspections: Sequence[Inspection], sides: dict[Path, Split]
 ) -> dict[str, dict[str, Any]]:
     sets: dict[str, dict[str, Any]] = {}
+    # sorted, as groupby joins neighbours only
     for name, group in groupby(sorted(pairs), key=lambda pair: pair.set):
         members = list(group)
         seen = [inspection for inspection in inspections if inspection.pair.set == name]

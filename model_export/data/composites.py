@@ -56,6 +56,7 @@ def plain_ground(side: int, rng: Generator) -> Image:
     fall = rng.uniform(0, 0.3)
     ramp = np.linspace(-0.5, 0.5, side)
     slope = ramp[np.newaxis] * np.cos(angle) + ramp[:, np.newaxis] * np.sin(angle)
+    # the slope is within .7, half of the diagonal: light goes from about 1 - fall to 1
     light = 1 - fall * (slope + 0.7) / 1.4
     return np.asarray(np.clip(light[:, :, np.newaxis] * color, 0, 255), np.uint8)
 
@@ -74,6 +75,7 @@ def beyond(cutout: Cutout, rng: Generator) -> Cutout:
     elif side == 3:
         rows = slice(0, height - off)
     pixels = cutout.pixels[rows, columns]
+    # the part that is kept may have no foreground in it
     if not pixels[:, :, 3].any():
         return cutout
     left, top, right, bottom = (number == side for number in range(4))
@@ -115,6 +117,7 @@ def _mirrored(ground: Floats, subject: Pixels, rng: Generator) -> Floats:
     matrix = np.array([[1, 0, 0], [0, -1, 2 * foot]], np.float32)
     image = cv2.warpAffine(subject, matrix, (side, side))
     down = np.clip((np.arange(side) - foot) / (0.5 * side), 0, 1)
+    # below the foot only, and fading to nothing half a side below it
     strength = rng.uniform(0.15, 0.5) * (1 - down) * (np.arange(side) >= foot)
     alpha = image[:, :, 3:].astype(np.float32) / 255 * strength[:, np.newaxis, np.newaxis]
     return np.asarray(ground + (image[:, :, :3] - ground) * alpha, np.float32)
@@ -168,6 +171,7 @@ def _wheel(rng: Generator) -> Pixels:
     middle = (DRAWN // 2, DRAWN // 2)
     radius = DRAWN // 2 - 8
     rim = int(DRAWN * rng.uniform(0.04, 0.12))
+    # OpenCV draws a line's width half to either side
     cv2.circle(alpha, middle, radius - rim // 2, WHITE, rim)
     cv2.circle(alpha, middle, int(DRAWN * rng.uniform(0.04, 0.12)), WHITE, -1)
     spokes = int(rng.integers(3, 13))

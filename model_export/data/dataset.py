@@ -67,14 +67,18 @@ def select(pairs: Iterable[Pair], split: Split) -> list[Pair]:
     enough for all splits.
     """
     everything = list(pairs)
+    # a dict by group, as a clip's frames move together
     sides = {_key(pair): split_of(pair) for pair in everything if pair.taught is None}
     least = min(ENOUGH_GROUPS, max(1, len(sides) // SMALL_SHARE))
     for side in SPLITS:
         counts = Counter(sides.values())
         fullest = max(SPLITS, key=counts.__getitem__)
+        # by hash, so that the same groups move on every machine
         movable = sorted((key for key, now in sides.items() if now == fullest), key=_hash)
+        # one group at least stays where it is taken from
         missing = max(0, min(least - counts[side], len(movable) - 1))
         sides.update(dict.fromkeys(movable[:missing], side))
+    # what has no side is a teacher's: to train on
     return [pair for pair in everything if sides.get(_key(pair), "train") == split]
 
 
@@ -119,9 +123,11 @@ def fingerprint(pairs: Sequence[Pair]) -> str:
     """Return the sha256 over names and contents of all files: it identifies a model's data."""
     digest = hashlib.sha256()
     for pair in sorted(pairs):
+        # no name contains \0: it ends where the contents begin
         digest.update(f"{pair.set}/{pair.stem}\0".encode())
         digest.update(pair.image_path.read_bytes())
         shapes = (
+            # of COCO the image's own outlines, not the JSON file of them all
             json.dumps(asdict(pair.shapes)).encode() if pair.shapes else pair.mask_path.read_bytes()
         )
         digest.update(shapes)
@@ -165,4 +171,5 @@ def _key(pair: Pair) -> str:
 
 
 def _hash(key: str) -> int:
+    # not Python's hash(), which is another in every process
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big")

@@ -39,6 +39,7 @@ def fingerprint_of(image: Image) -> NDArray[np.uint8]:
         cv2.cvtColor(resize(image, HASH_SIDE, HASH_SIDE), cv2.COLOR_RGB2GRAY), np.float32
     )
     low = cv2.dct(gray)[:LOW, :LOW].ravel()
+    # without the first, the mean brightness, which is far larger than all others
     bits = np.packbits(low > np.median(low[1:]))
     return np.concatenate([bits, resize(image, DETAIL, DETAIL).ravel()])
 
@@ -51,6 +52,7 @@ def twins(images: Sequence[tuple[Pair, Split, NDArray[np.uint8]]]) -> list[Twins
     if not images:
         return []
     prints = np.stack([fingerprint for _, _, fingerprint in images])
+    # 8 bytes as one number, so that a XOR compares 64 bits; `view` needs them side by side
     hashes = np.ascontiguousarray(prints[:, :8]).view(np.uint64).ravel()
     sides = np.array([side for _, side, _ in images])
     found = []
@@ -58,6 +60,7 @@ def twins(images: Sequence[tuple[Pair, Split, NDArray[np.uint8]]]) -> list[Twins
         distance = np.bitwise_count(hashes[place + 1 :] ^ hashes[place])
         for ahead in np.flatnonzero((distance <= ALIKE) & (sides[place + 1 :] != side)).tolist():
             other = place + 1 + ahead
+            # int16: a difference of uint8 would wrap around
             difference = np.abs(prints[other, 8:].astype(np.int16) - fingerprint[8:]).mean()
             if difference <= SAME_COLORS:
                 second, second_side, _ = images[other]

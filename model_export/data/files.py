@@ -43,6 +43,7 @@ def load_sized(path: Path, least: int | None = None) -> tuple[Image, tuple[int, 
     DataError where the file cannot be read.
     """
     header = read_header(path)
+    # IMREAD_COLOR would drop the alpha, and show what colour lies under transparent pixels
     if header is not None and header.has_alpha:
         image = _on_white(_decode(path, cv2.IMREAD_UNCHANGED))
         return image, image.shape[:2]
@@ -51,6 +52,7 @@ def load_sized(path: Path, least: int | None = None) -> tuple[Image, tuple[int, 
     image = np.ascontiguousarray(bgr[:, :, ::-1])
     if factor == 1 or header is None:
         return image, image.shape[:2]
+    # the file's own size, with which a mask is compared; the image is smaller
     width, height = header.upright
     return image, (height, width)
 
@@ -117,7 +119,9 @@ def _on_white(pixels: NDArray[np.uint8]) -> Image:
             cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB if pixels.ndim == 2 else cv2.COLOR_BGR2RGB),
             np.uint8,
         )
+    # uint16, as the products go to 255 * 255
     alpha = pixels[:, :, 3:].astype(np.uint16)
+    # 2::-1 takes BGR as RGB and leaves the alpha; + 127 rounds the division by 255
     return ((pixels[:, :, 2::-1] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
 
 
@@ -125,10 +129,12 @@ def _gray(path: Path) -> Mask:
     header = read_header(path)
     if header is not None and header.has_alpha:
         pixels = _decode(path, cv2.IMREAD_UNCHANGED)
+        # an alpha of 255 throughout says nothing: such a mask is in the colours
         if pixels.ndim == 3 and pixels.shape[2] == 4 and pixels[:, :, 3].min() < 255:
             return np.ascontiguousarray(pixels[:, :, 3])
     mask = _decode(path, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
     brightest = int(mask.max())
+    # a mask of 0 and 1, say, would be background throughout
     if 0 < brightest < MIN_WHITE:
         raise DataError(
             f"{path}: the mask's brightest value is {brightest}, which means background; save "
@@ -148,6 +154,7 @@ def _labelled(pixels: NDArray[np.uint8]) -> Mask:
     else:
         labelled = pixels > 0
         void = pixels == 255
+        # and 255 is its foreground
         void &= bool((labelled & ~void).any())  # a mask of 0 and 255 alone has no void
     return _resolve(labelled & ~void, void)
 
@@ -157,6 +164,7 @@ def _resolve(foreground: NDArray[np.bool_], unknown: NDArray[np.bool_]) -> Mask:
     if not unknown.any():
         return np.where(foreground, np.uint8(255), np.uint8(0))
     to_foreground, to_background = (
+        # to the nearest pixel of 0, hence ~side
         cv2.distanceTransform((~side).astype(np.uint8), cv2.DIST_L2, 3)
         for side in (foreground, ~foreground & ~unknown)
     )
@@ -167,6 +175,7 @@ def _resolve(foreground: NDArray[np.bool_], unknown: NDArray[np.bool_]) -> Mask:
 
 def _draw(shapes: Shapes, pair: Pair) -> Mask:
     mask = np.zeros((shapes.height, shapes.width), np.uint8)
+    # COCO has outlines of single objects, and run lengths, as a dict, of crowds
     for segmentation in shapes.segmentations:
         if isinstance(segmentation, dict):
             mask |= _run_lengths(segmentation, pair.mask_path)
@@ -193,11 +202,13 @@ def _run_lengths(segmentation: dict[str, Any], path: Path) -> Mask:
         raise DataError(
             f"{path}: run lengths that don't add up to {width}x{height} pixels; export them again"
         )
+    # runs of 0 and 255 in turn, down the columns: hence the transposed shape
     values = np.arange(len(counts)) % 2 * 255
     return np.repeat(values, counts).astype(np.uint8).reshape(width, height).T
 
 
 def _decode(path: Path, flags: int) -> NDArray[np.uint8]:
+    # not imread, which has None for every error; here a missing file is an OSError with its name
     data = np.fromfile(path, np.uint8)
     try:
         pixels = cv2.imdecode(data, flags) if data.size else None
@@ -206,5 +217,6 @@ def _decode(path: Path, flags: int) -> NDArray[np.uint8]:
     if pixels is None:
         raise DataError(f"{path}: not a readable image; replace or remove it")
     if pixels.dtype == np.uint16:  # some tools write masks of 0 and 255 with 16 bits
+        # 1/257 takes 65535 to 255
         pixels = cv2.convertScaleAbs(pixels, alpha=1 if pixels.max() <= 255 else 1 / 257)
     return np.asarray(pixels, np.uint8)

@@ -30,11 +30,13 @@ class MaskBatches(keras.utils.PyDataset):
     """
 
     def __init__(self, pairs: Sequence[Pair], config: TrainConfig, root: Path) -> None:
+        # threads, which share the samples in memory
         super().__init__(workers=2, use_multiprocessing=False, max_queue_size=6)
         self.config = config
         self.spec = config.preprocess
         self.policy = config.augment or AugmentConfig()
         self.source_size = config.data.source_size or config.preprocess.size
+        # larger than the input where `source_size` says so: a crop then keeps its detail
         self.samples = load_samples(
             pairs, config.preprocess.model_copy(update={"size": self.source_size})
         )
@@ -58,6 +60,7 @@ class MaskBatches(keras.utils.PyDataset):
         self.epoch = epoch
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        # of the place alone, as threads may draw batches in any order
         rng = np.random.default_rng([self.config.training.seed, self.epoch, index])
         drawn = [self._draw(rng) for _ in range(self.batch_size)]
         x = np.concatenate([normalize(image, self.spec) for image, _ in drawn])
@@ -76,6 +79,7 @@ class MaskBatches(keras.utils.PyDataset):
         return Scenery(root, self.source_size, borrowed, self.policy, self.config.data)
 
     def _draw(self, rng: Generator) -> Sample:
+        # with replacement: an epoch is so many samples, not every image once
         sample = self.samples[int(rng.choice(len(self.samples), p=self.odds))]
         kind = rng.random()
         if self.scenery and kind < self.policy.paste and self.scenery.can_paste:
@@ -99,6 +103,7 @@ def load_samples(pairs: Sequence[Pair], spec: PreprocessSpec) -> list[Sample]:
     samples = []
     for pair in track(pairs, "loading images"):
         image, mask = load_pair(pair, spec.size)
+        # stretched, the box is the whole canvas: mask and image stay in step
         canvas, box = fit(image, spec)
         samples.append((canvas, resize(mask, box.width, box.height)))
     return samples
@@ -109,7 +114,9 @@ def labels(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
     They are the mask, and how close to its edge a pixel is (F3Net, arXiv 1911.11445).
     """
+    # | 1 makes it odd, so that it has a middle
     window = max(3, mask.shape[0] // 12) | 1
+    # the mean around a pixel differs from it only near an edge
     near_edge = cv2.absdiff(cv2.blur(mask, (window, window)), mask)
     return np.dstack([mask, near_edge])
 

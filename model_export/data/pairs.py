@@ -86,6 +86,7 @@ class Pair:
     image_path: Path
     mask_path: Path
     form: MaskForm = "gray"
+    # not compared: shapes may hold dicts and lists, and pairs are sorted and hashed
     shapes: Shapes | None = field(default=None, compare=False)
     taught: Taught | None = field(default=None, compare=False)
 
@@ -183,6 +184,7 @@ def scan(
 
 def _sets_below(root: Path) -> dict[Path, Found]:
     own = _read(root)
+    # images in the root itself may lie beside sets: these are looked for first
     if own is not None and any(pair.image_path.parent != root for pair in own.pairs):
         return {root: own}
     folders = sorted(path for path in root.iterdir() if path.is_dir() and _may_be_set(path))
@@ -228,6 +230,7 @@ def _soft_labels(folder: Path) -> Found | None:
 def _soft_pair(folder: Path, images: Path, label: Label, teacher: Teacher) -> Pair:
     top, _, rest = label.image.partition("/")
     name = f"{_name(folder)}/{top}" if rest else _name(folder)
+    # the whole path, as a file's name may be in several directories
     stem = label.image.replace("/", "-")
     taught = Taught(teacher, label.certainty)
     mask = folder / MASKS / label.mask
@@ -250,6 +253,7 @@ def _pets(folder: Path) -> Found | None:
     trimaps = folder / "annotations" / "trimaps"
     if not trimaps.is_dir():
         return None
+    # not every image needs a trimap here: others are left out
     return _matched(folder, folder / "images", trimaps, "trimap", every_image=False)
 
 
@@ -263,6 +267,7 @@ def _voc(folder: Path) -> Found | None:
 
 
 def _coco(folder: Path) -> Found | None:
+    # [!.] leaves out hidden files, such as macOS's ._x.json
     files = [*sorted(folder.glob("[!.]*.json")), *sorted(folder.glob("annotations/[!.]*.json"))]
     read = [(path, values) for path in files if (values := _coco_values(path)) is not None]
     if not read:
@@ -275,8 +280,10 @@ def _coco(folder: Path) -> Found | None:
         for entry in values["images"]:
             if entry["id"] not in outlines:
                 continue  # nothing marked in it: nothing to learn foreground from
+            # backslashes, where it was written on Windows
             name = entry["file_name"].replace("\\", "/")
             image = _beside(folder, path, name)
+            # before the check for None, which is never in `seen`
             if image in seen:
                 problems.append(
                     f"{image}: both {seen[image]} and {path} outline it; leave one of them"
@@ -315,6 +322,7 @@ def _coco_values(path: Path) -> dict[str, Any] | None:
         raise DataError(f"{path}: not readable as JSON: {error}; fix or remove it") from error
     if not isinstance(values, dict) or not {"images", "annotations"} <= values.keys():
         return None
+    # COCO's keypoint file outlines the same people again
     if any("keypoints" in annotation for annotation in values["annotations"][:1]):
         return None
     fields = {"images": {"id", "file_name", "width", "height"}, "annotations": {"image_id"}}
@@ -342,6 +350,7 @@ def _beside(folder: Path, file: Path, name: str) -> Path | None:
 def _cutouts(folder: Path) -> Found | None:
     for place in (folder, folder / "images"):
         files = _images(place)
+        # the first file speaks for all; `load_mask` refuses those without transparency
         header = read_header(files[0]) if files else None
         if header is not None and header.has_alpha:
             return Found(
@@ -358,12 +367,14 @@ def _images_alone(folder: Path) -> Found | None:
 
 
 LAYOUTS: tuple[Callable[[Path], Found | None], ...] = (
+    # the order matters: the first that fits is taken, and a later one may fit as well
     _soft_labels,
     _side_by_side,
     _pets,
     _voc,
     _coco,
     _cutouts,
+    # last: it fits any images/, and says of each that its mask is missing
     _images_alone,
 )
 
@@ -379,6 +390,7 @@ def _matched(
     unread = _unread(image_folder)
     images = {path.stem: path for path in found}
     by_stem = {
+        # x_mask.png belongs to x.jpg, unless there is an x_mask.jpg
         path.stem if path.stem in images else _bare(path.stem): path
         for path in _images(masks, MASK_SUFFIXES)
     }
@@ -389,6 +401,7 @@ def _matched(
     problems += [
         f"{path}: of the same name as {images[path.stem]}; rename one, and its mask"
         for path in found
+        # x.jpg and x.png: the dict has kept the last one
         if images[path.stem] != path
     ]
     if not found and any(path.is_dir() for path in image_folder.glob("[!.]*")):
@@ -400,6 +413,7 @@ def _matched(
     surprises = [
         f"{path}: a mask without an image, left out; expected {image_folder / path.stem}.jpg"
         for path in orphans
+        # its image is there, in a format that is not read: said once, below
         if path.stem not in {other.stem for other in unread}
     ]
     return Found(pairs, problems, surprises + _about_unread(image_folder, unread))
@@ -427,6 +441,7 @@ def _bare(stem: str) -> str:
 
 
 def _name(folder: Path) -> str:
+    # Path('.') has no name of its own
     return folder.name or folder.resolve().name
 
 

@@ -44,6 +44,7 @@ class PartBatches(keras.utils.PyDataset):
         self.spec = config.preprocess
         self.images = load_images(pairs, config.data.part_sizes, config.preprocess)
         self.batch_size = config.training.batch_size
+        # draws at once: `steps` is asked for before training starts, and needs `order`
         self.start((self.spec.size, self.batch_size), epoch=0)
 
     def __len__(self) -> int:
@@ -51,6 +52,7 @@ class PartBatches(keras.utils.PyDataset):
 
     def steps(self, size: tuple[int, int]) -> int:
         """Return how many steps an epoch of that (input side, batch size) has."""
+        # no more than the order holds, as a batch is a piece of it
         wanted = min(self.config.training.samples_per_epoch or len(self.order), len(self.order))
         return max(1, wanted // size[1])
 
@@ -61,6 +63,7 @@ class PartBatches(keras.utils.PyDataset):
         """
         self.batch_size = size[1]
         self.epoch = epoch
+        # always those of epoch 0 unless redrawn, also where a run is resumed
         self.parts = self._draw(epoch if self.config.data.redraw_parts else 0)
         if not self.parts:
             raise DataError(NO_PARTS)
@@ -88,6 +91,7 @@ class PartBatches(keras.utils.PyDataset):
         for image in self.images:
             count = data.parts_per_image * odds_of(image.pair, data)
             rng = part_seed(image.pair, seed, epoch)
+            # a half, the default: pairs of one size, so that size says nothing of the class
             if data.foreground_share == 0.5:
                 parts = draw_parts(image.mask, data.part_sizes, max(1, round(count / 2)), rng)
             else:
@@ -100,6 +104,7 @@ class PartBatches(keras.utils.PyDataset):
     def _shuffle(self) -> None:
         rng = np.random.default_rng([self.config.training.seed, self.epoch])
         labels = np.array([part.label for _, part in self.parts])
+        # the class, 1 where foreground is rarer
         self.rare = int(labels.mean() < 0.5)
         self.order = rng.permutation(self._resampled(labels, rng))
         self.weights = self._class_weights(labels[self.order])
@@ -108,6 +113,7 @@ class PartBatches(keras.utils.PyDataset):
         """Return the indices of an epoch's parts: each once, or as many of each class."""
         rare, common = np.flatnonzero(labels == self.rare), np.flatnonzero(labels != self.rare)
         if self.config.data.resample == "over":
+            # np.resize repeats, where ndarray.resize would fill up with zeros
             return np.concatenate([common, np.resize(rng.permutation(rare), len(common))])
         if self.config.data.resample == "under":
             return np.concatenate([rng.choice(common, len(rare), replace=False), rare])
@@ -119,6 +125,7 @@ class PartBatches(keras.utils.PyDataset):
         if chosen == "none":
             return None
         if chosen == "balanced":
+            # of the epoch's parts, so resampled ones have weights of 1
             return np.asarray(len(labels) / (2 * np.bincount(labels, minlength=2)), np.float32)
         return np.asarray(chosen, np.float32)
 

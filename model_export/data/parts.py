@@ -106,6 +106,7 @@ def draw_unevenly(
 
 def part_seed(pair: Pair, seed: int, epoch: int = 0) -> Generator:
     """Return the random generator for the parts of one image in one epoch."""
+    # by name and not by place in the list: other images beside it change nothing
     name = hashlib.sha256(f"{pair.set}/{pair.stem}".encode()).digest()[:8]
     return np.random.default_rng([seed, epoch, int.from_bytes(name, "big")])
 
@@ -116,6 +117,7 @@ def foreground_counts(mask: Mask, side: int) -> NDArray[np.int32]:
     Returns (H - side + 1, W - side + 1) int32, by the square's top left corner. By an integral
     image: four look-ups a square, whatever its size (Crow, SIGGRAPH 1984).
     """
+    # has a row and a column of zeros in front, so that there is no case for the edges
     table = cv2.integral((mask >= 128).astype(np.uint8))
     counts = (
         table[side:, side:] - table[:-side, side:] - table[side:, :-side] + table[:-side, :-side]
@@ -128,6 +130,7 @@ def load_for_parts(pair: Pair, sizes: Sequence[float], spec: PreprocessSpec) -> 
 
     Raises DataError, which names the file, where one cannot be used.
     """
+    # the smallest part still has the network's input in pixels
     image, mask = load_pair(pair, round(spec.size / min(sizes)))
     return LoadedPair(
         pair, reduce_for_parts(image, sizes, spec), reduce_for_parts(mask, sizes, spec)
@@ -170,6 +173,7 @@ class _Positions:
         self.side = max(1, round(size * min(mask.shape)))
         counts = foreground_counts(mask, self.side)
         self.columns = counts.shape[1]
+        # in whole numbers, without a quotient to round: the limits are exact on every machine
         percents = 100 * counts.ravel()
         pixels = self.side**2
         self.of_label = (
@@ -183,5 +187,6 @@ class _Positions:
 
     def draw(self, label: int, rng: Generator) -> Part:
         places = self.of_label[label]
+        # `ravel` went row by row
         top, left = divmod(int(places[rng.integers(len(places))]), self.columns)
         return Part(left, top, self.side, label)

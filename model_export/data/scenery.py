@@ -42,10 +42,12 @@ class Scenery:
     ) -> None:
         paths = find_scenery(root / "cutouts")
         found = find_scenery(root / "backgrounds")
+        # the key that `split_of` makes of an image of a set of that name
         training = [
             path for path in paths if split_of_key(f"{path.parent.name}/{path.stem}") == "train"
         ]
         self.cutouts = [Cutout(limit_size(load_cutout(path), longest)) for path in training]
+        # larger than the canvas, so that a part of it fills one without being enlarged
         self.backgrounds = [
             _with_shorter_side(load_image(path, 2 * longest), 3 * longest // 2) for path in found
         ]
@@ -70,6 +72,7 @@ class Scenery:
             return paste(with_hole(sample[0], rng), plain_ground(size, rng), size, rng, shadow)
         if not (self.backgrounds or self.borrowed):
             return sample
+        # the second `or` draws a number only where there is a choice
         borrowed = self.borrowed and (not self.backgrounds or rng.random() < self.policy.borrow)
         background = _one_of(self.borrowed if borrowed else self.backgrounds, rng)
         if self.cutouts and rng.random() < self.policy.behind:
@@ -80,6 +83,7 @@ class Scenery:
         """Paste one cut-out on the background, or two of which both count."""
         cutout = self.cutout(sample, rng)
         shadow = _happens(self.policy.shadows, rng)
+        # lifted off a sample without foreground
         if not cutout.pixels.size:
             return sample
         if _happens(self.policy.beyond, rng):
@@ -88,6 +92,7 @@ class Scenery:
             return paste(cutout, background, size, rng, shadow)
         first = paste(cutout, background, size, rng, shadow, BESIDE)
         second = self._any_cutout(rng) if self.cutouts else cutout
+        # a generator: each attempt draws anew; the mask of most foreground hides least
         laid = (lay(second, first, rng, shadow, BESIDE) for _ in range(TRIES))
         return max(laid, key=lambda made: int(made[1].sum(dtype=np.int64)))
 
