@@ -49,6 +49,7 @@ class Pace:
         try:
             async with asyncio.timeout(seconds):
                 await (asyncio.sleep(seconds) if expects_continue else disconnected(receive))
+        # The usual end of the wait: the client has not disconnected.
         except TimeoutError:
             pass
         finally:

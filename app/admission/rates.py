@@ -21,7 +21,7 @@ class RateLimit:
     def __init__(self, per_minute: int, now: Callable[[], float] = time.monotonic) -> None:
         self.per_minute = per_minute
         self.step = 60 / per_minute
-        self.burst = 60.0
+        self.burst = 60.0  # seconds at the steady rate: `per_minute` requests at once
         self._now = now
         self._paid_until: dict[str, float] = {}
 
@@ -58,7 +58,7 @@ def caller_of(scope: Scope, key: int | None) -> str:
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        return str(host)
+        return str(host)  # no address: empty, or as of starlette's TestClient
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is None:
             return str(ipaddress.ip_network((address, 64), strict=False))

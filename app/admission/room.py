@@ -43,10 +43,13 @@ class Room:
         with self._changed:
             self._line.append(ticket)
             try:
+                # In order even if a later job would fit, else small ones could keep a large one
+                # waiting. Nothing notifies of a deadline, hence the limit on the wait.
                 while self._line[0] is not ticket or self._free < wanted:
                     clock.check()
                     self._changed.wait(CHECK_SECONDS)
                 self._free -= wanted
             finally:
+                # After TooSlow and Abandoned too: the next in line may have room.
                 self._line.remove(ticket)
                 self._changed.notify_all()

@@ -46,8 +46,9 @@ class Threads:
         except TimeoutError:
             raise clock.too_slow() from None
         finally:
+            # After success too: `_unless_disconnected` then cancels no more.
             clock.abandon()
-            if not future.done():
+            if not future.done():  # one that was cancelled is done: this one is in a thread
                 loop = asyncio.get_running_loop()
                 loop.call_later(self.patience, _exit_if_hung, weakref.ref(future), self.patience)
 
@@ -61,4 +62,4 @@ def _exit_if_hung(work: "weakref.ref[Future[Any]]", patience: float) -> None:
     future = work()
     if future is not None and not future.done():
         log.critical("worker thread hung, exiting", extra={"seconds_after_request": patience})
-        os._exit(HUNG)
+        os._exit(HUNG)  # sys.exit would wait for the pool's threads, this one included

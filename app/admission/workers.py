@@ -50,8 +50,9 @@ class Workers:
         await self.threads.close()
 
     def _in_thread(self, prepare: Callable[[], Job[T]], clock: Clock, submitted: int) -> T:
-        clock.check()
+        clock.check()  # while it waited for a thread, the deadline may have passed
         with explained():
+            # Without room: an upload that its header rules out waits for none.
             job = prepare()
             with self.room.hold(job.pixels, clock):
                 clock.add("queue", submitted)

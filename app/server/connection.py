@@ -77,11 +77,14 @@ class Connection(HttpToolsProtocol):
         one_write = OneWrite(
             cast(Transport, transport), self._reader.closing_unsent, self._is_receiving
         )
+        # uvicorn writes and closes through what it is given here. By type, that is no Transport:
+        # it has only what uvicorn calls, which a test compares.
         super().connection_made(cast(Transport, one_write))
         if self.client is not None:
             self.client = (without_mapping(self.client[0]), self.client[1])
+        # uvicorn's idle timer starts only after the first response; until then, this time runs.
         self._request.restart()
-        if len(self.connections) > self._limits.connections:
+        if len(self.connections) > self._limits.connections:  # this one is counted already
             self._close_one()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -92,12 +95,13 @@ class Connection(HttpToolsProtocol):
         self.pipeline.clear()
         if self._answering is not None:  # uvicorn tells only the last request received
             self._answering.disconnected = True
-            self._answering.message_event.set()
+            self._answering.message_event.set()  # `receive` returns http.disconnect
         super().connection_lost(exc)
 
     def _close_one(self) -> None:
         """Close the connection that has been idle longest; this one if none is idle."""
         others = cast(set[Connection], self.connections)
+        # This one is among them, and not idle: it has no idle timer yet.
         idle = min(others, key=Connection.idle_until)
         if idle.idle_until() < math.inf:
             idle.transport.close()
@@ -107,6 +111,7 @@ class Connection(HttpToolsProtocol):
     def idle_until(self) -> float:
         """Return the loop time at which this idle connection closes; infinity if it is not idle."""
         timer = self.timeout_keep_alive_task
+        # uvicorn starts its timer after an early response too, while the body still arrives.
         if timer is None or not self._body_complete or self.transport.is_closing():
             return math.inf
         return timer.when()
@@ -123,6 +128,7 @@ class Connection(HttpToolsProtocol):
 
     def _cut_off(self) -> None:
         """End the connection at once, and with it what the kernel holds to be sent."""
+        # abort() drops only what this process holds; the kernel would still send what it has.
         if (connected := self.transport.get_extra_info("socket")) is not None:
             connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         self.transport.abort()
@@ -134,17 +140,20 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse data, a piece at a time; refuse what is malformed or beyond the limits."""
+        # Not uvicorn's: it gives the parser everything at once, and does not know Refused.
         self._stop_idling()
         try:
             for start in range(0, len(data), PIECE):
+                # While the connection lingers (OneWrite), what arrives is read, and dropped here.
                 if self._refusal is not None or self.transport.is_closing():
                     return
-                self._receive(data[start : start + PIECE])
+                self._receive(data[start : start + PIECE])  # a read of one piece is not copied
         except (httptools.HttpParserError, Refused) as error:
             self._refuse(self._refusal_for(error))
 
     def _receive(self, data: bytes) -> None:
         self._parse(data)
+        # Still awaited after parsing: the data did not complete the headers.
         if self._request.awaited:
             self._request.received(len(data))
         elif self._body_complete and self._answering is None:
@@ -167,12 +176,13 @@ class Connection(HttpToolsProtocol):
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             method = self.parser.get_method()
-            if method == b"CONNECT":
+            if method == b"CONNECT":  # for llhttp always an upgrade
                 raise Refused("CONNECT is not supported: this server is not a proxy") from None
             version = self.parser.get_http_version()
             rest = without_upgrade(method, self.url, version, self.headers)
-            self.parser = httptools.HttpRequestParser(self)
+            self.parser = httptools.HttpRequestParser(self)  # the old one has stopped here
             self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+            # The argument is where the headers end in `data`; what follows is not parsed yet.
             return rest + data[upgrade.args[0] :]
         return None
 
@@ -200,19 +210,24 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Check version, Host and coding, and start the request. Raises Refused for a wrong one."""
+        # Parsed again without Upgrade, which calls this again; until then, the time runs on.
         if self._asks_for_upgrade():
             return
         self._request.stop()
         version = self.parser.get_http_version()
         check_version(version)
+        # Before an absolute target replaces it: two Host headers are an error in any case.
         check_host(self.headers, version)
         check_coding(self.headers)
         if (authority := authority_of(self.url)) is not None:
+            # In place: the scope that uvicorn made has this list.
             self.headers[:] = with_host(self.headers, authority)
         if version == "1.0":  # would take an interim 100 for the response (RFC 9110, 10.1.1)
             self.expect_100_continue = False
         super().on_headers_complete()
         self._headers_complete = True
+        # uvicorn has put the request into `pipeline` if another is being answered. Then it pauses
+        # reading, but one read may hold many requests.
         if not self.pipeline:
             self._answering = self.cycle
         if len(self.pipeline) > MAX_PIPELINED:
@@ -237,6 +252,7 @@ class Connection(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Go on to the next pipelined request, or wait for what is left of the body."""
         cast(OneWrite, self.transport).flush()
+        # Both before super(), which takes the next request out of `pipeline`.
         is_last = self._answering is self.cycle
         self._answering = self.pipeline[-1][0] if self.pipeline else None
         super().on_response_complete()
@@ -261,17 +277,21 @@ class Connection(HttpToolsProtocol):
     def _refuse(self, refusal: Refused) -> None:
         """Send a refusal and close, after the responses due before it (RFC 9112, 9.3.2)."""
         receiving_body = self._headers_complete and not self._body_complete
+        # Then the malformed body is that of the request being answered.
         in_progress = receiving_body and self.cycle is self._answering
         if self._answering is None or (in_progress and not self._answering.response_started):
+            # OneWrite drops what the application may still respond: the connection is closing.
             self._send_refusal(refusal)
         elif in_progress:
             self.transport.close()
         else:
+            # Else its time could end the connection before the responses that are due.
             self._request.stop()
             self._refusal = refusal
 
     def _refusal_for(self, error: Exception) -> Refused:
         """Return the refusal for an error: our own, perhaps wrapped by the parser, or a new one."""
+        # httptools raises an error of its own, with what a callback raised as its context.
         for cause in (error, error.__context__):
             if isinstance(cause, Refused):
                 return cause
@@ -297,7 +317,8 @@ class Connection(HttpToolsProtocol):
             f"content-length: {len(body)}",
             f"x-request-id: {request_id}",
             "connection: close",
-            "\r\n",
+            "\r\n",  # joined, an empty line: the end of the headers
         )
+        # OneWrite takes this for headers whose body follows; close() flushes it.
         self.transport.write("\r\n".join(headers).encode() + body)
         self.transport.close()

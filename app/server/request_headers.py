@@ -94,6 +94,7 @@ class RequestHeaders:
         self._parsed_bytes = 0
         self._received_bytes = 0
         self._number = 0
+        # It runs already for a new connection's first request, and for one that is parsed again.
         if not self._timer.running:
             self.restart()
 

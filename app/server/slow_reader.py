@@ -25,6 +25,7 @@ class SlowReader:
     def buffer_full(self) -> None:
         """Start the time for one chunk, or what is left of the response's own time."""
         now = self._now()
+        # Once for a response: reading a little now and then buys no more time for all of it.
         if self._response_ends is None:
             self._response_ends = now + self._limits.response_seconds
         self._timer.start(min(self._limits.chunk_seconds, self._response_ends - now))

@@ -41,6 +41,7 @@ def serve(settings: Settings) -> None:
 
     Exits with STARTUP_FAILURE, after one line that says why, if it cannot start.
     """
+    # Its errors are printed, as logging is not configured yet.
     listening = listen(settings.host, settings.port)
     workers = Sizing.of(settings).workers
     config = worker_config(settings, workers)  # configures logging too
@@ -60,6 +61,7 @@ def serve(settings: Settings) -> None:
 
 def worker_config(settings: Settings, workers: int = 1) -> uvicorn.Config:
     """Configure a worker's uvicorn server, and the logging of this process."""
+    # X-Forwarded-For is left to uvicorn, which trusts FORWARDED_ALLOW_IPS (docs/operations.md).
     return uvicorn.Config(
         APP,
         factory=True,
@@ -67,10 +69,10 @@ def worker_config(settings: Settings, workers: int = 1) -> uvicorn.Config:
         ws="none",
         workers=workers,
         log_config=log_config(settings.log_level, settings.log_format),
-        access_log=False,
+        access_log=False,  # `Observe` writes a line for each request
         server_header=False,
         timeout_keep_alive=settings.keep_alive_seconds,
-        timeout_graceful_shutdown=round(settings.drain_seconds),
+        timeout_graceful_shutdown=round(settings.drain_seconds),  # an int for uvicorn
     )
 
 
@@ -97,6 +99,7 @@ class Supervisor(Multiprocess):
             log.info(
                 "shutting down", extra={"drain_seconds": self.config.timeout_graceful_shutdown}
             )
+        # Only this process's: each worker has its own, and closes it as it stops.
         for listening in self.sockets:
             listening.close()
         super().terminate_all()
@@ -109,6 +112,7 @@ class Supervisor(Multiprocess):
         signal while it waits for the answer.
         """
         for index, worker in enumerate(self.processes):
+            # `worker.is_alive()` would ping. `_replace` may set should_exit for an earlier worker.
             if not worker.process.is_alive() and not self.should_exit.is_set():
                 self._replace(index, worker)
 
@@ -153,6 +157,7 @@ def _serves(worker: Process) -> bool:
 def _why(failed: int, exit_code: int | None) -> dict[str, str]:
     """Return the fields of the log event for workers that exit before they serve."""
     cause = "a library or a model makes it crash"
+    # multiprocessing's exit code is minus the signal; at a memory limit, the kernel sends SIGKILL.
     if exit_code == -signal.SIGKILL:
         cause = "mostly for want of memory: raise the limit, or lower CUTOUT_WORKERS"
     detail = f"{failed} workers in a row exited before they served, the last with {exit_code}"
@@ -162,6 +167,7 @@ def _why(failed: int, exit_code: int | None) -> dict[str, str]:
 @contextmanager
 def _shared_metrics(several: bool) -> Iterator[None]:
     """Share metrics between workers; exit with one line where no directory can be made for them."""
+    # Not `with metrics.shared()`: the except would take the server's own OSErrors, too.
     with ExitStack() as stack:
         try:
             stack.enter_context(metrics.shared(several))

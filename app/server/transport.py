@@ -26,6 +26,7 @@ class OneWrite:
         self._is_receiving = is_receiving
         self._lingers = False
         self._headers = b""
+        # With the methods below, all that uvicorn uses of a transport; a test compares.
         self.get_extra_info = transport.get_extra_info
         self.pause_reading = transport.pause_reading
         self.resume_reading = transport.resume_reading
@@ -34,6 +35,7 @@ class OneWrite:
 
     def is_closing(self) -> bool:
         """Tell whether the connection is closing, or about to be closed."""
+        # While it lingers, uvicorn must start no further request of the pipeline.
         return self._lingers or self._transport.is_closing()
 
     def write(self, data: bytes | memoryview) -> None:
@@ -44,6 +46,7 @@ class OneWrite:
             headers = self._headers
             self._headers = b""
             self._transport.writelines((headers, data))
+        # Headers are bytes; large bodies come as memoryviews, which have no `startswith`.
         elif isinstance(data, bytes) and _is_final_response(data):
             self._headers = data
         else:
@@ -58,14 +61,17 @@ class OneWrite:
         """Close once everything is sent. Calls `on_closing_unsent` if that takes time."""
         if self._lingers:
             return
-        self.flush()
+        self.flush()  # before lingering, as `write` then drops everything
         if self._is_receiving() and not self._transport.is_closing():
             self._lingers = True
             self._transport.write_eof()
+            # uvicorn may have paused it; data that is unread at the end makes the kernel reset.
             self._transport.resume_reading()
+            # Not cancelled if the client closes first: closing twice does no harm.
             get_running_loop().call_later(LINGER_SECONDS, self._transport.close)
         else:
             self._transport.close()
+        # The transport itself would wait for its buffer to empty without a limit.
         if self._transport.get_write_buffer_size():
             self._on_closing_unsent()
 

@@ -17,6 +17,7 @@ class Worker(Process):
         self, config: uvicorn.Config, sockets: list[socket.socket], failed: int = 0
     ) -> None:
         self.failed = failed
+        # The supervisor keeps `_tell` open: `poll` is also true once the other end is closed.
         self._told, self._tell = Pipe(duplex=False)
         self._serving: uvicorn.Server | None = None
         super().__init__(config, sockets)
@@ -24,11 +25,13 @@ class Worker(Process):
     @property
     def has_served(self) -> bool:
         """Whether it has ever served; asked by the supervisor."""
+        # The message is never received, so this stays true after the worker has exited.
         return self._told.poll()
 
     @property
     def server(self) -> uvicorn.Server:
         """The server that runs in the worker's process."""
+        # uvicorn asks for it in the worker's process only.
         if self._serving is None:
             self._serving = _Server(self.config, self._tell)
         return self._serving
