@@ -26,6 +26,7 @@ from cutout.options import CutoutOptions, PredictOptions
 
 JOB = "batch.json"
 BEGINNING = 512  # bytes of a file that are read to tell its format
+# Other names, such as those of HEIC, are looked into (`_begins_as_image`).
 IMAGES = frozenset(
     {
         ".avif",
@@ -68,6 +69,7 @@ class Job:
         model = engine.mask_model(self.options.model)
         return {
             "source": self.source.address,
+            # The model is below: named or chosen as the default, it is the same job.
             "options": self.options.model_dump(mode="json", exclude={"model"}),
             "background_image": None
             if self.background is None
@@ -85,9 +87,11 @@ def output_folder(
     `force` starts the job again. Raises OutputRefused where another process works there, or it has
     files of another job or of no job.
     """
+    # Before the lock, which would leave a file in a directory that is somebody's.
     if not force and _job_of(folder) is None and _files(folder):
         raise OutputRefused(f"{folder.address} is not empty; choose another OUT, or use --force")
     with folder.locked():
+        # Read again, under the lock: another process may have begun a job meanwhile.
         before = _job_of(folder)
         if force:  # first, so that a kill in between leaves no old records under the new job's name
             folder.log(JOURNAL).rewrite("")
@@ -106,6 +110,7 @@ def find_images(folder: Folder, paths: Iterable[str]) -> list[str]:
     """
     paths = list(paths)
     made = _folders_of_batches(paths)
+    # For no directory, `made` is empty, and `startswith` of an empty tuple is False.
     own = (path for path in paths if not path.startswith(made))
     return sorted(path for path in own if _has_suffix(path) or _begins_as_image(folder, path))
 
@@ -145,6 +150,7 @@ def output_stems(paths: Iterable[str]) -> dict[str, str]:
     paths = list(paths)
     count = Counter(_without_suffix(path) for path in paths)
     folders = {str(parent) for path in paths for parent in PurePosixPath(path).parents}
+    # A directory `cat.png` is in the way of the output of `cat.jpg`.
     taken = {
         _without_suffix(folder)
         for folder in folders
@@ -189,6 +195,7 @@ def run(
     pool = ThreadPoolExecutor(jobs, thread_name_prefix="batch")
     try:
         while True:
+            # Twice as many as run, so that no thread waits while records are written here.
             more = islice(remaining, 2 * jobs - len(pending))
             pending |= {
                 pool.submit(process, engine, job, folder, path, stems[path]) for path in more
@@ -200,6 +207,8 @@ def run(
                 journal.add(record := future.result())
                 yield record
     finally:
+        # First, or threads would wait on between their tries. Images in progress are still written,
+        # but without a record, so that the next run does them again.
         engine.stop()
         pool.shutdown(cancel_futures=True)
 
@@ -220,6 +229,7 @@ def process(engine: Engine, job: Job, folder: Folder, path: str, stem: str) -> R
             SUFFIXES.get(cutout.media_type) or mimetypes.guess_extension(cutout.media_type) or ""
         )
         folder.write(output, cutout.data)
+    # Before CutoutError, its base: every further image would fail as well.
     except Unreachable:
         raise
     except CutoutError as error:
@@ -252,6 +262,7 @@ def _is_done(record: Record | None, image: File, outputs: Mapping[str, File]) ->
     if record is None or record.error is not None or record.output is None:
         return False
     output = outputs.get(record.output)
+    # The size too: a file moved into place may be older than the output of the one before.
     return output is not None and image.size == record.bytes and image.mtime_ns <= output.mtime_ns
 
 
@@ -288,6 +299,7 @@ def _check_same(folder: Folder, before: str, description: Mapping[str, object]) 
     try:
         job = json.loads(before)
         differing = [name for name in description if job.get(name) != description[name]]
+    # AttributeError: valid JSON, but not an object.
     except (ValueError, AttributeError):
         raise OutputRefused(
             f"{folder.address}/{JOB} is not valid JSON; use --force to start again"

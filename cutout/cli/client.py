@@ -46,6 +46,7 @@ class ServerEngine:
             raise InvalidOption("the API key has characters that are not allowed in a header")
         scheme, host, port, self._path = _address(url)
         pool = urllib3.HTTPSConnectionPool if scheme == "https" else urllib3.HTTPConnectionPool
+        # `retries=False` also turns off redirects, which could lead the key elsewhere.
         self._pool = pool(host, port, maxsize=CONNECTIONS, timeout=TIMEOUT_SECONDS, retries=False)
         self._url = url
         self._headers: dict[str, str] = {}
@@ -124,6 +125,7 @@ class ServerEngine:
         self, path: str, fields: Mapping[str, object], files: Mapping[str, bytes]
     ) -> urllib3.BaseHTTPResponse:
         texts = {name: _text(value) for name, value in fields.items() if value is not None}
+        # With a file name, without which a part is a text field.
         parts = {name: (name, data) for name, data in files.items()}
         body, content_type = encode_multipart_formdata({**texts, **parts})
         return self._call("POST", path, body, {"Content-Type": content_type})
@@ -146,7 +148,7 @@ class ServerEngine:
             # Not urllib3's Retry, whose wait could not be ended by `stop`.
             if response.status not in BUSY or self._stopped.wait(_seconds(response, attempt)):
                 break
-        else:
+        else:  # no `break`: every try was refused for overload
             raise Overloaded(f"{self._url} was overloaded; gave up after {TRIES} tries")
         raise _problem(response, self._url)
 
@@ -175,6 +177,7 @@ def _address(url: str) -> tuple[str, str, int | None, str]:
         sendable = path.isascii() and path.isprintable() and " " not in path
         if parts.scheme in ("http", "https") and parts.hostname and sendable:
             host = parts.hostname.encode("idna").decode()
+            # `urlsplit` takes off the brackets of an IPv6 address.
             literal = f"[{host}]" if ":" in host else host
             return parts.scheme, literal, parts.port, path.rstrip("/")
     except ValueError:  # an invalid port, an unclosed bracket, a name too long
@@ -189,10 +192,12 @@ def _text(value: object) -> str:
 def _reason(error: HTTPError) -> str:
     """Explain why there was no response, by the error that urllib3 wraps."""
     for cause in _causes(error):
+        # Subclasses first: of SSLError, and RemoteDisconnected of BadStatusLine.
         if isinstance(cause, ssl.SSLCertVerificationError):
             return cause.verify_message
         if isinstance(cause, ssl.SSLError):
             return "the server does not speak TLS; use http://"
+        # urllib3 derives NewConnectionError, for a refused connection, from its timeouts.
         if isinstance(cause, TimedOut) and not isinstance(cause, NewConnectionError):
             return f"timeout after {TIMEOUT_SECONDS} s"
         if isinstance(cause, http.client.RemoteDisconnected):
@@ -215,6 +220,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 def _seconds(response: urllib3.BaseHTTPResponse, attempt: int) -> float:
     """Return how many seconds to wait: as the server says, and longer with each attempt."""
     announced = response.headers.get("retry-after", "")
+    # A Retry-After may also be a date (RFC 9110 10.2.3); it counts as 1 s.
     return (int(announced) if announced.isdecimal() else 1) * min(1 + attempt / 4, 4)
 
 

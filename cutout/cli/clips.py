@@ -74,6 +74,7 @@ def run(
     Raises Interrupted on Ctrl-C, ClientError where the clip cannot be read, and OSError where a
     file cannot be read or written.
     """
+    # Not at the top: PyAV is an extra, and `check` says so before any work.
     from cutout.cli.engine import LocalEngine
     from cutout.sources import Upload
     from cutout.system.shortage import explained
@@ -121,6 +122,7 @@ def _progress(
             nonlocal count
             count += 1
             rate = f"{count / (time.monotonic() - began):.1f}/s"
+            # What a clip says of its length may be too low.
             progress.update(bar, advance=1, total=total and max(total, count), rate=rate)
 
         yield advance, lambda: count

@@ -46,6 +46,7 @@ def run(
     _connect()
     work = {path: json.dumps([path, stems[path]]) for path in paths}
     for together, tries in (IMAGES_A_TASK, 2), (1, TRIES):
+        # A list, as `work` shrinks meanwhile: the second round is for what has no record then.
         for record in _records(settings, job, folder, list(work.values()), together, tries, jobs):
             work.pop(record.path, None)
             journal.add(record)
@@ -84,6 +85,7 @@ def _records(
     """Yield the records of items whose task, of `together` items, succeeded within `tries`."""
     import ray
 
+    # A block is a task; their number is rounded up.
     done = ray.data.from_items(
         [{"item": item} for item in items], override_num_blocks=-(-len(items) // together)
     ).map_batches(
@@ -99,6 +101,7 @@ def _records(
         num_cpus=1,
         max_task_retries=tries - 1,
     )
+    # Blocks as they come: with a size, records would be held back to fill a batch.
     for batch in done.iter_batches(batch_size=None, prefetch_batches=0):
         for line in batch["record"]:
             yield Record(**json.loads(line))

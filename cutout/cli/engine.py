@@ -81,6 +81,7 @@ class LocalEngine:
         from cutout.inference.registry import Registry
         from cutout.system.process import prepare_for_images
 
+        # Before onnxruntime and the pools start threads (`cutout.system.process`).
         prepare_for_images()
         loaded = load_bundles(settings.models, settings.intra_op_threads, settings.providers)
         self.registry = Registry(loaded, settings.default_model)

@@ -55,6 +55,7 @@ def read(path: Path) -> bytes:
 
     Raises OSError where it cannot be read, and InvalidOption for a URL.
     """
+    # A local path may begin like a URL.
     if URL.match(str(path)) and not path.exists():
         raise InvalidOption(
             f"{path}: URLs are not fetched; download the image first, or pipe it in: "
@@ -62,6 +63,7 @@ def read(path: Path) -> bytes:
         )
     if path != STANDARD:
         return path.read_bytes()
+    # What Python makes of it where descriptor 0 is closed; so with standard output below.
     if sys.stdin is None:
         raise OSError(errno.EBADF, "closed", "standard input")
     return sys.stdin.buffer.read()
@@ -76,6 +78,7 @@ def read_image(path: Path) -> bytes:
 
     data = read(path)
     with naming(path):
+        # OpenCV's own limit, as `cutout` sets it; the engine applies that of the settings.
         Upload.read(data, max_pixels=1 << 28).decode()
     return data
 
@@ -160,6 +163,7 @@ def write(path: Path, data: bytes) -> None:
     elif _is_special(path):
         path.write_bytes(data)
     else:
+        # The link stays one; renaming a file to its name would replace it.
         replace(_target(path) if path.is_symlink() else path, lambda part: part.write_bytes(data))
 
 

@@ -134,8 +134,10 @@ class LocalFolder:
         if not self.path.is_dir():
             raise FileNotFoundError(errno.ENOENT, "no such directory", self.address)
         found: dict[str, File] = {}
+        # By default, `os.walk` passes over a directory that cannot be read.
         for folder, folders, names in os.walk(self.path, onerror=_fail):
             here = Path(folder)
+            # In place: `os.walk` descends into what is left in this list.
             folders[:] = [
                 name for name in folders if name[0] != "." and LocalFolder(here / name) != leave_out
             ]
@@ -169,6 +171,7 @@ class LocalFolder:
         process has locked the directory.
         """
         self.path.mkdir(parents=True, exist_ok=True)
+        # The kernel releases a lock of `flock` when its process ends, however that happens.
         with (self.path / LOCK).open("a") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -176,6 +179,7 @@ class LocalFolder:
                 raise OutputRefused(
                     f"another batch is writing to {self.address}; wait, or choose another OUT"
                 ) from None
+            # Only under the lock, so that no other batch is writing here.
             remove_parts(self.path)
             yield
 
@@ -205,10 +209,12 @@ class LocalLog:
         if self._file is None:
             self._file = self._path.open("a")
         self._file.write(line)
+        # No fsync: a line survives the end of this process, not that of the machine.
         self._file.flush()
 
     def rewrite(self, text: str) -> None:
         """Replace all lines by `text`, atomically."""
+        # Closed first: it would go on writing to the file that is replaced here.
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -261,6 +267,7 @@ class Bucket:
             )
         if not found:
             raise FileNotFoundError(errno.ENOENT, "no such directory", self.address)
+        # With its slash, so that `out` does not hide `out2` too.
         skipped = "" if leave_out is None else leave_out.address + "/"
         files = {}
         for info in found:
@@ -279,6 +286,7 @@ class Bucket:
         system, base = self._opened
         with (
             self._explained(path),
+            # By default, Arrow decompresses, and below compresses, by the suffix of a name.
             system.open_input_stream(f"{base}/{path}", compression=None) as stream,
         ):
             data: bytes = stream.read()
@@ -341,9 +349,11 @@ class Bucket:
         parts = urlsplit(self.given)
         return Bucket(parts._replace(path=f"{parts.path.rstrip('/')}/{path}").geturl())
 
+    # Pickled by its address alone: the file system in `_opened` stays in its process.
     def __reduce__(self) -> tuple[type["Bucket"], tuple[str]]:
         return Bucket, (self.given,)
 
+    # It goes into `__dict__`, past the `__setattr__` with which a frozen dataclass refuses.
     @cached_property
     def _opened(self) -> "tuple[fs.FileSystem, str]":
         from pyarrow import fs
@@ -409,6 +419,7 @@ class BucketLog:
         """Add a line; it is written with others after `part_seconds`."""
         self._waiting.append(line)
         if time.monotonic() - self._written >= self._part_seconds:
+            # The time first: parts are read in the order of their names.
             part = f"{self._folder}/{time.time_ns()}-{uuid.uuid4().hex}.jsonl"
             self._bucket.write(part, "".join(self._waiting).encode())
             self._parts.append(part)
@@ -417,6 +428,7 @@ class BucketLog:
 
     def rewrite(self, text: str) -> None:
         """Replace all lines by `text`, and delete the parts."""
+        # Before the parts are deleted: a kill in between leaves lines twice, and none is lost.
         self._bucket.write(self._name, text.encode())
         for part in self._parts:
             self._bucket.delete(part)

@@ -66,7 +66,9 @@ cli = typer.Typer(
 )
 models_cli = typer.Typer(rich_markup_mode=None)
 cli.add_typer(models_cli, name="models")
+# Arguments, --help among them, are for another command, which is imported only then.
 PASSED_ON = {"ignore_unknown_options": True, "allow_extra_args": True}
+# Rich would wrap long lines, such as those with paths, and colour numbers in them.
 notes = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Server = Annotated[
@@ -113,9 +115,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def say(line: str) -> None:
     """Print a line on standard error, escaped: file names may contain control sequences."""
     escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+    # Without markup: brackets in a file name are no tags of Rich.
     notes.print("".join(escaped), markup=False)
 
 
+# For --version, which needs no command.
 @cli.callback(invoke_without_command=True)
 def root(
     version: Annotated[bool, typer.Option("--version", help="print the version and exit")] = False,
@@ -145,7 +149,9 @@ def remove(
     api_key: Key = None,
 ) -> None:
     """Remove the background of one image. For many, use `cutout batch`."""
+    # Before the models are loaded for nothing.
     files.check_output(output, force)
+    # Not by its value: a default of png would contradict the suffix .jpg.
     asked = options.format if "format" in options.model_fields_set else None
     options = options.model_copy(update={"format": files.format_of(output, asked)})
     behind = files.read_image(background_image) if background_image else None
@@ -368,6 +374,7 @@ def _follow(work: Generator[Record], total: int | None, quiet: bool) -> tuple[in
     tried = 0
     logged = total is None and not quiet and not notes.is_terminal
     try:
+        # `work` is closed first: while images end, a second signal has its usual effect.
         with signals_interrupt(), _progress(total, quiet) as advance, closing(work):
             for record in work:
                 tried += 1

@@ -55,6 +55,7 @@ class Journal:
 
     def add(self, record: Record) -> None:
         """Add a record, and write its line. Raises OSError where it cannot be written."""
+        # Or the line would continue one that a killed process left truncated.
         if not self._compact:
             self.compact()
         self._take(record)
@@ -93,11 +94,13 @@ class Journal:
         types = {"bytes": pa.int64(), "width": pa.int32(), "height": pa.int32()}
         types["frames_dropped"] = pa.int32()
         types |= dict.fromkeys(("probability", "coverage"), pa.float64())
+        # Arrow finds no type for a column of None alone.
         schema = pa.schema(
             [(field.name, types.get(field.name, pa.string())) for field in fields(Record)]
         )
         rows = [_printable(asdict(self.records[path])) for path in sorted(self.records)]
         table = pa.Table.from_pylist(rows, schema)
+        # To memory, as it is `Folder.write` that is atomic and knows buckets.
         parquet.write_table(table, whole := pa.BufferOutputStream())
         self._folder.write(PARQUET, whole.getvalue().to_pybytes())
 
@@ -106,6 +109,7 @@ def _read(lines: Iterable[str]) -> Iterable[Record]:
     for line in lines:
         try:
             record = Record(**json.loads(line))
+        # TypeError: no object, or one with other names.
         except (ValueError, TypeError):
             continue
         if _has_its_types(record):

@@ -58,6 +58,7 @@ def takes_settings(settings: type[BaseSettings], command: Command) -> Command:
 
     def choose(**given: Any) -> None:
         chosen = {name: value for name in names if (value := given.pop(name)) is not None}
+        # typer fills an option from its `envvar` too; that one was not typed.
         typed = {name for name, value in chosen.items() if os.environ.get(variable(name)) != value}
         os.environ.update({variable(name): value for name, value in chosen.items()})
         _check_settings(settings, typed)
@@ -122,10 +123,12 @@ def _with_parameters(
 ) -> Command:
     signature = inspect.signature(command, eval_str=True)
     own = [parameter for name, parameter in signature.parameters.items() if name != "options"]
+    # `choose` takes keywords alone.
     keyword = [
         parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in [*own, *added]
     ]
     functools.update_wrapper(choose, command)
+    # typer makes the options of this, as `choose` itself names none.
     choose.__signature__ = signature.replace(parameters=keyword)  # type: ignore[attr-defined]
     return choose
 
@@ -135,7 +138,9 @@ def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
 
     Except for flags, it is text, which the model parses.
     """
+    # `margin` has a factory, which pydantic calls only if told to.
     value = field.get_default(call_default_factory=True)
+    # Text in `show_default` is shown in place of the option's own default, None.
     default = False if value is None else _shown(value)
     if field.annotation is bool:
         kind: Any = Annotated[

@@ -53,6 +53,7 @@ class Arrivals:
         self._since = {path: self._since[path] for path in self.paths}
         fresh = [path for path in settled if self._taken.get(path) != found[path]]
         self._taken.update({path: found[path] for path in fresh})
+        # OUT is listed only where an image is new, and not at every look.
         missing = to_do(self._journal, found, self._target, fresh) if fresh else ()
         return {path: stems[path] for path in missing}
 
@@ -61,6 +62,7 @@ class Arrivals:
         if before != file:
             since = self._now()
             self._since[path] = (file, since)
+        # An empty file is one that is yet to be written.
         return file.size != 0 and self._now() - since >= SETTLED_SECONDS
 
 
@@ -111,6 +113,7 @@ def _done_within(seconds: float, pending: set[Future[Record]]) -> Generator[Reco
     """Yield the records of what is done within some seconds, and remove them from `pending`."""
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0:
+        # `wait` returns at once where there is nothing to wait for.
         if not pending:
             time.sleep(left)
             return
