@@ -179,4 +179,5 @@ def find_bundles(directory: Path) -> list[Path]:
     """Find every bundle in a directory, sorted by name; the directory itself if it is a bundle."""
     if (directory / MANIFEST).is_file():
         return [directory]
+    # By name, as the first of a task becomes its default (`Registry`).
     return sorted(path.parent for path in directory.glob(f"*/{MANIFEST}"))

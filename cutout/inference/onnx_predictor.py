@@ -98,6 +98,7 @@ class _Session:
             return np.asarray(0.5 + 0.5 * np.tanh(0.5 * output), np.float32)
         if self._activation == "minmax":
             low, high = output.min(), output.max()
+            # A flat output, high equal to low, is not to be divided by 0.
             return np.asarray((output - low) / max(float(high - low), 1e-6), np.float32)
         return output
 
@@ -177,6 +178,7 @@ class MaskPredictor:
         if alpha is None:
             prepared = self.prepare(image)
             alpha = self.assemble(prepared, self.predict(prepared))
+        # Also of an alpha with fewer than 100 cells.
         count = max(1, alpha.size // 100)
         return float(np.partition(alpha.ravel(), -count)[-count:].mean())
 
@@ -243,6 +245,7 @@ class PartsPredictor:
         maps = []
         for side in sorted({box.width for box in prepared.boxes}):
             total = np.zeros(shape, np.float32)
+            # Not 0: a cell without a part is not to be divided by 0.
             weight = np.full(shape, 1e-6, np.float32)
             for box, score in zip(prepared.boxes, scores, strict=True):
                 if box.width == side:
@@ -293,9 +296,11 @@ def _spread(total: Alpha, weight: Alpha, box: Box, score: float, ratio: float) -
     left = round(box.left * ratio)
     right = max(round(box.left * ratio) + 1, round(box.right * ratio))
     cells = (slice(top, bottom), slice(left, right))
+    # Two cells larger: its outermost ones are 0, and are cut off.
     window = cv2.createHanningWindow(
         (max(2, right - left + 2), max(2, bottom - top + 2)), cv2.CV_32F
     )[1:-1, 1:-1]
+    # Rounding may put the end of a part beyond the map.
     window = window[: total[cells].shape[0], : total[cells].shape[1]] + np.float32(0.05)
     total[cells] += window * np.float32(score)
     weight[cells] += window

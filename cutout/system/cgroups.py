@@ -19,6 +19,7 @@ def groups(controller: str, cgroups: Path = CGROUPS, own: Path = OWN) -> Iterato
     """
     yield from (cgroups, cgroups / controller)
     for line in read(own).splitlines():
+        # hierarchy:controllers:path; of cgroup v2, the controllers are empty (cgroups(7)).
         _, controllers, path = (*line.split(":", 2), "", "")[:3]
         if not controllers or controller in controllers.split(","):
             root = cgroups / controller if controllers else cgroups

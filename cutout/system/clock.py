@@ -19,6 +19,7 @@ class Clock:
         self.deadline = None if limit is None else time.monotonic() + limit
         self.spans: list[tuple[str, int, int]] = []
         self.pixels = 0
+        # Set by another thread than the one that works; a single assignment needs no lock.
         self.abandoned = False
 
     def stage(self, name: str) -> "Stage":

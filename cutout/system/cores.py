@@ -24,5 +24,6 @@ def _quota(group: Path) -> Iterator[float]:
     if not quota:
         quota = read(group / "cpu.cfs_quota_us")
         period = read(group / "cpu.cfs_period_us")
+    # No quota is `max` in v2 and -1 in v1; neither is decimal digits.
     if quota.isdecimal() and period.isdecimal() and int(period) > 0:
         yield int(quota) / int(period)

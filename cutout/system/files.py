@@ -24,10 +24,12 @@ def replace(path: Path, write: Callable[[Path], object]) -> None:
         write(part)
         part.replace(path)
     except OSError as error:
+        # Only an error of the temporary file is given the name that the caller knows.
         if error.errno is None or str(error.filename or part) != str(part):
             raise
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
+        # Missing after the rename: this is for a `write` that failed or was interrupted.
         part.unlink(missing_ok=True)
 
 
@@ -44,9 +46,12 @@ def remove_parts(directory: Path) -> None:
 
 def _is_alive(process: int) -> bool:
     try:
+        # Signal 0 is not sent: the kernel only checks whether it could be (kill(2)).
         os.kill(process, 0)
+    # OverflowError: ten digits can be more than a process id holds.
     except (ProcessLookupError, OverflowError):
         return False
+    # It is there, of another user.
     except PermissionError:
         return True
     return True

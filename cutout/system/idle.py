@@ -36,6 +36,7 @@ class IdleCores:
 
     def _reset(self) -> None:
         self._images = self._lent = 0
+        # New too: one that a thread held at the fork would never be released in the child.
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(MAX_LENT, thread_name_prefix="idle")
 
@@ -75,10 +76,12 @@ class IdleCores:
                 with self._lock:
                     self._lent -= 1
 
+        # One less than there are parts, as this thread takes one; it stays until none is left.
         helpers = [self._pool.submit(borrowed) for _ in range(self._lend(len(numbered) - 1))]
         try:
             take(lent=False)
         finally:
+            # `exception` waits, so that no thread still writes into an array when this returns.
             failures = [helper.exception() for helper in helpers]
         for failure in filter(None, failures):
             raise failure
@@ -86,6 +89,7 @@ class IdleCores:
 
     def _lend(self, most: int) -> int:
         with self._lock:
+            # At least one image: this one, also where a caller does not count it.
             idle = min(self.cores, MAX_LENT + 1) - max(1, self._images) - self._lent
             lent = max(0, min(most, idle))
             self._lent += lent

@@ -47,10 +47,12 @@ def signals_told(tell: Callable[[], None]) -> Iterator[None]:
         yield
         return
     reader, writer = socket.socketpair()
+    # `set_wakeup_fd` refuses a blocking one.
     writer.setblocking(False)
     before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
 
     def wait() -> None:
+        # Nothing is received once `writer` is closed, which ends the thread.
         while received := reader.recv(1):
             if received[0] in (signal.SIGINT, signal.SIGTERM):
                 tell()
@@ -61,6 +63,7 @@ def signals_told(tell: Callable[[], None]) -> Iterator[None]:
     try:
         yield
     finally:
+        # Before `writer` is closed: a signal would be written to whatever has its number then.
         signal.set_wakeup_fd(before)
         writer.close()
         thread.join()

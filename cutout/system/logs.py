@@ -96,5 +96,6 @@ def silence_decoders() -> None:
     sys.stderr = kept
     for handler in logging.getLogger().handlers:
         if isinstance(handler, logging.StreamHandler):
+            # Handlers keep the stream that they were made with.
             handler.setStream(kept)
     faulthandler.enable(kept)

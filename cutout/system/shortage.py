@@ -18,6 +18,7 @@ def check_memory(pixels: int) -> None:
 
     Decoders that find no memory for an image say no more than that it did not decode.
     """
+    # Never written to, and freed at once.
     np.empty(pixels * BYTES_A_PIXEL, np.uint8)
 
 

@@ -44,7 +44,9 @@ class Clip:
         self._container = container
         self._video = _video_of(path, container)
         self._max_pixels = max_pixels
+        # By the header, before a frame is decoded; `frames` checks each, as sizes may change.
         _check_size(path, Size(self._video.width, self._video.height), max_pixels)
+        # Frames in parallel too; PyAV's default is slices alone.
         self._video.thread_type = "AUTO"
 
     @classmethod
@@ -79,6 +81,7 @@ class Clip:
     @property
     def count(self) -> int | None:
         """The number of frames, as the file says or its duration suggests; None if neither does."""
+        # 0 where the container does not say.
         if self._video.frames:
             return int(self._video.frames)
         if self._container.duration is None:
@@ -97,6 +100,7 @@ class Clip:
             _check_size(self.path, Size(frame.width, frame.height), self._max_pixels)
             step = round(1 / self.rate / self.time_base)
             pts = frame.pts if frame.pts is not None else last + max(1, step)
+            # The first time may be negative; later ones are moved where they do not increase.
             last = max(last + 1, pts) if count else pts
             count += 1
             yield Frame(_pixels(frame, self._max_pixels), last)
@@ -162,6 +166,7 @@ def _pixels(frame: VideoFrame, max_pixels: int) -> Raster:
     array = frame.reformat(
         format="rgba" if has_alpha else "rgb24",
         src_colorspace=None if known else _usual_colors(frame.height),
+        # MPEG and JPEG; what is unspecified is left to FFmpeg.
         src_color_range=frame.color_range if frame.color_range in (1, 2) else None,
         dst_color_range=ColorRange.JPEG,
         threads=1,

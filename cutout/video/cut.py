@@ -71,6 +71,7 @@ def cut_clip(
         def feed(writer: Writer) -> None:
             with (
                 ThreadPoolExecutor(job.threads, thread_name_prefix="clip") as pool,
+                # Closed before the pool, so that frames that wait are cancelled.
                 closing(_prepared(clip, writer, job, pool)) as frames,
             ):
                 for prepared, pts in frames:
@@ -95,6 +96,7 @@ def _prepared(
         pixels = _composed(frame.pixels, coarse, job, predictor, behind)
         return writer.prepare(pixels), frame.pts
 
+    # One pool for both steps: its threads never wait for one another, only this one does.
     looked = in_order(pool, look, clip.frames(), ahead)
     return in_order(pool, finish, _smoothed(looked, job.steady), ahead)
 

@@ -26,5 +26,6 @@ def in_order(
         while waiting:
             yield waiting.popleft().result()
     finally:
+        # Work in progress goes on: who closes the pool waits for it.
         for future in waiting:
             future.cancel()

@@ -41,6 +41,7 @@ class AlphaSmoother:
         kept = _kept(np.asarray(cv2.absdiff(seen, self._seen), np.float32))
         self._alpha = alpha + kept * (self._alpha - alpha)
         self._seen = seen + kept[:, :, np.newaxis] * (self._seen - seen)
+        # The array that the next step reads: callers must not write into it.
         return self._alpha
 
 

@@ -56,7 +56,7 @@ H264 = Kind(
     {"preset": "veryfast", "crf": "20"},
     frozenset({"aac", "ac3", "alac", "eac3", "flac", "mp3", "opus"}),
     "aac",
-    {"movflags": "+faststart"},
+    {"movflags": "+faststart"},  # the index in front: it plays while it arrives
 )
 VP9 = Kind(
     "libvpx-vp9",
@@ -66,7 +66,7 @@ VP9 = Kind(
         "deadline": "realtime",
         "cpu-used": "8",
         "crf": "24",
-        "b": "0",
+        "b": "0",  # with any other bit rate, `crf` is not the quality alone
         "row-mt": "1",
         "tile-columns": "2",
         "auto-alt-ref": "0",  # the encoder has none with transparency
@@ -138,7 +138,7 @@ class FileWriter:
 
         A last odd row or column is cut off.
         """
-        # Chroma of 4:2:0 is for two by two pixels.
+        # Chroma of 4:2:0 is for two by two pixels. `or None` keeps a single row or column.
         even = pixels[: pixels.shape[0] // 2 * 2 or None, : pixels.shape[1] // 2 * 2 or None]
         has_alpha = even.shape[2] == 4 and self._kind.transparent is not None
         if has_alpha:
@@ -146,6 +146,7 @@ class FileWriter:
         frame = VideoFrame.from_ndarray(
             np.ascontiguousarray(even), format="rgba" if even.shape[2] == 4 else "rgb24"
         )
+        # One thread: frames are prepared in several already.
         return frame.reformat(
             format=self._kind.transparent if has_alpha else self._kind.opaque,
             dst_colorspace=Colorspace.ITU709,
@@ -157,6 +158,7 @@ class FileWriter:
         """Encode a prepared frame, whose time is `pts`, and write what the encoder gives."""
         assert isinstance(prepared, VideoFrame)
         if self._stream is None:
+            # Only the first frame tells the size of the result.
             self._stream = self._begin(prepared)
         prepared.pts = pts
         prepared.time_base = self._clip.time_base
@@ -179,6 +181,7 @@ class FileWriter:
         stream.height = frame.height
         stream.pix_fmt = frame.format.name
         context = stream.codec_context
+        # The clip's own, not 1 / rate: frames of a variable rate keep their times.
         context.time_base = self._clip.time_base
         context.thread_count = self._cores
         context.colorspace = context.color_primaries = context.color_trc = BT709
@@ -225,6 +228,7 @@ class Sound:
 
     def _copied(self, stream: AudioStream) -> Iterator[Packet]:
         for packet in self._source.demux(self._stream):
+            # PyAV ends with an empty packet, for decoders to be flushed.
             if packet.dts is not None:
                 packet.stream = stream
                 yield packet
@@ -266,7 +270,9 @@ def write_clip(target: Path, clip: Clip, cores: int, feed: Callable[[Writer], No
 
     def write(part: Path) -> None:
         with (
+            # Opened once more: sound and video are read at paces of their own.
             sound_of(clip.path) as sound,
+            # FFmpeg chooses the container by the suffix, which `replace` keeps.
             av.open(str(part), "w", options=kind.container_options) as container,
         ):
             writer = FileWriter(container, kind, clip, sound and Sound(*sound), cores)
@@ -294,6 +300,7 @@ def with_colors_around(pixels: Pixels) -> Pixels:
         cv2.resize(seen, small, interpolation=cv2.INTER_AREA).astype(np.float32), side
     )
     weight = weight[:, :, np.newaxis] / 255
+    # Hidden pixels are 0 and add nothing: divided by the share seen, this is the others' mean.
     filled = np.where(weight > EPSILON, total / np.maximum(weight, EPSILON), GREY)
     filled = np.clip(filled, 0, 255).astype(np.uint8)
     around = cv2.resize(filled, (width, height), interpolation=cv2.INTER_LINEAR)
