@@ -181,7 +181,6 @@ class _Frames:
             result: Result[Any] = remover.cut_out(
                 source, self._options, self._models, self._clock, self._background
             )
-            # Without its pixels: one frame is in memory at a time.
             self.results.append(replace(result, content=None))
             # The encoder works between this line and the next frame it requests.
             started = time.perf_counter_ns()

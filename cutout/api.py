@@ -222,7 +222,6 @@ class Remover:
                     f"mask: an array of type {mask.dtype}; expected uint8, 0 to 255, or bool"
                 )
             pixels: Any = np.multiply(mask, 255, dtype=np.uint8) if mask.dtype == bool else mask
-            # As RGB: an ArraySource takes no (H, W).
             return self._source(np.dstack([pixels] * 3) if mask.ndim == 2 else pixels)
         return self._source(mask)
 

@@ -150,7 +150,6 @@ def output_stems(paths: Iterable[str]) -> dict[str, str]:
     paths = list(paths)
     count = Counter(_without_suffix(path) for path in paths)
     folders = {str(parent) for path in paths for parent in PurePosixPath(path).parents}
-    # A directory `cat.png` is in the way of the output of `cat.jpg`.
     taken = {
         _without_suffix(folder)
         for folder in folders

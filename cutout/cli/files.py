@@ -55,7 +55,6 @@ def read(path: Path) -> bytes:
 
     Raises OSError where it cannot be read, and InvalidOption for a URL.
     """
-    # A local path may begin like a URL.
     if URL.match(str(path)) and not path.exists():
         raise InvalidOption(
             f"{path}: URLs are not fetched; download the image first, or pipe it in: "

@@ -119,7 +119,6 @@ def say(line: str) -> None:
     notes.print("".join(escaped), markup=False)
 
 
-# For --version, which needs no command.
 @cli.callback(invoke_without_command=True)
 def root(
     version: Annotated[bool, typer.Option("--version", help="print the version and exit")] = False,
@@ -149,7 +148,6 @@ def remove(
     api_key: Key = None,
 ) -> None:
     """Remove the background of one image. For many, use `cutout batch`."""
-    # Before the models are loaded for nothing.
     files.check_output(output, force)
     # Not by its value: a default of png would contradict the suffix .jpg.
     asked = options.format if "format" in options.model_fields_set else None

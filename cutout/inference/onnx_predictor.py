@@ -98,7 +98,6 @@ class _Session:
             return np.asarray(0.5 + 0.5 * np.tanh(0.5 * output), np.float32)
         if self._activation == "minmax":
             low, high = output.min(), output.max()
-            # A flat output, high equal to low, is not to be divided by 0.
             return np.asarray((output - low) / max(float(high - low), 1e-6), np.float32)
         return output
 
@@ -178,7 +177,6 @@ class MaskPredictor:
         if alpha is None:
             prepared = self.prepare(image)
             alpha = self.assemble(prepared, self.predict(prepared))
-        # Also of an alpha with fewer than 100 cells.
         count = max(1, alpha.size // 100)
         return float(np.partition(alpha.ravel(), -count)[-count:].mean())
 
@@ -245,7 +243,6 @@ class PartsPredictor:
         maps = []
         for side in sorted({box.width for box in prepared.boxes}):
             total = np.zeros(shape, np.float32)
-            # Not 0: a cell without a part is not to be divided by 0.
             weight = np.full(shape, 1e-6, np.float32)
             for box, score in zip(prepared.boxes, scores, strict=True):
                 if box.width == side:
