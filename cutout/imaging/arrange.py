@@ -33,6 +33,7 @@ def crop(pixels: Cutout, box: Box) -> Cutout:
     `pixels` is (H, W, 4) uint8 RGBA. Returns (box.height, box.width, 4) uint8 RGBA.
     """
     canvas = np.zeros((box.height, box.width, 4), np.uint8)
+    # Pasted, not sliced: a box may begin at a negative column, which would count from the end.
     paste(canvas, pixels, -box.left, -box.top)
     return canvas
 
@@ -54,11 +55,14 @@ def scale_and_move(
     canvas = np.zeros_like(pixels)
     rows, columns = canvas.shape[:2]
     left, top = box.left, box.top
+    # What the box leaves out, such as specks, is gone from here on.
     subject = pixels[box.rows, box.columns]
     if scale is not None:
         ratio = scale * min(columns / box.width, rows / box.height)
+        # A thin subject may round to 0 pixels, a size that cv2.resize refuses.
         width = min(columns, max(1, round(box.width * ratio)))
         height = min(rows, max(1, round(box.height * ratio)))
+        # Scaled about its own middle, unless `position` moves it below.
         left += (box.width - width) // 2
         top += (box.height - height) // 2
         subject = resize_cutout(subject, width, height)
@@ -66,6 +70,7 @@ def scale_and_move(
     if position is not None:
         left = round(free[0] * position[0])
         top = round(free[1] * position[1])
+    # Enlarged near a border it would reach beyond the canvas, and be clipped there.
     paste(canvas, subject, min(max(left, 0), free[0]), min(max(top, 0), free[1]))
     return canvas
 

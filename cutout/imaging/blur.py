@@ -61,15 +61,19 @@ class BlurGrid:
         * alpha / 255, and of alpha.
         """
         means = np.empty((*self.shape, *pixels.shape[2:]), np.float32)
+        # 4: the rows become float32, and are to stay in the cache as such.
         step = max(1, BAND_BYTES // (4 * self.side * pixels[:1].nbytes))
         for first in range(0, len(means), step):
             rows = pixels[first * self.side : (first + step) * self.side]
             cells = means[first : first + step]
             below = len(cells) * self.side - len(rows)
             beside = means.shape[1] * self.side - rows.shape[1]
+            # Another dtype is a copy: what follows does not change the caller's pixels.
             band = np.asarray(rows, np.float32)
             if pixels.ndim == 3:
                 band[:, :, :3] *= band[:, :, 3:] * np.float32(1 / 255)
+            # Filled up to whole cells: INTER_AREA then takes the exact mean of each, zeros
+            # included.
             band = _floats(cv2.copyMakeBorder(band, 0, below, 0, beside, cv2.BORDER_CONSTANT))
             cells[:] = cv2.resize(band, (means.shape[1], len(cells)), interpolation=cv2.INTER_AREA)
         return means
@@ -81,9 +85,13 @@ class BlurGrid:
         C) uint8.
         """
         side = (2 * self.reach + 1, 2 * self.reach + 1)
+        # REPLICATE is what step 2 says and the page computes; OpenCV's default would mirror
+        # instead.
         for _ in range(BLURS):
             means = np.asarray(cv2.blur(means, side, borderType=cv2.BORDER_REPLICATE), np.float32)
+        # Rounded before it is enlarged: the page spreads the same whole numbers, to the bit.
         small = np.clip(np.rint(means), 0, 255).astype(np.uint8)
+        # To whole cells, then cropped: resized to the image's size, cells would be squeezed.
         whole = (self.shape[1] * self.side, self.shape[0] * self.side)
         spread = cv2.resize(small, whole, interpolation=cv2.INTER_LINEAR)
         return np.asarray(spread[: self.size.height, : self.size.width], np.uint8)

@@ -77,6 +77,7 @@ class Box:
 
     def grown(self, top: int, right: int, bottom: int, left: int) -> "Box":
         """Add that many pixels at each side, clockwise from the top."""
+        # Numbers below 0 take pixels away, as `choose` does.
         return Box(
             self.left - left,
             self.top - top,
@@ -117,6 +118,8 @@ class Box:
     def covering(self, source: Size, target: Size) -> "Box":
         """Convert as `rescaled` does, but outwards: to all pixels of `target` that it touches."""
         return Box.between(
+            # Whole numbers all through: // rounds down, -(-a // b) up; floats might miss by a
+            # pixel.
             self.left * target.width // source.width,
             self.top * target.height // source.height,
             -(-self.right * target.width // source.width),

@@ -62,6 +62,7 @@ class Choice:
         """Convert from pixels of an image at size `source` to pixels of it at size `target`."""
         across, down = target.width / source.width, target.height / source.height
         kept, dropped = (
+            # From the centre of the pixel; rounded down, which stays inside of the target.
             tuple(Point(int((x + 0.5) * across), int((y + 0.5) * down)) for x, y in points)
             for points in (self.kept, self.dropped)
         )
@@ -91,6 +92,7 @@ def choose(alpha: Alpha, image: Image, choice: Choice) -> Alpha:
         kept = scene.enclosed(chosen, chosen.box)
         alpha = np.maximum(alpha, _enlarged(kept, width, height))
     away = _distance(kept)
+    # A soft edge, which `inside` lacks, goes with what it is nearer to, kept or not.
     near = (away <= _distance(inside & ~kept)) & (away <= HALO)
     return alpha * _enlarged(near, width, height)
 
@@ -98,6 +100,7 @@ def choose(alpha: Alpha, image: Image, choice: Choice) -> Alpha:
 def _enlarged(mask: Mask, width: int, height: int) -> Maps:
     """Resize a mask (h, w) to (height, width) float32, 0 and 1, by the nearest neighbour."""
     size = (width, height)
+    # bool and uint8 both have one byte: a view, not a copy, as everywhere here.
     near = cv2.resize(mask.view(np.uint8), size, interpolation=cv2.INTER_NEAREST)
     return np.asarray(near, np.float32)
 
@@ -117,12 +120,16 @@ class _Scene:
     def kept(self, choice: Choice) -> Mask:
         """Return the mask (h, w) of the parts that a choice, in pixels of this scene, keeps."""
         kept, dropped = (
+            # A Point is a tuple of two, so true even at (0, 0): only None is left out.
             tuple(filter(None, _snapped(self.inside, points)))
             for points in (choice.kept, choice.dropped)
         )
+        # Without a point to drop, points start no parts of their own: a click keeps its whole part.
         parts, groups = self._parts((*kept, *dropped) if dropped else ())
         wanted = {int(parts[point.y, point.x]) for point in kept}
         unwanted = {int(parts[point.y, point.x]) for point in dropped}
+        # Of `choice`, not `kept`: points that all lie beside everything keep nothing, not
+        # everything.
         if not choice.kept:
             wanted = _by_box(parts, groups, choice.box) - unwanted
         answer = np.isin(parts, list(wanted)) & self.inside
@@ -141,9 +148,11 @@ class _Scene:
         to its border.
         """
         inside = _filled(box, self.inside.shape)
+        # Clockwise from the top, as `grown` wants it, so height before width; inwards.
         middle = box.grown(*[-round(BORDER * side) for side in (box.height, box.width) * 2])
         rim = inside & ~_filled(box.grown(-1, -1, -1, -1), inside.shape)
         seeds = np.stack([_filled(middle, inside.shape), rim])
+        # Each `seed` is a view of `seeds`, and is changed in place.
         for seed, points in zip(seeds, (choice.kept, choice.dropped), strict=True):
             seed |= _discs([(point, 0.0) for point in points], inside)
         to_middle, to_rim = geodesic_distances(seeds, self._image, inside)
@@ -187,6 +196,7 @@ class _Scene:
                 if _away((at, depth), points) <= _away((at, depth), others)
             ]
             seed[:] = _discs([*own, *((point, 0.0) for point in points)], part)
+        # A dropped point may lie in a kept core: at distance 0 from both, the tie would keep it.
         for point in dropped:
             seeds[0, point.y, point.x] = False
         to_kept, to_dropped = geodesic_distances(seeds, self._image, part)
@@ -201,6 +211,7 @@ def _cores(inside: Mask) -> list[list[Core]]:
     """Return the cores of each part; parts one above the other are one."""
     depth = _depth(inside)
     found: list[list[Core]] = []
+    # Every second pixel: `_peaks` is a loop in Python over each of them.
     for peaks in _peaks(depth[::2, ::2]):
         groups: list[list[Core]] = []
         for x, y in peaks:
@@ -209,6 +220,7 @@ def _cores(inside: Mask) -> list[list[Core]]:
             groups = [group for group in groups if group not in stacked]
             groups.append([core, *(one for group in stacked for one in group)])
         found += groups
+    # The deepest first, as only PARTS of them stay.
     deepest = sorted(found, key=lambda group: -max(depth for _, depth in group))
     return deepest[:PARTS]
 
@@ -225,6 +237,7 @@ def _cores_at(points: Iterable[Point], inside: Mask, groups: list[list[Core]]) -
     added: list[Core] = []
     for point in points:
         core = (point, float(depth[point.y, point.x]))
+        # A Point is (x, y); reversed it is the index of its row and column.
         piece = [one for one in (*cores, *added) if pieces[one[0][::-1]] == pieces[point[::-1]]]
         if not any(_is_stacked(core, one) for one in piece):
             added.append(core)
@@ -233,6 +246,7 @@ def _cores_at(points: Iterable[Point], inside: Mask, groups: list[list[Core]]) -
 
 def _depth(inside: Mask) -> Maps:
     """Return the distance of each pixel (h, w) to the edge of the mask, float32, in pixels."""
+    # Only pixels of 0 count as an edge: without a border of them the image's own would be none.
     padded = np.pad(inside, 1).view(np.uint8)
     return np.asarray(cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1], np.float32)
 
@@ -249,6 +263,7 @@ def _peaks(depth: Maps) -> list[list[Point]]:
     down, and each joins the peaks that it touches. Where two peaks meet that stand at least as high
     above the pass as NECK says, both stay.
     """
+    # The border of 0 gives every pixel eight neighbours in the flat list.
     padded = np.pad(depth, 1)
     width = padded.shape[1]
     level: list[float] = padded.ravel().tolist()
@@ -257,11 +272,13 @@ def _peaks(depth: Maps) -> list[list[Point]]:
 
     def root(pixel: int) -> int:
         while parent[pixel] != pixel:
+            # Halves the path, so that chains of parents stay short.
             parent[pixel] = parent[parent[pixel]]
             pixel = parent[pixel]
         return pixel
 
     peaks: dict[int, list[int]] = {}
+    # Stable, so that equal depths keep the order of pixels; the zeros, outside, come last.
     order = np.argsort(-padded.ravel(), kind="stable")[: int(np.count_nonzero(padded))]
     for pixel in order.tolist():
         met = {root(pixel + step) for step in near if parent[pixel + step] >= 0}
@@ -269,6 +286,7 @@ def _peaks(depth: Maps) -> list[list[Point]]:
         parent[pixel] = highest
         if not met:
             peaks[pixel] = [pixel]
+        # Where several meet, `pixel` is the pass between them.
         for peak in met - {highest}:
             own = peaks.pop(peak)
             parent[peak] = highest
@@ -300,6 +318,7 @@ def _hosts(parts: NDArray[np.int32], image: Maps, count: int) -> list[int]:
     def join(one: int, other: int) -> None:
         small, large = sorted((one, other), key=lambda part: areas[part])
         areas[large] += areas[small]
+        # In place: a plain assignment would make a local of `hosts`.
         hosts[:] = [large if host == small else host for host in hosts]
 
     for (one, other), steps in borders.items():
@@ -315,6 +334,7 @@ def _limb(hosts: list[int], borders: Borders, areas: NDArray[np.intp]) -> tuple[
     pairs = {(hosts[one], hosts[other]) for one, other in borders}
     for part in set(hosts):
         near = {other for pair in pairs if part in pair for other in pair} - {part}
+        # min() takes the only one out of the set.
         if len(near) == 1 and areas[part] < LIMB * areas[min(near)]:
             return part, min(near)
     return None
@@ -337,6 +357,7 @@ def _discs(cores: list[Core], inside: Mask) -> Mask:
     """Return the sure pixels of a part: a disc around each of its cores."""
     mask = np.zeros(inside.shape, np.uint8)
     for point, depth in cores:
+        # A radius of 0 still draws the one pixel, which a point without depth needs.
         cv2.circle(mask, point, int(FILLED * depth), 1, -1)
     return np.asarray((mask > 0) & inside, np.bool_)
 
@@ -372,12 +393,14 @@ def _by_box(parts: NDArray[np.int32], groups: list[list[Core]], box: Box | None)
 
 def _filled(box: Box, shape: tuple[int, ...]) -> Mask:
     mask = np.zeros(shape, np.bool_)
+    # Beyond the last pixel numpy clips by itself; a negative start would count from the end.
     mask[max(0, box.top) : max(0, box.bottom), max(0, box.left) : max(0, box.right)] = True
     return mask
 
 
 def _distance(mask: Mask) -> Maps:
     """Return the distance of each pixel to the nearest one of a mask; FAR where that is empty."""
+    # Without a pixel of 0 to measure from, OpenCV gives 3.4e38 everywhere.
     if not mask.any():
         return np.full(mask.shape, FAR)
     return np.asarray(cv2.distanceTransform((~mask).view(np.uint8), cv2.DIST_L2, 5), np.float32)

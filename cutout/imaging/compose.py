@@ -28,6 +28,7 @@ def multiply_alphas(alpha: Matte, own: Matte | None) -> Matte:
     """
     if own is None:
         return alpha
+    # cv2 rounds and has room for the product; in numpy it would wrap around at 256.
     return np.asarray(cv2.multiply(alpha, own, scale=1 / 255), np.uint8)
 
 
@@ -73,6 +74,7 @@ class LazyCutout:
         bands = {edges.grid.pixel_rows(band).start: band for band in edges.grid.bands()}
 
         def draw(rows: slice, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+            # A view of either shape: what is drawn into it lands in `pixels`.
             part = pixels.reshape(len(pixels), -1, 4)
             _cut(self.image[rows], self.alpha[rows], part)
             edges.replace(part, bands[rows.start])
@@ -84,11 +86,14 @@ class LazyCutout:
 def _cut(image: Image, alpha: Matte, pixels: Cutout) -> None:
     """Keep the image's own colours where the alpha is not 0, nothing elsewhere."""
     columns = _occupied(alpha)
+    # Set, not left: the array may still hold the part that was drawn before.
     pixels[:, : columns.start] = pixels[:, columns.stop :] = 0
     if columns.stop > columns.start:
         for rows in bands(pixels):
             matte = alpha[rows, columns]
             here = pixels[rows, columns]
+            # copyTo leaves 0 where the mask is 0. OpenCV writes into the view `here` only because
+            # shape and dtype fit; else it would allocate, and `pixels` stay as it was.
             cv2.cvtColor(cv2.copyTo(image[rows, columns], matte), cv2.COLOR_RGB2RGBA, dst=here)
             cv2.insertChannel(matte, here, 3)
 
@@ -113,6 +118,7 @@ def on_image(pixels: Cutout, background: Image) -> Image:
     RGB.
     """
     covered = covering(background, pixels.shape[1], pixels.shape[0])
+    # _over works in place, and where nothing is to be scaled `covered` is the caller's array.
     return _over(pixels, covered.copy() if np.shares_memory(covered, background) else covered)
 
 
@@ -126,6 +132,7 @@ def covering(background: Image, width: int, height: int) -> Image:
     kept_columns = min(columns, max(1, round(width / ratio)))
     kept_rows = min(rows, max(1, round(height / ratio)))
     left, top = (columns - kept_columns) // 2, (rows - kept_rows) // 2
+    # Cropped before it is scaled: all of a narrow background would take gigabytes.
     middle = background[top : top + kept_rows, left : left + kept_columns]
     return resize(middle, width, height)
 
@@ -149,7 +156,9 @@ def _over(pixels: Cutout, background: Image) -> Image:
         solid = cv2.inRange(alpha[rows], 255, 255)
         if cv2.hasNonZero(solid):
             rest = cv2.bitwise_not(solid)
+            # Bits of solid pixels come from the cut-out, all others from the background.
             behind = cv2.split(background[rows])
+            # Not strict: the fourth plane, alpha, is left out.
             planes = zip(cv2.split(pixels[rows]), behind, strict=False)
             mixed = [
                 cv2.bitwise_or(cv2.bitwise_and(own, solid), cv2.bitwise_and(old, rest))
@@ -158,6 +167,7 @@ def _over(pixels: Cutout, background: Image) -> Image:
             background[rows] = cv2.merge(mixed)
     for here in edge_blocks(alpha):
         behind_here = background[here]
+        # In floats: differences below 0 would end at 0 in uint8.
         change = cv2.subtract(
             cv2.cvtColor(pixels[here], cv2.COLOR_RGBA2RGB), behind_here, dtype=cv2.CV_32F
         )
@@ -175,6 +185,7 @@ def _on_translucent(pixels: Cutout, color: NDArray[np.uint8]) -> Cutout:
         own = here[:, :, 3:]
         rest = (255 - own) * np.float32(color[3] / 255)
         alpha = own + rest
+        # Alpha is 0 or about 1 and more, so that the maximum only avoids 0 / 0.
         colors = (here[:, :, :3] * own + np.asarray(color[:3], np.float32) * rest) / np.maximum(
             alpha, np.float32(1)
         )

@@ -136,9 +136,11 @@ def decode(
     kept = profile_to_keep(header.space, header.model) if keep_profile else None
     whole = partial(_decoded, header=header, factor=factor, convert=convert, kept=kept)
     decoded = _whole_or_rest(data, header, factor, whole)
+    # As 16 bits and CMYK are: they were converted at once.
     if decoded.in_srgb:
         convert = None
     raster = _upright(decoded, header)
+    # Rounded up, as libjpeg does where it reduces.
     expected = Size(-(-header.upright.width // factor), -(-header.upright.height // factor))
     if raster.size != expected:
         width, height = raster.size
@@ -146,8 +148,10 @@ def decode(
             f"the image has {width} x {height} pixels, but its header says "
             f"{expected.width} x {expected.height}"
         )
+    # Before the colours are converted, so that only the pixels that stay cost time.
     raster = raster.resized(size or raster.size)
     if kept is not None:
+        # The same array twice: `_converted` copies it before it works in place.
         raster = replace(raster, kept=raster.image, profile=kept)
     return raster if convert is None else _converted(raster, convert)
 
@@ -169,10 +173,12 @@ def _whole_or_rest(
     data: bytes, header: Header, factor: int, whole: Callable[[bytes], Decoded]
 ) -> Decoded:
     reason = UndecodableImage("the file ends before the image does")
+    # Else it might come out without a word: OpenCV misses truncated TIFFs of separate planes.
     if not header.truncated:
         try:
             return whole(data)
         except UndecodableImage as error:
+            # Decoders call short memory a corrupt image: this raises MemoryError then.
             check_memory(header.pixels)
             reason = error
     return decode_rest(data, header, factor, whole, reason)
@@ -193,6 +199,7 @@ def _decoded(
         return opencv.decode(data, header, factor, deep=False)
     if header.model == "cmyk":
         return pillow.decode_cmyk(data, header, factor, convert)
+    # Converted from 16 bits, the stored colours, which are to be kept, would be gone.
     deep = kept is None and header.format in ("png", "tiff")
     decoded = opencv.decode(data, header, factor, deep)
     if decoded.image.dtype == np.uint8:
@@ -229,5 +236,6 @@ def hide_transparent(image: Pixels, alpha: Pixels) -> tuple[Pixels, Pixels | Non
         return image, None
     for rows in bands(image):
         hidden = cv2.inRange(alpha[rows], 0, 0)
+        # OR with 255 makes white, with 0 it changes nothing.
         cv2.bitwise_or(image[rows], cv2.merge([hidden, hidden, hidden]), dst=image[rows])
     return image, alpha

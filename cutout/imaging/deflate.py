@@ -71,12 +71,14 @@ def _deflate(pixels: Pixels, filtered: Pixels) -> Segment:
     if not cv2.hasNonZero(pixels):
         return _empty(*pixels.shape)
     compressor = isal_zlib.compressobj(LEVEL, zlib.DEFLATED, RAW)
+    # Where Adler-32 begins.
     checksum = 1
     deflated = []
     for here in bands(pixels):
         rows = _filter(pixels, here, filtered)
         checksum = isal_zlib.adler32(rows, checksum)
         deflated.append(compressor.compress(rows))
+    # Not Z_FINISH, which would mark a last block: readers would stop there.
     deflated.append(compressor.flush(zlib.Z_FULL_FLUSH))
     return Segment(b"".join(deflated), filtered.nbytes, checksum)
 
@@ -85,14 +87,17 @@ def _filter(pixels: Pixels, rows: slice, filtered: Pixels) -> memoryview:
     """Put the filter before each row, and subtract the row above from all but the first."""
     first = max(1, rows.start)
     filtered[rows, 0] = UP
+    # uint8 wraps around, which is what PNG means: filters work modulo 256.
     np.subtract(
         pixels[first : rows.stop],
         pixels[first - 1 : rows.stop - 1],
         filtered[first : rows.stop, 1:],
     )
+    # The row above, if any, belongs to another part, which another thread may be drawing.
     if rows.start == 0:
         filtered[0, 0] = NONE
         filtered[0, 1:] = pixels[0]
+    # A view: nothing is copied for the compressor.
     return filtered[rows].data
 
 
@@ -114,7 +119,9 @@ def _ending(segments: Iterable[Segment]) -> bytes:
     The checksums of the segments are combined as RFC 1950, section 8.2, defines the sum.
     """
     low, high = 1, 0
+    # Each sum began at 1 and not where the one before ended; low - 1 makes up for it, byte by byte.
     for segment in segments:
         high = (high + (segment.checksum >> 16) + segment.length * (low - 1)) % ADLER
         low = (low + (segment.checksum & 0xFFFF) - 1) % ADLER
+    # 3 and 0 are a last block of fixed codes that holds nothing but its end.
     return b"\x03\x00" + (high << 16 | low).to_bytes(4, "big")

@@ -36,6 +36,8 @@ def outlined(pixels: Cutout, width: int, color: NDArray[np.uint8]) -> Cutout:
     alpha = alpha_of(pixels)
     layer = np.zeros_like(alpha)
     if (box := _solid(alpha)) is not None:
+        # Only here, as numpy clips beyond the last column; a negative first one counts from the
+        # end.
         left = max(0, box.left - width - 1)
         right = box.right + width + 1
         for top in range(max(0, box.top - width - 1), box.bottom + width + 1, ROWS):
@@ -59,6 +61,7 @@ def with_soft_shadow(pixels: Cutout) -> Cutout:
         return pixels
     unit = _unit(box)
     moved = np.zeros_like(alpha)
+    # The shift may exceed the height of a low image: a negative end would count from the end.
     moved[unit:] = alpha[: max(0, len(alpha) - unit)]
     return _over(pixels, _times(blur(moved, unit), SOFT), BLACK)
 
@@ -100,8 +103,10 @@ def _ring(alpha: Matte, width: int) -> Matte:
     It is right wherever `alpha` shows everything within `width` pixels.
     """
     is_empty = (alpha < SOLID).view(np.uint8)
+    # Without a pixel to measure from, distanceTransform gives no distances.
     if is_empty.all():
         return np.zeros_like(alpha)
+    # Exact: the page computes the same alpha to the bit.
     distance = cv2.distanceTransform(is_empty, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     share = np.clip(np.float32(width + 0.5) - distance, 0, 1, dtype=np.float32)
     return np.asarray(cv2.convertScaleAbs(share, alpha=255), np.uint8)
@@ -123,10 +128,13 @@ def _over(pixels: Cutout, layer: Matte, color: NDArray[np.uint8]) -> Cutout:
             continue
         *planes, alpha = cv2.split(pixels[rows])
         seen = cv2.multiply(here, np.full_like(here, color[3]), scale=1 / 255)
+        # bitwise_not is 255 - alpha.
         seen = cv2.multiply(seen, cv2.bitwise_not(alpha), scale=1 / 255)
         total = cv2.add(alpha, seen)
+        # Where the total is 0, `seen` is too: the maximum only avoids 0 / 0.
         share = cv2.divide(seen, np.maximum(total, 1), dtype=cv2.CV_32F)
         mixed = [
+            # In floats: a difference of uint8 would wrap around below 0.
             cv2.add(plane, (np.float32(value) - plane) * share, dtype=cv2.CV_8U)
             for plane, value in zip(planes, color, strict=False)
         ]

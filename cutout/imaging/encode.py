@@ -38,6 +38,7 @@ JPEG_QUALITY = 92
 MAX_JPEG_SIDE = 65_500  # pixels a side, of libjpeg
 PNG_COLOR = {1: 0, 3: 2, 4: 6}  # channels -> colour type
 PNG_PART = 1 << 21  # bytes of rows that are compressed by one thread
+# 65,535 less the length (2), ICC_PROFILE and 0 (12), number and count (2).
 JPEG_PART = 65_519
 """Bytes of an ICC profile in one segment of a JPEG (ICC.1:2022, annex B.4)."""
 
@@ -86,13 +87,17 @@ def _drawing(pixels: Pixels) -> tuple[Draw, list[slice]]:
 def _png_chunks(attached: Attached, has_colors: bool) -> Iterator[bytes]:
     said = attached.metadata
     if attached.profile is not None and has_colors:
+        # Name, its end, and 0 for Deflate. A kept profile is one of RGB, so none for a grey image.
         yield from png_chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(attached.profile))
     if said.dpi is not None:
+        # PNG counts pixels per metre: unit 1.
         across, down = (round(value / 0.0254) for value in said.dpi)
         yield from png_chunk(b"pHYs", struct.pack(">IIB", across, down, 1))
     if said.exif is not None:
         yield from png_chunk(b"eXIf", said.exif)
     if said.xmp is not None:
+        # Zeros: end of the keyword, not compressed, method, and two empty texts (language,
+        # keyword).
         yield from png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + said.xmp)
 
 
@@ -145,7 +150,9 @@ def encode_jpeg(
     end = 4 + struct.unpack_from(">H", jpeg, 4)[0]  # of JFIF's own segment, which comes first
     head = jpeg[:end]
     if attached.metadata.dpi is not None:
+        # JFIF has 16 bits for each.
         across, down = (min(65_535, round(value)) for value in attached.metadata.dpi)
+        # Bytes 13 to 17 of a JFIF: unit (1 is the inch) and both densities, of 16 bits.
         head = head[:13] + struct.pack(">BHH", 1, across, down) + head[18:]
     return b"".join([head, *_jpeg_segments(attached, pixels.ndim == 3), jpeg[end:]])
 
@@ -163,6 +170,7 @@ def _jpeg_segments(attached: Attached, has_colors: bool) -> Iterator[bytes]:
 
 
 def _segment(marker: int, body: bytes) -> bytes:
+    # The length counts its own two bytes.
     return struct.pack(">BBH", 0xFF, marker, 2 + len(body)) + body
 
 
@@ -190,6 +198,7 @@ def encode_zip(
         color = fill_transparent(color, alpha)
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:  # both are compressed already
+        # A bare ZipInfo has a fixed date, so that equal results are equal bytes.
         archive.writestr(zipfile.ZipInfo("color.jpg"), encode_jpeg(color, attached, quality))
         archive.writestr(zipfile.ZipInfo("alpha.png"), encode_png(alpha))
     return file.getvalue()

@@ -66,11 +66,14 @@ def encode_apng(frames: Iterable[Frame], plays: int, quality: int | None = None)
         parts += png_chunk(b"fcTL", _frame_control(sequence, frame))
         sequence += 1
         for body in png_rows(frame.pixels):
+            # The first frame is IDAT, which programs that know no animations show too.
             if count == 1:
                 parts += png_chunk(b"IDAT", body)
             else:
+                # fcTL and fdAT are numbered together.
                 parts += png_chunk(b"fdAT", struct.pack(">I", sequence) + body)
                 sequence += 1
+    # acTL comes before the frames, but counts them: so it is made last.
     control = png_chunk(b"acTL", struct.pack(">II", count, plays))
     return b"".join([head, *control, *parts, *png_chunk(b"IEND", b"")])
 
@@ -79,6 +82,7 @@ def _frame_control(sequence: int, frame: Frame) -> bytes:
     """Return the body of a fcTL chunk: the frame covers the canvas, replaces it, and stays."""
     height, width = frame.pixels.shape[:2]
     seconds = Fraction(frame.milliseconds) / 1000
+    # The finest fraction whose two numbers have 16 bits.
     finest = 1000 if seconds == 0 else max(1, min(1000, int(MAX_UINT16 / seconds)))
     delay = seconds.limit_denominator(finest)
     above = min(MAX_UINT16, delay.numerator)
@@ -98,8 +102,10 @@ def encode_animated_webp(frames: Iterable[Frame], plays: int, quality: int | Non
     for frame, milliseconds in _timed(frames, unit=1, most=MAX_WEBP_MS):
         size = Size(frame.pixels.shape[1], frame.pixels.shape[0])
         planes = webp_planes(_whole(frame), quality)
+        # VP8X speaks of all frames: alpha in one of them is enough.
         flags |= sum(webp.FLAGS.get(kind, 0) for kind in planes)
         time = webp.three_bytes(milliseconds)
+        # The frame's left and top, 3 bytes each: 0.
         place = bytes(6) + webp.canvas(size) + time + bytes((REPLACES,))
         body = b"".join(webp.chunk(*plane) for plane in planes.items())
         parts.append(webp.chunk(b"ANMF", place + body))
@@ -118,15 +124,18 @@ def encode_gif(frames: Iterable[Frame], plays: int = 1, quality: int | None = No
     screen = b""
     for frame, centiseconds in _timed(frames, unit=CENTISECOND, most=MAX_UINT16):
         height, width = frame.pixels.shape[:2]
+        # 6x is the table of two colours, both black.
         screen = struct.pack("<6sHHBBB6x", b"GIF89a", width, height, TWO_COLORS, 0, 0)
         parts += GifImagePlugin.getdata(
             _with_palette(_whole(frame)),
+            # Pillow takes milliseconds.
             duration=CENTISECOND * centiseconds,
             disposal=CLEARED,
             transparency=CLEAR,
             include_color_table=True,
         )
     if plays != 1:
+        # Repetitions, one less than plays; 0 of them stands for without end, as in `plays`.
         repeated = struct.pack("<BH", 1, min(MAX_UINT16, max(0, plays - 1)))
         screen += b"!\xff\x0bNETSCAPE2.0\x03" + repeated + b"\0"
     return b"".join([screen, *parts, b";"])
@@ -162,6 +171,7 @@ def _palette(colors: Pixels) -> Pillow.Image:
     )
     image = Pillow.fromarray(sample[np.newaxis]).quantize(CLEAR, kmeans=1)
     chosen = (image.getpalette("RGB") or [])[: 3 * CLEAR]
+    # Filled up with its first colour, so that no pixel takes one that was not chosen.
     image.putpalette(chosen + chosen[:3] * (CLEAR + 1 - len(chosen) // 3))
     return image
 

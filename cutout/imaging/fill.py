@@ -28,6 +28,7 @@ def filled(means: Maps) -> Maps:
     if max(rows, columns) == 1:
         around = np.full((1, 1, 3), NEUTRAL, np.float32)
     else:
+        # The zeros have an alpha of 0 too: they weigh nothing.
         even = cv2.copyMakeBorder(means, 0, rows % 2, 0, columns % 2, cv2.BORDER_CONSTANT)
         half = (even.shape[1] // 2, even.shape[0] // 2)
         coarser = filled(_floats(cv2.resize(even, half, interpolation=cv2.INTER_AREA)))
@@ -48,6 +49,7 @@ def fill_transparent(colors: Image, alpha: Matte) -> Image:
     height, width = alpha.shape
     seen = cv2.inRange(alpha, 1, 255)
     cells = (-(-width // CELL), -(-height // CELL))
+    # The colours are 0 where nothing is seen, so their mean is weighted by `seen` already.
     small = [cv2.resize(each, cells, interpolation=cv2.INTER_AREA) for each in (colors, seen)]
     means = filled(_floats(cv2.merge([*cv2.split(small[0]), small[1]])))
     rounded = np.clip(np.rint(means), 0, 255).astype(np.uint8)

@@ -27,6 +27,7 @@ def geodesic_distances(seeds: Mask, image: Maps, inside: Mask) -> Maps:
     for _ in range(ROUNDS):
         before = found.copy()
         for flip in (slice(None), slice(None, None, -1)):
+            # Views: the sweep upwards, over rows in reverse, changes `found` as well.
             _sweep(found[:, flip], image[flip], inside[flip])
         if np.array_equal(before, found):
             break
@@ -43,6 +44,7 @@ def color_distance(one: Maps, other: Maps) -> Maps:
 
 def _sweep(found: Maps, image: Maps, inside: Mask) -> None:
     """Shorten the distances (n, h, w) by steps along each row and from row to row, in place."""
+    # A step outside costs FAR, so that no path leads there.
     wall = np.where(inside, np.float32(0), FAR)
     along = np.zeros(inside.shape)
     along[:, 1:] = np.cumsum(_steps(image[:, 1:], image[:, :-1]) + wall[:, 1:] + wall[:, :-1], 1)

@@ -34,8 +34,10 @@ def harden(alpha: Matte, threshold: float) -> Matte:
 
 def _shares(alpha: Matte, rows: slice, columns: slice, level: int) -> Matte:
     """Return the share of each pixel of a block that lies inside, 0 to 255."""
+    # A pixel more at each side, for the slope at the block's border.
     top, left = max(0, rows.start - 1), max(0, columns.start - 1)
     part = alpha[top : rows.stop + 1, left : columns.stop + 1]
+    # Sobel's weights make 8 of a slope of 1: an eighth of it is levels per pixel.
     across = cv2.Sobel(part, cv2.CV_32F, 1, 0, scale=0.125, borderType=cv2.BORDER_REPLICATE)
     down = cv2.Sobel(part, cv2.CV_32F, 0, 1, scale=0.125, borderType=cv2.BORDER_REPLICATE)
     slope = np.maximum(cv2.magnitude(across, down), FLAT)
@@ -54,6 +56,7 @@ def _without_weak_spots(alpha: Matte, level: int) -> Matte:
     box = (slice(row, row + height), slice(column, column + width))
     inside = alpha[box]
     below = (inside < level).view(np.uint8)
+    # 4: a region that meets an open one at no more than a corner is enclosed.
     count, found = cv2.connectedComponents(below, connectivity=4, ltype=cv2.CV_32S)
     if count < 2:
         return alpha
@@ -61,6 +64,7 @@ def _without_weak_spots(alpha: Matte, level: int) -> Matte:
     is_open = _are_open(labels, inside, count)
     if is_open.all():
         return alpha
+    # A copy, as the alpha is the caller's.
     filled = alpha.copy()
     filled[box][~is_open[labels]] = 255
     return filled
@@ -72,6 +76,7 @@ def _are_open(labels: NDArray[np.int32], alpha: Matte, count: int) -> NDArray[np
     Returns (count,) bool.
     """
     is_open = np.zeros(count, np.bool_)
+    # Label 0 is the foreground, which needs no filling.
     is_open[0] = True
     for border in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
         is_open[border] = True

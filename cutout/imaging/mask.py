@@ -70,15 +70,18 @@ def refine(coarse: Alpha, image: Image) -> Matte:
         part, pixels = grid.part(image, rows, columns)
         slope, offset = linear_model(np.ascontiguousarray(alpha[rows, columns]), part.means(pixels))
         certain = ~uncertain[rows, columns]
+        # Constant there, whatever the fit says: enlarged, an edge's model runs into 0 or 1.
         slope[certain], offset[certain] = 0, is_foreground[rows, columns][certain]
         slope *= np.float32(255)
         offset *= np.float32(255)
         top, left = rows.start * grid.side, columns.start * grid.side
+        # A view of the result, in which each thread writes windows of its own.
         inside = matte[top : top + part.height, left : left + part.width]
 
         def evaluate(window: Window) -> None:
             inside[window.rows, window.columns] = _evaluate(part, slope, offset, pixels, window)
 
+        # Neighbours too: bilinearly enlarged, a cell reaches half a cell into them.
         idle_cores.each(evaluate, part.windows(_and_neighbours(uncertain[rows, columns])))
     return matte
 
@@ -114,5 +117,6 @@ def _evaluate(grid: Grid, slope: Maps, offset: Maps, image: Image, window: Windo
     products = cv2.multiply(
         grid.spread(slope, window), image[window.rows, window.columns], dtype=cv2.CV_32F
     )
+    # The sum of the three channels.
     explained = cv2.transform(products, np.ones((1, 3)))
     return np.asarray(cv2.add(explained, grid.spread(offset, window), dtype=cv2.CV_8U), np.uint8)

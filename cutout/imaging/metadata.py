@@ -23,6 +23,7 @@ GPS = 34853  # the TIFF tag GPSInfo
 JPEG_XMP = b"http://ns.adobe.com/xap/1.0/\0"  # what a segment of a JPEG with XMP begins with
 MAX_BYTES = 65_000
 """Of EXIF, and of XMP, that are kept: what fits into one segment of a JPEG."""
+# XMP writes a property as an attribute or as an element.
 XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:=[\"']|>))[1-8]")
 XMP_GPS = re.compile(
     rb"exif:GPS\w+=(\"[^\"]*\"|'[^']*')|<exif:GPS(\w+)>.*?</exif:GPS\2>", re.DOTALL
@@ -62,6 +63,7 @@ def read_metadata(data: bytes, header: Header) -> Metadata:
         log.warning("metadata ignored", extra={"reason": str(error)})
     if found.dpi is None or not all(1 <= value <= 100_000 for value in found.dpi):
         return replace(found, dpi=None)
+    # Orientations 5 to 8 swap width and height.
     return replace(found, dpi=found.dpi[::-1]) if header.orientation > 4 else found
 
 
@@ -95,6 +97,7 @@ def _upright_exif(block: bytes, keep_gps: bool) -> bytes | None:
         exif[ORIENTATION] = 1
         if not keep_gps:
             exif.pop(GPS, None)
+        # Pillow writes no second directory, so the thumbnail in it is lost here, as it should be.
         return exif.tobytes().removeprefix(b"Exif\0\0")
     except Exception as error:  # Pillow raises whatever a broken block makes it meet
         log.warning("metadata ignored", extra={"reason": str(error)})
@@ -107,7 +110,9 @@ def _density(tiff: bytes) -> tuple[float, float] | None:
     values = {tag: value for tag, _, _, value in tiff_entries(tiff) if tag in DENSITIES}
     if not {*DENSITIES[:2]} <= values.keys():
         return None
+    # The inch is TIFF's default; 1, for no unit, is no density.
     unit = {INCH: 1.0, CENTIMETRE: 2.54}.get(values.get(DENSITIES[2], INCH))
+    # A rational has 8 bytes, and an entry of a classic TIFF 4: the value is an offset.
     pairs = [struct.unpack_from(order + "II", tiff, values[tag]) for tag in DENSITIES[:2]]
     if unit is None or any(not below for _, below in pairs):
         return None
@@ -123,8 +128,10 @@ def _jpeg(data: bytes) -> Metadata:
     found = NOTHING
     for marker, start, end in bounded(jpeg_segments(data)):
         body = data[start:end]
+        # A scan: pixels follow, and no more metadata.
         if marker == 0xDA:
             break
+        # JFIF's unit 0 is none: the densities are then only an aspect ratio.
         if marker == 0xE0 and body.startswith(b"JFIF\0") and body[7] in (1, 2):
             across, down = struct.unpack_from(">HH", body, 8)
             unit = 1.0 if body[7] == 1 else 2.54
@@ -140,6 +147,7 @@ def _png(data: bytes) -> Metadata:
     found = NOTHING
     for kind, start, end in bounded(chunks(data, 8, ">I4s", 4)):
         body = data[start:end]
+        # Pixels per metre; unit 0 is none, as in JFIF.
         if kind == b"pHYs" and body[8:9] == b"\1":
             across, down = struct.unpack_from(">II", body)
             found = replace(found, dpi=(across * 0.0254, down * 0.0254))
@@ -157,13 +165,16 @@ def _webp(data: bytes) -> Metadata:
 
 
 def _tiff(data: bytes) -> Metadata:
+    # 700 is the tag of XMP.
     xmp = (data[value : value + count] for tag, _, count, value in tiff_entries(data) if tag == 700)
     return Metadata(_density(data), None, next(xmp, None))
 
 
 def _bmp(data: bytes) -> Metadata:
+    # The old header of 12 bytes has no density.
     if struct.unpack_from("<I", data, 14)[0] < 40:
         return NOTHING
+    # Pixels per metre.
     across, down = struct.unpack_from("<ii", data, 38)
     return Metadata((across * 0.0254, down * 0.0254))
 

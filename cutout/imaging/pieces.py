@@ -41,9 +41,11 @@ def _are_subjects(alpha: Alpha, labels: NDArray[np.int32], count: int) -> Mask:
     """Return which of the pieces 1 to count - 1 are subjects; False for 0, the background."""
     numbers = labels.ravel()
     mass = np.bincount(numbers, alpha.ravel(), count)
+    # The background is no piece, and must not be the largest.
     mass[0] = 0
     solid = (alpha > 0.5).ravel()
     pixels = np.bincount(numbers, solid, count)
+    # A piece between CORE and 0.5 has no solid pixel at all.
     mean = np.bincount(numbers, alpha.ravel() * solid, count) / np.maximum(pixels, 1)
     share = mass / mass.max()
     kept = (share >= LARGE) | ((mean >= SURE) & (share >= SPECK))
@@ -64,5 +66,6 @@ def _around(dropped: Mask, kept: Mask) -> Mask:
     """Return what is dropped and its soft edge, where that is not nearer to what is kept."""
     square = np.ones((HALO, HALO), np.uint8)
     near = cv2.dilate(dropped.view(np.uint8), square)
+    # Two smaller: within 3 pixels of what is kept, its own soft edge comes first.
     own = cv2.dilate(kept.view(np.uint8), square[:-2, :-2])
     return np.asarray((near > own) | dropped, np.bool_)

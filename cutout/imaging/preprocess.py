@@ -102,6 +102,7 @@ def _halve(array: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint
     """Halve an array as often as `resize` says; what doesn't divide is cut off on both sides."""
     rows, columns = array.shape[:2]
     times = 0
+    # 2 << times is by how much one more halving would have shrunk it.
     while max(rows, columns) > HALVED_FROM << times and min(
         columns / width, rows / height
     ) >= SPARE * (2 << times):
@@ -177,15 +178,18 @@ def normalize(canvas: Canvas, spec: PreprocessSpec) -> Tensor:
     With `scale="minmax"` and the default `mean` and `std` the values lie in [0, 1]; a constant
     canvas gives zeros, never NaN.
     """
+    # A copy: all that follows works in place.
     tensor: Tensor = canvas.astype(np.float32)
     if spec.scale == "unit":
         tensor *= np.float32(1 / 255)
     elif spec.scale == "max":
+        # A black canvas would divide by 0.
         tensor *= np.float32(1 / max(float(tensor.max()), 1.0))
     else:
         low, high = float(tensor.min()), float(tensor.max())
         tensor -= np.float32(low)
         tensor *= np.float32(1 / (high - low) if high > low else 0.0)
+    # A view: what is done to the lines is done to the tensor.
     lines = tensor.reshape(len(tensor), -1)
     if any(spec.mean):
         lines -= _along(lines, spec.mean)
@@ -223,6 +227,7 @@ def _recolor(image: Image, spec: PreprocessSpec) -> Canvas:
         return image
     if spec.color == "bgr":
         return np.ascontiguousarray(image[:, :, ::-1])
+    # cvtColor drops the axis of a single channel.
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)[:, :, np.newaxis]
 
 

@@ -26,6 +26,7 @@ def resize_cutout(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray
         product = cv2.multiply(colors, shares(alpha[here]), dtype=cv2.CV_8U)
         weighted[here] = cv2.merge([*cv2.split(product), alpha[here]])
     resized = resize(weighted, width, height)
+    # OpenCV's division of whole numbers by 0 gives 0, so what is transparent stays black.
     *planes, matte = cv2.split(resized)
     return np.asarray(
         cv2.merge([*(cv2.divide(plane, matte, scale=255) for plane in planes), matte]), np.uint8

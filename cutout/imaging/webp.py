@@ -37,6 +37,7 @@ def planes(colors: Image, alpha: Matte | None, quality: int) -> Chunks:
     """
     if alpha is None:
         return {b"VP8 ": _colors(colors, quality)}
+    # In the order of the file, where ALPH comes before VP8.
     work = {
         b"ALPH": lambda: _alpha(alpha),
         b"VP8 ": lambda: _colors(fill_transparent(colors, alpha), quality),
@@ -46,8 +47,10 @@ def planes(colors: Image, alpha: Matte | None, quality: int) -> Chunks:
 
 def still(made: Chunks, size: Size, profile: bytes | None, metadata: Metadata) -> bytes:
     """Make the file of a still image of the chunks that `planes` returns, profile and metadata."""
+    # In the order in which the RFC wants them.
     optional = {b"ICCP": profile, **made, b"EXIF": metadata.exif, b"XMP ": metadata.xmp}
     chunks = {kind: body for kind, body in optional.items() if body}
+    # A VP8 chunk alone is a complete file (section 2.5); VP8X would only lengthen it.
     if len(chunks) > 1:
         chunks = {b"VP8X": features(sum(FLAGS.get(kind, 0) for kind in chunks), size), **chunks}
     return riff(chunk(kind, body) for kind, body in chunks.items())
@@ -65,10 +68,12 @@ def _alpha(alpha: Matte) -> bytes:
     above.
     """
     residual = alpha.copy()
+    # Less `alpha`, not `residual`, which changes; uint8 wraps around, as the filter's modulo 256.
     residual[:, 1:] -= alpha[:, :-1]
     residual[1:, 0] -= alpha[:-1, 0]
     green = Pillow.fromarray(residual)
     none = Pillow.new("L", green.size)
+    # Of a lossless file, `quality` is the effort.
     stream = _compressed(
         Pillow.merge("RGB", (none, green, none)), lossless=True, quality=0, method=ALPHA_EFFORT
     )
@@ -80,6 +85,7 @@ def _compressed(image: Pillow.Image, **how: float) -> bytes:
     file = io.BytesIO()
     image.save(file, "WEBP", **how)
     data = file.getbuffer()
+    # 12 bytes of RIFF, the chunk's type, its length; the body begins at 20.
     size = struct.unpack_from("<I", data, 16)[0]
     return bytes(data[20 : 20 + size])
 
@@ -91,6 +97,7 @@ def features(flags: int, size: Size) -> bytes:
 
 def canvas(size: Size) -> bytes:
     """Return a size as the chunks VP8X and ANMF hold it: 6 bytes."""
+    # WebP stores a side less one.
     return three_bytes(size.width - 1) + three_bytes(size.height - 1)
 
 
@@ -101,6 +108,7 @@ def three_bytes(number: int) -> bytes:
 
 def chunk(kind: bytes, body: bytes) -> bytes:
     """Make a chunk, padded to an even length (section 2.3)."""
+    # The length does not count the padding.
     return b"".join((kind, struct.pack("<I", len(body)), body, bytes(len(body) % 2)))
 
 

@@ -56,6 +56,7 @@ def conversion(space: ColorSpace | None, model: str) -> Conversion | None:
     """
     if space is None:
         return None
+    # A digest, as a profile itself may have megabytes.
     key = (hashlib.sha256(space).digest() if isinstance(space, bytes) else space, model)
     if key not in _known:
         try:
@@ -63,8 +64,10 @@ def conversion(space: ColorSpace | None, model: str) -> Conversion | None:
         except (Unreadable, ImageCms.PyCMSError, OSError, ValueError) as error:
             found = None
             log.warning("colour profile ignored", extra={"reason": str(error)})
+        # The oldest goes; None, as another thread may have removed it already.
         while len(_known) >= KNOWN:
             _known.pop(next(iter(_known)), None)
+        # None is remembered too: a profile that cannot be used is logged once.
         _known[key] = found
     return _known[key]
 
@@ -87,6 +90,7 @@ def to_8_bits(image: Samples) -> Pixels:
     """Round samples (h, w, C) uint16 to uint8; uint8 are returned as they are."""
     if image.dtype == np.uint8:
         return np.asarray(image, np.uint8)
+    # To the nearest, in whole numbers; 65535 * 255 needs 32 bits.
     return np.asarray((image.astype(np.uint32) * 255 + 32767) // 65535, np.uint8)
 
 
@@ -151,10 +155,12 @@ def _unless_srgb(convert: Conversion) -> Conversion | None:
 
 def _difference(first: Conversion, second: Conversion) -> int:
     """Find the greatest difference between two conversions, in levels, over a grid of colours."""
+    # Closer in the dark, where sRGB's curve is steepest.
     steps = np.r_[0:40:3, 40:256:15].astype(np.uint8)
     grid = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(len(steps), -1, 3)
     greys = np.repeat(np.arange(256, dtype=np.uint8)[np.newaxis, :, np.newaxis], 3, axis=2)
     return max(
+        # Copies, as a conversion may work in place; int, as a difference of uint8 wraps around.
         int(np.abs(first(colors.copy()).astype(int) - second(colors.copy()).astype(int)).max())
         for colors in (grid, greys)
     )

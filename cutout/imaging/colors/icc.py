@@ -52,6 +52,7 @@ def _tags(profile: bytes) -> dict[bytes, bytes]:
 
 
 def _xyz(tag: bytes) -> tuple[float, ...]:
+    # After 8 bytes of type and padding, numbers of 16.16 bits (s15Fixed16Number).
     return tuple(value / 65536 for value in struct.unpack_from(">iii", tag, 8))
 
 
@@ -65,6 +66,7 @@ def _curve(tag: bytes) -> Curve:
         raise ValueError("a curve of an unknown type")
     count = struct.unpack_from(">I", tag, 8)[0]
     if count < 2:
+        # 8.8 bits (u8Fixed8Number); a curve of no numbers is the identity.
         gamma = struct.unpack_from(">H", tag, 12)[0] / 256 if count else 1.0
         return lambda values: values**gamma
     table = np.array(struct.unpack_from(f">{count}H", tag, 12), np.float64) / 65535
@@ -78,9 +80,11 @@ PARAMETERS = (1, 3, 4, 5, 7)
 def _parametric(kind: int, numbers: list[float]) -> Curve:
     """Return a parametric curve (ICC.1:2022, table 68): a power above `d`, and a line below it."""
     g, a, b, c, d, e, f = numbers + [0.0] * (7 - len(numbers))
+    # Type 0 is a power all along: no value is below a `d` of -1.
     if kind == 0:
         a = 1.0
         d = -1.0
+    # Their offset is `c` in the table, both above and below `d`; type 1 has none.
     elif kind in (1, 2):
         d = -b / a if a else 0.0
         e = c
@@ -88,6 +92,7 @@ def _parametric(kind: int, numbers: list[float]) -> Curve:
         c = 0.0
 
     def curve(values: Values) -> Values:
+        # A negative base gives NaN and a warning, even where np.where takes the line.
         power = np.maximum(a * values + b, 0) ** g + e
         return np.where(values >= d, power, c * values + f)
 

@@ -43,6 +43,7 @@ class MatrixProfile:
         converted = image if image.dtype == np.uint8 else np.empty(image.shape, np.uint8)
         table = self._from_8 if image.dtype == np.uint8 else self._from_16
         for rows in bands(np.asarray(converted, np.uint8)):
+            # uint16 goes in and comes out, so what lies beyond sRGB is clipped here.
             light = cv2.transform(cv2.LUT(image[rows], table), self._to_srgb)
             converted[rows] = cv2.LUT(light, _to_8())
         return np.asarray(converted, np.uint8)
@@ -93,7 +94,9 @@ def xyz_of(chromaticities: tuple[float, ...]) -> Values:
     columns = np.stack(primaries, axis=-1)
     if not np.isfinite(columns).all() or abs(np.linalg.det(columns)) < 1e-6:
         raise ValueError("its primaries make no colours")
+    # Primaries scaled so that all three together give the white.
     native = columns * np.linalg.solve(columns, white)
+    # Adaptation scales the responses of the cones, not XYZ.
     cones = (BRADFORD @ np.array(D50)) / (BRADFORD @ white)
     return np.asarray(np.linalg.inv(BRADFORD) @ np.diag(cones) @ BRADFORD @ native, np.float64)
 
@@ -106,5 +109,6 @@ def _to_8() -> Pixels:
     if not _TO_8:
         light = np.linspace(0, 1, TOP + 1)
         values = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+        # Two threads may both append theirs: the first stays.
         _TO_8.append(np.rint(255 * values).astype(np.uint8)[np.newaxis])
     return _TO_8[0]

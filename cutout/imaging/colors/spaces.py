@@ -74,6 +74,7 @@ def _of_gamma(gamma: float | None) -> Callable[[Values], Values]:
 def _of_transfer(transfer: int) -> Callable[[Values], Values]:
     """Return the curve of a code point; sRGB's for those of television and unknown ones."""
     if transfer in (4, 5, 8):
+        # ITU-T H.273, table 3: powers of 2.2 and 2.8, and linear.
         return partial(_power, exponent={4: 2.2, 5: 2.8, 8: 1.0}[transfer])
     if transfer in HDR:
         raise ValueError(f"HDR ({HDR[transfer]}) is shown as stored")
