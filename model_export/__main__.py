@@ -77,6 +77,7 @@ def train(
 
     origin = find_origin(start) if start else None
     loaded = load_config(config, overrides, origin.config if origin else None)
+    # after the config, whose errors need not wait for it, and before what imports it aloud
     import_tensorflow()
     from model_export.labelling.own_labels import images_to_rehearse
     from model_export.report.live import LiveReport

@@ -150,6 +150,8 @@ class TrainingConfig(_Strict):
     decay_epochs: float = Field(
         0.0, ge=0, description="the last epochs, in which the rate falls to 0 (half a cosine)"
     )
+    # below both rates, as a validator sees only fields above its own; the default is checked too,
+    # or a file that gives rates alone would pass
     epochs: int = Field(10, ge=1, validate_default=True)
     batch_size: int = Field(32, ge=1)
     sizes: tuple[SizeStep, ...] = Field(
@@ -362,6 +364,7 @@ def _inherit(values: dict[str, Any], base: TrainConfig) -> None:
     """Fill in what the file does not set from `base`: network, input, and how images are split."""
     inherited = base.model_dump(mode="json")
     for section in ("network", "preprocess", "start"):
+        # as a whole: a file with [network] describes all of it
         values.setdefault(section, inherited[section])
     data = values.setdefault("data", {})
     for key in INHERITED_DATA:

@@ -58,6 +58,7 @@ def add(
     if found.address and not (found.md5 or sha256) and yes:
         raise DataError(f"{found}: with --yes nobody checks its checksum; give --sha256")
     target = out or Path("mine") / found.name
+    # what can fail without the file fails before the download
     if not force:
         refuse_overwriting(target, found.name, "1.0.0")
     samples = samples_in(int8) if int8 else []
@@ -69,6 +70,7 @@ def add(
         manifest = import_onnx(_job(found, file), bundle := Path(folder) / "float32")
         if samples:
             quantize_bundle(bundle, quantised := Path(folder) / "model.onnx", samples)
+            # imported twice: the cost is measured on bundles, and the description states it
             import_onnx(_job(found, quantised), smaller := Path(folder) / "uint8")
             told = str(cost(bundle, smaller, samples))
             print(told)

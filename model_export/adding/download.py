@@ -30,6 +30,7 @@ def download(address: str, target: Path, pool: urllib3.PoolManager, most: int = 
     except urllib3.exceptions.HTTPError as error:
         target.unlink(missing_ok=True)
         raise Unreachable(f"{address}: {error}") from error
+    # Ctrl-C and a full disk too
     except BaseException:
         target.unlink(missing_ok=True)
         raise
@@ -45,6 +46,7 @@ def _open(address: str, pool: urllib3.PoolManager) -> urllib3.BaseHTTPResponse:
     for _ in range(MAX_REDIRECTS):
         if urlsplit(address).scheme != "https":
             raise Unreachable(f"{address}: redirected to a URL that is not https")
+        # redirects are followed here and not by urllib3, which would also follow them to http
         response = pool.request(
             "GET", address, redirect=False, preload_content=False, timeout=SECONDS, retries=2
         )
@@ -68,6 +70,7 @@ def _copy(response: urllib3.BaseHTTPResponse, address: str, target: Path, most: 
     with bar, target.open("wb") as file:
         for piece in response.stream(CHUNK):
             written += len(piece)
+            # counted as well, as a server need not announce a length, nor the true one
             if written > most:
                 raise Unreachable(f"{address}: has more than {most:,} bytes, the limit")
             file.write(piece)

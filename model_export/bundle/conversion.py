@@ -47,6 +47,7 @@ def to_onnx(network: Any, config: TrainConfig, path: Path, metadata: dict[str, s
     proto, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
     if batch is None:
         for value in (*proto.graph.input, *proto.graph.output):
+            # tf2onnx gives each open dimension a name of its own; one name says that they are equal
             value.type.tensor_type.shape.dim[0].dim_param = "N"
     onnx.helper.set_model_props(proto, metadata)
     onnx.checker.check_model(proto, full_check=True)

@@ -116,7 +116,9 @@ def export(job: Export, out: Path) -> Exported:
         if job.quantized and float32.manifest.task == "segment":
             made.append(_quantize(float32, work / "uint8", select_some(pairs, "train"), test))
         measured = tuple(each.manifest for each in made)
+        # with float32 alone this compares it with itself
         chosen = made[-1] if lost(measured) < MAX_LOSS else float32
+        # not the run's own file: rebuilt in float32, without the alphas that are not served
         chosen.network.save(work / MODEL)
         history = job.keras_file.parent / HISTORY
         others = [work / MODEL, *([history] if history.is_file() else [])]
@@ -162,6 +164,7 @@ def convert(job: Export, pairs: Sequence[Pair], folder: Path) -> Converted:
 
 def _measure(manifest: Manifest, folder: Path, test: Sequence[Pair]) -> Manifest:
     """Return the manifest with quality and golden result of the model in `folder`, as served."""
+    # a draft, because a bundle can be loaded only with a manifest
     (folder / MANIFEST).write_text(manifest.model_dump_json())
     predictor = load_predictor(folder)
     scores = (
@@ -192,6 +195,7 @@ def _quantize(
 
 def _calibration(train: Sequence[Pair], manifest: Manifest) -> Iterator[Tensor]:
     """Yield training images spread evenly over the sorted list, and so over the sets."""
+    # the step is rounded down, so there may be almost twice as many
     chosen = train[:: max(1, len(train) // CALIBRATION_IMAGES)][:CALIBRATION_IMAGES]
     for pair in track(chosen, "calibrating"):
         yield preprocess(load_image(pair.image_path), manifest.preprocess)
@@ -231,11 +235,13 @@ def _copy_metadata(source: Path, target: Path) -> None:
 
 def _rounded(scores: dict[str, Result]) -> dict[str, dict[str, float]]:
     """Round the measures for a manifest, overall first."""
+    # a key that comes again keeps its first place
     ordered = {OVERALL: scores[OVERALL], **scores}
     return {
         name: {
             key: round(float(value), 5)
             for key, value in result.items()
+            # the confusion matrix
             if not isinstance(value, list)
         }
         for name, result in ordered.items()

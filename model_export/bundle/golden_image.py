@@ -18,6 +18,7 @@ TOLERANCE = {"float32": 1e-3, "float16": 1e-2, "uint8": 0.05}
 def unanswered_golden(precision: str) -> Golden:
     """Return the golden sample for a manifest whose network has not run yet."""
     image = base64.b64encode(golden_png()).decode()
+    # a manifest must expect something; `answered_golden` replaces it
     return Golden(image=image, expected=(0.0,), tolerance=TOLERANCE[precision])
 
 

@@ -72,6 +72,7 @@ def preset_names() -> list[str]:
 
 def _preset(name: str) -> dict[str, Any]:
     for key, entry in _presets().items():
+        # taken out, as a spec refuses what it does not know
         others = entry.pop("also", ())
         if name in (key, *others):
             return entry

@@ -68,6 +68,7 @@ def import_onnx(job: Import, out: Path) -> Manifest:
         work = Path(folder)
         _copy(job.file, model, work / "model.onnx")
         draft = _describe(job, model, (work / "model.onnx").read_bytes())
+        # before any activation: a sigmoid makes an alpha of whatever it gets
         _check_range(_raw_answer(draft, work, job.spec), job.spec)
         (work / MANIFEST).write_text(draft.model_dump_json())
         manifest = draft.model_copy(update={"golden": answered_golden(load_predictor(work))})
@@ -140,6 +141,7 @@ def _describe(job: Import, model: onnx.ModelProto, data: bytes) -> Manifest:
         model=ModelFile(
             sha256=hashlib.sha256(data).hexdigest(),
             bytes=len(data),
+            # the domain of ONNX's own operators has two names
             opset=max(
                 (entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")),
                 default=0,
@@ -187,6 +189,7 @@ def _dimensions(source: onnx.ValueInfoProto, job: Import) -> dict[str, int]:
     fits = len(stated) == len(wanted)
     for dimension, size in zip(stated, wanted, strict=False):
         if isinstance(dimension, str) and dimension != "?":
+            # a name that stands twice, as for height and width, must be the same size both times
             fits &= sizes.setdefault(dimension, size) == size
         elif isinstance(dimension, int):
             fits &= dimension == size
@@ -200,6 +203,7 @@ def _dimensions(source: onnx.ValueInfoProto, job: Import) -> dict[str, int]:
 
 def _remedy(stated: Sequence[int | str], spec: PreprocessSpec) -> str:
     """Say what to set where the input is a square image of another size, layout or channels."""
+    # 0 stands for a dynamic dimension
     fixed = [size if isinstance(size, int) else 0 for size in stated]
     for layout, channels, sides in (("NCHW", 1, (2, 3)), ("NHWC", 3, (1, 2))):
         if len(fixed) == 4 and fixed[channels] in (1, 3) and fixed[sides[0]] == fixed[sides[1]]:

@@ -37,7 +37,9 @@ def quantize(source: Path, target: Path, samples: Iterator[Tensor]) -> None:
             weight_type=QuantType.QInt8,
             per_channel=True,
             reduce_range=True,
+            # by the names in the prepared file, whose nodes may be fused ones
             nodes_to_exclude=_head(onnx.load(prepared)),
+            # as good as percentiles and entropy, which cost more (LOG.md)
             calibrate_method=CalibrationMethod.MinMax,
             extra_options={"CalibMovingAverage": True},
         )

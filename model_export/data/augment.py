@@ -153,7 +153,6 @@ def lift(sample: Sample) -> Cutout:
     left, top, width, height = cv2.boundingRect(mask)
     soft = cv2.GaussianBlur(mask, (0, 0), 0.8)
     box = (slice(top, top + height), slice(left, left + width))
-    # a subject at the image's edge was cut off by it
     cut = (left == 0, top == 0, left + width == mask.shape[1], top + height == mask.shape[0])
     # the lesser of both: blurred outwards the edge would take in background
     return Cutout(np.dstack([image[box], np.minimum(soft, mask)[box]]), cut)
@@ -214,7 +213,6 @@ def _random_affine(
     angle = np.deg2rad(degrees)
     mirror = -1.0 if rng.random() < config.flip else 1.0
     linear = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    # a negative width mirrors
     linear = linear @ np.diag([mirror * crop_width / size, crop_height / size])
     offset = np.array([center_x, center_y]) - linear @ np.array([size / 2, size / 2])
     return np.column_stack([linear, offset]).astype(np.float32)

@@ -142,7 +142,6 @@ def inspect_pair(pair: Pair) -> tuple[Inspection | None, list[Finding]]:
         )
         return None, [_split_off_file(text, stops=True)]
     remarks = [Finding(_named(pair), text, stops=False) for text in _remarks(pair, image, mask)]
-    # from 128 on, as the measures count foreground
     share = float((mask >= 128).mean())
     inspection = Inspection(
         pair,
@@ -219,7 +218,6 @@ def _full_size(pair: Pair, image: Image) -> tuple[int, int]:
 def _about_sets(root: Path, pairs: Sequence[Pair]) -> list[Finding]:
     findings = []
     drawn = sum(pair.taught is None for pair in pairs)
-    # where there are a teacher's labels too: these go to training only, whatever their number
     if drawn < 3 and drawn < len(pairs):
         text = (
             f"{drawn} images with masks by people beside a teacher's labels are too few: three, "
@@ -273,7 +271,6 @@ def _by_set(
     pairs: Sequence[Pair], inspections: Sequence[Inspection], sides: dict[Path, Split]
 ) -> dict[str, dict[str, Any]]:
     sets: dict[str, dict[str, Any]] = {}
-    # sorted, as groupby joins neighbours only
     for name, group in groupby(sorted(pairs), key=lambda pair: pair.set):
         members = list(group)
         seen = [inspection for inspection in inspections if inspection.pair.set == name]

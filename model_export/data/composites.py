@@ -117,7 +117,6 @@ def _mirrored(ground: Floats, subject: Pixels, rng: Generator) -> Floats:
     matrix = np.array([[1, 0, 0], [0, -1, 2 * foot]], np.float32)
     image = cv2.warpAffine(subject, matrix, (side, side))
     down = np.clip((np.arange(side) - foot) / (0.5 * side), 0, 1)
-    # below the foot only, and fading to nothing half a side below it
     strength = rng.uniform(0.15, 0.5) * (1 - down) * (np.arange(side) >= foot)
     alpha = image[:, :, 3:].astype(np.float32) / 255 * strength[:, np.newaxis, np.newaxis]
     return np.asarray(ground + (image[:, :, :3] - ground) * alpha, np.float32)

@@ -253,7 +253,6 @@ def _pets(folder: Path) -> Found | None:
     trimaps = folder / "annotations" / "trimaps"
     if not trimaps.is_dir():
         return None
-    # not every image needs a trimap here: others are left out
     return _matched(folder, folder / "images", trimaps, "trimap", every_image=False)
 
 

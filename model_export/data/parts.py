@@ -187,6 +187,5 @@ class _Positions:
 
     def draw(self, label: int, rng: Generator) -> Part:
         places = self.of_label[label]
-        # `ravel` went row by row
         top, left = divmod(int(places[rng.integers(len(places))]), self.columns)
         return Part(left, top, self.side, label)

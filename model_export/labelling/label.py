@@ -76,10 +76,12 @@ def label(
                     unreadable.append(error.detail)
                     continue
                 mask = _mask_name(name, taken)
+                # the mask before its line: a kill leaves no line without its mask
                 made = _label_one(predictor, image, name, mask, out)
                 done[name] = made
                 taken.add(mask)
                 lines.write(made.model_dump_json() + "\n")
+                # or a kill would lose all lines of a buffer, and their masks be made again
                 lines.flush()
     except KeyboardInterrupt:
         print("stopped; run the same command to continue")

@@ -99,6 +99,5 @@ def seconds_of_gradients(dtype: str) -> float:
 def _seconds(work: Callable[[], Any]) -> float:
     began = time.perf_counter()
     for result in work():
-        # waits until the result is there
         result.numpy()
     return time.perf_counter() - began

@@ -90,6 +90,7 @@ def measure(
         "version": manifest.version,
         "sha256": manifest.model.sha256,
         "task": manifest.task,
+        # popped before the next line is evaluated: `sets` must not have it
         **measured.pop(OVERALL),
         "sets": measured,
     }

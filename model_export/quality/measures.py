@@ -29,9 +29,11 @@ class MaskScore:
     def add(self, alpha: NDArray[np.uint8], mask: NDArray[np.uint8]) -> None:
         """Add an image: its alpha (H, W) uint8, and its mask (H, W) uint8, foreground from 128."""
         truth = mask >= 128
+        # at index k the pixels of 255 - k or more: all 256 thresholds in one pass
         inside = np.bincount(alpha[truth], minlength=THRESHOLDS)[::-1].cumsum()
         outside = np.bincount(alpha[~truth], minlength=THRESHOLDS)[::-1].cumsum()
         predicted = inside + outside
+        # where nothing is taken for foreground nothing is wrong; recall is 0 there
         self.precision += np.where(predicted > 0, inside / np.maximum(predicted, 1), 1.0)
         self.recall += inside / max(int(truth.sum()), 1)
         self.absolute_error += mean_absolute_error(alpha, truth)
@@ -94,6 +96,7 @@ def s_measure(alpha: NDArray[np.uint8], truth: NDArray[np.bool_]) -> float:
     objects = share * _object_similarity(prediction[truth]) + (1 - share) * _object_similarity(
         1 - prediction[~truth]
     )
+    # structural similarity is below 0 where alpha and mask go opposite ways
     return max(0.0, (objects + _region_similarity(prediction, truth)) / 2)
 
 

@@ -123,6 +123,7 @@ def _ahead(names: Sequence[str], results: Sequence[Result]) -> str:
 
 def _row(name: str, values: Sequence[float], lower: bool, bars: bool = False) -> Section:
     best = min(values) if lower else max(values)
+    # as they are shown: all that look like the best are marked, unless all look alike
     tied = all(f"{value:.3f}" == f"{best:.3f}" for value in values)
     cells = [
         cell(

@@ -99,6 +99,7 @@ def calibration(counts: ScoreCounts, bins: int = BINS) -> Calibration:
     The error is the mean over all samples of |score - frequency of foreground| of their bin; 0 is
     perfect (Guo et al., ICML 2017).
     """
+    # a score of 1 would have a bin of its own
     place = np.minimum((counts.scores * bins).astype(np.int64), bins - 1)
     weight = counts.negatives + counts.positives
     totals = np.bincount(place, weight, bins)
@@ -126,6 +127,7 @@ def thinned(curve: Curve, points: int = 300) -> Curve:
     if len(curve.x) <= points:
         return curve
     length = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(curve.x), np.diff(curve.y)))])
+    # evenly along the curve, as along x a steep stretch would have no points
     wanted = np.searchsorted(length, np.linspace(0, length[-1], points))
     kept: NDArray[Any] = np.unique(
         np.concatenate([[0], np.minimum(wanted, len(length) - 1), [len(length) - 1]])

@@ -132,6 +132,7 @@ class Evidence:
             return
         for rival in rivals:
             kept.remove(rival)
+        # the number decides ties: parts have arrays, which have no order
         kept.append((sureness, next(self._order), part))
         if len(kept) > PARTS_KEPT:
             kept.remove(min(kept))
@@ -148,6 +149,7 @@ def spread_over_sets(ranked: Sequence[Scored], count: int) -> list[Scored]:
         if seen[image.pair.set] < MAX_PER_SET:
             seen[image.pair.set] += 1
             chosen.append(image)
+    # by identity: `==` of parts compares arrays, which gives no single truth value
     places = {id(image): place for place, image in enumerate(ranked)}
     taken = {id(image) for image in chosen}
     rest = [image for image in ranked if id(image) not in taken]

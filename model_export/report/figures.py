@@ -148,6 +148,7 @@ def score_figure(counts: ScoreCounts, threshold: float) -> str:
 
 def threshold_figure(counts: ScoreCounts, threshold: float) -> str:
     """Plot precision, recall and their harmonic mean F1 over the threshold."""
+    # back to rising scores, without the leading 0
     negatives, positives = (values[:0:-1] for values in counts.from_top)
     precision = positives / np.maximum(positives + negatives, 1e-12)
     recall = positives / max(float(positives.max(initial=0)), 1e-12)
@@ -184,6 +185,7 @@ def _learning_curve(history: History, name: str, lines: Sequence[Line]) -> str |
 def new_axes(across: str, up: str, unit: bool = False) -> Axes:
     """Make empty axes in the reports' style, with these names; with `unit` both are 0 to 1."""
     with mpl.rc_context(STYLE):
+        # not by pyplot, which keeps every figure until it is closed
         axes: Axes = Figure(figsize=SIZE, dpi=72, layout="constrained").subplots()
     axes.set_xlabel(across)
     axes.set_ylabel(up)

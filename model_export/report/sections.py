@@ -412,6 +412,7 @@ def _confusion(counts: ScoreCounts, threshold: float, unit: str) -> list[Section
 def _set_table(result: Result) -> Section:
     main = main_measure(result)
     keys = [main, *(key for key in MEASURES if key in result and key not in (main, *COUNTS))]
+    # COUNTS is a set, without an order: sorted below, parts before images
     counted = [key for key in COUNTS if key in result]
     columns = ["set", *(MEASURES[key] for key in [*sorted(counted, reverse=True), *keys])]
     order = sorted(result["sets"], key=lambda name: -result["sets"][name][main])

@@ -24,6 +24,7 @@ def scores(run: Path) -> str:
     seen = [entry for entry in history.epochs if "score" in entry] if history else []
     if not seen:
         return "not yet evaluated on the validation images"
+    # epoch 0 is the network that fine-tuning started from
     begun = [("before", seen[0])] if seen[0]["epoch"] == 0 else []
     later = seen[len(begun) :]
     best = max(later, key=lambda entry: entry["score"], default=None)

@@ -54,7 +54,6 @@ def find_origin(path: Path) -> Origin:
             f"{folder}: neither {MANIFEST} nor {RUN_CONFIG} beside {keras_file.name} says what "
             "network it is"
         )
-    # what the weights had seen before counts through all generations
     seen = () if config.start is None else config.start.sets
     return Origin(
         keras_file,

@@ -147,7 +147,6 @@ def training_record(
     start = noted(run) or run_start(pairs)
     counts = Counter(pair.set for pair in seen)
     if config.augment and (config.augment.paste or config.augment.empty):
-        # what is pasted was learned from as well, and has terms too
         counts.update(_scenery(root))
     teachers = teachers_of(seen)
     return TrainingRecord(

@@ -26,6 +26,7 @@ def write_report(study: optuna.Study, out: Path) -> Path:
     The study must have a complete trial.
     """
     trials = [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
+    # pruned ones too: Optuna takes their last reported score for their value
     scored = [trial for trial in trials if trial.value is not None]
     best = study.best_trial
     context = {
@@ -145,6 +146,7 @@ def _scatter(axes: Axes, points: list[tuple[Any, FrozenTrial]]) -> None:
 
 def _table(trials: list[FrozenTrial], best: FrozenTrial) -> dict[str, Any]:
     names = list(best.params)
+    # by Optuna's numbers of states: complete, pruned, failed
     ordered = sorted(
         trials, key=lambda trial: (trial.state.value, -(trial.value or 0), trial.number)
     )

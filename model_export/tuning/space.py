@@ -109,6 +109,7 @@ def _entries(table: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, BaseD
 
 
 def _choice(name: str, values: list[Any]) -> BaseDistribution:
+    # as text: Optuna's choices should be numbers or text, and a value may be a list
     labels = [value if isinstance(value, str) else json.dumps(value) for value in values]
     if not labels or len(set(labels)) != len(labels):
         raise ValueError(f"{name}: a choice needs values, each once")
@@ -127,6 +128,7 @@ def _range(name: str, table: Mapping[str, Any]) -> BaseDistribution:
     step = table.get("step")
     log = table.get("log", False)
     try:
+        # not isinstance, by which True is an int as well
         if all(type(value) is int for value in (low, high, 1 if step is None else step)):
             return IntDistribution(low, high, log=log, step=1 if step is None else step)
         return FloatDistribution(float(low), float(high), log=log, step=step)
@@ -141,5 +143,6 @@ def _points(key: str, distribution: BaseDistribution) -> list[Any]:
         return list(range(distribution.low, distribution.high + 1, distribution.step))
     if isinstance(distribution, FloatDistribution) and distribution.step:
         count = round((distribution.high - distribution.low) / distribution.step) + 1
+        # or .1 * 3 would be .30000000000000004
         return [round(distribution.low + number * distribution.step, 12) for number in range(count)]
     raise DataError(f"{key}: a grid needs a list of values, or a range with a step")

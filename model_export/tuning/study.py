@@ -75,6 +75,7 @@ def tune(job: Tuning, out: Path, resume: bool = False, start: Start = Training) 
     know, a study that exists and is not to be resumed or differs from this one, and where no trial
     finished.
     """
+    # before any trial: else a value out of range would fail only once it is drawn
     for values in job.space.ends():
         job.with_values(values)
     study = _open(job, out, resume)
@@ -235,6 +236,7 @@ def _open(job: Tuning, out: Path, resume: bool) -> optuna.Study:
         pruner=_pruner(job),
     )
     _same_search(job, study)
+    # again, as only an open study tells how many trials it has
     study.sampler = _sampler(job, len(study.get_trials(deepcopy=False)))
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         if _abandoned(trial):
@@ -248,6 +250,7 @@ def _wanted(job: Tuning, study: optuna.Study) -> int:
         return job.trials or 20
     grid = job.space.grid()
     for values in grid:
+        # a resumed grid queues only what it never had
         study.enqueue_trial(values, skip_if_exists=True)
     return min(job.trials or len(grid), len(grid))
 
@@ -284,6 +287,7 @@ def _same_search(job: Tuning, study: optuna.Study) -> None:
     }
     for key, value in search.items():
         text = json.dumps(value, sort_keys=True)
+        # `user_attrs` is a copy, so that setdefault compares but does not store
         if study.user_attrs.setdefault(key, text) != text:
             raise DataError(
                 f"{study.study_name}: this study was started with another {key}; give another --out"
@@ -308,6 +312,7 @@ def _retry(study: optuna.Study, number: int) -> None:
     """End a trial that was stopped, and queue its values again."""
     study.tell(number, state=TrialState.FAIL)
     params = study.get_trials(deepcopy=False)[number].params
+    # none where it was killed between its beginning and its first value
     if params:
         study.enqueue_trial(params)
 
