@@ -17,6 +17,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    # It takes no arguments: this answers --help, and refuses all others.
     argparse.ArgumentParser(
         prog="python -m app",
         description="Serve. Settings are the CUTOUT_ variables; `cutout serve` has options too.",

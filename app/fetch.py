@@ -49,6 +49,7 @@ def is_public(address: Address) -> bool:
     That is: it is not private, local, shared, reserved or multicast.
     """
     if isinstance(address, ipaddress.IPv6Address):
+        # These two before the range of addresses in use, in which neither lies.
         if address.ipv4_mapped is not None:
             return is_public(address.ipv4_mapped)
         if address in _NAT64:
@@ -88,13 +89,14 @@ def parse_url(url: str) -> Target:
     """
     if len(url) > MAX_URL:
         raise InvalidUrl(f"the URL has {len(url)} characters; the limit is {MAX_URL}")
+    # Before urlsplit, which removes tabs and line ends without an error.
     if re.search(r"[\x00-\x20\x7f\\]", url):
         raise InvalidUrl(
             "the URL has spaces, control characters or backslashes; percent-encode them"
         )
     try:
         parts = urlsplit(url)
-        port = parts.port
+        port = parts.port  # raises ValueError if it is not a number, or too large
     except ValueError as error:
         raise InvalidUrl(f"malformed URL: {error}") from error
     if parts.scheme not in ("http", "https"):
@@ -105,6 +107,7 @@ def parse_url(url: str) -> Target:
     secure = parts.scheme == "https"
     default = 443 if secure else 80
     name = f"[{host}]" if ":" in host else host
+    # % is safe: what the client has escaped stays as it is.
     path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._") + (
         f"?{quote(parts.query, safe='/?%:@!$&()*+,;=~-._')}" if parts.query else ""
     )
@@ -160,6 +163,7 @@ class UrlFetcher:
                     if isinstance(answer, bytes):
                         return answer
                     url, target = _redirected(url, answer)
+        # Before OSError, of which TimeoutError is a subclass.
         except TimeoutError:
             if limit < self.seconds:
                 detail = "the request took too long (CUTOUT_DEADLINE_SECONDS) fetching the URL"
@@ -188,6 +192,7 @@ class UrlFetcher:
                 )
             if headers.get(b"content-encoding", "identity").lower() != "identity":
                 raise DownloadFailed("the URL's response is compressed, which was not requested")
+            # int() cannot fail: h11 refuses a Content-Length that is not a number.
             return await self._body(events, int(headers.get(b"content-length", "0")))
 
     async def _body(self, events: AsyncIterator[h11.Event], announced: int) -> bytes:
@@ -209,6 +214,7 @@ class UrlFetcher:
         self, target: Target
     ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
         """Connect to the first checked address that accepts; closed at the end of the block."""
+        # Certificates name hosts without the dot at their end.
         tls, name = (self._tls, target.host.rstrip(".")) if target.secure else (None, None)
         failure = OSError("no address")
         for address in (await self._addresses(target))[:MAX_ADDRESSES]:
@@ -216,6 +222,7 @@ class UrlFetcher:
                 reader, writer = await asyncio.open_connection(
                     address, target.port, ssl=tls, server_hostname=name
                 )
+            # Not the time limit: within `asyncio.timeout`, that is a CancelledError.
             except OSError as error:
                 failure = error
                 continue
@@ -236,6 +243,7 @@ class UrlFetcher:
             addresses = await self._resolve(target.host, target.port)
         except (OSError, UnicodeError):
             addresses = []
+        # All: whoever owns the name also chooses their order.
         if not addresses or not all(
             self._is_public(ipaddress.ip_address(address)) for address in addresses
         ):
@@ -275,7 +283,7 @@ async def _events(
         if event is h11.NEED_DATA:
             # A read from a full buffer does not wait: let other tasks, and the time limit, run.
             await asyncio.sleep(0)
-            connection.receive_data(await reader.read(CHUNK))
+            connection.receive_data(await reader.read(CHUNK))  # b"" at the end, as h11 expects
         elif isinstance(event, h11.Response | h11.Data | h11.EndOfMessage):
             yield event
             if isinstance(event, h11.EndOfMessage):

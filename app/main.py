@@ -69,6 +69,7 @@ def create_app(
     and is shut down with the service. Raises what `build` raises, and BundleError if its predictors
     cannot be served together.
     """
+    # Before there is an app: no connection is accepted until every model is loaded and checked.
     models = Registry(build(settings), settings.default_model)
     metrics = Metrics()
     sizing = Sizing.of(settings)
@@ -89,7 +90,7 @@ def create_app(
         version=__version__,
         lifespan=lifespan,
         telemetry=telemetry(traces),
-        docs_url=None,
+        docs_url=None,  # FastAPI's loads scripts from a CDN; `pages` has our own
         redoc_url=None,
         openapi_url="/openapi.json" if settings.docs else None,
     )
@@ -105,6 +106,7 @@ def create_app(
         # a fifth of the connections is kept for probes
         refusals=Pace(REFUSALS_PER_THREAD * workers.threads.count, settings.connections * 4 // 5),
     )
+    # Of middleware, what is added last runs first: Observe also records what check_hosts refuses.
     protect.check_hosts(app, settings)
     app.add_middleware(Observe, metrics=metrics, traces=traces)
     protect.protect_answers(app, settings)
@@ -135,9 +137,11 @@ def from_environment() -> FastAPI:
     """
     silence_decoders()
     omit_unused_fields()
+    # In this order: both prepare what create_app starts and makes, threads and Metrics.
     prepare_for_images()
     allocate()
     settings = Settings()
+    # By default, all usable cores: each worker would lend those of the others.
     idle_cores.cores = Sizing.of(settings).cores
     try:
         return create_app(settings, traces=provider_from_environment(os.environ))

@@ -20,7 +20,7 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 log = logging.getLogger("cutout")
 
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
-FILE_KINDS = ("counter", "gauge_livesum", "histogram")
+FILE_KINDS = ("counter", "gauge_livesum", "histogram")  # as prometheus_client names its files
 FILE_BYTES = 256 * 1024
 """Of a file of shared counts: four times what all routes, statuses and stages take."""
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -39,6 +39,7 @@ def shared(several: bool) -> Iterator[None]:
         yield
         return
     with tempfile.TemporaryDirectory(prefix="cutout-metrics-") as directory:
+        # Inherited by the workers, where prometheus_client looks for it as it is imported.
         os.environ[MULTIPROCESS] = directory
         try:
             yield
@@ -65,6 +66,7 @@ def allocate() -> None:
         for file in files:
             file.unlink(missing_ok=True)
         del os.environ[MULTIPROCESS]
+        # It was chosen at the import; Metrics, made later, look it up again.
         values.ValueClass = values.MutexValue
         log.warning("metrics not shared", extra={"directory": directory, "detail": str(error)})
 

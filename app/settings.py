@@ -110,6 +110,7 @@ class Settings(EngineSettings):
     drain_seconds: float = Field(
         20, ge=0, le=DAY, description="time for requests in flight to finish after SIGTERM"
     )
+    # NoDecode: pydantic-settings would read the variable of a tuple as JSON.
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (), description="keys that clients must send, separated by commas; if unset, none is needed"
     )
@@ -151,6 +152,7 @@ class Settings(EngineSettings):
     @classmethod
     def _is_a_name(cls, host: str) -> str:
         try:
+            # As `bind` would, whose UnicodeError is no OSError: `listen` could not explain it.
             host.encode("idna")
         except UnicodeError:
             raise ValueError(f"{host!r} is neither an address nor a host name") from None
@@ -173,6 +175,7 @@ class Settings(EngineSettings):
                     f"{origin!r} is not an origin; write it as https://shop.example or "
                     "http://localhost:3000, without a path, or * for all"
                 )
+        # Only one of the two groups matches; the other is empty.
         return tuple(USUAL_PORT.sub(r"\1\2", origin.lower().rstrip("/")) for origin in origins)
 
     @field_validator("trusted_hosts")

@@ -18,7 +18,7 @@ def from_environment() -> "FastAPI":
     then the supervisor stops too: the next worker would fail in the same way.
     """
     try:
-        from . import main
+        from . import main  # here: it loads the libraries, which may fail
 
         return main.from_environment()
     except (ImportError, OSError, MemoryError) as error:
