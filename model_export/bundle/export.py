@@ -164,7 +164,6 @@ def convert(job: Export, pairs: Sequence[Pair], folder: Path) -> Converted:
 
 def _measure(manifest: Manifest, folder: Path, test: Sequence[Pair]) -> Manifest:
     """Return the manifest with quality and golden result of the model in `folder`, as served."""
-    # a draft, because a bundle can be loaded only with a manifest
     (folder / MANIFEST).write_text(manifest.model_dump_json())
     predictor = load_predictor(folder)
     scores = (

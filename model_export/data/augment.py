@@ -50,7 +50,6 @@ def warp(sample: Sample, size: int, config: AugmentConfig, rng: Generator) -> Sa
     image, mask = sample
     matrix = _random_affine(image.shape[1], image.shape[0], size, config, rng)
     warped_mask = _apply(mask, matrix, size)
-    # two more tries; then a crop without foreground is taken too
     for _ in range(2):
         if (
             not mask.any() or warped_mask.mean() > 2.5

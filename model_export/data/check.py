@@ -179,7 +179,6 @@ def _remarks(pair: Pair, image: Image, mask: Mask) -> Iterable[str]:
             "the mask looks inverted: its frame is foreground and its middle is not; swap black "
             "and white"
         )
-    # of all that is more than 10 % foreground, what is less than 90 %
     between = float(((mask > 25) & (mask < 230)).sum() / max(1, int((mask > 25).sum())))
     if between > SOFT and pair.taught is None:  # a teacher's are soft by nature
         yield (

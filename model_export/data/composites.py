@@ -75,7 +75,6 @@ def beyond(cutout: Cutout, rng: Generator) -> Cutout:
     elif side == 3:
         rows = slice(0, height - off)
     pixels = cutout.pixels[rows, columns]
-    # the part that is kept may have no foreground in it
     if not pixels[:, :, 3].any():
         return cutout
     left, top, right, bottom = (number == side for number in range(4))

@@ -67,13 +67,11 @@ def select(pairs: Iterable[Pair], split: Split) -> list[Pair]:
     enough for all splits.
     """
     everything = list(pairs)
-    # a dict by group, as a clip's frames move together
     sides = {_key(pair): split_of(pair) for pair in everything if pair.taught is None}
     least = min(ENOUGH_GROUPS, max(1, len(sides) // SMALL_SHARE))
     for side in SPLITS:
         counts = Counter(sides.values())
         fullest = max(SPLITS, key=counts.__getitem__)
-        # by hash, so that the same groups move on every machine
         movable = sorted((key for key, now in sides.items() if now == fullest), key=_hash)
         # one group at least stays where it is taken from
         missing = max(0, min(least - counts[side], len(movable) - 1))

@@ -52,7 +52,6 @@ def load_sized(path: Path, least: int | None = None) -> tuple[Image, tuple[int, 
     image = np.ascontiguousarray(bgr[:, :, ::-1])
     if factor == 1 or header is None:
         return image, image.shape[:2]
-    # the file's own size, with which a mask is compared; the image is smaller
     width, height = header.upright
     return image, (height, width)
 
@@ -154,7 +153,6 @@ def _labelled(pixels: NDArray[np.uint8]) -> Mask:
     else:
         labelled = pixels > 0
         void = pixels == 255
-        # and 255 is its foreground
         void &= bool((labelled & ~void).any())  # a mask of 0 and 255 alone has no void
     return _resolve(labelled & ~void, void)
 

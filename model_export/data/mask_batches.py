@@ -30,7 +30,6 @@ class MaskBatches(keras.utils.PyDataset):
     """
 
     def __init__(self, pairs: Sequence[Pair], config: TrainConfig, root: Path) -> None:
-        # threads, which share the samples in memory
         super().__init__(workers=2, use_multiprocessing=False, max_queue_size=6)
         self.config = config
         self.spec = config.preprocess
@@ -60,7 +59,6 @@ class MaskBatches(keras.utils.PyDataset):
         self.epoch = epoch
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-        # of the place alone, as threads may draw batches in any order
         rng = np.random.default_rng([self.config.training.seed, self.epoch, index])
         drawn = [self._draw(rng) for _ in range(self.batch_size)]
         x = np.concatenate([normalize(image, self.spec) for image, _ in drawn])

@@ -230,7 +230,6 @@ def _soft_labels(folder: Path) -> Found | None:
 def _soft_pair(folder: Path, images: Path, label: Label, teacher: Teacher) -> Pair:
     top, _, rest = label.image.partition("/")
     name = f"{_name(folder)}/{top}" if rest else _name(folder)
-    # the whole path, as a file's name may be in several directories
     stem = label.image.replace("/", "-")
     taught = Taught(teacher, label.certainty)
     mask = folder / MASKS / label.mask
@@ -266,7 +265,6 @@ def _voc(folder: Path) -> Found | None:
 
 
 def _coco(folder: Path) -> Found | None:
-    # [!.] leaves out hidden files, such as macOS's ._x.json
     files = [*sorted(folder.glob("[!.]*.json")), *sorted(folder.glob("annotations/[!.]*.json"))]
     read = [(path, values) for path in files if (values := _coco_values(path)) is not None]
     if not read:
@@ -279,10 +277,8 @@ def _coco(folder: Path) -> Found | None:
         for entry in values["images"]:
             if entry["id"] not in outlines:
                 continue  # nothing marked in it: nothing to learn foreground from
-            # backslashes, where it was written on Windows
             name = entry["file_name"].replace("\\", "/")
             image = _beside(folder, path, name)
-            # before the check for None, which is never in `seen`
             if image in seen:
                 problems.append(
                     f"{image}: both {seen[image]} and {path} outline it; leave one of them"

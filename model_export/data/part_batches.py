@@ -52,7 +52,6 @@ class PartBatches(keras.utils.PyDataset):
 
     def steps(self, size: tuple[int, int]) -> int:
         """Return how many steps an epoch of that (input side, batch size) has."""
-        # no more than the order holds, as a batch is a piece of it
         wanted = min(self.config.training.samples_per_epoch or len(self.order), len(self.order))
         return max(1, wanted // size[1])
 

@@ -106,7 +106,6 @@ def draw_unevenly(
 
 def part_seed(pair: Pair, seed: int, epoch: int = 0) -> Generator:
     """Return the random generator for the parts of one image in one epoch."""
-    # by name and not by place in the list: other images beside it change nothing
     name = hashlib.sha256(f"{pair.set}/{pair.stem}".encode()).digest()[:8]
     return np.random.default_rng([seed, epoch, int.from_bytes(name, "big")])
 

@@ -72,7 +72,6 @@ class Scenery:
             return paste(with_hole(sample[0], rng), plain_ground(size, rng), size, rng, shadow)
         if not (self.backgrounds or self.borrowed):
             return sample
-        # the second `or` draws a number only where there is a choice
         borrowed = self.borrowed and (not self.backgrounds or rng.random() < self.policy.borrow)
         background = _one_of(self.borrowed if borrowed else self.backgrounds, rng)
         if self.cutouts and rng.random() < self.policy.behind:

@@ -30,7 +30,6 @@ def images_to_rehearse(keep: Path | None, start: Path, data: Path, out: Path) ->
         return None  # with labels it is one of the sets
     if _has_masks(general):
         return general
-    # a .keras file lies in the directory of its bundle
     bundle = start if start.is_dir() else start.parent
     if not (bundle / MANIFEST).is_file():
         raise DataError(

@@ -132,7 +132,7 @@ class Evidence:
             return
         for rival in rivals:
             kept.remove(rival)
-        # the number decides ties: parts have arrays, which have no order
+        # the number decides ties, as parts themselves can't be ordered
         kept.append((sureness, next(self._order), part))
         if len(kept) > PARTS_KEPT:
             kept.remove(min(kept))

@@ -26,6 +26,5 @@ def render(template: str, context: Context) -> str:
     written = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     page = environment.get_template(template)
     return page.render(
-        # `refresh` has a default, as a missing name is an error
         {"refresh": None, "code_version": code_version(), "written": written, **context}
     )

@@ -93,7 +93,7 @@ class HistoryLog(keras.callbacks.Callback):
         """Write the line of the epoch."""
         # of a schedule Keras returns the rate at `optimizer.iterations`: that of the next step
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        # the rate is not rounded: of a falling one five decimals would leave nothing
+        # the rate is not rounded: at the end of its fall five decimals would leave 0
         self.write(epoch + 1, {**(logs or {}), **self.validation.scores}, rate=rate)
 
     def write(self, epoch: int, values: Logs, **exact: float) -> None:

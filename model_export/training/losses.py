@@ -18,7 +18,7 @@ def structure_loss(target: Any, emphasis: Any, alpha: Any) -> Any:
     a whole. Source: F3Net, arXiv 1911.11445.
     """
     weight = 1.0 + EDGE_EMPHASIS * emphasis
-    # the logarithm of 0 is infinite; float32 just tells 1 - 1e-6 from 1
+    # the logarithm of 0 is infinite; float32 still tells 1 - 1e-6 from 1
     alpha = ops.clip(alpha, 1e-6, 1.0 - 1e-6)
     entropy = -(target * ops.log(alpha) + (1.0 - target) * ops.log(1.0 - alpha))
     axes = (1, 2, 3)

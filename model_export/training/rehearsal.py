@@ -45,7 +45,8 @@ class RehearsalImages:
         """
         weights = config.data.weights
         total = sum(odds_of(pair, config.data) for pair in new)
-        # solves len(train) * each / (len(train) * each + total) = share
+        # solves n * each / (n * each + total) = share, n = len(train); a teacher's labels are drawn
+        # less often than that, as `odds_of` multiplies by their certainty
         each = self.share / (1 - self.share) * total / len(self.train)
         kept = {pair.set: each for pair in self.train}
         return config.model_copy(

@@ -69,6 +69,5 @@ def build_optimizer(config: TrainingConfig, steps: list[int]) -> Any:
 
 def _steps_until(steps: list[int], epochs: float) -> int:
     whole = int(epochs)
-    # half an epoch is half of that epoch's own steps
     part = (epochs - whole) * steps[whole] if whole < len(steps) else 0
     return sum(steps[:whole]) + round(part)

@@ -105,7 +105,6 @@ def train(
     estimate = Estimate(sizes, batches.steps, scoring_seconds, config.training.validate_every)
     try:
         with signals_told(_stopping), signals_interrupt():
-            # the estimate comes after the validation, as an epoch's time includes that
             _fit(model, batches, sizes, done, [*progress.callbacks, estimate, *watchers])
     except KeyboardInterrupt:
         progress.keep_something(model)
