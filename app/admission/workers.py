@@ -50,7 +50,7 @@ class Workers:
         await self.threads.close()
 
     def _in_thread(self, prepare: Callable[[], Job[T]], clock: Clock, submitted: int) -> T:
-        clock.check()  # while it waited for a thread, the deadline may have passed
+        clock.check()
         with explained():
             # Without room: an upload that its header rules out waits for none.
             job = prepare()

@@ -56,6 +56,8 @@ class Observe:
 
         try:
             await self.app(scope, receive, send_with_id)
+        # Cancelled by a shutdown that waits no longer. Swallowed, as uvicorn would log an exception
+        # of the application; if the response has started, uvicorn closes the connection.
         except asyncio.CancelledError:
             if not status:  # the response has not started
                 await shutting_down(Request(scope))(scope, receive, send_with_id)
@@ -63,7 +65,7 @@ class Observe:
             fields = {"request_id": request_id, "path": scope["path"][:MAX_LOGGED]}
             log.exception("unhandled exception", extra=fields)
             if status:
-                raise
+                raise  # within a response: uvicorn closes the connection
             await unexpected(Request(scope))(scope, receive, send_with_id)
         finally:
             self._record(scope, status or 500, time.perf_counter() - started)

@@ -85,6 +85,7 @@ def _drop_unreferenced(schema: Node, components: Node) -> None:
     """Drop types that nothing refers to: FastAPI's own errors, and values of options."""
     while True:
         text = json.dumps(schema)
+        # The closing quote, as a name may be the start of another.
         unused = [name for name in components if f'#/components/schemas/{name}"' not in text]
         if not unused:
             return

@@ -45,7 +45,7 @@ STATUS: dict[type[errors.CutoutError], int] = {
     errors.RegionEmpty: 422,
     errors.Overloaded: 429,
     errors.RateLimited: 429,
-    errors.Abandoned: 499,
+    errors.Abandoned: 499,  # nginx's: for log and metrics, as the client has disconnected
     errors.OutOfMemory: 503,
     errors.TooSlow: 504,
 }
@@ -147,6 +147,7 @@ def problem_response(
         request.scope.get("route"), "render_problem", _render
     )
     response = render(problem, request)
+    # By the status as written: remove.bg's layer turns 401 into 403, which asks for no Bearer.
     response.headers.update({**_HEADERS.get(response.status_code, {}), **(headers or {})})
     return response
 

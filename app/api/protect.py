@@ -42,6 +42,7 @@ def protect_answers(app: FastAPI, settings: Settings) -> None:
 
     To be called after all other middleware is added, so that it wraps it.
     """
+    # Also if no origin is allowed: then it refuses them, and logs that.
     app.add_middleware(
         Cors,
         allow_origins=settings.cors_origins,
@@ -168,6 +169,7 @@ class TrustedHosts:
 
 
 def _without_port(host: str) -> str:
+    # [::1] has colons but no port: `1]` is not decimal.
     name, colon, port = host.lower().rpartition(":")
     return (name if colon and port.isdecimal() else host.lower()).removesuffix(".")
 
@@ -178,4 +180,5 @@ def _relative(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
     if name != b"location":
         return header
     parts = urlsplit(value)
+    # One slash: two would begin the name of another host.
     return name, urlunsplit((b"", b"", b"/" + parts.path.lstrip(b"/"), parts.query, b""))

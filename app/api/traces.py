@@ -51,6 +51,7 @@ def provider_from_environment(environment: Mapping[str, str]) -> "TracerProvider
         return None
     attributes = environment.get("OTEL_RESOURCE_ATTRIBUTES", "")
     named = "OTEL_SERVICE_NAME" in environment or "service.name=" in attributes
+    # A name given here would outrank the operator's.
     provider = TracerProvider(resource=Resource.create({} if named else {"service.name": NAME}))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     return provider
@@ -88,6 +89,7 @@ def record_stages(scope: Scope, provider: "TracerProvider | None") -> None:
     if (clock := state.get("clock")) is not None:
         span.set_attribute("cutout.pixels", clock.pixels)
         tracer = provider.get_tracer(NAME)
+        # Stages are timed by perf_counter, which knows no date; spans need one.
         epoch = time.time_ns() - time.perf_counter_ns()
-        for name, started, ended in clock.spans.copy():
+        for name, started, ended in clock.spans.copy():  # a thread may still add to them
             tracer.start_span(name, start_time=epoch + started).end(epoch + ended)

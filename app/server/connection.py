@@ -277,7 +277,6 @@ class Connection(HttpToolsProtocol):
     def _refuse(self, refusal: Refused) -> None:
         """Send a refusal and close, after the responses due before it (RFC 9112, 9.3.2)."""
         receiving_body = self._headers_complete and not self._body_complete
-        # Then the malformed body is that of the request being answered.
         in_progress = receiving_body and self.cycle is self._answering
         if self._answering is None or (in_progress and not self._answering.response_started):
             # OneWrite drops what the application may still respond: the connection is closing.

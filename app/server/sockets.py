@@ -16,7 +16,6 @@ def listen(host: str, port: int) -> socket.socket:
     after one line, where the socket cannot be opened.
     """
     listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    # A restart can bind while connections of the last run are in TIME_WAIT.
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))

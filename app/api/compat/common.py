@@ -26,6 +26,7 @@ async def fetch(url: str, fetcher: UrlFetcher | None, clock: Clock) -> bytes:
     fails, and TooSlow after the deadline.
     """
     if fetcher is None:
+        # A malformed URL is the client's error, whatever the operator allows.
         parse_url(url)
         raise DownloadFailed(
             "fetching URLs is disabled; the operator can enable it: CUTOUT_ALLOW_URLS=true"

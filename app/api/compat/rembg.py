@@ -48,6 +48,7 @@ def _hex_color(text: str) -> str:
     """Turn `r,g,b` or `r,g,b,a`, each 0 to 255, into `#rrggbbaa`. Raises ValueError."""
     if not re.fullmatch(r"\s*\d{1,3}\s*(,\s*\d{1,3}\s*){2,3}", text):
         raise ValueError("bgc must be r,g,b,a, each 0 to 255")
+    # `bytes` raises ValueError for numbers above 255.
     return "#" + bytes(map(int, text.split(","))).hex()
 
 
@@ -170,6 +171,7 @@ async def remove_upload(
 ) -> Response:
     """Remove the background of an uploaded image, by rembg's parameters."""
     given = {
+        # Only what was sent: a default of the form would override the query string.
         **query.model_dump(exclude_unset=True),
         **form.model_dump(exclude_unset=True, exclude={"file"}),
     }
@@ -210,6 +212,7 @@ async def _remove(request: Request, upload: bytes, given: dict[str, Any]) -> Res
     clock = clock_of(request)
     asked = RembgOptions.model_validate(given)
     known = asked.model in services.models.names
+    # A model that the operator has named sam takes no prompts.
     meant = {} if known else _meant(asked)
     common = {
         "model": asked.model if known else None,

@@ -20,7 +20,7 @@ class UploadRequest(Request):
     """
 
     received = 0
-    _form_data: FormData
+    _form_data: FormData  # `_form` is starlette's
     _content: bytes = b""
 
     async def read(self, settings: Settings, large_texts: frozenset[str]) -> None:
@@ -30,6 +30,7 @@ class UploadRequest(Request):
         SlowUpload, MalformedRequest where a form cannot be parsed, and Abandoned if the client
         disconnects.
         """
+        # Before the first `receive`, for which uvicorn sends 100 Continue to a client that waits.
         self._check_announced(settings.max_upload_bytes)
         try:
             self._form_data = await self._parse(self._limited(settings), large_texts)
@@ -81,6 +82,7 @@ class UploadRequest(Request):
                     chunk = await anext(stream, None)
             except TimeoutError:
                 raise _too_slow(self.received, allowed, settings) from None
+            # b"" is not the end yet: starlette yields it as its last chunk.
             if chunk is None:
                 return
             self.received += len(chunk)

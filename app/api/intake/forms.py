@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 MAX_TEXT_BYTES = 8 * 1024  # of a text field
 MAX_PARTS = 100  # fields, and as many files
 MAX_NAME = 100  # characters of a field's name
+# Both are python-multipart's defaults.
 MAX_PART_HEADERS = 8  # of one part
 MAX_PART_HEADER_BYTES = 4224  # of one part
 SLICE = 64 * 1024  # bytes that are percent-decoded at a time
@@ -49,7 +50,7 @@ async def parse_multipart(
         async for chunk in chunks:
             form.feed(chunk)
         return form.finish()
-    except BaseException:
+    except BaseException:  # a cancelled request's, too
         form.close()
         raise
 
@@ -105,6 +106,7 @@ class _MultipartForm:
     """A form, built by the callbacks of python-multipart's parser."""
 
     def __init__(self, content_type: str, large_texts: frozenset[str]) -> None:
+        # Not documented, but what starlette uses: tests/app/server/test_private_names.py.
         options = parse_options_header(content_type)[1]
         self._charset = _charset(options)
         self._large_texts = large_texts
@@ -186,7 +188,7 @@ class _MultipartForm:
         part = self._part
         part.size += end - start
         if part.file is not None:
-            part.file.file.write(memoryview(data)[start:end])
+            part.file.file.write(memoryview(data)[start:end])  # a view, as a slice would be a copy
             return
         if part.name not in self._large_texts:
             check_length(part.name, part.size, self._large_texts)
@@ -223,6 +225,7 @@ def _parser(options: dict[bytes, bytes], callbacks: "MultipartCallbacks") -> Mul
     if b"boundary" not in options:
         raise MalformedRequest(f"{MALFORMED}: Content-Type names no boundary; {REMEDY}")
     boundary = options[b"boundary"]
+    # MultipartParser would raise another error than those that `feed` expects.
     if len(boundary) > MAX_BOUNDARY_LENGTH:
         raise MalformedRequest(
             f"{MALFORMED}: the boundary that Content-Type names has {len(boundary)} characters; "
@@ -278,6 +281,7 @@ def _urlencoded(piece: bytes, large_texts: frozenset[str]) -> tuple[str, str]:
     _check_name(name)
     if name in large_texts:
         return name, unquote_large(value).decode("latin-1")
+    # It decodes to at least a third of its bytes: a long one is refused undecoded.
     check_length(name, len(value) // 3, large_texts)
     text = unquote_plus(value.decode("latin-1"))
     check_length(name, len(text), large_texts)

@@ -62,6 +62,7 @@ class UploadRoute(APIRoute):
                 if services.rates is not None:
                     services.rates.check(caller_of(scope, key))
                 await super().handle(scope, receive, _in_chunks(send))
+        # Outside of the `with`: a refusal that is delayed holds no permit.
         except (Overloaded, RateLimited):
             await services.refusals.wait(scope, receive)
             raise
@@ -101,6 +102,7 @@ class UploadRoute(APIRoute):
     @cached_property
     def form_model(self) -> type[BaseModel] | None:
         """The model of the endpoint's parameter `form`; None if it has none."""
+        # get_type_hints strips `Annotated`, in which endpoints wrap their model.
         model: type[BaseModel] | None = get_type_hints(self.endpoint).get("form")
         return model
 
@@ -138,7 +140,7 @@ class StrictRoute(UploadRoute):
 
         Raises MalformedRequest or RequestValidationError.
         """
-        if request.received and not form:
+        if request.received and not form:  # of an empty body, validation names what is missing
             raise MalformedRequest(
                 "the body is not multipart/form-data; send the image as its part `file`, as "
                 "curl -F file=@image.jpg does"
@@ -156,7 +158,7 @@ class StrictFastAPI(FastAPI):
     def include_router(self, router: APIRouter, *args: Any, **options: Any) -> None:
         """Include a router. Raises TypeError, which names the route and its dependencies."""
         super().include_router(router, *args, **options)
-        for context in iter_route_contexts(self.routes[-1:]):
+        for context in iter_route_contexts(self.routes[-1:]):  # the router is one entry
             if isinstance(context.original_route, StrictRoute):
                 refuse_dependencies(context)
 
@@ -217,6 +219,7 @@ async def _unless_disconnected(
 
     def watch() -> None:
         nonlocal watcher
+        # The body has been read: from now on, `receive` returns once the client disconnects.
         watcher = asyncio.ensure_future(disconnected(receive))
         watcher.add_done_callback(cancel)
 
@@ -224,15 +227,16 @@ async def _unless_disconnected(
     try:
         return await response
     except asyncio.CancelledError:
+        # Otherwise it is a shutdown that cancels.
         if watcher is not None and watcher.done():
-            work.uncancel()
+            work.uncancel()  # it ends here: else the task would still count as being cancelled
             raise Abandoned("the client disconnected") from None
         raise
     finally:
         clock.abandon()
         timer.cancel()
         if watcher is not None:
-            watcher.remove_done_callback(cancel)
+            watcher.remove_done_callback(cancel)  # a watcher that is cancelled would call it, too
             watcher.cancel()
 
 
@@ -248,7 +252,7 @@ def _in_chunks(send: Send) -> Send:
         if len(body) <= CHUNK:
             await send(message)
             return
-        view = memoryview(body)
+        view = memoryview(body)  # so that chunks are not copies
         more = message.get("more_body", False)
         for start in range(0, len(view), CHUNK):
             end = start + CHUNK

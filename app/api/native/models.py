@@ -44,5 +44,6 @@ async def get_model(request: Request, name: str) -> Response:
     try:
         predictor = services_of(request.app).models.get(name)
     except UnknownModel as error:
+        # As an option, an unknown model is a 422 (STATUS); here it is part of the path.
         return problem_response(request, 404, error.code, error.detail)
     return JSONResponse(predictor.manifest.model_dump(mode="json"))

@@ -60,6 +60,7 @@ async def read_fields(request: Request) -> Fields:
                 check_length(name, len(content), IMAGES)
             fields[name] = content
         else:
+            # Large texts come as Latin-1, a character per byte: these are the bytes that were sent.
             fields[name] = value.encode("latin-1") if name in IMAGES else value
     return fields
 
@@ -80,6 +81,7 @@ def json_fields(body: bytes) -> Fields:
         raise MalformedRequest("the body is not a JSON object")
     known = RemoveBgMultipart.model_fields
     texts = {name: _json_value(name, value) for name, value in values.items() if name in known}
+    # JSON's null has become this text (`_json_value`).
     return {name: text for name, text in texts.items() if text not in ("", "null", b"")}
 
 
@@ -133,6 +135,7 @@ def from_base64(text: bytes) -> bytes:
         text = text.partition(b",")[2]
     plain = text.strip().translate(BASE64, NOT_BASE64)
     try:
+        # strict_mode: else characters that are not base64 would be skipped without an error.
         return binascii.a2b_base64(plain + b"=" * (-len(plain) % 4), strict_mode=True)
     except binascii.Error as error:
         raise Refusal("failed_to_read_image", "image_file_b64 is not valid base64") from error

@@ -98,6 +98,7 @@ async def removebg(request: Request) -> Response:
     clock = clock_of(request)
     try:
         fields = await read_fields(request)
+        # Before `load`: for an option that is refused, nothing is fetched.
         translated = native_options(fields)
         upload = await load(only_source(fields), fields, services.fetcher, clock)
         name = background_image(fields)

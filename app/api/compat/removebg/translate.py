@@ -154,6 +154,7 @@ def _full(texts: Mapping[str, str], fields: Fields) -> float:
 def _spaced(text: str) -> str:
     """Turn `1,2px  3%` into `1px 2px 3%`: single spaces, and a bare number is pixels."""
     words = re.split(r"\s*[\s,]\s*", text.lower())
+    # isascii: isdecimal also takes digits of other scripts.
     return " ".join(f"{word}px" if word.isdecimal() and word.isascii() else word for word in words)
 
 
