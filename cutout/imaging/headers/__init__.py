@@ -59,6 +59,7 @@ def sniff(data: bytes) -> Header:
     for name, is_of_format, read in _READERS:
         if is_of_format(data):
             header = _read(name, read, data)
+            # The width of a BMP has a sign.
             if header.width <= 0 or header.height <= 0:
                 raise EmptyImage("the image has no width or no height")
             return header
@@ -70,6 +71,7 @@ def sniff(data: bytes) -> Header:
 def _read(name: str, read: Callable[[bytes], Header], data: bytes) -> Header:
     try:
         return _with_its_bytes(name, read, data)
+    # The order matters: Truncated and NotRead are kinds of Malformed, and that of ValueError.
     except Truncated as error:
         raise UndecodableImage(f"the {name} is truncated: {error}") from error
     except NotRead as error:

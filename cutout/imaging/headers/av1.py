@@ -25,6 +25,7 @@ def units(stream: bytes) -> Iterator[tuple[int, int, int]]:
             position = found.start() if found else len(stream)
             continue
         head = stream[position]
+        # Of an OBU's first byte: 4 says that a second one follows, 2 that a size does.
         position += 2 if head & 4 else 1
         if head & 2:
             size, position = _leb128(stream, position)
@@ -81,6 +82,7 @@ def _skip_operating_points(bits: _Bits) -> None:
         if bits.take(5) > 7:  # level, and from 4.0 on the tier
             bits.take(1)
         if delay_bits and bits.take(1):
+            # Two delays of the decoder's buffer, and a flag.
             bits.take(2 * delay_bits + 1)
         if has_display_delay and bits.take(1):
             bits.take(4)
@@ -88,11 +90,13 @@ def _skip_operating_points(bits: _Bits) -> None:
 
 def _skip_timing(bits: _Bits) -> int:
     """Return how many bits a buffer's delay takes; 0 where there is no decoder model."""
+    # Two numbers of 32 bits: units in a tick, and time scale.
     bits.take(64)
     if bits.take(1):  # equal intervals: a number in Exp-Golomb code
         zeros = 0
         while not bits.take(1):
             zeros += 1
+        # From 32 zeros on the number has no further bits.
         bits.take(zeros if zeros < 32 else 0)
     if not bits.take(1):
         return 0

@@ -45,6 +45,7 @@ def read_avif(data: bytes) -> Header:
         size = _track_size(data)
         return Header("avif", *size, frames=_check_tracks(data, size))
     meta = box_in(data, b"meta", 0, len(data))
+    # Version and flags, 4 bytes, come before the boxes in a `meta`.
     inside = (meta[0] + 4, meta[1])
     properties = box_in(data, b"iprp", *inside)
     container = list(bounded(boxes_in(data, *box_in(data, b"ipco", *properties))))
@@ -56,6 +57,7 @@ def read_avif(data: bytes) -> Header:
     )
     turns = next((data[start] & 3 for kind, start, _ in own if kind == b"irot"), 0)
     mirror = next((1 + (data[start] & 1) for kind, start, _ in own if kind == b"imir"), 0)
+    # In the whole container: auxC belongs to the item of the alpha, not to the image.
     has_alpha = any(
         kind == b"auxC" and b":alpha" in data[start:end] for kind, start, end in container
     )
@@ -114,6 +116,7 @@ def _associations(data: bytes, position: int, end: int) -> Iterator[tuple[int, i
     flags = data[position + 3]
     head = ">HB" if version == 0 else ">IB"
     index = "H" if flags & 1 else "B"
+    # The top bit says that the property is essential.
     mask = 0x7FFF if flags & 1 else 0x7F
     position += 8
     while position < end:
@@ -218,6 +221,7 @@ def _payloads(data: bytes, meta: tuple[int, int]) -> Iterator[tuple[int, Extents
         item, *method, _ = struct.unpack_from(head, data, position)
         position += struct.calcsize(head)
         base = int.from_bytes(data[position : position + base_size], "big")
+        # Method 1: offsets count from the start of `idat`, not of the file.
         if method and method[0] & 15:
             base += inline
         position += base_size
@@ -251,6 +255,7 @@ def _track_size(data: bytes) -> tuple[int, int]:
 def _side(data: bytes, head: int) -> tuple[int, int]:
     """Return width and height in whole pixels, from the header of a track (tkhd)."""
     width, height = struct.unpack_from(">II", data, head + (88 if data[head] else 76))
+    # Fixed point, 16.16 bits.
     return width >> 16, height >> 16
 
 
@@ -287,6 +292,7 @@ def _first_sample(data: bytes, table: tuple[int, int]) -> tuple[int, int]:
     )[0]
     sizes = _only(data, b"stsz", *table)[0]
     every, first = struct.unpack_from(">I4xI", data, sizes + 4)
+    # A common size of 0 means that each sample has its own.
     return start, start + (every or first)
 
 

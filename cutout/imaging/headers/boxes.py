@@ -43,6 +43,7 @@ def _announced(data: bytes, position: int, end: int) -> Iterator[Box]:
     while position + 8 <= end:
         size, kind = struct.unpack_from(">I4s", data, position)
         start = position + 8
+        # 1 stands for a size of 64 bits that follows, 0 for up to the end.
         if size == 1:
             size = struct.unpack_from(">Q", data, start)[0]
             start = start + 8

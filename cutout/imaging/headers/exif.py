@@ -78,6 +78,7 @@ def tiff_entries(data: bytes) -> Iterator[tuple[int, int, int, int]]:
     layout = Layout.of(data)
     for entry in bounded(iter(layout.entries), MAX_TAGS):
         tag, kind, count = struct.unpack_from(layout.order + layout.head, data, entry)
+        # Types that are no whole numbers count as 0 bytes: a word is read, mostly an offset.
         code, size = NUMBERS.get(kind, (layout.word, 0))
         if count * size > struct.calcsize(layout.word):
             code = layout.word

@@ -99,8 +99,10 @@ def _descriptors(gif: bytes) -> Iterator[int]:
         position = _after_colors(gif, 10, 13)
         while gif[position] in (0x21, 0x2C):
             if gif[position] == 0x2C:
+                # Before the yield: a truncated descriptor raises IndexError, and is not counted.
                 after_colors = _after_colors(gif, position + 9, position + 10)
                 yield position
+                # The byte before the blocks is LZW's code size.
                 position = after_colors + 1
             else:
                 position += 2
@@ -109,6 +111,7 @@ def _descriptors(gif: bytes) -> Iterator[int]:
 
 def _after_colors(gif: bytes, flags: int, position: int) -> int:
     """Return the position after the colour table at `position`; the flags say if there is one."""
+    # 3 bytes for each of 2 ** (n + 1) colours.
     return position + (6 << (gif[flags] & 7) if gif[flags] & 0x80 else 0)
 
 
@@ -137,6 +140,7 @@ def read_bmp(data: bytes) -> Header:
     has_alpha = bits == 32 and size >= 56 and struct.unpack_from("<I", data, 66)[0] != 0
     if struct.unpack_from("<I", data, 30)[0] in RLE and len(data) > MAX_RLE:
         raise NotRead(f"run lengths of more than {MAX_RLE} bytes")
+    # A height below 0 means that the top row comes first.
     return Header("bmp", width, abs(height), has_alpha=has_alpha, space=_bmp_profile(data, size))
 
 
@@ -155,6 +159,7 @@ def needs_pillow(bmp: bytes) -> bool:
 
 def _bmp_profile(data: bytes, size: int) -> bytes | None:
     """Return the ICC profile in a file with a V5 header."""
+    # MBED, for an embedded profile, with its lowest byte first.
     if size < 124 or data[70:74] != b"DEBM":
         return None
     start, length = struct.unpack_from("<II", data, 126)
@@ -169,6 +174,7 @@ def row_bytes(bmp: bytes) -> int:
     width, _, _, bits = struct.unpack_from("<iiHH", bmp, 18)
     if bits == 0:
         raise Malformed("pixels of no bits")
+    # Rows are padded to 4 bytes.
     return int((width * bits + 31) // 32 * 4)
 
 

@@ -61,6 +61,7 @@ def _profile(data: bytes, parts: list[tuple[int, int, int]]) -> bytes | None:
         return None
     if sum(end - start for _, start, end in parts) > MAX_PROFILE:
         return b""
+    # By number: the parts may come in any order.
     return b"".join(data[start:end] for _, start, end in sorted(parts))
 
 
@@ -71,6 +72,7 @@ def jpeg_segments(data: bytes, position: int = 2) -> Iterator[tuple[int, int, in
     """
     while (found := JPEG_MARKER.search(data, position)) and found[1] != b"\xd9":
         start = found.end()
+        # The length counts its own two bytes.
         position = start + struct.unpack_from(">H", data, start)[0]
         yield found[1][0], start + 2, position
 
@@ -101,6 +103,7 @@ def _check_scans(data: bytes, position: int, pixels: int) -> None:
 
 def is_cut_short(data: bytes) -> bool:
     """Tell whether the end of a JPEG is missing."""
+    # The last scan: a thumbnail in the EXIF before it has an end marker of its own.
     frame = max(data.rfind(b"\xff\xda"), 0)
     return data.find(b"\xff\xd9", frame) < 0
 
@@ -113,6 +116,7 @@ def lacks_only_sharpness(data: bytes) -> bool:
     kinds = [(marker, start) for marker, start, _ in bounded(jpeg_segments(data))]
     if not any(marker in (0xC2, 0xCA) for marker, _ in kinds):
         return False
+    # The last one may be incomplete.
     scans = [start for marker, start in kinds if marker == 0xDA][:-1]
     if not scans:
         return False

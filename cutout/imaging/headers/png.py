@@ -24,6 +24,7 @@ def read_png(data: bytes) -> Header:
     texts = list[tuple[bytes, bytes]]()
     truncated = True
     for kind, start, end in bounded(chunks(data, 8, ">I4s", 4)):
+        # 4 bytes of checksum belong to a chunk too.
         is_cut = end + 4 > len(data)
         if kind == b"IEND" or (kind == b"IDAT" and is_cut):
             truncated = is_cut
@@ -58,6 +59,7 @@ def _gray_key(chunk: bytes, depth: int) -> int:
 
 def _space(chunk: dict[bytes, bytes]) -> ColorSpace | None:
     """Return the colour space by the chunks of a PNG: cICP before iCCP before sRGB."""
+    # A matrix other than 0 would mean YCbCr, which a PNG does not hold.
     if len(cicp := chunk.get(b"cICP", b"")) == 4 and cicp[2] == 0:
         return Cicp(cicp[0], cicp[1])
     if b"iCCP" in chunk:
@@ -76,6 +78,7 @@ def _profile(chunk: bytes) -> bytes:
     """Return the ICC profile in an iCCP; b"" where it is corrupt, or longer than MAX_PROFILE."""
     inflate = zlib.decompressobj()
     try:
+        # Behind the name come its end and the method. Of a longer profile `eof` is False.
         profile = inflate.decompress(chunk[chunk.index(b"\0") + 2 :], MAX_PROFILE)
     except (ValueError, zlib.error):
         return b""

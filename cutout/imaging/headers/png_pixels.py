@@ -83,6 +83,7 @@ def _stream(png: bytes, parts: Iterable[Chunk]) -> bytes:
     view = memoryview(png)
     bodies = []
     for _, start, end in parts:
+        # The checksum covers the type, too.
         if isal_zlib.crc32(view[start - 4 : end]).to_bytes(4, "big") != png[end : end + 4]:
             raise Malformed("a checksum of its pixels is wrong")
         bodies.append(view[start:end])
@@ -95,13 +96,16 @@ def _append_stored(plain: bytearray, stream: bytes, most: int) -> None:
     adler = 1
     for piece in _inflated(stream, most):
         adler = isal_zlib.adler32(piece, adler)
+        # A stored block has its length twice, the second time with all bits inverted.
         sizes = (len(piece), len(piece) ^ BLOCK)
         plain += _idat(b"\0" + b"".join(size.to_bytes(2, "little") for size in sizes), piece)
+    # An empty last block, as before the end nobody knew which would be the last.
     plain += _idat(b"\x01\0\0\xff\xff" + adler.to_bytes(4, "big"))
 
 
 def _check_end(stream: bytes, most: int) -> None:
     """Raise Malformed if a zlib stream holds more than `most` bytes."""
+    # One byte more than allowed is enough to know.
     if sum(len(piece) for piece in _inflated(stream, most + 1)) > most:
         raise Malformed("it holds more pixels than its header says")
 

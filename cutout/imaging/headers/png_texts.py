@@ -26,6 +26,7 @@ def orientation_of(texts: Iterable[tuple[bytes, bytes]]) -> int:
             known.setdefault(keyword, plain_text(kind, value))
     for keyword, text in known.items():
         found = _in_xmp(text) if keyword == XMP else _in_raw_profile(text)
+        # 1 is also what a text without orientation gives: the next one may have it.
         if found > 1:
             return found
     return 1
@@ -39,6 +40,7 @@ def plain_text(kind: bytes, rest: bytes) -> bytes:
         text = rest[1:]
     elif kind == b"iTXt":
         is_compressed = rest[:1] == b"\1"
+        # Behind flag and method come language and translated keyword, each with a 0 at its end.
         text = rest[2:].split(b"\0", 2)[-1]
     if not is_compressed:
         return text[:MAX_TEXT]

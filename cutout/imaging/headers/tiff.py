@@ -64,6 +64,7 @@ def read_tiff(data: bytes) -> Header:
         tags.setdefault(tag, value)
         if tag == ICC:
             profile = data[value : value + count] if count <= MAX_PROFILE else b""
+        # So many values of 2 bytes don't fit into the entry, which holds their offset instead.
         if tag in (BITS, SAMPLE_FORMAT) and count > (4 if is_big_tiff(data) else 2):
             tags[tag] = struct.unpack_from("<H" if data[:1] == b"I" else ">H", data, value)[0]
     width, height = tags[WIDTH], tags[HEIGHT]

@@ -47,6 +47,7 @@ class Strips:
         bits = tags.get(BITS, (1,))[0]
         return cls(
             tuple(
+                # Planes apart follow one another: in each the strips begin at the first row again.
                 (number % a_plane // max(1, across) * down, start, start + size)
                 for number, (start, size) in enumerate(zip(starts, sizes, strict=True))
             ),

@@ -31,11 +31,13 @@ def read_webp(data: bytes) -> Header:
             space=b"" if len(profile or b"") > MAX_PROFILE else profile,
         )
     if kind == b"VP8L":
+        # After the signature: 14 bits of width and of height, each less one, and the flag of alpha.
         bits = struct.unpack_from("<I", data, start + 1)[0]
         return Header(
             "webp", 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF), has_alpha=bool(bits >> 28 & 1)
         )
     if kind == b"VP8 ":
+        # After 3 bytes of frame tag and 3 of start code; the upper 2 bits of each are a scale.
         width, height = struct.unpack_from("<HH", data, start + 6)
         return Header("webp", width & 0x3FFF, height & 0x3FFF)
     raise Malformed("no image in it")
