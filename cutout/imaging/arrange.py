@@ -62,7 +62,6 @@ def scale_and_move(
         # A thin subject may round to 0 pixels, a size that cv2.resize refuses.
         width = min(columns, max(1, round(box.width * ratio)))
         height = min(rows, max(1, round(box.height * ratio)))
-        # Scaled about its own middle, unless `position` moves it below.
         left += (box.width - width) // 2
         top += (box.height - height) // 2
         subject = resize_cutout(subject, width, height)

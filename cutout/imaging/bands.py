@@ -15,7 +15,6 @@ def bands(pixels: NDArray[np.uint8]) -> Iterator[slice]:
     Returns slices of its first axis, from the top, that together hold every row.
     """
     height = len(pixels)
-    # The bytes of a row are 0 where the array is empty; we divide by them.
     row_bytes = max(1, pixels[:1].nbytes)
     step = max(1, BAND_BYTES // row_bytes)
     return (slice(top, min(top + step, height)) for top in range(0, height, step))

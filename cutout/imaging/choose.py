@@ -220,7 +220,6 @@ def _cores(inside: Mask) -> list[list[Core]]:
             groups = [group for group in groups if group not in stacked]
             groups.append([core, *(one for group in stacked for one in group)])
         found += groups
-    # The deepest first, as only PARTS of them stay.
     deepest = sorted(found, key=lambda group: -max(depth for _, depth in group))
     return deepest[:PARTS]
 
@@ -286,7 +285,6 @@ def _peaks(depth: Maps) -> list[list[Point]]:
         parent[pixel] = highest
         if not met:
             peaks[pixel] = [pixel]
-        # Where several meet, `pixel` is the pass between them.
         for peak in met - {highest}:
             own = peaks.pop(peak)
             parent[peak] = highest
@@ -334,7 +332,6 @@ def _limb(hosts: list[int], borders: Borders, areas: NDArray[np.intp]) -> tuple[
     pairs = {(hosts[one], hosts[other]) for one, other in borders}
     for part in set(hosts):
         near = {other for pair in pairs if part in pair for other in pair} - {part}
-        # min() takes the only one out of the set.
         if len(near) == 1 and areas[part] < LIMB * areas[min(near)]:
             return part, min(near)
     return None

@@ -156,7 +156,6 @@ def _over(pixels: Cutout, background: Image) -> Image:
         solid = cv2.inRange(alpha[rows], 255, 255)
         if cv2.hasNonZero(solid):
             rest = cv2.bitwise_not(solid)
-            # Bits of solid pixels come from the cut-out, all others from the background.
             behind = cv2.split(background[rows])
             # Not strict: the fourth plane, alpha, is left out.
             planes = zip(cv2.split(pixels[rows]), behind, strict=False)

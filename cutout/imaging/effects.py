@@ -128,7 +128,6 @@ def _over(pixels: Cutout, layer: Matte, color: NDArray[np.uint8]) -> Cutout:
             continue
         *planes, alpha = cv2.split(pixels[rows])
         seen = cv2.multiply(here, np.full_like(here, color[3]), scale=1 / 255)
-        # bitwise_not is 255 - alpha.
         seen = cv2.multiply(seen, cv2.bitwise_not(alpha), scale=1 / 255)
         total = cv2.add(alpha, seen)
         # Where the total is 0, `seen` is too: the maximum only avoids 0 / 0.

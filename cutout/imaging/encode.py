@@ -150,7 +150,6 @@ def encode_jpeg(
     end = 4 + struct.unpack_from(">H", jpeg, 4)[0]  # of JFIF's own segment, which comes first
     head = jpeg[:end]
     if attached.metadata.dpi is not None:
-        # JFIF has 16 bits for each.
         across, down = (min(65_535, round(value)) for value in attached.metadata.dpi)
         # Bytes 13 to 17 of a JFIF: unit (1 is the inch) and both densities, of 16 bits.
         head = head[:13] + struct.pack(">BHH", 1, across, down) + head[18:]

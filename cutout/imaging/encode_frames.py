@@ -128,7 +128,6 @@ def encode_gif(frames: Iterable[Frame], plays: int = 1, quality: int | None = No
         screen = struct.pack("<6sHHBBB6x", b"GIF89a", width, height, TWO_COLORS, 0, 0)
         parts += GifImagePlugin.getdata(
             _with_palette(_whole(frame)),
-            # Pillow takes milliseconds.
             duration=CENTISECOND * centiseconds,
             disposal=CLEARED,
             transparency=CLEAR,

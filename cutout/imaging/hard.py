@@ -64,7 +64,6 @@ def _without_weak_spots(alpha: Matte, level: int) -> Matte:
     is_open = _are_open(labels, inside, count)
     if is_open.all():
         return alpha
-    # A copy, as the alpha is the caller's.
     filled = alpha.copy()
     filled[box][~is_open[labels]] = 255
     return filled

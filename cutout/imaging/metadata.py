@@ -128,7 +128,6 @@ def _jpeg(data: bytes) -> Metadata:
     found = NOTHING
     for marker, start, end in bounded(jpeg_segments(data)):
         body = data[start:end]
-        # A scan: pixels follow, and no more metadata.
         if marker == 0xDA:
             break
         # JFIF's unit 0 is none: the densities are then only an aspect ratio.

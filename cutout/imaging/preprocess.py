@@ -183,7 +183,6 @@ def normalize(canvas: Canvas, spec: PreprocessSpec) -> Tensor:
     if spec.scale == "unit":
         tensor *= np.float32(1 / 255)
     elif spec.scale == "max":
-        # A black canvas would divide by 0.
         tensor *= np.float32(1 / max(float(tensor.max()), 1.0))
     else:
         low, high = float(tensor.min()), float(tensor.max())

@@ -63,6 +63,7 @@ class Animation:
         self._file.load()
         if self._file.mode not in MODES:
             raise ValueError(f"samples of mode {self._file.mode} are not read in animations")
+        # After load(): Pillow knows the duration of a WebP's frame only then.
         return Shown(decoded(self._file), float(self._file.info.get("duration", 0)))
 
 

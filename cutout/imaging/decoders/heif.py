@@ -26,6 +26,7 @@ def decode(data: bytes, header: Header) -> Decoded:
     except Exception as error:  # pi_heif raises whatever a broken file makes it meet
         raise UndecodableImage(f"the HEIC cannot be decoded: {str(error).strip()}") from error
     if header.premultiplied and decoded.alpha is not None:
+        # No copy is made: with an alpha the image is uint8 already.
         unpremultiply(np.asarray(decoded.image, np.uint8), decoded.alpha)
     return decoded
 
@@ -41,6 +42,7 @@ def _copied(image: pi_heif.HeifImage) -> Decoded:
     pixels = rows[:, :row_bytes].reshape(height, width, -1)
     if is_deep:
         samples = np.ascontiguousarray(pixels).view(np.dtype("<u2"))
+        # Up to the full 16 bits, from which `to_8_bits` rounds.
         shift = 16 - int(image.info["bit_depth"])
         return Decoded(np.repeat(np.asarray(samples << shift, np.uint16), 3, axis=2), None)
     if len(kind) == 1:

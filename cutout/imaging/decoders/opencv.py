@@ -38,6 +38,7 @@ def decode(data: bytes, header: Header, factor: int, deep: bool) -> Decoded:
     the file is corrupt, truncated or of a variant that OpenCV does not read.
     """
     stored = _stored(data, header, factor, deep)
+    # `unpremultiply` divides 8 bits, so multiplied colours take the way below.
     if deep and stored.dtype == np.uint16 and stored.ndim == 3 and not header.premultiplied:
         return _deep(np.asarray(stored, np.uint16), header)
     pixels = _to_8_bits(stored)
@@ -49,12 +50,14 @@ def decode(data: bytes, header: Header, factor: int, deep: bool) -> Decoded:
             unpremultiply(image, alpha)
         return Decoded(image, alpha)
     if pixels.ndim == 3:
+        # With `has_alpha` they were read by IMREAD_UNCHANGED, which gives BGR.
         return Decoded(_swap_red_and_blue(pixels) if header.has_alpha else pixels, None)
     if header.format == "tiff" and header.has_alpha:
         raise UndecodableImage("grey TIFFs with alpha are not supported; save it as RGBA or PNG")
     image = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB), np.uint8)
     if header.gray_key is None:
         return Decoded(image, None)
+    # Compared as stored: rounded to 8 bits, the grey's neighbours would be transparent too.
     return Decoded(image, np.where(stored == header.gray_key, np.uint8(0), np.uint8(255)))
 
 
@@ -113,6 +116,7 @@ def decode_jpeg(data: bytes, header: Header, factor: int) -> Pixels | None:
 
 def _imdecode(data: bytes | bytearray, flags: int) -> Stored:
     pixels = None
+    # OpenCV raises for some files, and returns None for others.
     with suppress(cv2.error):
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     if pixels is None:

@@ -39,6 +39,7 @@ def decode_cmyk(data: bytes, header: Header, factor: int, convert: Conversion) -
     with decoding():
         image = _opened(data, header, factor)
         pixels = np.asarray(image, np.uint8) if image.mode == "CMYK" else None
+    # Out here, as `decoding` would put words of its own around the message.
     if pixels is None:
         raise UndecodableImage("CMYK with more than four channels is not read; save it as RGB")
     return Decoded(convert(pixels), None, in_srgb=True)
@@ -56,6 +57,7 @@ def open_jpeg(data: bytes, header: Header, factor: int) -> JpegImageFile:
     """Open a JPEG so that it is reduced by `factor` while it is decoded."""
     image = JpegImageFile(io.BytesIO(data))
     if factor > 1:
+        # Rounded down: draft never goes below what is asked for, and would stop at twice as large.
         image.draft(None, (header.width // factor, header.height // factor))
     return image
 
@@ -87,6 +89,7 @@ def _as_far(gif: bytes) -> GifImageFile:
     image = GifImageFile(io.BytesIO(gif))
     with suppress(OSError):
         image.load()
+    # Nothing is left to load, so that no later call tries, and raises, again.
     image.tile = []
     return image
 

@@ -71,6 +71,7 @@ def decode_rest(
             f"the {header.format.upper()} is truncated: it has {rows * factor} of {header.height} "
             f"rows, and needs at least {MIN_SHARE:.0%}; send the whole file"
         ) from error
+    # `_jpeg` may return the rows of the upload, not those of the reduced image.
     rows = min(rows, height)
     there = min(header.height, rows * factor)
     log.warning("truncated image decoded", extra={"rows": there, "of": header.height})
@@ -78,6 +79,7 @@ def decode_rest(
     if rows < height:
         is_there = np.full((height, -(-header.width // factor)), 255, np.uint8)
         is_there[_missing(data, header, rows, height)] = 0
+        # The pixels are turned already: the rows that are missing have to turn with them.
         if header.turned_by_decoder:
             is_there = turned(is_there, header.orientation)
         decoded = _padded(decoded, is_there, error)
@@ -157,6 +159,7 @@ def _jpeg(data: bytes, header: Header, factor: int, whole: Decode) -> tuple[Deco
         image.tile = []
         pixels = image.tobytes("raw", "L" if image.mode == "L" else "RGBX")
     width, height = image.size
+    # Grey has no fourth byte to tell by: rows of black at the end count as missing.
     if image.mode == "L":
         gray = np.frombuffer(pixels, np.uint8).reshape(height, width)
         return Decoded(np.repeat(gray[:, :, np.newaxis], 3, axis=2), None), _until_zeros(gray)
@@ -184,12 +187,14 @@ def _png(data: bytes, header: Header, whole: Decode) -> tuple[Decoded | None, in
         elif not body and end + 4 <= len(data):
             head += data[start - 8 : end + 4]
     try:
+        # An object, as zlib.decompress raises for a stream without its end; bounded by `most`.
         pixels = zlib.decompressobj().decompress(bytes(body), most)
     except zlib.error as error:
         raise UndecodableImage(f"the PNG is corrupt: {error}") from error
     rows = len(pixels) * header.height // most if most else 0
     if rows < MIN_SHARE * header.height:
         return None, rows
+    # Level 0 only stores: it is inflated again at once.
     stored = zlib.compress(pixels + bytes(most - len(pixels)), 0)
     return whole(bytes(head) + _chunk(b"IDAT", stored) + _chunk(b"IEND", b"")), rows
 
@@ -207,6 +212,7 @@ def _tiff(data: bytes, header: Header, strips: Strips, whole: Decode) -> tuple[D
     missing = strips.end - len(data)
     if rows < MIN_SHARE * header.height:
         return None, rows
+    # A file may claim to lack any number of bytes: bounded before so many are allocated.
     if strips.is_uncompressed and missing <= BYTES_PER_PIXEL * header.pixels:
         return whole(data + bytes(missing)), rows
     if strips.are_planes_apart:
@@ -227,6 +233,7 @@ def _gif(data: bytes, header: Header, error: UndecodableImage) -> tuple[Decoded 
         one, other = (color_numbers(first.filled_with(number)) for number in (0, 255))
         decoded = decode_gif(first.file)
     box = first.box
+    # Rows above and below the image's box lack nothing.
     reached = np.ones(len(one), bool)
     reached[box.rows] = (one == other)[box.rows, box.columns].all(axis=1)
     if first.is_interlaced:
@@ -238,6 +245,7 @@ def _deinterlaced(decoded: Decoded, reached: NDArray[np.bool_]) -> tuple[Decoded
     """Fill the missing rows of an interlaced image with those above, if most are there."""
     if reached.mean() < MIN_SHARE:
         return decoded, int(reached.sum())
+    # For each row the number of the last one above that was reached.
     above = np.maximum.accumulate(np.where(reached, np.arange(len(reached)), 0))
     alpha = None if decoded.alpha is None else decoded.alpha[above]
     return replace(decoded, image=decoded.image[above], alpha=alpha), len(reached)

@@ -61,6 +61,7 @@ class Grid:
         rows, columns = self.shape
         across, down = coarse.shape[1] / self.width, coarse.shape[0] / self.height
         start = (self.side - 1) / 2
+        # OpenCV counts from the centre of the first pixel: hence half a pixel more, and then less.
         places = np.array(
             [
                 [self.side * across, 0, (start + 0.5) * across - 0.5],
@@ -80,6 +81,7 @@ class Grid:
         Returns (rows, columns) or (rows, columns, C) uint8. In large cells, only every second row
         is read.
         """
+        # An even side, so that each cell keeps whole rows of its own.
         return self._reduce(image, step=2 if self.side >= 8 and self.side % 2 == 0 else 1)
 
     def any(self, mask: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -115,6 +117,7 @@ class Grid:
         """Compute the means; cells that extend beyond the image repeat their neighbours."""
         full_rows = self.height // self.side
         full_columns = self.width // self.side
+        # Only a `part` at the image's edge is smaller than one cell.
         if not full_rows or not full_columns:
             return np.asarray(
                 cv2.resize(image, self.shape[::-1], interpolation=cv2.INTER_AREA), np.uint8
@@ -211,6 +214,7 @@ class Grid:
         below = bottom < rows
         before = left > 0
         after = right < columns
+        # A bool counts as 0 or 1: one cell more on each side that has one, for the interpolation.
         part = maps[top - above : bottom + below, left - before : right + after]
         size = (part.shape[1] * self.side, part.shape[0] * self.side)
         spread = _floats(cv2.resize(part, size, interpolation=cv2.INTER_LINEAR))

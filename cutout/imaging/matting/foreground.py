@@ -31,6 +31,7 @@ class EdgeColors:
         self.grid = Grid.like(image.shape[1], image.shape[0], CELLS)
         self._edges = self.grid.any(is_partial(alpha))
         if self._edges.any():
+            # The two blurs follow one another: so far away cells still have a part in an edge.
             rows, columns = self.grid.around(self._edges, WIDE + NARROW)
             part, pixels = self.grid.part(image, rows, columns)
             maps = _colors(part.means(pixels), part.means(self.grid.part(alpha, rows, columns)[1]))
@@ -49,6 +50,7 @@ class EdgeColors:
                 self.grid, self._background, self._difference, self._image, matte, window
             )
             rgba = cv2.merge([*cv2.split(colors), matte])
+            # Into a view of `pixels`; where the mask is 0 it stays as it is.
             cv2.copyTo(rgba, is_partial(matte), pixels[:, window.columns])
 
 
@@ -75,6 +77,7 @@ def _colors(colors: Image, alpha: NDArray[np.uint8]) -> tuple[Maps, Maps]:
         foreground = np.clip(
             around_foreground + share * (image - mixture), 0, 255, dtype=np.float32
         )
+    # Not `foreground`: `_unmix` makes that last correction itself, at every pixel.
     return background, around_foreground - background
 
 
@@ -100,6 +103,7 @@ def _unmix(
     behind = grid.spread(background, window)
     change = grid.spread(difference, window)
     share = shares(matte)
+    # Of arrays of two dtypes, OpenCV has to be told which the result has.
     rest = np.asarray(
         cv2.subtract(image[window.rows, window.columns], behind, dtype=cv2.CV_32F), np.float32
     )

@@ -70,6 +70,7 @@ class _Guide:
         ]
         rr, rg, rb, gg, gb, bb = self.inverse
         slope = [_dot(row, covariance) for row in ((rr, rg, rb), (rg, gg, gb), (rb, gb, bb))]
+        # The paper averages the models of all windows around a pixel; here of 3 x 3.
         model = [_smooth(plane) for plane in (*slope, alpha_mean - _dot(slope, self.means))]
 
         answer = self.apply(model)
@@ -78,6 +79,7 @@ class _Guide:
         )
         model[3] += np.sqrt(missed) * (prior - answer)
         steeper = 1 + STEEPER * np.clip(variance / EDGE_VARIANCE, 0, 1, dtype=np.float32)
+        # Turned about an alpha of 0.5, so that the edge stays where it is.
         return [*(plane * steeper for plane in model[:3]), (model[3] - HALF) * steeper + HALF]
 
     def apply(self, model: list[Plane]) -> Plane:
