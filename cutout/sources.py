@@ -185,12 +185,15 @@ class ArraySource:
         self, factor: int = 1, size: Size | None = None, keep_profile: bool = False
     ) -> Raster:
         """Return the pixels, resized to `size`; the other parameters are for files."""
-        # Of a contiguous RGB array no copy: it is the caller's own, and must not be written to.
-        image = np.ascontiguousarray(self.pixels[:, :, :3])
-        alpha = None
         if self.pixels.shape[2] == 4:
-            alpha = np.ascontiguousarray(self.pixels[:, :, 3])
-            image, alpha = hide_transparent(image, alpha)
+            # Copies: `hide_transparent` writes into the image, and the array is the caller's own.
+            # `ascontiguousarray` makes none of a single pixel.
+            image, alpha = hide_transparent(
+                self.pixels[:, :, :3].copy(), self.pixels[:, :, 3].copy()
+            )
+        else:
+            # Of a contiguous array no copy: nothing is written into an opaque image.
+            image, alpha = np.ascontiguousarray(self.pixels), None
         raster = Raster(image, alpha, self.header.upright)
         return raster.resized(size or raster.size)
 

@@ -63,6 +63,15 @@ def test_only_the_mask_is_grey_and_is_the_alpha_of_the_cutout() -> None:
         remove(array, only_mask=True, background_image=array)
 
 
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (7, 1)])
+def test_the_smallest_arrays_are_cut_out(
+    remover: Remover, size: tuple[int, int], channels: int
+) -> None:
+    pixels = np.zeros((*size, channels), np.uint8)
+    assert remover.cut_out(pixels).shape == (*size, 4)
+
+
 def test_an_array_s_own_transparency_counts_and_it_is_not_changed(remover: Remover) -> None:
     image = np.dstack([disc(96, 64), np.full((64, 96), 255, np.uint8)])
     image[:, :48, 3] = 0
