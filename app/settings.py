@@ -152,7 +152,7 @@ class Settings(EngineSettings):
     @classmethod
     def _is_a_name(cls, host: str) -> str:
         try:
-            # As `bind` would, whose UnicodeError is no OSError: `listen` could not explain it.
+            # As `bind` does: where it fails, that is a TypeError, which `listen` does not explain.
             host.encode("idna")
         except UnicodeError:
             raise ValueError(f"{host!r} is neither an address nor a host name") from None
