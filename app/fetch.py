@@ -243,7 +243,7 @@ class UrlFetcher:
             addresses = await self._resolve(target.host, target.port)
         except (OSError, UnicodeError):
             addresses = []
-        # All: whoever owns the name also chooses their order.
+        # All: anyone who owns the name also chooses their order.
         if not addresses or not all(
             self._is_public(ipaddress.ip_address(address)) for address in addresses
         ):

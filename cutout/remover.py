@@ -33,7 +33,7 @@ KEPT_BESIDE_SRGB = (
 )
 
 
-# As a decorator, a context manager of contextlib is made anew for each call.
+# As a decorator, a context manager of contextlib is made again for each call.
 @idle_cores.occupying_one()
 def cut_out(
     source: Source[T],

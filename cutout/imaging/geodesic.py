@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 Mask = NDArray[np.bool_]
 Maps = NDArray[np.float32]
 
-CONTRAST = np.float32(40)  # a change of 1 in one channel, of 0 to 1, is worth so many pixels
+# From 60 to 90 the choice is equally good on 90 photographs of nine sets; 40 is worse.
+CONTRAST = np.float32(90)  # a change of 1 in one channel, of 0 to 1, is worth so many pixels
 ROUNDS = 8  # at most; a path that winds more often than that comes out too long
 FAR = np.float32(1e6)  # the distance of a pixel that no path reaches
 
@@ -46,8 +47,10 @@ def _sweep(found: Maps, image: Maps, inside: Mask) -> None:
     """Shorten the distances (n, h, w) by steps along each row and from row to row, in place."""
     # A step outside costs FAR, so that no path leads there.
     wall = np.where(inside, np.float32(0), FAR)
+    # Summed in float64: beside walls that add up to millions, float32 has no room for a step of 1.
     along = np.zeros(inside.shape)
-    along[:, 1:] = np.cumsum(_steps(image[:, 1:], image[:, :-1]) + wall[:, 1:] + wall[:, :-1], 1)
+    steps = _steps(image[:, 1:], image[:, :-1]) + wall[:, 1:] + wall[:, :-1]
+    np.cumsum(steps, axis=1, dtype=np.float64, out=along[:, 1:])
     down = _steps(image[1:], image[:-1]) + wall[1:]
     right = _steps(image[1:, 1:], image[:-1, :-1], 2**0.5) + wall[1:, 1:]
     left = _steps(image[1:, :-1], image[:-1, 1:], 2**0.5) + wall[1:, :-1]

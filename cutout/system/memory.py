@@ -13,5 +13,5 @@ def usable_memory(cgroups: Path = CGROUPS, own: Path = OWN) -> int:
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     folders = groups("memory", cgroups, own)
     limits = [read(folder / name) for folder in folders for name in FILES]
-    # `max` of v2 is no number; in v1 no limit is a number above any machine's.
+    # v2 writes `max` where there is no limit, v1 a number above any machine's memory.
     return min([machine, *(int(limit) for limit in limits if limit.isdecimal())])

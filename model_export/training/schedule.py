@@ -58,9 +58,9 @@ def build_optimizer(config: TrainingConfig, steps: list[int]) -> Any:
             _steps_until(steps, config.epochs - config.decay_epochs),
             sum(steps),
         )
-    # 0 leaves it to Keras: its AdamW takes .004 then, the others none
-    decay = {"weight_decay": config.weight_decay} if config.weight_decay else {}
-    optimizer = getattr(keras.optimizers, KINDS[config.optimizer])(rate, **decay)
+    # Stated even where it is 0: if left out, Keras's AdamW takes .004
+    decay = config.weight_decay or (0.0 if config.optimizer == "adamw" else None)
+    optimizer = getattr(keras.optimizers, KINDS[config.optimizer])(rate, weight_decay=decay)
     if decay:
         # Keras allows it only before the optimiser is built
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])

@@ -92,8 +92,9 @@ def xyz_of(chromaticities: tuple[float, ...]) -> Values:
         for x, y in zip(chromaticities[::2], chromaticities[1::2], strict=True)
     )
     columns = np.stack(primaries, axis=-1)
-    if not np.isfinite(columns).all() or abs(np.linalg.det(columns)) < 1e-6:
-        raise ValueError("its primaries make no colours")
+    # The white is checked, too: a NaN in it would make every colour black.
+    if not np.isfinite([*columns, white]).all() or abs(np.linalg.det(columns)) < 1e-6:
+        raise ValueError("its white or its primaries make no colours")
     # Primaries scaled so that all three together give the white.
     native = columns * np.linalg.solve(columns, white)
     # Adaptation scales the responses of the cones, not XYZ.

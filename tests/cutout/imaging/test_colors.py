@@ -172,6 +172,7 @@ def test_a_png_can_say_its_colors_in_several_ways(chunks: list[tuple[bytes, byte
         [(b"cICP", bytes((1, 13, 0, 1)))],
         [(b"gAMA", bytes(4))],
         [(b"cHRM", bytes(32))],
+        [(b"gAMA", SRGB_GAMMA), (b"cHRM", P3_CORNERS[:4] + bytes(4) + P3_CORNERS[8:])],
     ],
 )
 def test_a_png_of_srgb_stays_as_it_is(chunks: list[tuple[bytes, bytes]]) -> None:

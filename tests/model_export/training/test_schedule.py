@@ -66,6 +66,15 @@ def test_weights_decay_but_neither_biases_nor_normalisation() -> None:
     assert left == pytest.approx({"kernel": 0.95, "bias": 1, "gamma": 1, "beta": 1})
 
 
+def test_without_a_weight_decay_nothing_decays() -> None:
+    config = TrainingConfig(optimizer="adamw", learning_rate=0.1, weight_decay=0)
+    weight = keras.Variable(np.ones(2, np.float32))
+    optimizer = build_optimizer(config, [1] * 10)
+    optimizer.build([weight])
+    optimizer.apply([np.zeros(2, np.float32)])
+    assert np.asarray(weight).tolist() == [1, 1]
+
+
 @pytest.mark.parametrize("name", ["adam", "adamw", "sgd", "rmsprop"])
 def test_every_optimiser_of_a_config_is_built_under_its_name(name: str) -> None:
     config = TrainingConfig.model_validate({"optimizer": name})
