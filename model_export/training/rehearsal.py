@@ -45,9 +45,12 @@ class RehearsalImages:
         """
         weights = config.data.weights
         total = sum(odds_of(pair, config.data) for pair in new)
-        # solves n * each / (n * each + total) = share, n = len(train); a teacher's labels are drawn
-        # less often than that, as `odds_of` multiplies by their certainty
-        each = self.share / (1 - self.share) * total / len(self.train)
+        # A teacher's labels count by their certainty, so their number alone would not do.
+        own = sum(
+            odds_of(pair, config.data.model_copy(update={"weights": {}})) for pair in self.train
+        )
+        # Solves own * each / (own * each + total) = share.
+        each = self.share / (1 - self.share) * total / own
         kept = {pair.set: each for pair in self.train}
         return config.model_copy(
             update={"data": config.data.model_copy(update={"weights": {**weights, **kept}})}

@@ -1,12 +1,15 @@
 """How much of what is drawn, and of the score, the kept images are."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from model_export.config import TrainConfig, load_config
-from model_export.data.dataset import find_pairs, select
+from model_export.data.dataset import find_pairs, odds_of, select
 from model_export.data.mask_batches import MaskBatches
+from model_export.data.pairs import Taught
+from model_export.data.soft_labels import Teacher
 from model_export.training.rehearsal import RehearsalImages
 from tests.support.pairs import draw_pair, write_pair
 
@@ -38,6 +41,22 @@ def test_the_kept_images_are_their_share_of_what_is_drawn(
     assert sum(of_the_kept) == pytest.approx(share)
     of_each = {pair.set: odd for odd, pair in zip(odds, pairs, strict=True)}
     assert of_each["mugs"] == pytest.approx(2 * of_each["cups"])
+
+
+def test_a_teacher_s_labels_are_their_share_however_certain_they_are(
+    new: Path, images: Path
+) -> None:
+    train = select(find_pairs(new), "train")
+    kept = RehearsalImages(images, config(0.3))
+    teacher = Teacher(name="segmenter", version="1.0.0", sha256="0" * 64, license="MIT")
+    kept.train = [
+        replace(pair, taught=Taught(teacher, 1 / (2 + number)))
+        for number, pair in enumerate(kept.train)
+    ]
+    weighted = kept.weighted(config(0.3), train).data
+    of_the_kept = sum(odds_of(pair, weighted) for pair in kept.train)
+    of_the_new = sum(odds_of(pair, weighted) for pair in train)
+    assert of_the_kept / (of_the_kept + of_the_new) == pytest.approx(0.3)
 
 
 def test_the_score_counts_the_kept_images_by_their_share(images: Path) -> None:
