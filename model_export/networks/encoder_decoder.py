@@ -57,6 +57,12 @@ def build_encoder_decoder(
     return keras.Model(image, alphas[::-1], name="encoder_decoder")
 
 
+def added_blocks(model: keras.Model, saved: keras.Model) -> set[str]:
+    """Return the names of the layers of `model`'s residual blocks that `saved` has not."""
+    known = {layer.name for layer in saved.layers}
+    return {layer.name for layer in model.layers if layer.name.startswith("encode")} - known
+
+
 def freeze(model: keras.Model, levels: int) -> None:
     """Freeze the first `levels` levels of an encoder, their batch statistics included."""
     names = tuple(f"{part}{level}" for level in range(levels) for part in ("down", "encode"))
@@ -78,11 +84,15 @@ def _alpha_head(features: Any, name: str, enlarge: bool) -> Any:
 
 
 def _residual_block(conv: Any, features: Any, width: int, name: str) -> Any:
-    """Stack two 3x3 convolutions beside a shortcut (He et al., arXiv 1512.03385)."""
+    """Stack two 3x3 convolutions beside a shortcut (He et al., arXiv 1512.03385).
+
+    Untrained, it passes its input through unchanged: the branch is scaled by 0 (Goyal et al., arXiv
+    1706.02677). So a block can be added to a trained network without changing what it answers.
+    """
     # the convolution before has this width already, so the shortcut needs none of its own
     branch = conv(features, width, name=f"{name}_a")
     # no ReLU before the sum: the branch could only add, and never take away
-    branch = conv(branch, width, activate=False, name=f"{name}_b")
+    branch = conv(branch, width, activate=False, gamma="zeros", name=f"{name}_b")
     return layers.ReLU(name=f"{name}_relu")(layers.Add(name=f"{name}_add")([features, branch]))
 
 
@@ -96,6 +106,7 @@ def _conv(
     kernel: int = 3,
     stride: int = 1,
     activate: bool = True,
+    gamma: str = "ones",
 ) -> Any:
     features = layers.Conv2D(
         width,
@@ -107,5 +118,7 @@ def _conv(
         kernel_regularizer=l2,
         name=name,
     )(features)
-    features = norm(momentum=BATCH_NORM_MOMENTUM, name=f"{name}_norm")(features)
+    features = norm(momentum=BATCH_NORM_MOMENTUM, gamma_initializer=gamma, name=f"{name}_norm")(
+        features
+    )
     return layers.ReLU(name=f"{name}_act")(features) if activate else features

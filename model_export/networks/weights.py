@@ -7,18 +7,22 @@ import keras
 
 from cutout.errors import DataError
 from model_export.config import TrainConfig
+from model_export.networks.encoder_decoder import added_blocks
 from model_export.networks.served import build_for_serving, inference_model
 
 
 def take_weights(model: keras.Model, keras_file: Path) -> None:
     """Load the weights of a saved network into `model`.
 
-    Alphas that are not served keep their initial weights. Raises DataError where the weights don't
-    fit.
+    Alphas that are not served keep their initial weights, and so do residual blocks that the saved
+    network has not: untrained, these change nothing. Raises DataError where the weights don't fit.
     """
     try:
-        saved = keras.models.load_model(keras_file, compile=False)
-        inference_model(model).set_weights(inference_model(saved).get_weights())
+        saved = inference_model(keras.models.load_model(keras_file, compile=False))
+        added = added_blocks(model, saved)
+        kept = [layer for layer in inference_model(model).layers if layer.name not in added]
+        for layer, old in zip(_weighted(kept), _weighted(saved.layers), strict=True):
+            layer.set_weights(old.get_weights())
     except (ValueError, TypeError, OSError, KeyError) as error:
         raise DataError(
             f"{keras_file}: its weights don't fit the config's network: {error}"
@@ -46,3 +50,7 @@ def load_network(path: Path, config: TrainConfig) -> Any:
             f"{path}: its weights don't fit the network of config {config.name!r}: {error}"
         ) from error
     return network
+
+
+def _weighted(layers: list[keras.Layer]) -> list[keras.Layer]:
+    return [layer for layer in layers if layer.weights]
