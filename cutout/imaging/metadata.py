@@ -12,7 +12,7 @@ from PIL.AvifImagePlugin import AvifImageFile
 
 from cutout.imaging.headers import Header
 from cutout.imaging.headers.common import bounded, chunks
-from cutout.imaging.headers.exif import tiff_entries
+from cutout.imaging.headers.exif import is_big_tiff, tiff_entries
 from cutout.imaging.headers.jpeg import jpeg_segments
 from cutout.imaging.headers.png_texts import XMP, plain_text
 
@@ -112,12 +112,19 @@ def _density(tiff: bytes) -> tuple[float, float] | None:
         return None
     # The inch is TIFF's default; 1, for no unit, is no density.
     unit = {INCH: 1.0, CENTIMETRE: 2.54}.get(values.get(DENSITIES[2], INCH))
-    # A rational has 8 bytes, and an entry of a classic TIFF 4: the value is an offset.
-    pairs = [struct.unpack_from(order + "II", tiff, values[tag]) for tag in DENSITIES[:2]]
+    pairs = [_rational(tiff, order, values[tag]) for tag in DENSITIES[:2]]
     if unit is None or any(not below for _, below in pairs):
         return None
     across, down = (unit * above / below for above, below in pairs)
     return across, down
+
+
+def _rational(tiff: bytes, order: str, value: int) -> tuple[int, int]:
+    """Return (numerator, denominator) of a RATIONAL by what stands in its entry."""
+    # Its 8 bytes fit into the entry of a BigTIFF; that of a classic TIFF holds their offset.
+    data, start = (struct.pack(order + "Q", value), 0) if is_big_tiff(tiff) else (tiff, value)
+    above, below = struct.unpack_from(order + "II", data, start)
+    return above, below
 
 
 def _nothing(data: bytes) -> Metadata:

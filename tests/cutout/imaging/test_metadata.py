@@ -48,6 +48,14 @@ def test_the_density_is_kept(form: str, written: Any, remover: Remover) -> None:
     assert [round(float(value)) for value in dpi] == [300, 150]
 
 
+@pytest.mark.parametrize("big", [False, True])
+def test_the_density_of_a_tiff_is_kept_in_both_forms(big: bool, remover: Remover) -> None:
+    data = upload("TIFF", dpi=(300, 150), big_tiff=big)
+    assert data[2] == (43 if big else 42)
+    dpi = answer(remover, data).info["dpi"]
+    assert [round(float(value)) for value in dpi] == [300, 150]
+
+
 def test_the_density_of_exif_is_that_of_the_upright_image(remover: Remover) -> None:
     block = exif()
     block[282], block[283], block[296] = 300.0, 150.0, 2
