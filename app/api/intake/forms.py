@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 MAX_TEXT_BYTES = 8 * 1024  # of a text field
 MAX_PARTS = 100  # fields, and as many files
 MAX_NAME = 100  # characters of a field's name
+MAX_QUOTED = 12  # bytes of one character in %xx: four of UTF-8, three for each
 # Both are python-multipart's defaults.
 MAX_PART_HEADERS = 8  # of one part
 MAX_PART_HEADER_BYTES = 4224  # of one part
@@ -276,8 +277,8 @@ def _check_name(name: str) -> None:
 
 def _urlencoded(piece: bytes, large_texts: frozenset[str]) -> tuple[str, str]:
     key, _, value = piece.partition(b"=")
-    # Lengths first, as decoding makes objects: %xx is three bytes for one character.
-    name = unquote_plus(key[: 3 * MAX_NAME + 3].decode("latin-1"))
+    # Cut first, as decoding makes objects; what is left of a long name is too long all the same.
+    name = unquote_plus(key[: MAX_QUOTED * (MAX_NAME + 1)].decode("latin-1"))
     _check_name(name)
     if name in large_texts:
         return name, unquote_large(value).decode("latin-1")

@@ -121,6 +121,15 @@ def test_a_urlencoded_form_is_read_as_it_was_written(fields: list[tuple[str, str
     assert parse_urlencoded(body.encode(), LARGE).multi_items() == fields
 
 
+def test_a_long_name_is_refused_and_never_cut() -> None:
+    longest = "\N{GRINNING FACE}" * 100
+    assert parse_urlencoded(f"{quote_plus(longest)}=x".encode(), LARGE).multi_items() == [
+        (longest, "x")
+    ]
+    with pytest.raises(MalformedRequest, match="has 101 characters; the limit is 100"):
+        parse_urlencoded(f"{quote_plus(longest + longest)}=x".encode(), LARGE)
+
+
 @settings(deadline=None)
 @given(st.text("%4aFz+", max_size=80), st.integers(3, 20))
 def test_a_large_value_is_decoded_like_a_small_one(text: str, size: int) -> None:
