@@ -22,11 +22,11 @@ MAX_PATH = 100
 """Characters of a path that a message repeats."""
 _HEADERS = {
     401: {"WWW-Authenticate": "Bearer"},
-    # The rest of the body would be taken for the next request (RFC 9110, 15.5.9).
-    408: {"Connection": "close"},
     429: {"Retry-After": str(RETRY_AFTER_SECONDS)},
     503: {"Retry-After": str(RETRY_AFTER_SECONDS)},
 }
+# The rest of the body would be taken for the next request (RFC 9110, 15.5.9).
+_UNREAD = {408: {"Connection": "close"}}
 
 STATUS: dict[type[errors.CutoutError], int] = {
     errors.MalformedRequest: 400,
@@ -147,8 +147,10 @@ def problem_response(
         request.scope.get("route"), "render_problem", _render
     )
     response = render(problem, request)
-    # By the status as written: remove.bg's layer turns 401 into 403, which asks for no Bearer.
-    response.headers.update({**_HEADERS.get(response.status_code, {}), **(headers or {})})
+    # By the status as written: remove.bg's layer turns 401 into 403, which asks for no Bearer. A
+    # body that was not read is one by our own status: the same layer turns 408 into 400.
+    written, unread = _HEADERS.get(response.status_code, {}), _UNREAD.get(status, {})
+    response.headers.update({**written, **unread, **(headers or {})})
     return response
 
 

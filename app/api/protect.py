@@ -158,7 +158,7 @@ class TrustedHosts:
         """Pass a request on if its Host is allowed, else respond with 421."""
         if scope["type"] == "http" and scope["path"] not in PROBES:
             host = _without_port(Headers(scope=scope).get("host", ""))
-            if host not in self.names and not host.endswith(self.suffixes or ("\0",)):
+            if host not in self.names and not host.endswith(self.suffixes):
                 allow = "the operator can allow it: CUTOUT_TRUSTED_HOSTS"
                 detail = f"unknown host {host[:100]!r}; {allow}"
                 await problem_response(Request(scope), 421, "unknown_host", detail)(
