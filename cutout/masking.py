@@ -1,5 +1,7 @@
 """From an image to its alpha: by the network, the caller's trimap and the image's edges."""
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 
@@ -9,7 +11,7 @@ from cutout.imaging.box import Box, Point, Size
 from cutout.imaging.choose import Choice, choose
 from cutout.imaging.decode import Raster
 from cutout.imaging.hard import harden
-from cutout.imaging.mask import refine, to_size
+from cutout.imaging.mask import Guidance, refine, to_size
 from cutout.imaging.preprocess import Alpha, Matte
 from cutout.imaging.trimap import Trimap, mask_of
 from cutout.inference.predictor import Predictor, coarse_alpha
@@ -17,6 +19,7 @@ from cutout.options import MaskOptions
 from cutout.plan import Plan
 from cutout.sources import Source
 from cutout.system.clock import Clock
+from cutout.system.idle import idle_cores
 
 MIN_MEAN_ALPHA = 0.002
 """Mean alpha of what the network sees below which the chosen subject counts as missed."""
@@ -79,13 +82,15 @@ def _subject_alpha(
 ) -> Matte:
     """Return the alpha of the subject by the network, and by what the trimap adds."""
     whole = Box(0, 0, *image.size)
-    view, coarse = _find_subject(image, plan.region or whole, plan.choice, predictor, clock)
+    first = plan.region or whole
+    guidance = _guidance(image, first, predictor) if options.refine else None
+    view, coarse = _find_subject(image, first, plan.choice, predictor, clock)
     pixels = image.image[view.rows, view.columns]
     with clock.stage("postprocess"):
         if trimap is not None:
             coarse = trimap.part(view).guide(coarse) if view != whole else trimap.guide(coarse)
         if options.refine:
-            alpha = refine(coarse, pixels)
+            alpha = refine(coarse, pixels, guidance if view == first else None)
         else:
             alpha = to_size(coarse, *(plan.answer if plan.working is None else view.size))
         if options.threshold is not None:
@@ -98,6 +103,13 @@ def _subject_alpha(
             alpha = embed(alpha[box.rows, box.columns], box, image.size)
         # After the threshold, so that what the caller is sure of stays to the pixel.
         return alpha if trimap is None else trimap.impose(alpha)
+
+
+def _guidance(image: Raster, view: Box, predictor: Predictor) -> Callable[[], Guidance] | None:
+    """Begin to prepare the refinement on an idle core, while this one runs the network."""
+    pixels = image.image[view.rows, view.columns]
+    longest = max(predictor.mask_size(view.size))
+    return idle_cores.ahead(lambda: Guidance.of(pixels, longest))
 
 
 def _find_subject(

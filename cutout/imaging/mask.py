@@ -1,12 +1,15 @@
 """From the network's coarse alpha to an alpha as large as the image, its edges refined."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from cutout.imaging.box import Box
 from cutout.imaging.matting.cells import AREA, Grid, Maps, Window
-from cutout.imaging.matting.guided import RADIUS, linear_model
+from cutout.imaging.matting.guided import RADIUS, Guide, linear_model
 from cutout.imaging.preprocess import Alpha, Image, Matte, resize
 from cutout.system.idle import idle_cores
 
@@ -15,6 +18,23 @@ CERTAIN = 0.06  # an alpha this near to 0 or 1, all around a cell, is taken as 0
 # Pixels; the alpha of an image a thousand times as wide as high would otherwise take gigabytes.
 MAX_RESTORED_SIDE = 4096
 REACH = 2 * RADIUS + 2  # cells; what lies further from an edge has no part in its refinement
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """What `refine` needs of the image alone, and what can be made before an alpha is known."""
+
+    grid: Grid
+    guide: Guide
+
+    @classmethod
+    def of(cls, image: Image, longest: int) -> "Guidance":
+        """Make it for an image (H, W, 3) uint8 RGB.
+
+        `longest` is the longer side of the coarse alpha that `refine` will be given.
+        """
+        grid = _grid(image, longest)
+        return cls(grid, Guide.of(grid.means(image)))
 
 
 def restore(canvas: Alpha, box: Box) -> Alpha:
@@ -49,18 +69,18 @@ def to_size(coarse: Alpha, width: int, height: int) -> Matte:
     return resize(small, width, height)
 
 
-def refine(coarse: Alpha, image: Image) -> Matte:
+def refine(coarse: Alpha, image: Image, guidance: Callable[[], Guidance] | None = None) -> Matte:
     """Enlarge an alpha to the size of an image, its edges following those of the image.
 
     `coarse` (h, w) float32 in [0, 1] may have other proportions; it covers the whole image. `image`
-    is (H, W, 3) uint8 RGB. Returns (H, W) uint8.
+    is (H, W, 3) uint8 RGB. `guidance` returns the image's guidance, where it was made already.
+    Returns (H, W) uint8.
 
     A guided filter (`cutout.imaging.matting.guided`) is fitted on cells about as large as the
     pixels of `coarse` and evaluated at every pixel near an edge. Elsewhere the result is 0 or 255;
     an even alpha between the two stays as it is.
     """
-    height, width = image.shape[:2]
-    grid = Grid.like(width, height, min(max(coarse.shape), MAX_CELLS))
+    grid = _grid(image, max(coarse.shape))
     alpha = grid.resample(coarse)
     uncertain = _uncertain(alpha)
     is_foreground = alpha > 0.5
@@ -68,7 +88,14 @@ def refine(coarse: Alpha, image: Image) -> Matte:
     if uncertain.any():
         rows, columns = grid.around(uncertain, REACH)
         part, pixels = grid.part(image, rows, columns)
-        slope, offset = linear_model(np.ascontiguousarray(alpha[rows, columns]), part.means(pixels))
+        made = None if guidance is None else guidance()
+        # A guide of the part alone differs only near its edges, beyond the reach of these cells.
+        guide = (
+            made.guide.part(rows, columns)
+            if made is not None and made.grid == grid
+            else Guide.of(part.means(pixels))
+        )
+        slope, offset = linear_model(np.ascontiguousarray(alpha[rows, columns]), guide)
         certain = ~uncertain[rows, columns]
         # Constant there, whatever the fit says: enlarged, an edge's model runs into 0 or 1.
         slope[certain], offset[certain] = 0, is_foreground[rows, columns][certain]
@@ -84,6 +111,11 @@ def refine(coarse: Alpha, image: Image) -> Matte:
         # Neighbours too: bilinearly enlarged, a cell reaches half a cell into them.
         idle_cores.each(evaluate, part.windows(_and_neighbours(uncertain[rows, columns])))
     return matte
+
+
+def _grid(image: Image, longest: int) -> Grid:
+    height, width = image.shape[:2]
+    return Grid.like(width, height, min(longest, MAX_CELLS))
 
 
 def _uncertain(alpha: Alpha) -> NDArray[np.bool_]:

@@ -9,7 +9,7 @@ when another image arrives, it gets its core back after some milliseconds.
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -69,15 +69,9 @@ class IdleCores:
                     return
                 results[entry[0]] = work(entry[1])
 
-        def borrowed() -> None:
-            try:
-                take(lent=True)
-            finally:
-                with self._lock:
-                    self._lent -= 1
-
         # One less than there are parts, as this thread takes one; it stays until none is left.
-        helpers = [self._pool.submit(borrowed) for _ in range(self._lend(len(numbered) - 1))]
+        lent = self._lend(len(numbered) - 1)
+        helpers = [self._borrow(lambda: take(lent=True)) for _ in range(lent)]
         try:
             take(lent=False)
         finally:
@@ -86,6 +80,26 @@ class IdleCores:
         for failure in filter(None, failures):
             raise failure
         return [results[number] for number, _ in numbered]
+
+    def ahead(self, work: Callable[[], Result]) -> Callable[[], Result] | None:
+        """Start work that does not depend on what this thread does next, on an idle core.
+
+        Returns a function that waits for its result, and raises what it raised. None where no core
+        is idle: done by this thread, it would only be earlier, and may turn out not to be needed.
+        """
+        return self._borrow(work).result if self._lend(1) else None
+
+    def _borrow(self, work: Callable[[], Result]) -> "Future[Result]":
+        """Do `work` on a core that was lent, and give the core back."""
+
+        def borrowed() -> Result:
+            try:
+                return work()
+            finally:
+                with self._lock:
+                    self._lent -= 1
+
+        return self._pool.submit(borrowed)
 
     def _lend(self, most: int) -> int:
         with self._lock:

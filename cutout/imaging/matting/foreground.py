@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from cutout.imaging.matting.cells import Grid, Maps, Window
 from cutout.imaging.preprocess import Image
+from cutout.system.idle import idle_cores
 
 CELLS = 400  # along the longer side
 WIDE, NARROW = 20, 2  # radius of the blurs, cells
@@ -71,8 +72,13 @@ def _colors(colors: Image, alpha: NDArray[np.uint8]) -> tuple[Maps, Maps]:
     share = shares(alpha)
     foreground = around_foreground = background = image
     for radius in (WIDE, NARROW):
-        around_foreground = _mean(foreground, share, radius, around_foreground)
-        background = _mean(background, 1 - share, radius, background)
+        around_foreground, background = idle_cores.each(
+            lambda sides: _mean(*sides),
+            (
+                (foreground, share, radius, around_foreground),
+                (background, 1 - share, radius, background),
+            ),
+        )
         mixture = share * around_foreground + (1 - share) * background
         foreground = np.clip(
             around_foreground + share * (image - mixture), 0, 255, dtype=np.float32

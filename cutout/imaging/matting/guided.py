@@ -10,6 +10,7 @@ the alpha varies at all.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -30,13 +31,12 @@ HALF = np.float32(0.5)
 UNIT = np.float32(1 / 255)
 
 
-def linear_model(alpha: Alpha, colors: Image) -> tuple[Maps, Plane]:
+def linear_model(alpha: Alpha, guide: "Guide") -> tuple[Maps, Plane]:
     """Fit alpha = slope . RGB + offset around each cell, RGB being 0 to 255.
 
-    `alpha` (rows, columns) float32 in [0, 1] and `colors` (rows, columns, 3) uint8 RGB are those of
-    the cells. Returns slope (rows, columns, 3) and offset (rows, columns), float32.
+    `alpha` (rows, columns) float32 in [0, 1] is that of the cells of `guide`. Returns slope (rows,
+    columns, 3) and offset (rows, columns), float32.
     """
-    guide = _Guide([np.asarray(plane * UNIT, np.float32) for plane in cv2.split(colors)])
     first = guide.fit(alpha, alpha)
     sharper = np.clip(guide.apply(first), 0, 1, dtype=np.float32)
     prior = np.clip((alpha - HALF) * (1 + STEEPER) + HALF, 0, 1, dtype=np.float32)
@@ -44,21 +44,34 @@ def linear_model(alpha: Alpha, colors: Image) -> tuple[Maps, Plane]:
     return np.asarray(cv2.merge([plane * UNIT for plane in slope]), np.float32), offset
 
 
-class _Guide:
-    """The part of the fit that depends on the image alone."""
+@dataclass(frozen=True)
+class Guide:
+    """The part of the fit that depends on the image alone.
 
-    def __init__(self, colors: list[Plane]) -> None:
-        self.colors = colors
-        self.means = [_mean(color) for color in colors]
-        covariance = [
-            _mean(colors[i] * colors[j]) - self.means[i] * self.means[j] for i, j in PAIRS
+    `colors` are the three planes of the cells, in [0, 1], and `means` those around each cell;
+    `inverse` are the planes of the inverted covariance of the colours, in the order of PAIRS.
+    """
+
+    colors: list[Plane]
+    means: list[Plane]
+    inverse: list[Plane]
+
+    @classmethod
+    def of(cls, colors: Image) -> "Guide":
+        """Make the guide of cells (rows, columns, 3) uint8 RGB."""
+        planes = [np.asarray(plane * UNIT, np.float32) for plane in cv2.split(colors)]
+        means = [_mean(plane) for plane in planes]
+        covariance = [_mean(planes[i] * planes[j]) - means[i] * means[j] for i, j in PAIRS]
+        regular = [
+            plane + EPSILON if i == j else plane
+            for plane, (i, j) in zip(covariance, PAIRS, strict=True)
         ]
-        self.inverse = _inverse(
-            [
-                plane + EPSILON if i == j else plane
-                for plane, (i, j) in zip(covariance, PAIRS, strict=True)
-            ]
-        )
+        return cls(planes, means, _inverse(regular))
+
+    def part(self, rows: slice, columns: slice) -> "Guide":
+        """Return the guide of some rows and columns of the cells."""
+        groups = (self.colors, self.means, self.inverse)
+        return Guide(*([plane[rows, columns] for plane in planes] for planes in groups))
 
     def fit(self, alpha: Plane, prior: Plane) -> list[Plane]:
         """Fit slope (3 planes) and offset of `alpha`; fall back on `prior` where it fits badly."""

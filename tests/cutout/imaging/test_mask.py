@@ -72,6 +72,16 @@ def test_a_view_refines_like_its_copy() -> None:
     np.testing.assert_array_equal(masks.refine(coarse, view), masks.refine(coarse, view.copy()))
 
 
+@pytest.mark.parametrize("longest", [80, 60])
+def test_guidance_that_was_made_ahead_changes_nothing(longest: int) -> None:
+    image, _, coarse = scene()
+    coarse[:30] = coarse[:, :30] = 0  # the edges are in a part of the image
+    made = masks.Guidance.of(image, longest)
+    assert (made.grid == masks.Guidance.of(image, 80).grid) == (longest == 80)
+    expected = masks.refine(coarse, image)
+    np.testing.assert_array_equal(masks.refine(coarse, image, lambda: made), expected)
+
+
 @given(
     value=st.floats(0, 1, width=32),
     width=st.integers(1, 90),

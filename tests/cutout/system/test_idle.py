@@ -60,6 +60,26 @@ def test_an_error_in_any_thread_is_raised_and_every_core_given_back() -> None:
     assert len(set(idle.each(lambda _: both.wait() in (0, 1) and _name(), [0, 1]))) == 2
 
 
+def test_work_is_started_ahead_on_an_idle_core_alone() -> None:
+    idle = IdleCores(2)
+    with ExitStack() as images:
+        _take(images, idle, 1)
+        wait = idle.ahead(_name)
+        assert wait is not None
+        assert wait() != _name()
+        _take(images, idle, 1)
+        assert idle.ahead(_name) is None
+
+
+def test_work_ahead_raises_where_it_is_waited_for_and_gives_its_core_back() -> None:
+    idle = IdleCores(2)
+    wait = idle.ahead(lambda: 1 / 0)
+    assert wait is not None
+    with pytest.raises(ZeroDivisionError):
+        wait()
+    assert idle.ahead(_name) is not None
+
+
 def _name() -> str:
     return threading.current_thread().name
 
