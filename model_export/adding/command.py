@@ -3,6 +3,8 @@
 A server never does any of this.
 """
 
+import re
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,22 +15,33 @@ import cv2
 import typer
 import urllib3
 
-from cutout.errors import DataError, OutputRefused
+from cutout.errors import DataError, OutputRefused, Unreachable
 from model_export.adding.download import digest, download
 from model_export.adding.int8 import cost, quantize_bundle, samples_in
-from model_export.adding.sources import Source, find_source
-from model_export.bundle.import_spec import read_spec
+from model_export.adding.sources import Source, find_source, published
+from model_export.bundle.import_spec import ImportSpec, read_spec
 from model_export.bundle.importing import Import, import_onnx
 from model_export.bundle.publish import refuse_overwriting
 from model_export.report.imported import as_text
 
-cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+SHA256 = re.compile("[0-9a-fA-F]{64}")
+
+cli = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 
 
 @cli.command()
 def add(
     source: Annotated[
-        str, typer.Argument(help="a known name, an .onnx file, or an https address of one")
+        str,
+        typer.Argument(
+            help="an .onnx file, an https address of one, or a known name: "
+            + ", ".join(published())
+        ),
     ],
     out: Annotated[
         Path | None, typer.Option(help="the bundle's directory; mine/<name> when absent")
@@ -49,14 +62,21 @@ def add(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="ask nothing")] = False,
     force: Annotated[bool, typer.Option("--force", help="replace what is in --out")] = False,
+    overrides: Annotated[
+        list[str],
+        typer.Option("--set", help="override an entry of the preset: section.key=value"),
+    ] = [],  # noqa: B006 - typer reads it, nothing writes to it
 ) -> None:
     """Add a network by name, from a file or from an address: fetched, checked and imported."""
     cv2.setNumThreads(1)
+    if sha256 and not SHA256.fullmatch(sha256):
+        raise DataError(f"--sha256 {sha256}: a SHA-256 has 64 hexadecimal digits")
     found = find_source(source, preset, license_text)
     found = replace(found, name=name or found.name)
     ask: Callable[[str], object] = (lambda _: None) if yes else _confirm
     if found.address and not (found.md5 or sha256) and yes:
         raise DataError(f"{found}: with --yes nobody checks its checksum; give --sha256")
+    spec = read_spec(found.preset, None, overrides)
     target = out or Path("mine") / found.name
     # what can fail without the file fails before the download
     if not force:
@@ -67,16 +87,17 @@ def add(
     with TemporaryDirectory() as folder:
         file = fetch(found, Path(folder), urllib3.PoolManager())
         check(found, file, sha256, ask)
-        manifest = import_onnx(_job(found, file), bundle := Path(folder) / "float32")
+        manifest = import_onnx(_job(found, spec, file), bundle := Path(folder) / "float32")
         if samples:
             quantize_bundle(bundle, quantised := Path(folder) / "model.onnx", samples)
             # imported twice: the cost is measured on bundles, and the description states it
-            import_onnx(_job(found, quantised), smaller := Path(folder) / "uint8")
+            import_onnx(_job(found, spec, quantised), smaller := Path(folder) / "uint8")
             told = str(cost(bundle, smaller, samples))
             print(told)
-            manifest = import_onnx(_job(found, quantised, f". {told[0].upper()}{told[1:]}"), target)
+            remark = f". {told[0].upper()}{told[1:]}"
+            manifest = import_onnx(_job(found, spec, quantised, remark), target)
         else:
-            manifest = import_onnx(_job(found, file), target)
+            manifest = import_onnx(_job(found, spec, file), target)
     print(as_text(manifest, target))
 
 
@@ -88,8 +109,15 @@ def fetch(source: Source, folder: Path, pool: urllib3.PoolManager) -> Path:
     if source.address is None:
         assert source.file is not None
         return source.file
-    download(source.address, folder / "download.onnx", pool)
-    return folder / "download.onnx"
+    target = folder / "download.onnx"
+    try:
+        download(source.address, target, pool)
+    except Unreachable as error:
+        raise Unreachable(
+            f"{error.detail}; or download the file elsewhere, and add it: cutout models add FILE "
+            f"--preset {source.preset} --name {source.name}"
+        ) from error
+    return target
 
 
 def check(source: Source, file: Path, sha256: str | None, ask: Callable[[str], object]) -> None:
@@ -110,14 +138,20 @@ def check(source: Source, file: Path, sha256: str | None, ask: Callable[[str], o
         ask("No checksum is known for it; compare this one with its publisher's. Take it?")
 
 
-def _job(source: Source, file: Path, remark: str = "") -> Import:
-    spec = read_spec(source.preset, None)
+def _job(source: Source, spec: ImportSpec, file: Path, remark: str = "") -> Import:
     stated = {"license": source.license, "description": f"{spec.description}{remark}"}
     return Import(file, spec.model_copy(update=stated), source.name)
 
 
 def _confirm(question: str) -> None:
-    if not typer.confirm(question):
+    try:
+        agreed = typer.confirm(question)
+    except typer.Abort:
+        # Ctrl-C, or no more input: a script's, for which there is --yes
+        if sys.stdin.isatty():
+            raise
+        raise OutputRefused("no answer; --yes agrees; nothing was written") from None
+    if not agreed:
         raise OutputRefused("nothing was written")
 
 

@@ -29,7 +29,7 @@ def download(address: str, target: Path, pool: urllib3.PoolManager, most: int = 
             response.release_conn()
     except urllib3.exceptions.HTTPError as error:
         target.unlink(missing_ok=True)
-        raise Unreachable(f"{address}: {error}") from error
+        raise Unreachable(f"{address}: {_cause(error)}") from error
     # Ctrl-C and a full disk too
     except BaseException:
         target.unlink(missing_ok=True)
@@ -40,6 +40,13 @@ def digest(path: Path, kind: str) -> str:
     """Return the hexadecimal digest of a file; `kind` is `sha256` or `md5`."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, kind).hexdigest()
+
+
+def _cause(error: urllib3.exceptions.HTTPError) -> str:
+    """Return why a request failed, without the connection's own description and the address."""
+    # Retries wrap the error that made them give up
+    text = str(getattr(error, "reason", None) or error)
+    return text.rpartition("): ")[2] if text.startswith("HTTP") else text
 
 
 def _open(address: str, pool: urllib3.PoolManager) -> urllib3.BaseHTTPResponse:

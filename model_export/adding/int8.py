@@ -46,6 +46,8 @@ class Cost:
 
 def samples_in(directory: Path) -> Sequence[Path]:
     """Return sample images, evenly over the directory. Raises DataError for fewer than four."""
+    if not directory.is_dir():
+        raise DataError(f"{directory}: no such directory of sample images")
     paths = find_scenery(directory)
     if len(paths) < MIN_SAMPLES:
         raise DataError(

@@ -27,13 +27,18 @@ class Source:
         return self.address or str(self.file)
 
 
+def published() -> dict[str, dict[str, str]]:
+    """Return the table of published networks, by name."""
+    return tomllib.loads(PUBLISHED.read_text())
+
+
 def find_source(given: str, preset: str | None = None, terms: str | None = None) -> Source:
     """Return the source that a name, a file or a URL stands for.
 
     `preset` and `terms` take precedence over those of the table. Raises DataError for an unknown
     name, for an address that is not https, and where nothing says which preset to import it with.
     """
-    table = tomllib.loads(PUBLISHED.read_text())
+    table = published()
     if given in table:
         entry = table[given]
         return Source(

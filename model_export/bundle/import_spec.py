@@ -70,6 +70,11 @@ def preset_names() -> list[str]:
     )
 
 
+def presets_of_size(side: int) -> list[str]:
+    """Return the names of the presets whose networks take square images of `side` pixels."""
+    return [key for key, entry in _presets().items() if entry["preprocess"]["size"] == side]
+
+
 def _preset(name: str) -> dict[str, Any]:
     for key, entry in _presets().items():
         # taken out, as a spec refuses what it does not know

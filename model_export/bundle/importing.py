@@ -22,7 +22,7 @@ from cutout.inference.golden import check_golden
 from cutout.inference.manifest import MANIFEST, NAME_PATTERN, Manifest, ModelFile, OutputSpec
 from cutout.inference.onnx_predictor import foreground_plane, load_predictor
 from model_export.bundle.golden_image import answered_golden, golden_image, unanswered_golden
-from model_export.bundle.import_spec import ImportSpec
+from model_export.bundle.import_spec import ImportSpec, presets_of_size
 from model_export.bundle.publish import publish
 
 FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16)
@@ -216,8 +216,15 @@ def _remedy(stated: Sequence[int | str], spec: PreprocessSpec) -> str:
                 f"preprocess.{key}={value}" for key, (value, other) in entries.items() if other
             ]
             if settings:
-                return "; try " + " ".join(f"--set {setting}" for setting in settings)
+                listed = " ".join(f"--set {setting}" for setting in settings)
+                return f"{_other_presets(fixed[sides[0]], spec)}; try {listed}"
     return "; it has to be one square image of 1 or 3 channels, one at a time"
+
+
+def _other_presets(side: int, spec: PreprocessSpec) -> str:
+    """Name the presets of the input's size: with a wrong one, masks are wrong without an error."""
+    others = [] if side == spec.size else presets_of_size(side)
+    return f"; the presets of this size are {', '.join(others)}; if none is meant" if others else ""
 
 
 def _colors(channels: int, spec: PreprocessSpec) -> dict[str, tuple[Any, bool]]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -14,10 +15,10 @@ import typer
 import urllib3
 from typer.testing import CliRunner
 
-from cutout.errors import DataError, OutputRefused, Unreachable
+from cutout.errors import BundleError, DataError, OutputRefused, Unreachable
 from cutout.inference.manifest import read_manifest
 from docs.tables import ROOT, documents
-from model_export.adding.command import check, cli
+from model_export.adding.command import check, cli, fetch
 from model_export.adding.download import download
 from model_export.adding.sources import Source, find_source
 from model_export.bundle.import_spec import NOT_STATED
@@ -164,9 +165,39 @@ def test_a_file_becomes_a_bundle_when_its_terms_are_accepted(tmp_path: Path) -> 
     assert read_manifest(out).license == "as its maker says"
     with pytest.raises(OutputRefused, match="is there already"):
         CliRunner().invoke(cli, [*command, "--yes"], catch_exceptions=False)
+    with pytest.raises(OutputRefused, match="no answer; --yes agrees"):
+        CliRunner().invoke(cli, [*command, "--force"], input="", catch_exceptions=False)
     address = "https://x.example/u2netp.onnx"
     with pytest.raises(DataError, match="give --sha256"):
         CliRunner().invoke(cli, [address, "--yes"], catch_exceptions=False)
+    with pytest.raises(DataError, match="--sha256 0123: a SHA-256 has 64 hexadecimal digits"):
+        CliRunner().invoke(cli, [address, "--sha256", "0123"], catch_exceptions=False)
+
+
+def test_what_cannot_be_downloaded_can_be_brought_as_a_file(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound, and not listening: a connection is refused
+        nobody = f"https://127.0.0.1:{taken.getsockname()[1]}/u2netp.onnx"
+        source = Source("u2netp", "u2netp", "mine", address=nobody)
+        with pytest.raises(Unreachable) as refusal:
+            fetch(source, tmp_path, urllib3.PoolManager())
+    assert refusal.value.detail.count(nobody) == 1
+    assert "Connection refused" in refusal.value.detail
+    assert refusal.value.detail.endswith(
+        "; or download the file elsewhere, and add it: cutout models add FILE --preset u2netp "
+        "--name u2netp"
+    )
+
+
+def test_the_hint_for_another_size_can_be_followed(tmp_path: Path) -> None:
+    file = write_convolutions(tmp_path / "small.onnx", 320, half=False, **IMAGENET)
+    command = [str(file), "--out", str(tmp_path / "mine"), "--yes", "--preset", "isnet"]
+    with pytest.raises(BundleError) as refusal:
+        CliRunner().invoke(cli, command, catch_exceptions=False)
+    told, _, hint = refusal.value.detail.partition("; try ")
+    assert told.endswith("; the presets of this size are u2net; if none is meant")
+    CliRunner().invoke(cli, [*command, *hint.split()], catch_exceptions=False)
+    assert read_manifest(tmp_path / "mine").preprocess.size == 320
 
 
 def test_in_8_bits_it_says_what_that_costs(tmp_path: Path) -> None:
@@ -183,6 +214,10 @@ def test_in_8_bits_it_says_what_that_costs(tmp_path: Path) -> None:
     manifest = read_manifest(tmp_path / "mine")
     assert manifest.model.precision == "uint8"
     assert "In 8 bits its masks have an IoU of" in manifest.description
+    with pytest.raises(DataError, match="none: no such directory of sample images"):
+        CliRunner().invoke(
+            cli, [*command, str(tmp_path / "none"), "--force"], catch_exceptions=False
+        )
     (tmp_path / "none").mkdir()
     with pytest.raises(DataError, match="0 images; --int8"):
         CliRunner().invoke(
