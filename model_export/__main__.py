@@ -12,12 +12,20 @@ import typer
 from cutout.errors import CutoutError, DataError
 from cutout.explain import reason
 from cutout.system.cores import usable_cores
+from model_export.config import config_names
 from model_export.data.soft_labels import Rule
 
 if TYPE_CHECKING:
     from model_export.config import TrainConfig
 
-cli = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+INTERRUPTED = 130  # exit code after Ctrl-C: that of a shell for SIGINT
+
+cli = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 
 
 @cli.callback()
@@ -40,14 +48,18 @@ Force = Annotated[
     typer.Option("--force", help="replace what is in --out, not only by another --version of it"),
 ]
 Data = Annotated[
-    Path, typer.Option(help="folder of sets: DIR/<set>/images/x.jpg with DIR/<set>/masks/x.png")
+    Path,
+    typer.Option(
+        help="folder of sets, such as DIR/<set>/images/x.jpg with DIR/<set>/masks/x.png; "
+        "docs/training.md has the other layouts"
+    ),
 ]
 
 
 @cli.command()
 def train(
     config: Annotated[
-        str, typer.Argument(help="a .toml file, or a name from model_export/configs")
+        str, typer.Argument(help=f"a .toml file, or one of {', '.join(config_names())}")
     ],
     data: Data,
     out: Annotated[
@@ -153,7 +165,7 @@ def label(
         int | None, typer.Option(min=1, help="label only so many, evenly over all")
     ] = None,
     threads: Annotated[
-        int, typer.Option(min=1, help="onnxruntime's threads; all cores when absent")
+        int, typer.Option(min=1, help="onnxruntime's threads", show_default="all cores")
     ] = usable_cores(),
 ) -> None:
     """Make masks for images without any by a bundle, a teacher. Run again to continue."""
@@ -161,9 +173,18 @@ def label(
     from model_export.labelling.label import label as run
     from model_export.labelling.summary import as_text, write_sheet
 
-    made = run(load_predictor(bundle, threads), images, out, Rule(certainty=certainty), most)
+    teacher = load_predictor(bundle, threads)
+    if teacher.manifest.task == "classify":
+        print(
+            f"warning: {teacher.manifest.name} is a classifier, whose alphas are coarse; a "
+            "segmenter is a better teacher",
+            file=sys.stderr,
+        )
+    made = run(teacher, images, out, Rule(certainty=certainty), most)
     write_sheet(made, images, out)
     print(as_text(made, images, out))
+    if made.waiting:
+        raise typer.Exit(INTERRUPTED)
 
 
 class Split(StrEnum):

@@ -299,6 +299,11 @@ class TrainConfig(_Strict):
         return self
 
 
+def config_names() -> list[str]:
+    """Return the names of the configs in `configs/`, sorted."""
+    return sorted(path.stem for path in CONFIGS.glob("*.toml") if path != LICENSES)
+
+
 def load_config(
     name_or_path: str, overrides: Sequence[str] = (), base: TrainConfig | None = None
 ) -> TrainConfig:
@@ -314,9 +319,9 @@ def load_config(
         Path(name_or_path) if name_or_path.endswith(".toml") else CONFIGS / f"{name_or_path}.toml"
     )
     if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in CONFIGS.glob("*.toml") if p != LICENSES))
         raise DataError(
-            f"no config {name_or_path!r}; give a .toml file that exists, or one of {known}"
+            f"no config {name_or_path!r}; give a .toml file that exists, or one of "
+            f"{', '.join(config_names())}"
         )
     try:
         values = tomllib.loads(path.read_text())

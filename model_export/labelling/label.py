@@ -84,7 +84,7 @@ def label(
                 # or a kill would lose all lines of a buffer, and their masks be made again
                 lines.flush()
     except KeyboardInterrupt:
-        print("stopped; run the same command to continue")
+        pass  # `waiting` says how many images are left
     waiting = sum(name not in done for name in found) - len(unreadable)
     return Labelled(record, list(done.values()), unreadable, waiting)
 

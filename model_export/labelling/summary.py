@@ -34,10 +34,15 @@ def as_text(labelled: Labelled, images: Path, out: Path) -> str:
         lines.append(f"{len(labelled.unreadable)} could not be read:")
         lines += [f"  {detail}" for detail in labelled.unreadable[:LINES_SHOWN]]
     if labelled.waiting:
-        lines.append(f"{labelled.waiting:,} still have no label; run the same command to continue")
+        lines.append(
+            f"stopped: {labelled.waiting:,} still have no label; run the same command to continue"
+        )
     lines.append(f"contact sheet: {out / SHEET}")
     root = shlex.quote(str(out.parent))
-    lines.append(f"check them: .venv/bin/python -m model_export data check {root}")
+    check = f".venv/bin/python -m model_export data check {root}"
+    lines.append(
+        f"next: put a set with masks by people beside it (docs/distillation.md), then {check}"
+    )
     return "\n".join(lines)
 
 
