@@ -43,7 +43,7 @@ LIMITS = {
     ),
 }
 UNTESTED = (
-    "Images unlike the training data below are untested: medical, aerial and document images "
+    "Images unlike those that it was trained on are untested: medical, aerial and document images "
     "among them."
 )
 NOT_FOR = (
@@ -142,7 +142,7 @@ def _quality(manifest: Manifest) -> str:
 
 def _data(training: TrainingRecord) -> str:
     rows = [
-        [entry.name, str(entry.images), entry.license, entry.masks_by or "people"]
+        [entry.name, str(entry.images), entry.license, entry.masks_by or _by_whom(entry.name)]
         for entry in training.sets
     ]
     taught = any(entry.masks_by for entry in training.sets)
@@ -154,6 +154,11 @@ def _data(training: TrainingRecord) -> str:
         f"was learned from them.{_by_terms(training)}\n\n"
         + _table(columns, [row[: len(columns)] for row in rows])
     )
+
+
+def _by_whom(name: str) -> str:
+    """Return who made the masks of a set: nobody, where it is backgrounds to paste on."""
+    return "–" if "backgrounds" in name.split("/") else "people"
 
 
 def _by_terms(training: TrainingRecord) -> str:

@@ -37,7 +37,7 @@ def comparison(
     """Return the contents of a comparison's page, as its template takes them."""
     names = labels(subjects)
     main = MEASURES[main_measure(results[0])]
-    aside = "that none of them trained on" if results[0]["split"] == "test" else "in all"
+    aside = _aside(subjects) if results[0]["split"] == "test" else "in all"
     counts = [(f"{name}, ", each.counts) for name, each in zip(names, evidence, strict=True)]
     return {
         "title": " – ".join(names),
@@ -62,6 +62,14 @@ def comparison(
         "models": _models(names, subjects, times),
         "time_text": time_text(times[0]),
     }
+
+
+def _aside(subjects: Sequence[Subject]) -> str:
+    """Say that the images were kept aside, and of which networks that is not known."""
+    manifests = [subject.manifest for subject in subjects]
+    imported = [manifest.name for manifest in manifests if manifest.training is None]
+    unknown = f" (what {', '.join(imported)} saw is not known)" if imported else ""
+    return f"that were kept aside in training{unknown}"
 
 
 def labels(subjects: Sequence[Subject]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,19 +75,28 @@ def _of_bundle(path: Path, keras_file: Path) -> tuple[TrainConfig, Start]:
         raise DataError(
             f"{path}: not a bundle of this version:\n{in_words(error, Manifest)}"
         ) from error
-    sets = tuple(
-        entry.model_copy(update={"name": f"{manifest.name}/{entry.name}"})
-        for entry in manifest.training.sets
-    )
     start = Start(
         name=manifest.name,
         version=manifest.version,
         sha256=_sha256(keras_file),
         license=manifest.license,
-        sets=sets,
+        sets=_sets_of_bundle(manifest.name, manifest.training.sets),
     )
     # The manifest's sets hold what the start's own start had seen already.
     return config.model_copy(update={"start": None}), start
+
+
+def _sets_of_bundle(name: str, sets: Sequence[DataSet]) -> tuple[DataSet, ...]:
+    """Return the sets that a bundle has seen, under its name.
+
+    One that its own start, of the same name, had seen too is the same set.
+    """
+    seen: dict[str, DataSet] = {}
+    for entry in sets:
+        known = f"{name}/{entry.name.removeprefix(f'{name}/')}"
+        if known not in seen or entry.images > seen[known].images:
+            seen[known] = entry.model_copy(update={"name": known})
+    return tuple(seen.values())
 
 
 def _sets_of_run(config: TrainConfig, folder: Path) -> tuple[DataSet, ...]:

@@ -175,16 +175,18 @@ def weights_license(record: TrainingRecord, licenses: Licenses, start: Start | N
     Fine-tuned weights are under the terms of those they started from too, and labels of a teacher
     may be under the teacher's.
     """
+    own = _own_terms(record, licenses, start)
     taught = sorted({entry.masks_by for entry in record.sets if entry.masks_by})
-    by = f" Taught by {'; '.join(taught)}" if taught else ""
-    return _own_terms(record, licenses, start) + by
+    # a teacher of the start too is named in its terms already
+    new = [teacher for teacher in taught if teacher not in own]
+    return f"{own.removesuffix('.')}. Taught by {'; '.join(new)}." if new else own
 
 
 def _own_terms(record: TrainingRecord, licenses: Licenses, start: Start | None) -> str:
     if start:
         return (
             f"{GENERAL_TERMS} Fine-tuned from {start.name} {start.version}, whose terms go on "
-            f"applying: {start.license}"
+            f"applying: {start.license.removeprefix(GENERAL_TERMS).strip() or NOT_STATED}"
         )
     return (
         licenses.weights

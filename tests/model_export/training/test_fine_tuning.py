@@ -123,6 +123,7 @@ def test_the_bundle_tells_what_it_started_from_and_what_was_kept(
         "segmenter/discs": 15,
     }
     assert "Fine-tuned from segmenter 1.0.0, whose terms go on applying" in manifest.license
+    assert manifest.license.count("terms of the training images apply") == 1
     gone_on_with = find_origin(tmp_path / "run").config.start
     assert gone_on_with is not None
     assert {entry.name for entry in gone_on_with.sets} == {
@@ -131,6 +132,23 @@ def test_the_bundle_tells_what_it_started_from_and_what_was_kept(
         "segmenter/discs",
     }
     assert find_origin(tmp_path / "bundle").config.network == find_origin(shipped).config.network
+
+
+def test_a_set_that_several_versions_of_a_network_saw_is_one_set(
+    shipped: Path, tmp_path: Path
+) -> None:
+    bundle = shutil.copytree(shipped, tmp_path / "bundle")
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    discs = manifest["training"]["sets"][0]
+    earlier = [{**discs, "name": f"segmenter/{name}"} for name in ("discs", "rings")]
+    manifest["training"]["sets"] = [{**discs, "images": 20}, *earlier]
+    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    start = find_origin(bundle).config.start
+    assert start is not None
+    assert {entry.name: entry.images for entry in start.sets} == {
+        "segmenter/discs": 20,
+        "segmenter/rings": 15,
+    }
 
 
 def test_labels_of_its_own_are_rehearsed_and_judged(
