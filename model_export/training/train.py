@@ -138,7 +138,8 @@ def _fit(model: Any, batches: Any, sizes: list[Any], done: int, callbacks: list[
             initial_epoch=done,
             epochs=last,
             callbacks=callbacks,
-            verbose="auto",
+            # a bar that redraws itself is for a terminal; in a log, a line an epoch
+            verbose=1 if sys.stdout.isatty() else 2,
             # the batches are random themselves
             shuffle=False,
         )
