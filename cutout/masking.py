@@ -1,6 +1,7 @@
 """From an image to its alpha: by the network, the caller's trimap and the image's edges."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -12,7 +13,8 @@ from cutout.imaging.choose import Choice, choose
 from cutout.imaging.decode import Raster
 from cutout.imaging.hard import harden
 from cutout.imaging.mask import Guidance, refine, to_size
-from cutout.imaging.preprocess import Alpha, Matte
+from cutout.imaging.matting.foreground import cell_colors
+from cutout.imaging.preprocess import Alpha, Image, Matte
 from cutout.imaging.trimap import Trimap, mask_of
 from cutout.inference.predictor import Predictor, coarse_alpha
 from cutout.options import MaskOptions
@@ -51,6 +53,29 @@ def read_trimap(mask: Source[object] | None, plan: Plan, clock: Clock) -> Trimap
         raise type(error)(f"mask: {error.detail}") from error
 
 
+class Ahead(NamedTuple):
+    """What depends on the image alone: `Guidance` for its alpha, `cell_colors` for its cut-out."""
+
+    guidance: Guidance
+    colors: Image
+
+
+def prepare_ahead(
+    image: Raster, plan: Plan, options: MaskOptions, predictor: Predictor
+) -> Callable[[], Ahead] | None:
+    """Begin to prepare, on an idle core, what is needed when the network has answered.
+
+    Returns a function that waits for it, or None where no core is idle: of a small subject only
+    the part around it is needed, which is cheaper afterwards.
+    """
+    if not options.refine:
+        return None
+    view = plan.region or Box(0, 0, *image.size)
+    pixels = image.image[view.rows, view.columns]
+    longest = max(predictor.mask_size(view.size))
+    return idle_cores.ahead(lambda: Ahead(Guidance.of(pixels, longest), cell_colors(image.shown)))
+
+
 def make_alpha(
     image: Raster,
     plan: Plan,
@@ -58,16 +83,17 @@ def make_alpha(
     predictor: Predictor,
     trimap: Trimap | None,
     clock: Clock,
+    ahead: Callable[[], Ahead] | None = None,
 ) -> Matte:
     """Make the alpha of an image, (H, W) uint8, at its working size, or else the result's size.
 
-    Where `trimap` is white or black, it overrides the network, the region and the threshold. Raises
-    TooSlow or Abandoned between stages, as `clock` says.
+    Where `trimap` is white or black, it overrides the network, the region and the threshold.
+    `ahead` is of `prepare_ahead`. Raises TooSlow or Abandoned between stages, as `clock` says.
     """
     if trimap is not None and trimap.leaves_nothing_open:
         alpha = trimap.sure
     else:
-        alpha = _subject_alpha(image, plan, options, predictor, trimap, clock)
+        alpha = _subject_alpha(image, plan, options, predictor, trimap, clock, ahead)
     # Last, so that white in the trimap still means the subject.
     return np.asarray(cv2.bitwise_not(alpha), np.uint8) if options.invert else alpha
 
@@ -79,18 +105,20 @@ def _subject_alpha(
     predictor: Predictor,
     trimap: Trimap | None,
     clock: Clock,
+    ahead: Callable[[], Ahead] | None,
 ) -> Matte:
     """Return the alpha of the subject by the network, and by what the trimap adds."""
     whole = Box(0, 0, *image.size)
     first = plan.region or whole
-    guidance = _guidance(image, first, predictor) if options.refine else None
     view, coarse = _find_subject(image, first, plan.choice, predictor, clock)
     pixels = image.image[view.rows, view.columns]
     with clock.stage("postprocess"):
         if trimap is not None:
             coarse = trimap.part(view).guide(coarse) if view != whole else trimap.guide(coarse)
         if options.refine:
-            alpha = refine(coarse, pixels, guidance if view == first else None)
+            # A closer view has other cells.
+            made = ahead() if ahead is not None and view == first else None
+            alpha = refine(coarse, pixels, None if made is None else made.guidance)
         else:
             alpha = to_size(coarse, *(plan.answer if plan.working is None else view.size))
         if options.threshold is not None:
@@ -103,13 +131,6 @@ def _subject_alpha(
             alpha = embed(alpha[box.rows, box.columns], box, image.size)
         # After the threshold, so that what the caller is sure of stays to the pixel.
         return alpha if trimap is None else trimap.impose(alpha)
-
-
-def _guidance(image: Raster, view: Box, predictor: Predictor) -> Callable[[], Guidance] | None:
-    """Begin to prepare the refinement on an idle core, while this one runs the network."""
-    pixels = image.image[view.rows, view.columns]
-    longest = max(predictor.mask_size(view.size))
-    return idle_cores.ahead(lambda: Guidance.of(pixels, longest))
 
 
 def _find_subject(

@@ -19,7 +19,7 @@ from cutout.imaging.metadata import for_answer
 from cutout.imaging.preprocess import resize
 from cutout.inference.predictor import coarse_alpha
 from cutout.inference.registry import Registry
-from cutout.masking import make_alpha, read_trimap
+from cutout.masking import make_alpha, prepare_ahead, read_trimap
 from cutout.options import CutoutOptions, Format, MaskOptions, PredictOptions
 from cutout.plan import Plan, ScorePlan
 from cutout.results import Result, Score, Subject, T
@@ -60,10 +60,12 @@ def cut_out(
     plan = Plan.of(source.header, options, predictor)
     trimap = read_trimap(given, plan, clock)
     image = _decode(source, plan, clock, options.keep_profile)
-    alpha = make_alpha(image, plan, options, predictor, trimap, clock)
+    ahead = prepare_ahead(image, plan, options, predictor)
+    alpha = make_alpha(image, plan, options, predictor, trimap, clock, ahead)
     with clock.stage("postprocess"):
         # Nothing is cut out yet: a PNG without effects is drawn band by band while it is encoded.
-        cut = LazyCutout(image.shown, multiply_alphas(alpha, image.alpha))
+        matte = multiply_alphas(alpha, image.alpha)
+        cut = LazyCutout(image.shown, matte, None if ahead is None else ahead().colors)
         subject = Subject.of(cut.alpha, plan.upload)
     pixels, crop = compose(cut, plan, options, source.max_pixels, background, clock)
     with clock.stage("encode"):
@@ -97,7 +99,8 @@ def mask(
     plan = Plan.of(source.header, options, predictor)
     trimap = read_trimap(given, plan, clock)
     image = _decode(source, plan, clock)
-    alpha = make_alpha(image, plan, options, predictor, trimap, clock)
+    ahead = prepare_ahead(image, plan, options, predictor)
+    alpha = make_alpha(image, plan, options, predictor, trimap, clock, ahead)
     with clock.stage("postprocess"):
         subject = Subject.of(alpha, plan.upload)
         # The working size may be larger, where the network would see too little otherwise.

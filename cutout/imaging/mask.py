@@ -1,6 +1,5 @@
 """From the network's coarse alpha to an alpha as large as the image, its edges refined."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -69,11 +68,11 @@ def to_size(coarse: Alpha, width: int, height: int) -> Matte:
     return resize(small, width, height)
 
 
-def refine(coarse: Alpha, image: Image, guidance: Callable[[], Guidance] | None = None) -> Matte:
+def refine(coarse: Alpha, image: Image, guidance: Guidance | None = None) -> Matte:
     """Enlarge an alpha to the size of an image, its edges following those of the image.
 
     `coarse` (h, w) float32 in [0, 1] may have other proportions; it covers the whole image. `image`
-    is (H, W, 3) uint8 RGB. `guidance` returns the image's guidance, where it was made already.
+    is (H, W, 3) uint8 RGB. `guidance` is that of the image, where it was made already.
     Returns (H, W) uint8.
 
     A guided filter (`cutout.imaging.matting.guided`) is fitted on cells about as large as the
@@ -88,11 +87,10 @@ def refine(coarse: Alpha, image: Image, guidance: Callable[[], Guidance] | None 
     if uncertain.any():
         rows, columns = grid.around(uncertain, REACH)
         part, pixels = grid.part(image, rows, columns)
-        made = None if guidance is None else guidance()
         # A guide of the part alone differs only near its edges, beyond the reach of these cells.
         guide = (
-            made.guide.part(rows, columns)
-            if made is not None and made.grid == grid
+            guidance.guide.part(rows, columns)
+            if guidance is not None and guidance.grid == grid
             else Guide.of(part.means(pixels))
         )
         slope, offset = linear_model(np.ascontiguousarray(alpha[rows, columns]), guide)

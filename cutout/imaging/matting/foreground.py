@@ -23,19 +23,21 @@ EPSILON = np.float32(1e-3)  # a share of foreground too small to estimate a colo
 class EdgeColors:
     """Estimates of the subject's own colours where 0 < alpha < 255.
 
-    `image` is (H, W, 3) uint8 RGB, `alpha` (H, W) uint8.
+    `image` is (H, W, 3) uint8 RGB, `alpha` (H, W) uint8. `colors` are the image's `cell_colors`,
+    where they were made already.
     """
 
-    def __init__(self, image: Image, alpha: NDArray[np.uint8]) -> None:
+    def __init__(self, image: Image, alpha: NDArray[np.uint8], colors: Image | None = None) -> None:
         self._image = image
         self._alpha = alpha
-        self.grid = Grid.like(image.shape[1], image.shape[0], CELLS)
+        self.grid = _grid(image)
         self._edges = self.grid.any(is_partial(alpha))
         if self._edges.any():
             # The two blurs follow one another: so far away cells still have a part in an edge.
             rows, columns = self.grid.around(self._edges, WIDE + NARROW)
             part, pixels = self.grid.part(image, rows, columns)
-            maps = _colors(part.means(pixels), part.means(self.grid.part(alpha, rows, columns)[1]))
+            means = part.means(pixels) if colors is None else colors[rows, columns]
+            maps = _colors(means, part.means(self.grid.part(alpha, rows, columns)[1]))
             self._background, self._difference = (
                 self.grid.placed(map_, rows, columns) for map_ in maps
             )
@@ -55,6 +57,14 @@ class EdgeColors:
             cv2.copyTo(rgba, is_partial(matte), pixels[:, window.columns])
 
 
+def cell_colors(image: Image) -> Image:
+    """Compute the mean colour of each cell of an image (H, W, 3) uint8 RGB, for `EdgeColors`.
+
+    Returns (rows, columns, 3) uint8. It needs no alpha, so it can be made before there is one.
+    """
+    return _grid(image).means(image)
+
+
 def is_partial(alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return 255 where 0 < alpha < 255, else 0: (H, W) uint8 for an alpha (H, W) uint8."""
     return np.asarray(cv2.inRange(alpha, 1, 254), np.uint8)
@@ -64,6 +74,10 @@ def shares(alpha: NDArray[np.uint8]) -> Maps:
     """Convert an alpha (h, w) uint8 to weights of colours: (h, w, 3) float32 in [0, 1]."""
     plane = np.asarray(alpha, np.float32) * np.float32(1 / 255)
     return np.asarray(cv2.merge([plane, plane, plane]), np.float32)
+
+
+def _grid(image: Image) -> Grid:
+    return Grid.like(image.shape[1], image.shape[0], CELLS)
 
 
 def _colors(colors: Image, alpha: NDArray[np.uint8]) -> tuple[Maps, Maps]:

@@ -14,6 +14,7 @@ from PIL import Image as Pillow
 from cutout.imaging import compose
 from cutout.imaging.compose import LazyCutout
 from cutout.imaging.encode import encode_png
+from cutout.imaging.matting.foreground import cell_colors
 from cutout.imaging.straight_alpha import resize_cutout
 
 RED, WHITE = np.array([255, 0, 0, 255], np.uint8), np.array([255, 255, 255, 255], np.uint8)
@@ -41,6 +42,17 @@ def test_edges_take_the_subjects_color_and_nothing_else_changes() -> None:
     assert (
         seen * np.abs(image[edge].astype(int) - [30, 200, 40])
     ).max() > 40  # what the image itself would leave
+
+
+@pytest.mark.parametrize("shape", [(700, 900), (1501, 1203), (30, 5000), (1, 1)])
+def test_colors_of_cells_that_were_made_ahead_change_nothing(shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(shape[0])
+    image = rng.integers(0, 256, (*shape, 3), np.uint8)
+    alpha = np.zeros(shape, np.uint8)
+    alpha[shape[0] // 2 :, shape[1] // 3 :] = 255  # with an edge in the last cells too
+    alpha = np.asarray(cv2.blur(alpha, (9, 9)), np.uint8)
+    made = LazyCutout(image, alpha, cell_colors(image)).whole()
+    np.testing.assert_array_equal(made, LazyCutout(image, alpha).whole())
 
 
 @pytest.mark.parametrize("shape", [(700, 900), (5000, 30), (30, 5000), (1, 1)])

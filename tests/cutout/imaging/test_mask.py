@@ -79,7 +79,7 @@ def test_guidance_that_was_made_ahead_changes_nothing(longest: int) -> None:
     made = masks.Guidance.of(image, longest)
     assert (made.grid == masks.Guidance.of(image, 80).grid) == (longest == 80)
     expected = masks.refine(coarse, image)
-    np.testing.assert_array_equal(masks.refine(coarse, image, lambda: made), expected)
+    np.testing.assert_array_equal(masks.refine(coarse, image, made), expected)
 
 
 @given(
