@@ -18,6 +18,7 @@ SHOWN = 64  # labels of the contact sheet
 LEFT_OUT = 24  # of these, labels that the rule leaves out
 EXAMINED_SIDE = 320  # pixels of the shorter side at which an image is loaded
 LINES_SHOWN = 10  # of unreadable images
+NAME_SHOWN = 21  # characters of an image's name; a caption holds 26
 
 
 def as_text(labelled: Labelled, images: Path, out: Path) -> str:
@@ -75,4 +76,6 @@ def write_sheet(labelled: Labelled, images: Path, out: Path) -> None:
 def _cell(label: Label, color: tuple[int, int, int], images: Path, out: Path) -> Cell:
     image = load_image(images / label.image, EXAMINED_SIDE)
     mask = resize(load_soft(out / MASKS / label.mask), image.shape[1], image.shape[0])
-    return Cell(overlay(image, mask), f"{label.certainty:.2f} {Path(label.image).stem}", color)
+    # the end of a name tells files of one folder apart
+    name = Path(label.image).with_suffix("").as_posix()[-NAME_SHOWN:]
+    return Cell(overlay(image, mask), f"{label.certainty:.2f} {name}", color)
