@@ -35,7 +35,12 @@ def test_the_commands_lead_to_a_student(
         write_pair(tmp_path / "drawn", f"x{number}", image, image[:, :, 0])
     shutil.move("drawn/images", "photographs")
     lines = "\n".join(FENCE.findall((ROOT / "docs" / "distillation.md").read_text())).splitlines()
-    commands = [shlex.split(line.partition(" -m model_export ")[2]) for line in lines if line]
+    served = [line for line in lines if line and " -m model_export " not in line]
+    commands = [
+        shlex.split(line.partition(" -m model_export ")[2])
+        for line in lines
+        if " -m model_export " in line
+    ]
     assert [words[0] for words in commands] == ["label", "data", "train", "export", "report"]
     for words in commands:
         run(
@@ -43,6 +48,7 @@ def test_the_commands_lead_to_a_student(
             *(BRIEF if words[0] == "train" else []),
             *(["--certainty", 0.3] if words[0] == "label" else []),
         )
+    assert served == ["CUTOUT_MODELS=mine/student make serve"]
     manifest = read_manifest(Path("mine/student"))
     assert manifest.training is not None
     masks_by = {entry.name: entry.masks_by for entry in manifest.training.sets}
