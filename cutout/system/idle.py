@@ -2,8 +2,9 @@
 
 An image is processed by one thread. Where others wait for a core, that gives the most images a
 second; where nobody waits, the other cores do nothing. So parts of an image that don't depend on
-one another, such as bands of rows, go to idle cores too. A core is lent for one part at a time:
-when another image arrives, it gets its core back after some milliseconds.
+one another, such as bands of rows, go to idle cores too, and so does what is needed only later. A
+core is lent for one part at a time: when another image arrives, it gets its core back after some
+milliseconds.
 """
 
 import os
