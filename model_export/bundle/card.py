@@ -5,10 +5,11 @@ After Mitchell et al., Model Cards for Model Reporting (FAT* 2019).
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cutout.inference.manifest import Manifest, TrainingRecord
+from cutout.inference.manifest import DataSet, Manifest, TrainingRecord
 from cutout.system.files import replace
 from model_export.quality.evaluate import OVERALL
 
@@ -147,11 +148,18 @@ def _data(training: TrainingRecord) -> str:
     ]
     taught = any(entry.masks_by for entry in training.sets)
     columns = ["set", "images", "terms", *(["masks by"] if taught else [])]
-    total = sum(entry.images for entry in training.sets)
+    own = [entry for entry in training.sets if not _is_of_start(entry.name, training)]
+    total = sum(entry.images for entry in own)
+    before = sum(entry.images for entry in training.sets) - total
+    start = (
+        f" The network that it started from had seen {before:,}, among them perhaps the same."
+        if before
+        else ""
+    )
     return (
         f"## Training data\n\n{total:,} images for training and validation. They are not in this "
         "bundle. Their terms, as their origins state them, apply to them and may reach to what "
-        f"was learned from them.{_by_terms(training)}\n\n"
+        f"was learned from them.{_by_terms(own)}{start}\n\n"
         + _table(columns, [row[: len(columns)] for row in rows])
     )
 
@@ -161,10 +169,16 @@ def _by_whom(name: str) -> str:
     return "–" if "backgrounds" in name.split("/") else "people"
 
 
-def _by_terms(training: TrainingRecord) -> str:
+def _is_of_start(name: str, training: TrainingRecord) -> bool:
+    """Tell whether a set is listed because the network that training started from had seen it."""
+    start = training.config.get("start")
+    return start is not None and name.startswith(f"{start['name']}/")
+
+
+def _by_terms(sets: Sequence[DataSet]) -> str:
     """Count the images that state open terms; nothing where an older manifest does not say."""
     counts = Counter[str]()
-    for entry in training.sets:
+    for entry in sets:
         counts[entry.terms or ""] += entry.images
     if not counts or "" in counts:
         return ""
