@@ -18,6 +18,8 @@ Floats = NDArray[np.float32]
 DRAWN = 512  # side at which shapes are drawn; they are shrunk to half, which smooths their edges
 LETTERS = "ABDOPQR046890&@"  # those with a hole in them
 WHITE = 255
+CLOSED = 0.5  # share of the shapes whose holes are closed
+UNLIKE = 25  # levels of 255 by which a closed hole differs from the background
 
 
 class Cutout(NamedTuple):
@@ -31,10 +33,12 @@ class Cutout(NamedTuple):
     cut: tuple[bool, bool, bool, bool] = (False, False, False, False)
 
 
-def with_hole(texture: Image, rng: Generator) -> Cutout:
+def with_hole(texture: Image, ground: Image, rng: Generator) -> Cutout:
     """Draw a ring, a frame, a letter or a wheel, through whose holes the background shows.
 
-    It is filled with one shaded colour, or with a part of `texture` (H, W, 3) uint8 RGB.
+    It is filled with one shaded colour, or with a part of `texture` (H, W, 3) uint8 RGB. In every
+    other one the holes are closed with a colour that `ground` (h, w, 3) uint8 RGB, the background
+    to be, does not have: else whatever has a rim would be taken for a ring, as a ball was.
     """
     shapes = (_ring, _frame, _letter, _wheel)
     alpha = shapes[int(rng.integers(len(shapes)))](rng)
@@ -42,8 +46,10 @@ def with_hole(texture: Image, rng: Generator) -> Cutout:
     left, top, width, height = cv2.boundingRect(alpha)
     alpha = alpha[top : top + height, left : left + width]
     plain = rng.random() < 0.5
-    fill = plain_ground(max(width, height), rng) if plain else texture
-    return Cutout(np.dstack([resize(fill, width, height), alpha]))
+    fill = resize(plain_ground(max(width, height), rng) if plain else texture, width, height)
+    if rng.random() < CLOSED:
+        return _closed(fill, alpha, ground, rng)
+    return Cutout(np.dstack([fill, alpha]))
 
 
 def plain_ground(side: int, rng: Generator) -> Image:
@@ -59,6 +65,22 @@ def plain_ground(side: int, rng: Generator) -> Image:
     # the slope is within .7, half of the diagonal: light goes from about 1 - fall to 1
     light = 1 - fall * (slope + 0.7) / 1.4
     return np.asarray(np.clip(light[:, :, np.newaxis] * color, 0, 255), np.uint8)
+
+
+def _closed(fill: Image, alpha: Pixels, ground: Image, rng: Generator) -> Cutout:
+    """Close the holes of a shape with another colour than the ground's."""
+    height, width = alpha.shape
+    behind = ground.mean(axis=(0, 1))
+    inside = plain_ground(max(width, height), rng)
+    while np.abs(inside.mean(axis=(0, 1)) - behind).max() < UNLIKE:
+        inside = plain_ground(max(width, height), rng)
+    share = alpha[:, :, np.newaxis].astype(np.float32) / WHITE
+    mixed = share * fill + (1 - share) * resize(inside, width, height)
+    outlines, _ = cv2.findContours(
+        (alpha >= 128).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+    )
+    solid = cv2.drawContours(np.zeros_like(alpha), outlines, -1, WHITE, cv2.FILLED)
+    return Cutout(np.dstack([np.rint(mixed).astype(np.uint8), np.maximum(alpha, solid)]))
 
 
 def beyond(cutout: Cutout, rng: Generator) -> Cutout:

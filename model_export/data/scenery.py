@@ -69,7 +69,8 @@ class Scenery:
         """Paste a cut-out, often the foreground of `sample`, on a background: size x size."""
         if _happens(self.policy.holes, rng):
             shadow = _happens(self.policy.shadows, rng)
-            return paste(with_hole(sample[0], rng), plain_ground(size, rng), size, rng, shadow)
+            ground = plain_ground(size, rng)
+            return paste(with_hole(sample[0], ground, rng), ground, size, rng, shadow)
         if not (self.backgrounds or self.borrowed):
             return sample
         borrowed = self.borrowed and (not self.backgrounds or rng.random() < self.policy.borrow)

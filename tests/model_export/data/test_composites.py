@@ -8,8 +8,10 @@ import pytest
 from numpy.random import Generator
 
 from model_export.data.composites import (
+    UNLIKE,
     Cutout,
     Pixels,
+    _closed,
     _frame,
     _letter,
     _mirrored,
@@ -44,10 +46,35 @@ def test_every_shape_is_one_piece_with_a_hole(
 def test_it_is_cropped_to_the_shape_and_repeats_by_its_seed() -> None:
     texture = np.random.default_rng(0).integers(0, 255, (40, 50, 3), np.uint8)
     for seed in range(8):
-        first, second = (with_hole(texture, np.random.default_rng(seed)) for _ in range(2))
+        first, second = (with_hole(texture, texture, np.random.default_rng(seed)) for _ in range(2))
         assert np.array_equal(first.pixels, second.pixels)
         alpha = first.pixels[:, :, 3]
         assert all(edge.any() for edge in (alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1]))
+
+
+@pytest.mark.parametrize("ground", [255, 128, 0])
+def test_a_closed_hole_has_another_colour_than_the_background(ground: int) -> None:
+    alpha = np.zeros((SIDE, SIDE), np.uint8)
+    cv2.circle(alpha, (32, 32), 28, 255, 6)
+    red = np.full((SIDE, SIDE, 3), (255, 0, 0), np.uint8)
+    behind = np.full((SIDE, SIDE, 3), ground, np.uint8)
+    for seed in range(30):
+        pixels = _closed(red, alpha, behind, np.random.default_rng(seed)).pixels
+        assert tuple(pixels[32, 60]) == (255, 0, 0, 255)
+        assert pixels[32, 32, 3] == 255
+        assert pixels[0, 0, 3] == 0
+        # in the middle the changing light is at its mean
+        assert np.abs(pixels[32, 32, :3].astype(int) - ground).max() >= UNLIKE - 3
+
+
+def test_every_other_shape_has_its_holes_closed() -> None:
+    texture = np.full((SIDE, SIDE, 3), 9, np.uint8)
+    made = [with_hole(texture, texture, np.random.default_rng(seed)) for seed in range(60)]
+    closed = 0
+    for each in made:
+        alpha = cv2.copyMakeBorder(each.pixels[:, :, 3], 1, 1, 1, 1, cv2.BORDER_CONSTANT)
+        closed += cv2.connectedComponents((alpha < 128).astype(np.uint8))[0] == 2
+    assert 20 <= closed <= 40
 
 
 def test_a_plain_ground_is_one_colour_in_changing_light() -> None:
