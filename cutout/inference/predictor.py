@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from cutout.imaging.box import Box, Size
+from cutout.imaging.holes import without_false_holes
 from cutout.imaging.pieces import without_false_pieces
 from cutout.imaging.preprocess import Alpha, Image, Tensor
 from cutout.inference.manifest import Manifest
@@ -75,8 +76,9 @@ def coarse_alpha(
     """Compute the alpha of an image at the network's resolution.
 
     `image` is (H, W, 3) uint8 RGB. Returns (h, w) float32 in [0, 1]. A segmenter's is without false
-    pieces, unless `all_pieces` says that one of them is to be chosen; a classifier's map is too
-    coarse to have any. Raises TooSlow or Abandoned between stages, as `clock` says.
+    holes, and without false pieces, unless `all_pieces` says that one of them is to be chosen; a
+    classifier's map is too coarse to have any. Raises TooSlow or Abandoned between stages, as
+    `clock` says.
     """
     with clock.stage("preprocess"):
         prepared = predictor.prepare(image)
@@ -84,6 +86,7 @@ def coarse_alpha(
         output = predictor.predict(prepared)
     with clock.stage("postprocess"):
         alpha = predictor.assemble(prepared, output)
-        if all_pieces or predictor.manifest.task != "segment":
+        if predictor.manifest.task != "segment":
             return alpha
-        return without_false_pieces(alpha)
+        alpha = without_false_holes(alpha, image)
+        return alpha if all_pieces else without_false_pieces(alpha)
