@@ -186,8 +186,8 @@ def test_what_has_a_hole_shows_the_ground_through_it_or_is_closed() -> None:
         outside = cv2.connectedComponents((mask < 128).astype(np.uint8), connectivity=4)[0]
         assert outside >= 2  # the ground around
         open_ones += outside >= 3  # and at least one enclosed
-    assert 3 <= open_ones <= 13
         assert mask.any()
+    assert 3 <= open_ones <= 13
 
 
 def test_a_shadow_is_background() -> None:
