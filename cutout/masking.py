@@ -57,23 +57,29 @@ class Ahead(NamedTuple):
     """What depends on the image alone: `Guidance` for its alpha, `cell_colors` for its cut-out."""
 
     guidance: Guidance
-    colors: Image
+    colors: Image | None
 
 
 def prepare_ahead(
-    image: Raster, plan: Plan, options: MaskOptions, predictor: Predictor
+    image: Raster, plan: Plan, options: MaskOptions, predictor: Predictor, *, with_colors: bool
 ) -> Callable[[], Ahead] | None:
     """Begin to prepare, on an idle core, what is needed when the network has answered.
 
-    Returns a function that waits for it, or None where no core is idle: of a small subject only
-    the part around it is needed, which is cheaper afterwards.
+    `with_colors` for a cut-out; a mask has no colours. Returns a function that waits for it, or
+    None where no core is idle: of a small subject only the part around it is needed, which is
+    cheaper afterwards.
     """
     if not options.refine:
         return None
     view = plan.region or Box(0, 0, *image.size)
     pixels = image.image[view.rows, view.columns]
     longest = max(predictor.mask_size(view.size))
-    return idle_cores.ahead(lambda: Ahead(Guidance.of(pixels, longest), cell_colors(image.shown)))
+
+    def work() -> Ahead:
+        colors = cell_colors(image.shown) if with_colors else None
+        return Ahead(Guidance.of(pixels, longest), colors)
+
+    return idle_cores.ahead(work)
 
 
 def make_alpha(

@@ -60,7 +60,7 @@ def cut_out(
     plan = Plan.of(source.header, options, predictor)
     trimap = read_trimap(given, plan, clock)
     image = _decode(source, plan, clock, options.keep_profile)
-    ahead = prepare_ahead(image, plan, options, predictor)
+    ahead = prepare_ahead(image, plan, options, predictor, with_colors=True)
     alpha = make_alpha(image, plan, options, predictor, trimap, clock, ahead)
     with clock.stage("postprocess"):
         # Nothing is cut out yet: a PNG without effects is drawn band by band while it is encoded.
@@ -99,7 +99,7 @@ def mask(
     plan = Plan.of(source.header, options, predictor)
     trimap = read_trimap(given, plan, clock)
     image = _decode(source, plan, clock)
-    ahead = prepare_ahead(image, plan, options, predictor)
+    ahead = prepare_ahead(image, plan, options, predictor, with_colors=False)
     alpha = make_alpha(image, plan, options, predictor, trimap, clock, ahead)
     with clock.stage("postprocess"):
         subject = Subject.of(alpha, plan.upload)

@@ -31,20 +31,23 @@ def without_false_holes(alpha: Alpha, image: Image) -> Alpha:
         (alpha < SOLID).view(np.uint8), connectivity=4, ltype=cv2.CV_32S
     )
     is_outside = _reach_the_edge(np.asarray(stats, np.int32), alpha.shape)
-    # 0 is the subject
-    holes = [number for number in range(1, len(stats)) if not is_outside[number]]
-    holes = [number for number in holes if stats[number, cv2.CC_STAT_AREA] >= LEAST * alpha.size]
-    outside = is_outside[labels]
-    background = outside & (alpha < CLEAR)
-    if not holes or np.count_nonzero(background) < ENOUGH * alpha.size:
+    areas = np.where(is_outside, 0, stats[:, cv2.CC_STAT_AREA])
+    areas[0] = 0  # the subject
+    holes = np.flatnonzero(areas >= LEAST * alpha.size)
+    # Before all that follows, which an alpha without a hole does not need.
+    if not len(holes):
         return alpha
-    holes.sort(key=lambda number: -int(stats[number, cv2.CC_STAT_AREA]))
+    outside = is_outside[labels]
+    background = np.flatnonzero(outside & (alpha < CLEAR))
+    if len(background) < ENOUGH * alpha.size:
+        return alpha
+    largest = holes[np.argsort(-areas[holes], kind="stable")][:MAX_HOLES]
     # Bilinear samples, which an exact mean would take ten times as long for; medians follow.
     small = cv2.resize(image, alpha.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    colors = small[background]
-    colors = colors[:: -(-len(colors) // SAMPLES)].astype(np.int16)
+    sampled = background[:: -(-len(background) // SAMPLES)]
+    colors = small.reshape(-1, 3)[sampled].astype(np.int16)
     closed = np.zeros(alpha.shape, np.bool_)
-    for number in holes[:MAX_HOLES]:
+    for number in largest:
         box = _around(stats[number], alpha.shape)
         inside = np.asarray(labels[box.rows, box.columns] == number)
         seen = np.median(small[box.rows, box.columns][inside], axis=0)
