@@ -88,6 +88,9 @@ docs: $(VENV)/.docs ## build the documentation as a site that works offline, in 
 .PHONY: export-env
 export-env: $(VENV)/.export ## install what `.venv/bin/python -m model_export` needs
 
+.PHONY: bench-env
+bench-env: $(VENV)/.bench ## install what `.venv/bin/python -m benchmarks.serve` and the other benchmarks need, with rembg
+
 .PHONY: lock
 lock: $(VENV)/.dev ## write requirements/ again from pyproject.toml (UPGRADE=--upgrade for newer versions)
 	$(LOCK) --extra dev -o requirements/dev.txt
@@ -99,6 +102,7 @@ lock: $(VENV)/.dev ## write requirements/ again from pyproject.toml (UPGRADE=--u
 	$(LOCK) --extra otel -c requirements/dev.txt -o requirements/otel.txt
 	$(LOCK) --extra ray -c requirements/dev.txt -o requirements/ray.txt
 	$(COMPILE) requirements/sdk.in -o requirements/sdk.txt
+	$(COMPILE) requirements/bench.in -o requirements/bench.txt
 
 .PHONY: clean
 clean: ## remove the virtual environment and all caches
@@ -119,7 +123,14 @@ $(VENV)/.sdk: requirements/sdk.txt $(VENV)/.created
 	@$(BIN)/python -m pip --disable-pip-version-check --python $(VENV)/sdk/bin/python install -qq --require-hashes -r $<
 	@touch $@
 
-# The same for TypeScript, where there is npm; its test is skipped elsewhere.
+# rembg's server, which the benchmarks run beside ours: apart, so that neither decides the other's versions.
+$(VENV)/.bench: requirements/bench.txt $(VENV)/.export
+	@echo "installing $<"
+	@$(BIN)/python -m venv --without-pip $(VENV)/rembg
+	@$(BIN)/python -m pip --disable-pip-version-check --python $(VENV)/rembg/bin/python install -qq --require-hashes -r $<
+	@touch $@
+
+# A client of the API for TypeScript, where there is npm; its test is skipped elsewhere.
 $(NODE_MODULES): tests/sdk/package-lock.json
 	@if command -v npm >/dev/null; then echo "installing $<"; npm ci --prefix tests/sdk --ignore-scripts --no-audit --no-fund --loglevel=error; fi
 

@@ -1,11 +1,10 @@
 """The server of rembg, in an environment of its own, with the network that our server has.
 
-From PyPI, under the MIT licence.
+From PyPI, under the MIT licence; `make bench-env` installs it (requirements/bench.txt).
 """
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,29 +14,19 @@ import onnx
 from onnx import helper
 
 from benchmarks.load import upload
-from benchmarks.servers import ROOT, Server, serving
+from benchmarks.servers import Server, serving
 from cutout.inference.manifest import read_manifest
 
-REQUIREMENT = "rembg[cpu,cli]==2.0.86"
-ENVIRONMENT = ROOT / "build" / "benchmarks" / "rembg"
 MODEL = Path("models") / "u2net_custom" / "network.onnx"
 SIZE = 320  # pixels a side of the input that `u2net_custom` makes
 
 
-def environment() -> Path:
-    """Return the Python of an environment with rembg, which is made where there is none."""
-    python = ENVIRONMENT / "bin" / "python"
-    if not (ENVIRONMENT / "bin" / "rembg").exists():
-        print(f"installing {REQUIREMENT} into {ENVIRONMENT.relative_to(ROOT)}", file=sys.stderr)
-        uv = [sys.executable, "-m", "uv"]
-        subprocess.run(
-            [*uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(ENVIRONMENT)],
-            check=True,
-        )
-        subprocess.run(
-            [*uv, "pip", "install", "--quiet", "--python", str(python), REQUIREMENT], check=True
-        )
-    return python
+def executable() -> Path:
+    """Return rembg's command. Exits with a message where it is not installed."""
+    command = Path(sys.prefix) / "rembg" / "bin" / "rembg"
+    if not command.exists():
+        raise SystemExit(f"{command}: no rembg there; install it with `make bench-env`")
+    return command
 
 
 def write_network(bundle: Path, home: Path) -> None:
@@ -89,8 +78,9 @@ def rembg_server(home: Path, first: bytes) -> Iterator[Server]:
 
     It loads the network with the first one.
     """
+    rembg = executable()
     command = [
-        str(environment().parent / "rembg"),
+        str(rembg),
         "s",
         "--no-ui",
         "--host",
@@ -105,6 +95,6 @@ def rembg_server(home: Path, first: bytes) -> Iterator[Server]:
         "HOME": str(home),
         "BROWSER": "true",
     }
-    path = f"{environment().parent}:{os.environ.get('PATH', '')}"
+    path = f"{rembg.parent}:{os.environ.get('PATH', '')}"
     with serving(command, {**values, "PATH": path}, first) as server:
         yield server

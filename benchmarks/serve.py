@@ -13,8 +13,8 @@ modes:
 
 The target on two cores is a throughput at saturation of at least 0.95 of the bare pipeline;
 measured were 0.83 to 0.90, and 3.6 to 3.8 times rembg's at 1 MP, 8.5 to 9.3 times at 12 MP. Writes
-benchmarks/results/serve.json, .md and .svg. Needs the export environment (`make export-env`) and
-uv; the first run installs rembg into build/.
+benchmarks/results/serve.json, .md and .svg. Needs `make bench-env`; with `--no-rembg`,
+`make export-env` is enough.
 """
 
 import argparse
@@ -130,12 +130,14 @@ class Bundles:
 def main() -> None:
     """Measure every size of image, and write the report."""
     options = _options()
+    if options.rembg:
+        # before the minute that the float32 bundle takes
+        peer.executable()
     with TemporaryDirectory() as folder:
         work = Path(folder)
         bundles = _bundles(options.models, work, options.unet)
         home = work / "rembg"
         if options.rembg:
-            peer.environment()
             peer.write_network(next(iter(find_bundles(bundles.float32))), home)
         report: dict[str, Any] = {
             "command": _command(options),
