@@ -1,9 +1,8 @@
-"""Lossy WebP (RFC 9649), its colours and its alpha compressed separately, at the same time.
+"""Lossy WebP (RFC 9649), its colours and its alpha compressed separately.
 
-libwebp compresses both in one thread, and the alpha with the colours' effort, which takes most of
-the time of a large cut-out. Here libwebp compresses the colours as a file of their own, and the
-alpha, filtered, as the green channel of a lossless one; they are put together as the RFC describes
-it.
+libwebp takes most of the time of a large cut-out for the alpha. Here it compresses only the
+colours, as a file of their own, and `webp_alpha` the alpha; they are put together as the RFC
+describes it.
 """
 
 import io
@@ -12,17 +11,14 @@ from collections.abc import Iterable
 
 from PIL import Image as Pillow
 
+from cutout.imaging import webp_alpha
 from cutout.imaging.box import Size
 from cutout.imaging.fill import fill_transparent
 from cutout.imaging.metadata import Metadata
 from cutout.imaging.preprocess import Image, Matte
-from cutout.system.idle import idle_cores
 
 MAX_SIDE = 16_383  # pixels a side (RFC 9649, section 2.5)
 COLOR_EFFORT = 2  # of 6: files 3 to 8 % larger than with libwebp's default 4, in half its time
-ALPHA_EFFORT = 1  # of 6: files a sixth smaller than with 0, in the same time
-LOSSLESS_HEADER = 5  # bytes before a lossless image's stream, which an alpha chunk leaves out
-HORIZONTAL_LOSSLESS = b"\x05"  # how the alpha is filtered and compressed (section 2.7.1.2)
 FLAGS = {b"ICCP": 0x20, b"ALPH": 0x10, b"EXIF": 0x08, b"XMP ": 0x04}  # of a VP8X chunk
 
 Chunks = dict[bytes, bytes]
@@ -37,12 +33,10 @@ def planes(colors: Image, alpha: Matte | None, quality: int) -> Chunks:
     """
     if alpha is None:
         return {b"VP8 ": _colors(colors, quality)}
-    # In the order of the file, where ALPH comes before VP8.
-    work = {
-        b"ALPH": lambda: _alpha(alpha),
-        b"VP8 ": lambda: _colors(fill_transparent(colors, alpha), quality),
+    return {
+        b"ALPH": webp_alpha.compressed(alpha),
+        b"VP8 ": _colors(fill_transparent(colors, alpha), quality),
     }
-    return dict(zip(work, idle_cores.each(lambda kind: work[kind](), work), strict=True))
 
 
 def still(made: Chunks, size: Size, profile: bytes | None, metadata: Metadata) -> bytes:
@@ -59,25 +53,6 @@ def still(made: Chunks, size: Size, profile: bytes | None, metadata: Metadata) -
 def _colors(colors: Image, quality: int) -> bytes:
     """Compress colours to the body of a VP8 chunk."""
     return _compressed(Pillow.fromarray(colors), quality=quality, method=COLOR_EFFORT)
-
-
-def _alpha(alpha: Matte) -> bytes:
-    """Compress an alpha to the body of an ALPH chunk.
-
-    Filtered horizontally: each value less the one at its left, in the first column less the one
-    above.
-    """
-    residual = alpha.copy()
-    # Less `alpha`, not `residual`, which changes; uint8 wraps around, as the filter's modulo 256.
-    residual[:, 1:] -= alpha[:, :-1]
-    residual[1:, 0] -= alpha[:-1, 0]
-    green = Pillow.fromarray(residual)
-    none = Pillow.new("L", green.size)
-    # Of a lossless file, `quality` is the effort.
-    stream = _compressed(
-        Pillow.merge("RGB", (none, green, none)), lossless=True, quality=0, method=ALPHA_EFFORT
-    )
-    return HORIZONTAL_LOSSLESS + stream[LOSSLESS_HEADER:]
 
 
 def _compressed(image: Pillow.Image, **how: float) -> bytes:

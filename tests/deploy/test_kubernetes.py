@@ -27,7 +27,7 @@ MEMORY = {"Mi": 2**20, "Gi": 2**30}
 # Measured: a worker at rest, and the most that one image takes while it is worked on (a WebP
 # answer).
 BYTES_AT_REST = 220e6
-BYTES_PER_PIXEL = 40
+BYTES_PER_PIXEL = 26
 
 
 @pytest.fixture(params=TARGETS)
