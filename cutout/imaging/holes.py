@@ -17,7 +17,7 @@ ALIKE = 24  # levels of 255 in each channel within which two colours are the sam
 RARE = 0.01  # share of the background below which it does not have a colour
 MAX_HOLES = 64  # the largest ones; each takes a tenth of a millisecond
 SAMPLES = 2048  # pixels of the background that a hole is compared with, at most
-SOFT = 50  # a hole's soft edge has this part of the alpha's width
+SOFT = 100  # a hole's soft edge reaches this part of the alpha's width beyond it
 
 
 def without_false_holes(alpha: Alpha, image: Image) -> Alpha:
@@ -74,6 +74,6 @@ def _around(stat: NDArray[np.int32], shape: tuple[int, ...]) -> Box:
 
 
 def _with_soft_edge(inside: Mask, width: int) -> Mask:
-    side = 2 * (width // SOFT // 2) + 1
+    side = 2 * (width // SOFT) + 1
     grown = cv2.dilate(inside.view(np.uint8), np.ones((side, side), np.uint8))
     return np.asarray(grown, np.bool_)
