@@ -2,7 +2,7 @@
 
     python -m benchmarks.predict        # about 1 minute
 
-`POST /predict` with a 7 kB JPEG and the shipped classifier. Two bare routes do the same decode,
+`POST /predict` with an 8 kB JPEG and the shipped classifier. Two bare routes do the same decode,
 resize and run with nothing around them: one in AnyIO's threads (`def`), one on the event loop
 (`async def`); both under the same uvicorn settings, one process. Expected: at least 0.75 of the
 faster one. Writes benchmarks/results/predict.json.

@@ -48,6 +48,7 @@ from benchmarks.load import (
 )
 from benchmarks.serve import machine
 from benchmarks.servers import ROOT, Server, cutout_server
+from cutout.inference.manifest import find_bundles, read_manifest
 
 SIDES = {"0.1 MP": (400, 300), "1 MP": (1152, 864), "4 MP": (2400, 1800)}
 CORRUPT_SHARE = 0.05
@@ -81,6 +82,8 @@ def main() -> None:
     rng = random.Random(1)
     mix, one_mp = request_mix()
     report: dict[str, Any] = {"command": "python -m benchmarks.soak", "machine": machine()}
+    manifests = map(read_manifest, find_bundles(options.models))
+    report["networks"] = [f"{manifest.name}/{manifest.version}" for manifest in manifests]
     with cutout_server(options.models, upload_seconds=str(UPLOAD_SECONDS)) as server:
         count = permits(server)
         report["permits"] = count
@@ -285,7 +288,9 @@ def table(report: dict[str, Any], minutes: float) -> str:
     taken_on = ", ".join(f"{name} {value}" for name, value in report["machine"].items())
     lines = [f"| {name} | {value} |" for name, value in rows]
     command = f"`python -m benchmarks.soak --minutes {minutes:g}`"
-    head = f"# Soak\n\n{command} on {taken_on}\n\n| | |\n|---|---|\n"
+    networks = ", ".join(report["networks"])
+    mix = "; images of .1, 1 and 4 megapixels, mixed"
+    head = f"# Soak\n\n{command} on {taken_on}; {networks}{mix}\n\n| | |\n|---|---|\n"
     return head + "\n".join(lines) + "\n"
 
 
