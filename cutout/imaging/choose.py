@@ -124,8 +124,8 @@ class _Scene:
             tuple(filter(None, _snapped(self.inside, points)))
             for points in (choice.kept, choice.dropped)
         )
-        # Without a point to drop, points start no parts of their own: a click keeps its whole part.
-        parts, groups = self._parts((*kept, *dropped) if dropped else ())
+        # Without a point to drop, points divide no piece: a click keeps its whole part.
+        parts, groups = self._parts((*kept, *dropped), divide=bool(dropped))
         wanted = {int(parts[point.y, point.x]) for point in kept}
         unwanted = {int(parts[point.y, point.x]) for point in dropped}
         # Of `choice`, not `kept`: points that all lie beside everything keep nothing, not
@@ -158,18 +158,22 @@ class _Scene:
         to_middle, to_rim = geodesic_distances(seeds, self._image, inside)
         return np.asarray(inside & (TIGHT * to_middle <= to_rim), np.bool_)
 
-    def _parts(self, points: tuple[Point, ...]) -> "tuple[NDArray[np.int32], list[list[Core]]]":
-        """Return the number of each pixel's part (h, w), -1 outside, and the cores of each part.
+    def _parts(
+        self, points: tuple[Point, ...], *, divide: bool
+    ) -> "tuple[NDArray[np.int32], list[list[Core]]]":
+        """Return the number of each pixel's part (h, w), and the cores of each part.
 
-        A point in (h, w) that lies away from all cores is a core of its own.
+        It is -1 outside, and in pieces without a core. A point in (h, w) that lies in such a piece
+        is a core of its own; with `divide`, so is one that lies away from all cores of its piece.
         """
         groups = _cores(self.inside)
-        groups += _cores_at(points, self.inside, groups)
+        groups += _cores_at(points, self.inside, groups, divide=divide)
         parts = np.full(self.inside.shape, -1, np.int32)
         if groups:
             seeds = np.stack([_discs(group, self.inside) for group in groups])
-            nearest = geodesic_distances(seeds, self._image, self.inside).argmin(axis=0)
-            parts[self.inside] = nearest[self.inside]
+            distances = geodesic_distances(seeds, self._image, self.inside)
+            reached = self.inside & (distances.min(axis=0) < FAR)
+            parts[reached] = distances.argmin(axis=0)[reached]
         hosts = _hosts(parts, self._image, len(groups))
         joined: list[list[Core]] = [[] for _ in groups]
         for host, group in zip(hosts, groups, strict=True):
@@ -224,11 +228,14 @@ def _cores(inside: Mask) -> list[list[Core]]:
     return deepest[:PARTS]
 
 
-def _cores_at(points: Iterable[Point], inside: Mask, groups: list[list[Core]]) -> list[list[Core]]:
-    """Return a core for each point that is not above, below or near a core of its piece.
+def _cores_at(
+    points: Iterable[Point], inside: Mask, groups: list[list[Core]], *, divide: bool
+) -> list[list[Core]]:
+    """Return a core for each point whose piece has none, as it is small, or one of many.
 
-    Where several subjects stand side by side without a neck between them, the shape alone does not
-    tell that the one that is meant is there.
+    With `divide`, also for each that is not above, below or near a core of its piece: where several
+    subjects stand side by side without a neck between them, the shape alone does not tell that the
+    one that is meant is there.
     """
     _, pieces = cv2.connectedComponents(inside.view(np.uint8))
     depth = _depth(inside)
@@ -238,7 +245,7 @@ def _cores_at(points: Iterable[Point], inside: Mask, groups: list[list[Core]]) -
         core = (point, float(depth[point.y, point.x]))
         # A Point is (x, y); reversed it is the index of its row and column.
         piece = [one for one in (*cores, *added) if pieces[one[0][::-1]] == pieces[point[::-1]]]
-        if not any(_is_stacked(core, one) for one in piece):
+        if not piece or (divide and not any(_is_stacked(core, one) for one in piece)):
             added.append(core)
     return [[core] for core in added]
 
@@ -378,14 +385,17 @@ def _snapped(inside: Mask, points: Iterable[Point]) -> Iterable[Point | None]:
 
 
 def _by_box(parts: NDArray[np.int32], groups: list[list[Core]], box: Box | None) -> set[int]:
-    """Return the parts with a core in the box, or else the largest in it; all without a box."""
+    """Return the parts with a core in the box, or else the largest in it; all without a box.
+
+    -1, the pieces without a core, is among all, and alone where the box holds nothing else.
+    """
     numbers = range(len(groups))
     if box is None:
-        return set(numbers)
+        return {*numbers, -1}
     inside = _filled(box, parts.shape)
     central = {part for part in numbers if any(inside[y, x] for (x, y), _ in groups[part])}
     held = np.bincount(parts[inside & (parts >= 0)], minlength=1)
-    return central or ({int(held.argmax())} if held.any() else set())
+    return central or ({int(held.argmax())} if held.any() else {-1})
 
 
 def _filled(box: Box, shape: tuple[int, ...]) -> Mask:

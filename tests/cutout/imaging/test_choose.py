@@ -57,6 +57,26 @@ def test_a_point_a_little_beside_its_piece_means_it_and_one_further_off_nothing(
     assert not choose(alpha, image, points((70, 190))).any()
 
 
+def test_a_piece_too_thin_for_a_core_is_apart_from_the_others() -> None:
+    line = np.zeros(LEFT.shape, np.bool_)
+    line[40:160, 201:203] = True
+    alpha, image = scene((LEFT, RED), (line, BLUE))
+    alpha = np.asarray(LEFT | line, np.float32)
+    assert overlap(choose(alpha, image, points((201, 100))), line) > 0.9
+    assert overlap(choose(alpha, image, points((70, 100))), LEFT) > 0.95
+    assert overlap(choose(alpha, image, points(dropped=((70, 100),))), line) > 0.9
+    boxed = Choice((), (), Box.between(199, 38, 206, 162))
+    assert overlap(choose(alpha, image, boxed), line) > 0.9
+
+
+@pytest.mark.parametrize("number", [0, 15, 16, 19])
+def test_of_more_pieces_than_parts_each_can_be_chosen(number: int) -> None:
+    places = [(25 + 55 * column, 25 + 50 * row) for row in range(4) for column in range(5)]
+    discs = [disc(x, y, 20 - index // 5) for index, (x, y) in enumerate(places)]
+    alpha, image = scene(*((each, RED) for each in discs))
+    assert overlap(choose(alpha, image, points(places[number])), discs[number]) > 0.9
+
+
 def test_a_point_that_drops_alone_leaves_the_others() -> None:
     alpha, image = scene((LEFT, RED), (RIGHT, RED))
     answer = choose(alpha, image, points(dropped=((220, 90),)))
