@@ -191,7 +191,7 @@ class _Frames:
         """Return the background at the size of the frames, so that it is decoded once."""
         size = self._options.answer_size(self._upload.header.upright)
         with decoding_background(self._clock):
-            return at_size(background, size)
+            return at_size(background, size, self._options)
 
 
 @dataclass(frozen=True)

@@ -59,16 +59,14 @@ def compose(
         return _on(pixels, options, behind), _shown(frame, plan)
 
 
-def at_size(background: Source[object], size: Size) -> ArraySource:
+def at_size(background: Source[object], size: Size, options: CutoutOptions) -> ArraySource:
     """Decode a background and scale it to cover `size`, the size of the frames that it goes behind.
 
-    Raises UndecodableImage where it is corrupt.
+    Where it is transparent, it is put on the colour that the options ask for. Raises
+    UndecodableImage where it is corrupt.
     """
     raster = background.decode(reduction(background.header, size))
-    pixels = raster.image
-    if raster.alpha is not None:
-        pixels = np.dstack([pixels, raster.alpha])
-    return ArraySource(covering(pixels, *size), background.max_pixels)
+    return ArraySource(covering(_opaque(raster, options), *size), background.max_pixels)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import json
 import ssl
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import urllib3
@@ -73,12 +74,13 @@ class ServerEngine:
         fields = options.model_dump(mode="json", exclude_defaults=True)
         response = self._post("/cutout", fields, files)
         headers = response.headers
-        return Cutout(
-            response.data,
-            headers["content-type"],
-            float(headers["x-coverage"]),
-            int(headers.get("x-frames-dropped", 0)),
-        )
+        with self._expected():
+            return Cutout(
+                response.data,
+                headers["content-type"],
+                float(headers["x-coverage"]),
+                int(headers.get("x-frames-dropped", 0)),
+            )
 
     def predict(self, image: bytes, options: PredictOptions) -> Prediction:
         """Score an image by `POST /predict`.
@@ -87,7 +89,8 @@ class ServerEngine:
         it does not respond.
         """
         response = self._post("/predict", options.model_dump(mode="json"), {"file": image})
-        return Prediction.model_validate_json(response.data)
+        with self._expected():
+            return Prediction.model_validate_json(response.data)
 
     def models(self) -> Sequence[Manifest]:
         """Return the manifests of the server's models.
@@ -119,7 +122,21 @@ class ServerEngine:
         self._pool.close()
 
     def _model_list(self) -> ModelList:
-        return ModelList.model_validate_json(self._call("GET", "/models").data)
+        response = self._call("GET", "/models")
+        with self._expected():
+            return ModelList.model_validate_json(response.data)
+
+    @contextmanager
+    def _expected(self) -> Iterator[None]:
+        """Raise Unreachable where a response is not what this server sends."""
+        try:
+            yield
+        # pydantic's ValidationError is a ValueError.
+        except (KeyError, ValueError) as error:
+            raise Unreachable(
+                f"{self._url} is not a cutout server: it responded with status 200, but not with "
+                "what was asked for"
+            ) from error
 
     def _post(
         self, path: str, fields: Mapping[str, object], files: Mapping[str, bytes]

@@ -92,7 +92,8 @@ class Journal:
         from pyarrow import parquet
 
         types = {"bytes": pa.int64(), "width": pa.int32(), "height": pa.int32()}
-        types["frames_dropped"] = pa.int32()
+        # As a PNG says, unchecked, in 32 bits without a sign.
+        types["frames_dropped"] = pa.int64()
         types |= dict.fromkeys(("probability", "coverage"), pa.float64())
         # Arrow finds no type for a column of None alone.
         schema = pa.schema(

@@ -82,21 +82,25 @@ def run(
 
     Raises Unreachable where the server does not respond, and OSError where the disk is full.
     """
-    pending = set[Future[Record]]()
+    pending = dict[Future[Record], str]()
+    waiting = dict[str, str]()
     warned = ""
     pool = ThreadPoolExecutor(jobs, thread_name_prefix="watch")
     try:
         while True:
             began = time.monotonic()
             try:
-                for path, stem in arrivals.look().items():
-                    pending.add(pool.submit(process, engine, job, folder, path, stem))
+                waiting |= arrivals.look()
                 warning = ""
             except (OSError, OutputRefused) as error:
                 warning = explain_os_error(error) if isinstance(error, OSError) else error.detail
             if warning not in ("", warned):
                 warn(warning)
             warned = warning
+            # One that is written again waits: two at a time would write one file.
+            for path in waiting.keys() - pending.values():
+                future = pool.submit(process, engine, job, folder, path, waiting.pop(path))
+                pending[future] = path
             pause = max(LOOK_SECONDS, (time.monotonic() - began) / LISTING_SHARE)
             for record in _done_within(pause, pending):
                 journal.add(record)
@@ -109,7 +113,7 @@ def run(
                 journal.add(future.result())
 
 
-def _done_within(seconds: float, pending: set[Future[Record]]) -> Generator[Record]:
+def _done_within(seconds: float, pending: dict[Future[Record], str]) -> Generator[Record]:
     """Yield the records of what is done within some seconds, and remove them from `pending`."""
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0:
@@ -118,5 +122,5 @@ def _done_within(seconds: float, pending: set[Future[Record]]) -> Generator[Reco
             time.sleep(left)
             return
         for future in wait(pending, left, FIRST_COMPLETED).done:
-            pending.remove(future)
+            del pending[future]
             yield future.result()

@@ -126,7 +126,7 @@ def webp_planes(pixels: Pixels, quality: int | None = None) -> webp.Chunks:
     `pixels` are (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA, uint8. `quality`, of the colours, is
     from 1 to 100, and WEBP_QUALITY if None. Raises InvalidOption beyond 16,383 pixels a side.
     """
-    _refuse_longer(pixels, webp.MAX_SIDE, "webp")
+    refuse_longer(pixels.shape, webp.MAX_SIDE, "webp")
     if pixels.ndim == 2:
         pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB), np.uint8)
     return webp.planes(*split(pixels), quality or WEBP_QUALITY)
@@ -140,7 +140,7 @@ def encode_jpeg(
     `quality` is from 1 to 100, and JPEG_QUALITY if None. Raises InvalidOption beyond 65,500 pixels
     a side.
     """
-    _refuse_longer(pixels, MAX_JPEG_SIDE, "jpeg")
+    refuse_longer(pixels.shape, MAX_JPEG_SIDE, "jpeg")
     if pixels.ndim == 3:
         pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), np.uint8)
     parameters = [cv2.IMWRITE_JPEG_QUALITY, quality or JPEG_QUALITY]
@@ -173,11 +173,12 @@ def _segment(marker: int, body: bytes) -> bytes:
     return struct.pack(">BBH", 0xFF, marker, 2 + len(body)) + body
 
 
-def _refuse_longer(pixels: Pixels, longest: int, name: str) -> None:
-    if max(pixels.shape[:2]) > longest:
+def refuse_longer(shape: tuple[int, ...], longest: int, name: str) -> None:
+    """Raise InvalidOption where a side of pixels of this shape, (H, W, ...), exceeds a format's."""
+    if max(shape[:2]) > longest:
         raise InvalidOption(
-            f"{name} holds at most {longest} pixels a side, and the result has "
-            f"{max(pixels.shape[:2])}; ask for a smaller size, or for format png"
+            f"{name} holds at most {longest} pixels a side, and the result has {max(shape[:2])}; "
+            "ask for a smaller size, or for format png"
         )
 
 

@@ -19,7 +19,7 @@ from PIL import Image as Pillow
 from cutout.imaging import webp
 from cutout.imaging.box import Size
 from cutout.imaging.compose import LazyCutout
-from cutout.imaging.encode import png_chunk, png_head, png_rows, webp_planes
+from cutout.imaging.encode import png_chunk, png_head, png_rows, refuse_longer, webp_planes
 from cutout.imaging.straight_alpha import alpha_of
 
 Pixels = NDArray[np.uint8]
@@ -118,11 +118,13 @@ def encode_gif(frames: Iterable[Frame], plays: int = 1, quality: int | None = No
     """Encode frames as a GIF (GIF89a), each with 255 colours and full transparency or none.
 
     `plays` is how often the animation runs, 0 for without end. A single frame makes a still image.
-    `quality` is there for the signature that all encoders share, and not used.
+    `quality` is there for the signature that all encoders share, and not used. Raises InvalidOption
+    beyond 65,535 pixels a side.
     """
     parts = list[bytes]()
     screen = b""
     for frame, centiseconds in _timed(frames, unit=CENTISECOND, most=MAX_UINT16):
+        refuse_longer(frame.pixels.shape, MAX_UINT16, "gif")
         height, width = frame.pixels.shape[:2]
         # 6x is the table of two colours, both black.
         screen = struct.pack("<6sHHBBB6x", b"GIF89a", width, height, TWO_COLORS, 0, 0)

@@ -17,7 +17,7 @@ ALIKE = 24  # levels of 255 in each channel within which two colours are the sam
 RARE = 0.01  # share of the background below which it does not have a colour
 MAX_HOLES = 64  # the largest ones; each takes a tenth of a millisecond
 SAMPLES = 2048  # pixels of the background that a hole is compared with, at most
-SOFT = 100  # a hole's soft edge reaches this part of the alpha's width beyond it
+SOFT = 100  # a hole's soft edge reaches this part of the alpha's longer side beyond it
 
 
 def without_false_holes(alpha: Alpha, image: Image) -> Alpha:
@@ -52,7 +52,7 @@ def without_false_holes(alpha: Alpha, image: Image) -> Alpha:
         inside = np.asarray(labels[box.rows, box.columns] == number)
         seen = np.median(small[box.rows, box.columns][inside], axis=0)
         if (np.abs(colors - seen).max(axis=1) <= ALIKE).mean() < RARE:
-            closed[box.rows, box.columns] |= _with_soft_edge(inside, alpha.shape[1])
+            closed[box.rows, box.columns] |= _with_soft_edge(inside, max(alpha.shape))
     return np.where(closed & ~outside, np.float32(1), alpha)
 
 
@@ -68,12 +68,12 @@ def _reach_the_edge(stats: NDArray[np.int32], shape: tuple[int, ...]) -> Mask:
 def _around(stat: NDArray[np.int32], shape: tuple[int, ...]) -> Box:
     """Return the box of a component and its soft edge."""
     left, top, width, height = (int(value) for value in stat[:4])
-    edge = shape[1] // SOFT
+    edge = max(shape) // SOFT
     right, bottom = min(shape[1], left + width + edge), min(shape[0], top + height + edge)
     return Box.between(max(0, left - edge), max(0, top - edge), right, bottom)
 
 
-def _with_soft_edge(inside: Mask, width: int) -> Mask:
-    side = 2 * (width // SOFT) + 1
+def _with_soft_edge(inside: Mask, longest: int) -> Mask:
+    side = 2 * (longest // SOFT) + 1
     grown = cv2.dilate(inside.view(np.uint8), np.ones((side, side), np.uint8))
     return np.asarray(grown, np.bool_)

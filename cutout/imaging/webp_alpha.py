@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from cutout.imaging.preprocess import Matte
 
 GRADIENT_LOSSLESS = b"\x0d"  # how the alpha is filtered and compressed (section 2.7.1.2)
-PIECE = 1 << 20  # pixels or symbols at a time, which bounds the memory that they need
+PIECE = 1 << 17  # pixels or symbols at a time: noise needs .8 kB of memory for each of these
 ROWS = 64  # rows filtered at a time, which a core's cache holds
 
 LONGEST = 4096  # pixels that one copy can repeat (section 3.6.2.2)

@@ -45,7 +45,7 @@ class Clip:
         self._video = _video_of(path, container)
         self._max_pixels = max_pixels
         # By the header, before a frame is decoded; `frames` checks each, as sizes may change.
-        _check_size(path, Size(self._video.width, self._video.height), max_pixels)
+        _check_size(path, self._shown(self._video.width, self._video.height), max_pixels)
         # Frames in parallel too; PyAV's default is slices alone.
         self._video.thread_type = "AUTO"
 
@@ -75,7 +75,7 @@ class Clip:
     @property
     def pixel_aspect(self) -> Fraction:
         """The ratio of a pixel's width to its height, in the stored frame."""
-        aspect = self._video.codec_context.sample_aspect_ratio
+        aspect = self._video.sample_aspect_ratio
         return Fraction(aspect.numerator, aspect.denominator) if aspect else Fraction(1)
 
     @property
@@ -97,15 +97,25 @@ class Clip:
         count = 0
         last = -1
         for frame in self._decoded():
-            _check_size(self.path, Size(frame.width, frame.height), self._max_pixels)
+            size = self._shown(frame.width, frame.height)
+            _check_size(self.path, size, self._max_pixels)
             step = round(1 / self.rate / self.time_base)
             pts = frame.pts if frame.pts is not None else last + max(1, step)
             # The first time may be negative; later ones are moved where they do not increase.
             last = max(last + 1, pts) if count else pts
             count += 1
-            yield Frame(_pixels(frame, self._max_pixels), last)
+            yield Frame(_pixels(frame, size, self._max_pixels), last)
         if not count:
             raise UndecodableImage(f"{self.path}: no frame can be decoded")
+
+    def _shown(self, width: int, height: int) -> Size:
+        """Return the size of a stored frame with square pixels; neither side becomes shorter.
+
+        Not every file can say that its pixels are not square, and a network expects that they are.
+        """
+        aspect = self.pixel_aspect
+        one = Fraction(1)
+        return Size(round(width * max(one, aspect)), round(height * max(one, 1 / aspect)))
 
     def _decoded(self) -> Iterator[VideoFrame]:
         bad = 0
@@ -121,13 +131,17 @@ class Clip:
 
 @contextmanager
 def sound_of(path: Path) -> Iterator[tuple[InputContainer, AudioStream] | None]:
-    """Open a clip once more, for its sound alone; None where it has none.
+    """Open a clip once more, for its sound alone; None where it has none that can be decoded.
 
     Raises OSError where it cannot be read, and UnsupportedFormat where it is not a clip.
     """
     with _opened(path) as container:
         stream = container.streams.best("audio")
-        yield (container, stream) if isinstance(stream, AudioStream) else None
+        # Without a codec context, it is of a codec that this FFmpeg does not have.
+        if isinstance(stream, AudioStream) and stream.codec_context is not None:
+            yield container, stream
+        else:
+            yield None
 
 
 @contextmanager
@@ -159,11 +173,12 @@ def _check_size(path: Path, size: Size, max_pixels: int) -> None:
         )
 
 
-def _pixels(frame: VideoFrame, max_pixels: int) -> Raster:
-    """Return a frame as upright RGB, with its own alpha where it has one."""
+def _pixels(frame: VideoFrame, size: Size, max_pixels: int) -> Raster:
+    """Return a frame, scaled to `size`, as upright RGB, with its own alpha where it has one."""
     has_alpha = any(part.is_alpha for part in frame.format.components)
     known = frame.colorspace != UNSPECIFIED
     array = frame.reformat(
+        *size,
         format="rgba" if has_alpha else "rgb24",
         src_colorspace=None if known else _usual_colors(frame.height),
         # MPEG and JPEG; what is unspecified is left to FFmpeg.

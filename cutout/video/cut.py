@@ -15,9 +15,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TypeAlias
 
+import av
 import cv2
 import numpy as np
 
+from cutout.errors import UndecodableImage
 from cutout.finishing import at_size, compose
 from cutout.imaging.box import Size
 from cutout.imaging.compose import LazyCutout, multiply_alphas
@@ -78,14 +80,22 @@ def cut_clip(
                     writer.write(prepared, pts)
                     advance(clip.count)
 
-        write_clip(target, clip, job.threads, feed)
+        try:
+            write_clip(target, clip, job.threads, feed)
+        except av.error.FFmpegError as error:
+            # A full disk and the like are an OSError too, which says more.
+            if isinstance(error, OSError):
+                raise
+            raise UndecodableImage(
+                f"{source}: FFmpeg can't convert it: {error.strerror}"
+            ) from error
 
 
 def _prepared(
     clip: Clip, writer: Writer, job: ClipJob, pool: ThreadPoolExecutor
 ) -> Generator[tuple[Prepared, int]]:
     predictor = job.models.for_masks(job.options.model)
-    behind = _scaled(job.background)
+    behind = _scaled(job.background, job.options)
     ahead = AHEAD * job.threads
 
     def look(frame: Frame) -> tuple[Frame, Alpha]:
@@ -110,12 +120,12 @@ def _smoothed(
             yield frame, smoother.step(coarse, frame.pixels.image) if steady else coarse
 
 
-def _scaled(background: Source[object] | None) -> Behind:
+def _scaled(background: Source[object] | None, options: CutoutOptions) -> Behind:
     """Return a function from the size of a frame to the background at that size, made once."""
 
     @lru_cache(maxsize=1)
     def behind(size: Size) -> ArraySource | None:
-        return None if background is None else at_size(background, size)
+        return None if background is None else at_size(background, size, options)
 
     return behind
 

@@ -1,5 +1,6 @@
 """Writing of clips: WebM and MOV with transparency, MP4 without, or PNG files; with their sound."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -83,6 +84,7 @@ PRORES = Kind(
     frozenset({"aac", "ac3", "alac", "eac3", "mp3", "pcm_s16le", "pcm_s24le"}),
     "aac",
 )
+FRAME = re.compile(r"[0-9]{6,}\.png")
 KINDS = {".mp4": H264, ".m4v": H264, ".webm": VP9, ".mov": PRORES}
 
 
@@ -118,6 +120,12 @@ class FolderWriter:
         self._count += 1
         path = self._folder / f"{self._count:06}.png"
         replace(path, lambda part: part.write_bytes(prepared))
+
+    def close(self) -> None:
+        """Remove the further frames of a longer clip that was written here before."""
+        for path in self._folder.glob("*.png"):
+            if FRAME.fullmatch(path.name) and int(path.stem) > self._count:
+                path.unlink()
 
 
 class FileWriter:
@@ -235,8 +243,14 @@ class Sound:
 
     def _encoded(self, stream: object) -> Iterator[Packet]:
         assert isinstance(stream, AudioStream)
-        for frame in self._source.decode(self._stream):
-            yield from stream.encode(frame)
+        for packet in self._source.demux(self._stream):
+            try:
+                frames = packet.decode()
+            # Damaged packets are left out, as those of the video are; the rest is still heard.
+            except av.error.FFmpegError:
+                continue
+            for frame in frames:
+                yield from stream.encode(frame)
         yield from stream.encode(None)
 
 
@@ -265,7 +279,9 @@ def write_clip(target: Path, clip: Clip, cores: int, feed: Callable[[Writer], No
     kind = kind_of(target)
     if kind is None:
         target.mkdir(parents=True, exist_ok=True)
-        feed(FolderWriter(target))
+        folder = FolderWriter(target)
+        feed(folder)
+        folder.close()
         return
 
     def write(part: Path) -> None:

@@ -12,6 +12,7 @@ from cutout import Remover
 from cutout.errors import ImageTooLarge, InvalidOption, UndecodableImage
 from cutout.imaging.decode import decode_frames
 from cutout.imaging.decoders.animated import Animation
+from cutout.imaging.encode_frames import Frame, encode_gif
 from cutout.inference.registry import Registry
 from cutout.sources import Upload
 from tests.support.animations import HEIGHT, STEP, TIMES, WIDTH, animated, moving_disc, play
@@ -113,6 +114,25 @@ def test_an_image_of_one_frame_is_an_image(remover: Remover) -> None:
     shown = np.asarray(gif.convert("RGBA"))
     assert shown[HEIGHT // 2, WIDTH // 2].tolist() == [255] * 4
     assert shown[0, 0, 3] == 0
+
+
+def test_a_background_that_is_transparent_itself_is_as_behind_an_image(remover: Remover) -> None:
+    behind = np.zeros((200, 300, 4), np.uint8)
+    behind[45:151, 77:201, 3] = 255
+    behind[..., :3][behind[..., 3] == 0] = 255  # hidden white, which must not come out at edges
+    asked: Any = {"background": "black", "background_image": behind, "format": "png"}
+    dark = [np.zeros((HEIGHT, WIDTH, 3), np.uint8)] * 2
+    file = io.BytesIO()
+    frames = [Pillow.fromarray(frame) for frame in dark]
+    frames[0].putpixel((0, 0), (9, 9, 9))
+    frames[0].save(file, "PNG", save_all=True, append_images=frames[1:], duration=100)
+    assert play(remover.cut_out(file.getvalue(), frames="all", **asked)).frames[..., :3].max() < 12
+
+
+def test_a_gif_longer_than_its_format_allows_is_refused() -> None:
+    long = np.full((65_536, 2, 3), 255, np.uint8)
+    with pytest.raises(InvalidOption, match="gif holds at most 65535 pixels a side"):
+        encode_gif([Frame(long, 0)])
 
 
 @pytest.mark.parametrize(

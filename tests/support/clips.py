@@ -31,15 +31,23 @@ def disc_at(number: int) -> Pixels:
 
 
 def write_clip(
-    path: Path, sound: str | None = None, turned: bool = False, frames: int = FRAMES
+    path: Path,
+    sound: str | None = None,
+    turned: bool = False,
+    frames: int = FRAMES,
+    aspect: Fraction = Fraction(1),
 ) -> Path:
-    """A clip; `sound` is a codec, and of `turned` clips players turn the frames upright."""
+    """A clip; `sound` is a codec, and of `turned` clips players turn the frames upright.
+
+    `aspect` is the ratio of a pixel's width to its height.
+    """
     codec, form = {".webm": ("libvpx-vp9", "yuv420p"), ".gif": ("gif", "rgb8")}.get(
         path.suffix, ("libx264", "yuv420p")
     )
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=RATE)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, form
+        stream.codec_context.sample_aspect_ratio = aspect
         if turned:
             stream.set_display_rotation(90)
         tone = container.add_stream(sound, rate=SOUND_RATE) if sound else None
@@ -57,6 +65,13 @@ def write_clip(
             container.mux(tone.encode(heard))
             container.mux(tone.encode(None))
     return path
+
+
+def sound_packets(path: Path) -> list[slice]:
+    """Where in a file the packets of its sound are."""
+    with av.open(str(path)) as container:
+        packets = [packet for packet in container.demux(audio=0) if packet.pos is not None]
+    return [slice(packet.pos, packet.pos + packet.size) for packet in packets]
 
 
 def play(path: Path) -> Played:

@@ -20,7 +20,7 @@ from cutout.errors import (
     Unreachable,
 )
 from cutout.inference.manifest import Manifest
-from cutout.options import CutoutOptions
+from cutout.options import CutoutOptions, PredictOptions
 from tests.support.images import disc, encoded
 from tests.support.live import live
 
@@ -45,6 +45,9 @@ def answering(*answers: tuple[int, bytes], retry_after: int = 0) -> Iterator[str
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+
+        def do_POST(self) -> None:
+            self.do_GET()
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
             pass
@@ -96,6 +99,14 @@ def test_what_is_no_cutout_server_is_said_to_be_none() -> None:
         closing(ServerEngine(address)) as engine,
     ):
         engine.mask_model("mine")
+    with answering((200, b"<html>")) as address, closing(ServerEngine(address)) as engine:
+        for ask in (
+            engine.models,
+            lambda: engine.cut_out(b"", CutoutOptions()),
+            lambda: engine.predict(b"", PredictOptions()),
+        ):
+            with pytest.raises(Unreachable, match=f"{address} is not a cutout server.* 200, but"):
+                ask()
 
 
 def test_a_server_that_is_not_there() -> None:

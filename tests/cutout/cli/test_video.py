@@ -16,7 +16,16 @@ from tests.support.service import PATIENCE, eventually
 
 pytest.importorskip("av")
 
-from tests.support.clips import FRAMES, HEIGHT, RATE, WIDTH, disc_at, play, write_clip
+from tests.support.clips import (
+    FRAMES,
+    HEIGHT,
+    RATE,
+    WIDTH,
+    disc_at,
+    play,
+    sound_packets,
+    write_clip,
+)
 
 INSIDE, OUTSIDE = (32, 30), (4, 90)  # of the first frame
 RED = [255, 0, 0]
@@ -43,6 +52,37 @@ def test_a_clip_becomes_one_with_transparency(
     edge = played.frames[0][INSIDE[0], 10:14]
     assert edge[edge[:, 3] < 20, :3].min() > 200
     assert [round(float(time) * RATE) for time in played.times] == list(range(FRAMES))
+
+
+def test_a_damaged_sound_costs_only_itself(cutout: Cutout, clip: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "in.mp4"
+    data = bytearray(clip.read_bytes())
+    for place in sound_packets(clip)[3:5]:
+        data[place] = b"\xff" * (place.stop - place.start)
+    broken.write_bytes(data)
+    done = cutout("video", broken, tmp_path / "out.webm")
+    assert done.code == 0
+    played = play(tmp_path / "out.webm")
+    assert len(played.frames) == FRAMES
+    assert 0.5 < played.sound_seconds < 1
+
+
+def test_sound_of_a_codec_that_nobody_knows_is_left_out(
+    cutout: Cutout, clip: Path, tmp_path: Path
+) -> None:
+    unknown = tmp_path / "in.mp4"
+    data = clip.read_bytes().replace(b"mp4a", b"apac").replace(b"esds", b"xsds")
+    unknown.write_bytes(data)
+    assert cutout("video", unknown, tmp_path / "out.webm").code == 0
+    assert play(tmp_path / "out.webm").sound is None
+
+
+def test_a_shorter_clip_leaves_no_frames_of_a_longer_one(cutout: Cutout, tmp_path: Path) -> None:
+    frames = tmp_path / "frames"
+    for count in (4, 2):
+        clip = write_clip(tmp_path / f"{count}.mp4", frames=count)
+        assert cutout("video", clip, frames, "--force").code == 0
+    assert sorted(path.name for path in frames.iterdir()) == ["000001.png", "000002.png"]
 
 
 def test_one_on_a_color_is_opaque(cutout: Cutout, clip: Path, tmp_path: Path) -> None:

@@ -38,6 +38,21 @@ def test_a_clip_that_was_filmed_upright_is_upright(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("aspect", "size"),
+    [
+        (Fraction(16, 11), (round(WIDTH * 16 / 11), HEIGHT)),
+        (Fraction(8, 9), (WIDTH, HEIGHT * 9 // 8)),
+    ],
+)
+def test_pixels_that_are_not_square_become_square(
+    tmp_path: Path, aspect: Fraction, size: tuple[int, int]
+) -> None:
+    with Clip.open(write_clip(tmp_path / "clip.mp4", aspect=aspect), LIMIT) as clip:
+        assert clip.pixel_aspect == aspect
+        assert next(clip.frames()).pixels.size == size
+
+
+@pytest.mark.parametrize(
     "content",
     [
         b"",
