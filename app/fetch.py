@@ -37,9 +37,20 @@ CHUNK = 16 * 1024
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address in the last four bytes
 _UNICAST = ipaddress.IPv6Network("2000::/3")  # RFC 4291, 2.4: all that is assigned so far
-# Tunnels, which contain another address, and networks not in global use (RFC 6890, IANA).
+# Tunnels, which contain another address, networks not in global use (RFC 6890, IANA), of which
+# older Pythons know a part, and the address at which Azure answers its own machines.
 _SPECIAL = tuple(
-    map(ipaddress.ip_network, ("2001::/23", "2002::/16", "3fff::/20", "192.88.99.0/24"))
+    map(
+        ipaddress.ip_network,
+        (
+            "2001::/23",
+            "2002::/16",
+            "3fff::/20",
+            "192.0.0.0/24",
+            "192.88.99.0/24",
+            "168.63.129.16/32",
+        ),
+    )
 )
 
 

@@ -141,6 +141,7 @@ def problem_response(
     request)`.
     """
     request.state.problem = code
+    request.state.retry_after = int((headers or {}).get("Retry-After", RETRY_AFTER_SECONDS))
     request.state.fields = [each.field[:MAX_LOGGED] for each in fields or ()]
     problem = Problem(title=_title(status), status=status, code=code, detail=detail, errors=fields)
     render: Callable[[Problem, Request], Response] = getattr(

@@ -101,7 +101,8 @@ def _is_elsewhere(origin: str, headers: Headers) -> bool:
     if site is not None:
         return site in ("cross-site", "same-site")
     proxied = any(name in headers for name in PROXIED)
-    return not proxied and urlsplit(origin).netloc != headers.get("host")
+    # Not parsed: of a malformed origin nothing can be known but that it is another.
+    return not proxied and origin.partition("://")[2] != headers.get("host")
 
 
 def _not_allowed(origin: str) -> str:
@@ -117,8 +118,8 @@ def _refusal(origin: str, reason: str) -> dict[str, str]:
 class SafeHeaders:
     """ASGI middleware that adds HEADERS to every response, except those that the route has set.
 
-    Redirects become relative: starlette's name the scheme seen here, which behind a proxy that ends
-    TLS is another than the client's.
+    Redirects become relative: starlette's name the scheme and the path seen here, which behind a
+    proxy may be others than the client's.
     """
 
     def __init__(self, app: ASGIApp, shared: bool) -> None:
@@ -132,7 +133,8 @@ class SafeHeaders:
 
         async def send_safely(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = [_relative(header) for header in message["headers"]]
+                path = scope["path"]
+                headers = [_relative(header, path) for header in message["headers"]]
                 present = {name for name, _ in headers}
                 headers.extend(header for header in self.headers if header[0] not in present)
                 message["headers"] = headers
@@ -174,11 +176,16 @@ def _without_port(host: str) -> str:
     return (name if colon and port.isdecimal() else host.lower()).removesuffix(".")
 
 
-def _relative(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
-    """Return the header as it is; of a redirect, path and query only."""
+def _relative(header: tuple[bytes, bytes], requested: str) -> tuple[bytes, bytes]:
+    """Return the header as it is; of a redirect, the way there from the path that was requested.
+
+    Path and query only, and relative: behind a proxy, this server may have a prefix.
+    """
     name, value = header
     if name != b"location":
         return header
     parts = urlsplit(value)
-    # One slash: two would begin the name of another host.
-    return name, urlunsplit((b"", b"", b"/" + parts.path.lstrip(b"/"), parts.query, b""))
+    # `./`, as the first segment could have a colon (RFC 3986, 4.2).
+    up = b"../" * (requested.count("/") - 1) or b"./"
+    # Without its slashes: two would begin the name of another host.
+    return name, urlunsplit((b"", b"", up + parts.path.lstrip(b"/"), parts.query, b""))

@@ -199,6 +199,13 @@ def test_a_click_chooses_one_of_two_subjects(page: Page, tmp_path: Path) -> None
     page.click("#download")
     alpha = decoded(page.downloaded()[1])[:, :, 3]
     assert (alpha[48, 48], alpha[48, 144]) == (255, 0)
+    chain = ActionChains(page.driver)
+    chain.move_to_element_with_offset(page.element("#points"), -left, 0).click().perform()
+    # Two points have a `;` between them, at which curl would end the field.
+    page.until(lambda: "; " in page.text("#curl"))
+    assert "-F 'points=\"" in page.text("#curl")
+    page.until_done(1)
+    page.until_shown()
     page.click("#choose-all")
     page.until_done(1)
     page.until_shown()

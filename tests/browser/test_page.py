@@ -310,12 +310,13 @@ def test_a_key_is_asked_for_and_kept_out_of_the_command(page: Page, image: Path)
 def test_chinese_readers_get_chinese_and_may_switch(page: Page) -> None:
     page.emulate(1440, language="zh-CN,zh,en")
     page.open()
-    assert page.text("h1") == "一键去除背景"
+    # The texts are fetched: the page is there before them.
+    page.until(lambda: page.text("h1") == "一键去除背景")
     assert page.script("return document.documentElement.lang") == "zh-CN"
     page.click("#language")
     page.until(lambda: page.text("h1") == "Remove the background.")
     page.open()
-    assert page.text("h1") == "Remove the background."
+    page.until(lambda: page.text("h1") == "Remove the background.")
     page.script("localStorage.clear()")
 
 

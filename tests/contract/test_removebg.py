@@ -577,6 +577,13 @@ def test_only_one_background_may_be_given(client: TestClient, given: tuple[str, 
     assert error(client.post(PATH, files=files)) == "multiple_bg_sources"
 
 
+def test_an_option_sent_as_a_file_is_an_option(client: TestClient) -> None:
+    files: Any = {"image_file": SCENE, "bg_color": ("color.txt", b"f00")}
+    assert pixels(client.post(PATH, files=files)).shape[2] == 3
+    files = {"image_file": SCENE, "size": ("size.txt", b"huge")}
+    assert error(client.post(PATH, files=files)) == "invalid_size"
+
+
 def test_a_colour_that_can_t_be_seen_counts_as_none(client: TestClient) -> None:
     files = {"image_file": SCENE, "bg_image_file": BLUE}
     assert pixels(client.post(PATH, files=files, data={"bg_color": "ffffff00"})).shape[2] == 3

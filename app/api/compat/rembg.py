@@ -24,6 +24,7 @@ from ..services import clock_of, services_of
 from . import prompts
 from .common import WITHOUT_EFFECT_HEADER, fetch, name_without_effect
 
+MAX_LEVEL = 255
 PROMPTED = "sam"  # rembg's model that takes prompts, in `sam_prompt` of `extras`
 WITHOUT_EFFECT = ("a", "af", "ab", "ae", "extras")  # edges are always refined, and not tunable
 
@@ -46,10 +47,11 @@ def _check_color(text: str | None) -> str | None:
 
 def _hex_color(text: str) -> str:
     """Turn `r,g,b` or `r,g,b,a`, each 0 to 255, into `#rrggbbaa`. Raises ValueError."""
-    if not re.fullmatch(r"\s*\d{1,3}\s*(,\s*\d{1,3}\s*){2,3}", text):
+    written = re.fullmatch(r"\s*\d{1,3}\s*(,\s*\d{1,3}\s*){2,3}", text)
+    numbers = list(map(int, text.split(","))) if written else []
+    if not numbers or max(numbers) > MAX_LEVEL:
         raise ValueError("bgc must be r,g,b,a, each 0 to 255")
-    # `bytes` raises ValueError for numbers above 255.
-    return "#" + bytes(map(int, text.split(","))).hex()
+    return "#" + bytes(numbers).hex()
 
 
 class RembgOptions(BaseModel):

@@ -8,6 +8,7 @@ from starlette.datastructures import FormData
 from starlette.requests import ClientDisconnect, Request
 
 from cutout.errors import Abandoned, SlowUpload, UploadTooLarge
+from cutout.system.clock import Clock
 
 from ...settings import GRACE_SECONDS, Settings
 from .forms import parse_multipart, parse_urlencoded
@@ -23,17 +24,17 @@ class UploadRequest(Request):
     _form_data: FormData  # `_form` is starlette's
     _content: bytes = b""
 
-    async def read(self, settings: Settings, large_texts: frozenset[str]) -> None:
+    async def read(self, settings: Settings, large_texts: frozenset[str], clock: Clock) -> None:
         """Read and parse the body.
 
         `large_texts` names text fields that may be as long as the body. Raises UploadTooLarge,
-        SlowUpload, MalformedRequest where a form cannot be parsed, and Abandoned if the client
-        disconnects.
+        SlowUpload, TooSlow at the clock's deadline, MalformedRequest where a form cannot be parsed,
+        and Abandoned if the client disconnects.
         """
         # Before the first `receive`, for which uvicorn sends 100 Continue to a client that waits.
         self._check_announced(settings.max_upload_bytes)
         try:
-            self._form_data = await self._parse(self._limited(settings), large_texts)
+            self._form_data = await self._parse(self._limited(settings, clock), large_texts)
         except ClientDisconnect:
             raise Abandoned("the client disconnected") from None
 
@@ -68,8 +69,8 @@ class UploadRequest(Request):
         if announced.isdecimal() and (len(announced) > 18 or int(announced) > max_bytes):
             raise _too_large(f"{announced[:18]} bytes", max_bytes)
 
-    async def _limited(self, settings: Settings) -> AsyncGenerator[bytes, None]:
-        """Yield the body as it arrives. Raises SlowUpload or UploadTooLarge."""
+    async def _limited(self, settings: Settings, clock: Clock) -> AsyncGenerator[bytes, None]:
+        """Yield the body as it arrives. Raises SlowUpload, UploadTooLarge, or TooSlow."""
         loop = asyncio.get_running_loop()
         started = loop.time()
         stream = self.stream()
@@ -77,10 +78,14 @@ class UploadRequest(Request):
             allowed = seconds_allowed(
                 self.received, settings.upload_seconds, settings.min_bytes_per_second
             )
+            until = started + allowed
+            if (left := clock.remaining()) is not None:
+                until = min(until, loop.time() + left)
             try:
-                async with asyncio.timeout_at(started + allowed):
+                async with asyncio.timeout_at(until):
                     chunk = await anext(stream, None)
             except TimeoutError:
+                clock.check()
                 raise _too_slow(self.received, allowed, settings) from None
             # b"" is not the end yet: starlette yields it as its last chunk.
             if chunk is None:

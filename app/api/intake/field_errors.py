@@ -47,6 +47,8 @@ def _message(item: Item, known: Mapping[str, FieldInfo], path: str) -> str:
         shown = given[:MAX_SHOWN]
         hint = f"with curl, an @ sends the file of that name: {_curl(name, shown)}"
         return f"{shown!r} is text, not a file; {hint}"
+    if isinstance(given, UploadFile) and not takes_file:
+        return f"sent as a file, not as text; with curl, leave out the @: curl -F {name}=..."
     return explain(item, known[name].description if name in known else None)
 
 

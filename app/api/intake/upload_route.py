@@ -77,7 +77,7 @@ class UploadRoute(APIRoute):
             clock = Clock(settings.deadline_seconds)
             upload = UploadRequest(request.scope, request.receive)
             with clock.stage("receive"):
-                await upload.read(settings, self.large_texts)
+                await upload.read(settings, self.large_texts, clock)
             services.metrics.upload_bytes.observe(upload.received)
             upload.state.clock = clock
             form = await upload.form()

@@ -1,7 +1,7 @@
 /** Images in and out: taken, looked at, removed, and back again. */
 
 import { dress } from "./composing.js";
-import { pump, restart } from "./cutting.js";
+import { matchesOptions, pump, restart } from "./cutting.js";
 import { t } from "./i18n.js";
 import { Removals } from "./removals.js";
 import { screen, state, update, updateAll } from "./state.js";
@@ -71,7 +71,8 @@ function takeOut(some, text) {
 function restore(removed) {
   for (const { image, place } of removed) {
     state.images.splice(place, 0, image);
-    if (image.status !== "done" && image.status !== "failed") restart(image);
+    if (!image.url) lookAt(image); // its turn came while it was away
+    if (!["done", "failed"].includes(image.status) || !matchesOptions(image)) restart(image);
   }
   say(t("said.restored", { count: removed.length }));
   select(removed[0].image);

@@ -11,12 +11,12 @@ export function curlCommand(url, fields, output, needsKey = false) {
 }
 
 function part(value) {
-  return value instanceof File ? `@${quoted(path(value.name))}` : value;
+  return value instanceof File ? `@${quoted(path(value.name), /[,;"\\]/)}` : quoted(value, /[;"]/);
 }
 
-/** curl ends a file name at `,` or `;` unless it is quoted. */
-function quoted(name) {
-  return /[,;"\\]/.test(name) ? `"${name.replace(/[\\"]/g, "\\$&")}"` : name;
+/** curl ends a file name at `,` or `;`, and text at `;`, unless it is quoted. */
+function quoted(text, special) {
+  return special.test(text) ? `"${text.replace(/[\\"]/g, "\\$&")}"` : text;
 }
 
 /** A name that starts with `-` would be an option, and `-` alone standard input. */

@@ -28,7 +28,14 @@ export function apply() {
 
 /** The options say in other words what they said before: nothing is sent again. */
 export function reworded() {
+  const before = asked;
   asked = JSON.stringify(options.cutFields());
+  for (const image of state.images) if (image.asked === before) image.asked = asked;
+}
+
+/** Whether an image was sent with the options that are set now. */
+export function matchesOptions(image) {
+  return image.asked === asked;
 }
 
 /** Send what waits, as the queue has room. */
@@ -51,6 +58,7 @@ export function cutAgain(image, { points, box } = {}) {
 async function cutOut(image) {
   const calls = (image.calls = new AbortController());
   const began = performance.now();
+  image.asked = asked;
   update(image, { status: "sending", sent: 0 });
   try {
     if (!image.file.size) throw new Problem("empty_file");

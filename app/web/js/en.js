@@ -57,6 +57,7 @@ export default {
   "said.failed": "{name} failed. {why}",
   "said.removed": "{name} is removed.",
   "said.removed.all": "{count} images are removed.",
+  "said.points.most": "An image takes at most {count} points.",
   "said.restored": "Back again: {count}",
   "said.busy": "The server is busy. {name} is tried again in {seconds} seconds.",
 

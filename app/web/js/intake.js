@@ -50,7 +50,7 @@ async function dropped(transfer) {
 
 /** A folder holds other things too. */
 function isImage(file) {
-  return file.type.startsWith("image/") || /\.(avif|tiff?)$/i.test(file.name);
+  return file.type.startsWith("image/") || /\.(avif|hei[cf]|tiff?)$/i.test(file.name);
 }
 
 async function filesOf(entry) {

@@ -64,7 +64,7 @@ on("correct", "click", correctSelected);
 on("choose", "click", toggleChoosing);
 on("choose-all", "click", () => cutAgain(state.selected));
 on("copy-image", "click", copySelected);
-on("again", "click", () => cutAgain(state.selected));
+on("again", "click", () => cutAgain(state.selected, state.selected));
 on("away", "click", () => removeOne(state.selected));
 on("unlock", "submit", unlock);
 on("copy", "click", copyCommand);

@@ -14,6 +14,8 @@ import { detailOf, methodTexts, noteOn, reason, say, stageTexts } from "./texts.
 
 const $ = (id) => document.getElementById(id);
 
+const MAX_POINTS = 32; // of the option `points`
+
 const stage = new Stage($("stage"));
 const chooser = new Chooser($("points"), {
   choose: choosePoint,
@@ -95,7 +97,8 @@ export function toggleChoosing() {
 
 function choosePoint(point) {
   const { cut, result, points = [], box } = state.selected;
-  if (cut && result) cutAgain(state.selected, { points: [...points, inImage(point, result.region, cut)], box });
+  if (points.length >= MAX_POINTS) say(t("said.points.most", { count: MAX_POINTS }));
+  else if (cut && result) cutAgain(state.selected, { points: [...points, inImage(point, result.region, cut)], box });
 }
 
 function chooseBox(from, to) {

@@ -57,6 +57,7 @@ export default {
   "said.failed": "{name} 失败。{why}",
   "said.removed": "{name} 已移除。",
   "said.removed.all": "已移除 {count} 张图片。",
+  "said.points.most": "每张图片最多可用 {count} 个点。",
   "said.restored": "已恢复 {count} 张图片",
   "said.busy": "服务器繁忙，{name} 将在 {seconds} 秒后重试。",
 

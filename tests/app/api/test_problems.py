@@ -81,6 +81,10 @@ def test_options_out_of_range_are_named(
             "file: 'cat.jpg' is text, not a file; with curl, an @ sends",
         ),
         (
+            {"files": {"file": IMAGE, "size": ("size.txt", b"9")}},
+            "size: sent as a file, not as text; with curl, leave out the @: curl -F size=...",
+        ),
+        (
             {"files": {"photo": IMAGE}},
             "photo: /cutout has no such file; it has file, mask, background_image",
         ),

@@ -4,6 +4,7 @@ open."""
 import contextlib
 import io
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -97,8 +98,18 @@ def test_other_names_are_not(host: str) -> None:
 
 def test_redirects_name_no_scheme_and_no_host() -> None:
     with serving() as client:
-        answer = client.get("/models/?a=b", follow_redirects=False)
-        assert (answer.status_code, answer.headers["location"]) == (307, "/models?a=b")
+        # Relative: behind a proxy, all paths may have a prefix.
+        for path, target in (("/models/", "../models"), ("/v1.0/account/", "../../v1.0/account")):
+            answer = client.get(f"{path}?a=b", follow_redirects=False)
+            assert (answer.status_code, answer.headers["location"]) == (307, f"{target}?a=b")
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://[::1", "x", "", "http://"])
+def test_a_malformed_origin_is_one_that_is_not_allowed(origin: str) -> None:
+    with serving() as client:
+        answer = client.get("/models", headers={"Origin": origin})
+        assert answer.status_code == 200
+        assert "access-control-allow-origin" not in answer.headers
 
 
 def test_other_sites_may_call_only_where_they_are_named() -> None:
@@ -195,6 +206,8 @@ def test_each_key_has_its_own_rate() -> None:
             429,
             "rate_limit_exceeded",
         )
+        until_reset = int(compat.headers["x-ratelimit-reset"]) - time.time()
+        assert abs(until_reset - int(compat.headers["retry-after"])) < 3
         assert client.get("/models").status_code == 200
 
 

@@ -56,9 +56,11 @@ async def read_fields(request: Request) -> Fields:
             continue
         if isinstance(value, UploadFile):
             content = await value.read()
-            if name not in IMAGES:
+            if name in IMAGES:
+                fields[name] = content
+            else:
                 check_length(name, len(content), IMAGES)
-            fields[name] = content
+                fields[name] = content.decode("utf-8", "replace")
         else:
             # Large texts come as Latin-1, a character per byte: these are the bytes that were sent.
             fields[name] = value.encode("latin-1") if name in IMAGES else value

@@ -97,7 +97,8 @@ class RemoveBgErrorRoute(APIRoute):
             item["detail"] = problem.detail
         headers = {}
         if status == 429:
-            headers = _rate_limit(services_of(request.app).workers.permits, refused=True)
+            permits = services_of(request.app).workers.permits
+            headers = _rate_limit(permits, request.state.retry_after, refused=True)
         return JSONResponse({"errors": [item]}, status, headers)
 
 
@@ -147,14 +148,16 @@ def _sizes(result: Result[File], translated: Translated) -> dict[str, str]:
     return {name: str(pixels) for name, pixels in sizes.items()}
 
 
-def _rate_limit(permits: Permits, refused: bool = False) -> dict[str, str]:
+def _rate_limit(
+    permits: Permits, wait: int = RETRY_AFTER_SECONDS, refused: bool = False
+) -> dict[str, str]:
     """Return rate-limit headers: permits of this server instead of calls per minute.
 
-    The permit that this request holds counts as free.
+    The permit that this request holds counts as free. `wait` is in how many seconds to try again.
     """
     free = 0 if refused else max(0, permits.total - permits.taken + 1)
     return {
         "X-RateLimit-Limit": str(permits.total),
         "X-RateLimit-Remaining": str(min(free, permits.total)),
-        "X-RateLimit-Reset": str(int(time.time()) + RETRY_AFTER_SECONDS),
+        "X-RateLimit-Reset": str(int(time.time()) + wait),
     }
