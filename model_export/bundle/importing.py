@@ -34,7 +34,7 @@ QUANTISED = {
     "MatMulInteger",
 }
 SLACK = 0.01  # how far outside [0, 1] rounding may take an alpha
-MAX_CHANNELS = 2  # of an output whose channel is not stated: background and foreground
+MAX_CHANNELS = 1  # of an output whose channel is not stated; of two, either may be the foreground
 UNDECIDED = (0.2, 0.8)  # alphas that are all between these tell foreground from background nowhere
 LFS_POINTER = b"version https://git-lfs"
 

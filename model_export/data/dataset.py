@@ -122,7 +122,7 @@ def fingerprint(pairs: Sequence[Pair]) -> str:
     digest = hashlib.sha256()
     for pair in sorted(pairs):
         # no name contains \0: it ends where the contents begin
-        digest.update(f"{pair.set}/{pair.stem}\0".encode())
+        digest.update(f"{pair.set}/{pair.stem}\0".encode("utf-8", "surrogateescape"))
         digest.update(pair.image_path.read_bytes())
         shapes = (
             # of COCO the image's own outlines, not the JSON file of them all
@@ -170,4 +170,6 @@ def _key(pair: Pair) -> str:
 
 def _hash(key: str) -> int:
     # not Python's hash(), which is another in every process
-    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big")
+    return int.from_bytes(
+        hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()[:8], "big"
+    )

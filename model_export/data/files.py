@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cutout.errors import DataError
+from cutout.imaging.decoders.pixels import turned
 from cutout.imaging.headers import Header
 from cutout.imaging.preprocess import Image
 from model_export.data.headers import read_header
@@ -23,6 +24,8 @@ REDUCED_COLOR = {
 }
 SPARE = 2  # times the wanted side that a reduced image keeps: shrinking from there is exact
 VOID = (192, 224, 224)  # BGR: VOC's colour for the edge between objects
+FINER = 4  # times larger that outlines are drawn, each way
+HALF = 128  # of 255
 MIN_WHITE = 128  # of a mask's brightest pixel
 
 
@@ -45,7 +48,7 @@ def load_sized(path: Path, least: int | None = None) -> tuple[Image, tuple[int, 
     header = read_header(path)
     # IMREAD_COLOR would drop the alpha, and show what colour lies under transparent pixels
     if header is not None and header.has_alpha:
-        image = _on_white(_decode(path, cv2.IMREAD_UNCHANGED))
+        image = _on_white(_with_alpha(path, header))
         return image, image.shape[:2]
     factor = _factor(header, least)
     bgr = _decode(path, REDUCED_COLOR[factor] if factor > 1 else cv2.IMREAD_COLOR)
@@ -99,7 +102,7 @@ def load_cutout(path: Path) -> NDArray[np.uint8]:
 
     Raises DataError where it cannot be read, or has no alpha channel.
     """
-    bgra = _decode(path, cv2.IMREAD_UNCHANGED)
+    bgra = _with_alpha(path, read_header(path))
     if bgra.ndim != 3 or bgra.shape[2] != 4:
         raise DataError(f"{path}: a cut-out needs an alpha channel")
     return np.ascontiguousarray(bgra[:, :, [2, 1, 0, 3]])
@@ -127,7 +130,7 @@ def _on_white(pixels: NDArray[np.uint8]) -> Image:
 def _gray(path: Path) -> Mask:
     header = read_header(path)
     if header is not None and header.has_alpha:
-        pixels = _decode(path, cv2.IMREAD_UNCHANGED)
+        pixels = _with_alpha(path, header)
         # an alpha of 255 throughout says nothing: such a mask is in the colours
         if pixels.ndim == 3 and pixels.shape[2] == 4 and pixels[:, :, 3].min() < 255:
             return np.ascontiguousarray(pixels[:, :, 3])
@@ -176,33 +179,61 @@ def _draw(shapes: Shapes, pair: Pair) -> Mask:
     # COCO has outlines of single objects, and run lengths, as a dict, of crowds
     for segmentation in shapes.segmentations:
         if isinstance(segmentation, dict):
-            mask |= _run_lengths(segmentation, pair.mask_path)
+            mask |= _run_lengths(segmentation, mask.shape, pair.mask_path)
             continue
-        for outline in segmentation:
+        # some exporters leave out the inner list of an object in one piece
+        is_flat = bool(segmentation) and not isinstance(segmentation[0], list)
+        for outline in [segmentation] if is_flat else segmentation:
             if len(outline) < 6 or len(outline) % 2:
                 raise DataError(
                     f"{pair.mask_path}: an outline of {pair.image_path.name} has {len(outline)} "
                     "numbers; three points, x and y, are the least"
                 )
-            points = np.asarray(outline, np.float64).reshape(-1, 2)
-            cv2.fillPoly(mask, [np.rint(points).astype(np.int32)], 255)
+            _fill(mask, np.asarray(outline, np.float64).reshape(-1, 2))
     return mask
 
 
-def _run_lengths(segmentation: dict[str, Any], path: Path) -> Mask:
+def _fill(mask: Mask, points: NDArray[np.float64]) -> None:
+    """Set to 255 the pixels of which at least half lies in an outline (N, 2), in place.
+
+    `fillPoly` also fills the pixels that an outline only touches; so it is drawn enlarged.
+    """
+    height, width = mask.shape
+    left, top = np.clip(np.floor(points.min(axis=0)).astype(int), 0, (width, height))
+    right, bottom = np.clip(np.ceil(points.max(axis=0)).astype(int), 0, (width, height))
+    if left == right or top == bottom:
+        return
+    large = np.zeros(((bottom - top) * FINER, (right - left) * FINER), np.uint8)
+    drawn = np.rint((points - (left, top)) * FINER - 0.5).astype(np.int32)
+    cv2.fillPoly(large, [drawn], 255)
+    covered = cv2.resize(large, (right - left, bottom - top), interpolation=cv2.INTER_AREA)
+    mask[top:bottom, left:right][covered >= HALF] = 255
+
+
+def _run_lengths(segmentation: dict[str, Any], shape: tuple[int, ...], path: Path) -> Mask:
     counts: Sequence[int] | str = segmentation.get("counts", "")
     if isinstance(counts, str):
         raise DataError(
             f"{path}: it has compressed run lengths; export the annotations as polygons"
         )
-    height, width = segmentation["size"]
-    if sum(counts) != height * width:
+    height, width = shape
+    if list(segmentation["size"]) != [height, width] or sum(counts) != height * width:
         raise DataError(
-            f"{path}: run lengths that don't add up to {width}x{height} pixels; export them again"
+            f"{path}: run lengths that are not of {width}x{height} pixels, as their image; export "
+            "them again"
         )
     # runs of 0 and 255 in turn, down the columns: hence the transposed shape
     values = np.arange(len(counts)) % 2 * 255
     return np.repeat(values, counts).astype(np.uint8).reshape(width, height).T
+
+
+def _with_alpha(path: Path, header: Header | None) -> NDArray[np.uint8]:
+    """Decode a file with all of its channels, upright."""
+    pixels = _decode(path, cv2.IMREAD_UNCHANGED)
+    # with this flag OpenCV leaves the orientation of these two to the caller
+    if header is not None and header.format in ("png", "webp"):
+        return turned(pixels, header.orientation)
+    return pixels
 
 
 def _decode(path: Path, flags: int) -> NDArray[np.uint8]:

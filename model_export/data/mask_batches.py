@@ -1,6 +1,6 @@
 """Batches for the segmenter: images with masks, augmented on the fly."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import cv2
@@ -26,10 +26,17 @@ class MaskBatches(keras.utils.PyDataset):
     """Batches of a segmenter: x (N, S, S, C) float32 normalised, y (N, S, S, 2) uint8.
 
     y is the mask, and the emphasis of its edges. The randomness of a sample depends on seed, epoch
-    and index only, not on which worker thread draws it.
+    and index only, not on which worker thread draws it. `aside` are images, as set/stem, of which
+    no cut-out is pasted, as they are for validation or test.
     """
 
-    def __init__(self, pairs: Sequence[Pair], config: TrainConfig, root: Path) -> None:
+    def __init__(
+        self,
+        pairs: Sequence[Pair],
+        config: TrainConfig,
+        root: Path,
+        aside: Collection[str] = (),
+    ) -> None:
         super().__init__(workers=2, use_multiprocessing=False, max_queue_size=6)
         self.config = config
         self.spec = config.preprocess
@@ -40,7 +47,8 @@ class MaskBatches(keras.utils.PyDataset):
             pairs, config.preprocess.model_copy(update={"size": self.source_size})
         )
         self.odds = _odds(pairs, config.data)
-        self.scenery = self._scenery(root) if self.policy.paste or self.policy.empty else None
+        needs_scenery = self.policy.paste or self.policy.empty
+        self.scenery = self._scenery(root, aside) if needs_scenery else None
         self.batch_size = config.training.batch_size
         self.epoch = 0
 
@@ -68,13 +76,14 @@ class MaskBatches(keras.utils.PyDataset):
         """Count the epoch, on which the randomness depends."""
         self.epoch += 1
 
-    def _scenery(self, root: Path) -> Scenery:
+    def _scenery(self, root: Path, aside: Collection[str]) -> Scenery:
         borrowed = (
             [part for sample in self.samples for part in scenery(sample)]
             if self.policy.borrow
             else []
         )
-        return Scenery(root, self.source_size, borrowed, self.policy, self.config.data)
+        policy, data = self.policy, self.config.data
+        return Scenery(root, self.source_size, borrowed, policy, data, aside)
 
     def _draw(self, rng: Generator) -> Sample:
         # with replacement: an epoch is so many samples, not every image once

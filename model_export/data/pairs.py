@@ -185,7 +185,9 @@ def scan(
 def _sets_below(root: Path) -> dict[Path, Found]:
     own = _read(root)
     # images in the root itself may lie beside sets: these are looked for first
-    if own is not None and any(pair.image_path.parent != root for pair in own.pairs):
+    # problems too: images whose masks are not found are no reason to take masks for images
+    inside = own is not None and any(pair.image_path.parent != root for pair in own.pairs)
+    if own is not None and (inside or (own.problems and not own.pairs)):
         return {root: own}
     folders = sorted(path for path in root.iterdir() if path.is_dir() and _may_be_set(path))
     below = {folder: found for folder in folders if (found := _read(folder)) is not None}

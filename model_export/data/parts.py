@@ -106,7 +106,7 @@ def draw_unevenly(
 
 def part_seed(pair: Pair, seed: int, epoch: int = 0) -> Generator:
     """Return the random generator for the parts of one image in one epoch."""
-    name = hashlib.sha256(f"{pair.set}/{pair.stem}".encode()).digest()[:8]
+    name = hashlib.sha256(f"{pair.set}/{pair.stem}".encode("utf-8", "surrogateescape")).digest()[:8]
     return np.random.default_rng([seed, epoch, int.from_bytes(name, "big")])
 
 

@@ -1,5 +1,6 @@
 """The cut-outs that training pastes, and the backgrounds it pastes them on."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -26,10 +27,10 @@ class Scenery:
     """Cut-outs, and backgrounds to paste them on, from DIR/cutouts and DIR/backgrounds.
 
     A cut-out made from an image of a set of the same name stays on the side of the split that the
-    hash gives that image. `borrowed` are backgrounds (h, w, 3) uint8 RGB cut from the training
-    images themselves, for the share `policy.borrow` of what is pasted; behind the share
-    `policy.behind` lies another cut-out, as a chair or a basket lies behind a cat. `longest` is the
-    longer side of cut-outs in pixels.
+    hash gives that image; those of images in `aside`, as set/stem, are left out. `borrowed` are
+    backgrounds (h, w, 3) uint8 RGB cut from the training images themselves, for the share
+    `policy.borrow` of what is pasted; behind the share `policy.behind` lies another cut-out, as a
+    chair or a basket lies behind a cat. `longest` is the longer side of cut-outs in pixels.
     """
 
     def __init__(
@@ -39,12 +40,14 @@ class Scenery:
         borrowed: list[Image],
         policy: AugmentConfig,
         data: DataConfig,
+        aside: Collection[str] = (),
     ) -> None:
         paths = find_scenery(root / "cutouts")
         found = find_scenery(root / "backgrounds")
         # the key that `split_of` makes of an image of a set of that name
+        keys = {path: f"{path.parent.name}/{path.stem}" for path in paths}
         training = [
-            path for path in paths if split_of_key(f"{path.parent.name}/{path.stem}") == "train"
+            path for path, key in keys.items() if key not in aside and split_of_key(key) == "train"
         ]
         self.cutouts = [Cutout(limit_size(load_cutout(path), longest)) for path in training]
         # larger than the canvas, so that a part of it fills one without being enlarged

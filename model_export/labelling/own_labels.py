@@ -4,6 +4,7 @@ Outputs that a network gave before it learned something new, rehearsed beside th
 what it knew (pseudorehearsal: Robins, Connection Science 7, 1995).
 """
 
+import sys
 from pathlib import Path
 
 from cutout.errors import DataError
@@ -37,7 +38,13 @@ def images_to_rehearse(keep: Path | None, start: Path, data: Path, out: Path) ->
             "export that run first, and start --from the bundle"
         )
     print(f"labelling the images in {general} by {bundle}, to rehearse them")
-    label(load_predictor(bundle, usable_cores()), general, out / OWN_LABELS, Rule(), MAX_IMAGES)
+    predictor = load_predictor(bundle, usable_cores())
+    made = label(predictor, general, out / OWN_LABELS, Rule(), MAX_IMAGES)
+    if made.waiting:
+        # `label` ends well where it is interrupted; a training on a part is not what was asked for
+        raise KeyboardInterrupt
+    for problem in made.unreadable:
+        print(f"warning: {problem}", file=sys.stderr)
     return out / OWN_LABELS
 
 

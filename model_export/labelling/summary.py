@@ -63,7 +63,9 @@ def write_sheet(labelled: Labelled, images: Path, out: Path) -> None:
 
     Under each label is its certainty; both kinds are taken evenly over the sorted certainties.
     """
-    ranked = sorted(labelled.labels, key=lambda label: label.certainty)
+    # of earlier labels, the image may be gone
+    there = (label for label in labelled.labels if (images / label.image).is_file())
+    ranked = sorted(there, key=lambda label: label.certainty)
     bad = evenly([label for label in ranked if not label.kept_by(labelled.record.rule)], LEFT_OUT)
     good = evenly(
         [label for label in ranked if label.kept_by(labelled.record.rule)], SHOWN - len(bad)

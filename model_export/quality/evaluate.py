@@ -12,7 +12,8 @@ from cutout.imaging.mask import to_size
 from cutout.imaging.preprocess import Matte, Tensor
 from cutout.inference.manifest import Manifest
 from cutout.inference.onnx_predictor import load_predictor
-from cutout.inference.predictor import Predictor, Prepared
+from cutout.inference.predictor import Predictor, Prepared, coarse_alpha
+from cutout.system.clock import Clock
 from model_export.data.dataset import Mask, Pair, find_pairs, load_pair, select_some
 from model_export.data.parts import NO_PARTS, evaluation_parts, load_for_parts
 from model_export.data.progress import track
@@ -151,8 +152,8 @@ def score_alphas(
     scores: defaultdict[str, MaskScore] = defaultdict(MaskScore)
     for pair in track(pairs, "evaluating"):
         image, mask = load_pair(pair)
-        prepared = predictor.prepare(image)
-        coarse = predictor.assemble(prepared, predictor.predict(prepared))
+        # as served: without false holes and pieces, but not refined
+        coarse = coarse_alpha(predictor, image, Clock())
         alpha = to_size(coarse, mask.shape[1], mask.shape[0])
         for name in (pair.set, OVERALL):
             scores[name].add(alpha, mask)

@@ -1,6 +1,6 @@
 """The tasks of training, parts or pixels: the batches of each, its loss and its score."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -26,8 +26,11 @@ class Task(Protocol):
 
     compile: ClassVar[dict[str, Any]]
 
-    def batches(self, pairs: Sequence[Pair], root: Path) -> Any:
-        """Return the batches of the images to train on; `root` is the data folder."""
+    def batches(self, pairs: Sequence[Pair], root: Path, aside: Collection[str] = ()) -> Any:
+        """Return the batches of the images to train on.
+
+        `root` is the data folder, and `aside` are the images for validation and test, as set/stem.
+        """
         ...
 
     def scorer(self, pairs: Sequence[Pair]) -> Scorer:
@@ -43,9 +46,11 @@ class MaskTask:
     def __init__(self, config: TrainConfig) -> None:
         self.config = config
 
-    def batches(self, pairs: Sequence[Pair], root: Path) -> MaskBatches:
+    def batches(
+        self, pairs: Sequence[Pair], root: Path, aside: Collection[str] = ()
+    ) -> MaskBatches:
         """Return the batches of the images to train on. Raises DataError where one is unusable."""
-        return MaskBatches(pairs, self.config, root)
+        return MaskBatches(pairs, self.config, root, aside)
 
     def scorer(self, pairs: Sequence[Pair]) -> Scorer:
         """Return the function that scores a network: mean IoU less mean absolute error over sets.
@@ -96,7 +101,9 @@ class PartTask:
     def __init__(self, config: TrainConfig) -> None:
         self.config = config
 
-    def batches(self, pairs: Sequence[Pair], root: Path) -> PartBatches:
+    def batches(
+        self, pairs: Sequence[Pair], root: Path, aside: Collection[str] = ()
+    ) -> PartBatches:
         """Return the batches of the images to train on. Raises DataError where one is unusable."""
         return PartBatches(pairs, self.config)
 

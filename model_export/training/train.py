@@ -74,11 +74,13 @@ def train(
     _tell(config, pairs)
     kept = RehearsalImages(keep, config) if keep else None
     recorded = kept.recorded(config) if kept else config
-    if resume and (out / STATE).is_file():
+    # without a checkpoint there is nothing to resume, and the record is of another beginning
+    resumed = resume and (out / STATE).is_file()
+    if resumed:
         # before _prepare, which overwrites the config that this compares with
         refuse_another_run(recorded, pairs, out)
-    _prepare(recorded, out, resume)
-    record_start(pairs, out, resume)
+    _prepare(recorded, out, resumed)
+    record_start(pairs, out, resumed)
     batches, scorer = _task_on(config, root, pairs, kept)
     model = build_for_training(config)
     sizes = _sizes(config)
@@ -93,7 +95,6 @@ def train(
     # before the checkpoint is loaded, or there are no variables for Adam's moments: begun at 0,
     # the loss rose from 1.0 to 1.3 and never made up for it (LOG.md)
     model.optimizer.build(model.trainable_variables)
-    resumed = resume and (out / STATE).is_file()
     if start:
         # when resumed too: the blend needs the old weights, and the checkpoint is loaded over them
         take_weights(model, start)
@@ -169,11 +170,13 @@ def _task_on(
 ) -> tuple[Any, Scorer]:
     """Return the batches to train on, and the function that scores the network."""
     train, validation = select_some(pairs, "train"), select_some(pairs, "validation")
+    others = [*validation, *select(pairs, "test")]
+    aside = frozenset(f"{pair.set}/{pair.stem}" for pair in others)
     if kept is None:
         task = _task(config)
-        return task.batches(train, root), task.scorer(validation)
+        return task.batches(train, root, aside), task.scorer(validation)
     task = _task(kept.weighted(config, train))
-    batches = task.batches([*train, *kept.train], root)
+    batches = task.batches([*train, *kept.train], root, aside)
     return batches, kept.combined_scorer(task.scorer(validation), task.scorer(kept.validation))
 
 

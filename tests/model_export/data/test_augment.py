@@ -140,6 +140,16 @@ def test_rendered_objects_are_pasted_no_more_often_than_stated(
     assert scenery.odds.sum() == pytest.approx(1)
 
 
+def test_cut_outs_of_images_kept_aside_are_not_pasted(tmp_path: Path) -> None:
+    training = [f"{number}" for number in range(30) if split_of_key(f"mugs/{number}") == "train"]
+    for stem in training:
+        (tmp_path / "cutouts" / "mugs").mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(tmp_path / f"cutouts/mugs/{stem}.png"), np.full((8, 8, 4), 254, np.uint8))
+    policy = AugmentConfig()
+    scenery = Scenery(tmp_path, SIDE, [], policy, DataConfig(), aside={f"mugs/{training[0]}"})
+    assert len(scenery.cutouts) == len(training) - 1
+
+
 def policy(**shares: float) -> Scenery:
     return Scenery(
         Path("nowhere"), SIDE, [plain(GREEN)], AugmentConfig(borrow=1, **shares), DataConfig()

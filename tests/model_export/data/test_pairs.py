@@ -13,13 +13,13 @@ from PIL import Image as PillowImage
 from cutout.errors import DataError
 from cutout.imaging.preprocess import resize
 from model_export.data.dataset import Pair, find_pairs, fingerprint, load_image, load_pair
-from model_export.data.files import load_mask
+from model_export.data.files import load_cutout, load_mask
 from model_export.data.pairs import scan
 from tests.support.pairs import draw_pair
 
 IMAGE, MASK = draw_pair(0)
 HEIGHT, WIDTH = MASK.shape
-BOX = [[20.0, 10.0, 59.0, 10.0, 59.0, 49.0, 20.0, 49.0]]
+BOX = [[20.0, 10.0, 60.0, 10.0, 60.0, 50.0, 20.0, 50.0]]  # outlines run between pixels
 BOX_MASK = np.zeros_like(MASK)
 BOX_MASK[10:50, 20:60] = 255
 
@@ -193,6 +193,34 @@ def test_a_mask_without_a_image_is_told_but_stops_nothing(tmp_path: Path) -> Non
     ]
 
 
+def test_an_outline_without_its_list_is_one(tmp_path: Path) -> None:
+    write(tmp_path / "x.png", IMAGE)
+    write_coco(tmp_path / "annotations.json", "x.png", BOX[0])
+    assert np.array_equal(load_pair(scan(tmp_path).pairs[0])[1], BOX_MASK)
+
+
+def test_masks_of_other_names_are_no_images_of_their_own(tmp_path: Path) -> None:
+    for number in range(3):
+        write(tmp_path / "images" / f"p{number}.png", IMAGE)
+        write(tmp_path / "masks" / f"p{number}-removebg-preview.png", rgba())
+    found = scan(tmp_path)
+    assert (found.pairs, len(found.problems)) == ([], 3)
+
+
+def test_a_cut_out_that_is_stored_turned_is_upright(tmp_path: Path) -> None:
+    turned = PillowImage.fromarray(np.dstack([IMAGE, MASK])).transpose(
+        PillowImage.Transpose.ROTATE_90
+    )
+    exif = PillowImage.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees clockwise
+    (tmp_path / "images").mkdir()
+    turned.save(tmp_path / "images" / "x.png", exif=exif)
+    write(tmp_path / "masks" / "x.png", MASK)
+    image, mask = load_pair(scan(tmp_path).pairs[0])
+    assert (image.shape[:2], mask.shape) == (MASK.shape, MASK.shape)
+    assert np.array_equal(load_cutout(tmp_path / "images" / "x.png")[:, :, 3], MASK)
+
+
 @pytest.mark.parametrize(
     ("segmentation", "complaint"),
     [
@@ -202,7 +230,11 @@ def test_a_mask_without_a_image_is_told_but_stops_nothing(tmp_path: Path) -> Non
         ),
         (
             {"size": [HEIGHT, WIDTH], "counts": [5, 6]},
-            r"annotations\.json: run lengths that don't add up to 80x64",
+            r"annotations\.json: run lengths that are not of 80x64",
+        ),
+        (
+            {"size": [10, 10], "counts": [10, 90]},
+            r"annotations\.json: run lengths that are not of 80x64",
         ),
         ([[1.0, 2.0, 3.0]], r"annotations\.json: an outline of x\.png has 3 numbers"),
     ],
