@@ -12,7 +12,7 @@ modes:
 - as shipped: the bundle as it is in `models/`, edges refined; beside rembg as above.
 
 The target on two cores is a throughput at saturation of at least 0.95 of the bare pipeline;
-benchmarks/results has 0.83 to 0.98, and 3.6 and 3.7 times rembg's at 1 MP, 8.7 and 8.8 times at 12
+benchmarks/results has 0.82 to 0.95, and 3.7 and 3.9 times rembg's at 1 MP, 9.1 and 9.8 times at 12
 MP. Writes benchmarks/results/serve.json, .md and .svg. Needs `make bench-env`; with `--no-rembg`,
 `make export-env` is enough.
 """
