@@ -55,7 +55,15 @@ class Page:
         self.expects_problems = False
 
     def open(self, path: str = "") -> None:
+        """Load the page, and wait until its script has run.
+
+        `load` does not wait for a module that fetches something first, as this one its texts.
+        """
         self.driver.get(self.url + path)
+        self.driver.execute_async_script(
+            """const [done] = arguments, main = document.querySelector("script[src$='/main.js']");
+            (main ? import(main.src) : Promise.resolve()).then(() => done(), () => done());"""
+        )
 
     def element(self, selector: str) -> WebElement:
         return self.driver.find_element(By.CSS_SELECTOR, selector)
