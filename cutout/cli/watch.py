@@ -98,7 +98,8 @@ def run(
                 warn(warning)
             warned = warning
             # One that is written again waits: two at a time would write one file.
-            for path in waiting.keys() - pending.values():
+            busy = set(pending.values())
+            for path in [path for path in waiting if path not in busy]:
                 future = pool.submit(process, engine, job, folder, path, waiting.pop(path))
                 pending[future] = path
             pause = max(LOOK_SECONDS, (time.monotonic() - began) / LISTING_SHARE)
