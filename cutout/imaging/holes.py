@@ -55,7 +55,7 @@ def without_false_holes(alpha: Alpha, image: Image) -> Alpha:
             closed[box.rows, box.columns] |= _with_soft_edge(inside, max(alpha.shape))
     if not closed.any():
         return alpha
-    return np.where(_without_islands(closed) & ~outside, np.float32(1), alpha)
+    return np.where(_with_islands(closed) & ~outside, np.float32(1), alpha)
 
 
 def _reach_the_edge(stats: NDArray[np.int32], shape: tuple[int, ...]) -> Mask:
@@ -81,7 +81,7 @@ def _with_soft_edge(inside: Mask, longest: int) -> Mask:
     return np.asarray(grown, np.bool_)
 
 
-def _without_islands(closed: Mask) -> Mask:
+def _with_islands(closed: Mask) -> Mask:
     """Return closed holes with what lies in them, which is often only half opaque."""
     padded = np.pad(closed, 1).view(np.uint8)
     cv2.floodFill(padded, None, (0, 0), 1)

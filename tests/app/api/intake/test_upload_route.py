@@ -1,5 +1,6 @@
 """What a strict route refuses to be, so that nothing is silently not run."""
 
+import asyncio
 from typing import Annotated, Any
 
 import pytest
@@ -8,8 +9,13 @@ from fastapi.routing import iter_route_contexts
 from fastapi.security import HTTPBearer
 from pydantic import BaseModel
 from starlette.responses import Response
+from starlette.types import Message
 
+from app.api.intake.body import UploadRequest
 from app.api.intake.upload_route import StrictFastAPI, StrictRoute, UploadRoute
+from app.settings import Settings
+from cutout.errors import TooSlow
+from cutout.system.clock import Clock
 
 
 class SomeForm(BaseModel):
@@ -84,3 +90,14 @@ def test_an_endpoint_with_other_parameters_is_refused() -> None:
 def _api_routes(app: FastAPI) -> list[Any]:
     contexts = iter_route_contexts(app.routes)
     return [route for route in contexts if isinstance(route.original_route, UploadRoute)]
+
+
+def test_the_deadline_ends_an_upload_that_stalls() -> None:
+    async def stalled() -> Message:
+        never: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        return await never
+
+    headers = [(b"content-type", b"multipart/form-data; boundary=x"), (b"content-length", b"9")]
+    upload = UploadRequest({"type": "http", "headers": headers}, stalled)
+    with pytest.raises(TooSlow, match="CUTOUT_DEADLINE_SECONDS"):
+        asyncio.run(upload.read(Settings(), frozenset(), Clock(0.01)))
