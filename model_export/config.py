@@ -26,6 +26,8 @@ RUN_CONFIG = "config.json"
 LICENSES = CONFIGS / "licenses.toml"
 INHERITED_DATA = ("clips", "source_size", "part_sizes", "rendered")
 """Entries of [data] that fine-tuning takes from the network it starts from."""
+PRETRAINED_LEVELS = 5
+"""Levels of a pretrained encoder, down to 1/32 of the input."""
 RATES = ("warmup_epochs", "decay_epochs")
 
 
@@ -104,6 +106,11 @@ class EncoderDecoderConfig(_Strict):
     """The segmenter, an encoder-decoder. Level n of the encoder works at 1/2^(n+1) of the input."""
 
     kind: Literal["encoder_decoder"]
+    pretrained: Literal["none", "efficientnet_lite0"] = Field(
+        "none",
+        description="an encoder that ImageNet taught, for the first five levels; widths and blocks "
+        "are then those of the levels below it",
+    )
     widths: tuple[int, ...] = Field(
         (16, 32, 64, 128, 192, 192), description="channels of each encoder level"
     )
@@ -127,9 +134,22 @@ class EncoderDecoderConfig(_Strict):
 
     @model_validator(mode="after")
     def _levels_agree(self) -> "EncoderDecoderConfig":
-        if not len(self.widths) == len(self.blocks) == len(self.decoder) + 1:
-            raise ValueError("widths and blocks need one value a level, decoder one less")
+        if len(self.widths) != len(self.blocks) or self.levels != len(self.decoder) + 1:
+            raise ValueError(
+                "widths and blocks need one value a level, decoder one less than the encoder's "
+                f"{self.levels} levels"
+            )
         return self
+
+    @property
+    def levels(self) -> int:
+        """How many levels the encoder has, a pretrained one's included."""
+        return len(self.widths) + (PRETRAINED_LEVELS if self.is_pretrained else 0)
+
+    @property
+    def is_pretrained(self) -> bool:
+        """Whether the first levels begin with what ImageNet taught them."""
+        return self.pretrained != "none"
 
 
 class SizeStep(_Strict):
@@ -171,6 +191,12 @@ class TrainingConfig(_Strict):
     )
     frozen_levels: int = Field(
         0, ge=0, description="segmenter: the first encoder levels, which keep their weights"
+    )
+    encoder_rate: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="segmenter: learning rate of a pretrained encoder, a share of learning_rate",
     )
     deep_supervision: bool = Field(
         True, description="segmenter: train the coarser alphas too, which are not served"
@@ -283,12 +309,12 @@ class TrainConfig(_Strict):
     @model_validator(mode="after")
     def _sizes_can_be_halved(self) -> "TrainConfig":
         if isinstance(self.network, EncoderDecoderConfig):
-            step = 2 ** len(self.network.widths)
+            step = 2**self.network.levels
             for size in (self.preprocess.size, *(entry.size for entry in self.training.sizes)):
                 if size % step:
                     raise ValueError(
-                        f"size {size}: {len(self.network.widths)} levels of network.widths need "
-                        f"multiples of {step}"
+                        f"size {size}: {self.network.levels} levels of the encoder need multiples "
+                        f"of {step}"
                     )
         return self
 

@@ -8,6 +8,7 @@ from keras import layers
 
 from cutout.imaging.preprocess import PreprocessSpec
 from model_export.config import EncoderDecoderConfig
+from model_export.networks.efficientnet import efficientnet_levels
 from model_export.networks.normalization import BATCH_NORM_MOMENTUM, FusedBatchNormalization
 
 
@@ -22,20 +23,27 @@ def build_encoder_decoder(
 
     The first alpha has the input's size, the others are coarser. `size` is S, None for any.
 
-    Plain 3x3 convolutions, which train and run fast on a CPU. The encoder goes down to 1/64, where
-    one convolution sees the whole image (extreme downsampling: EDN, arXiv 2012.13093); most
-    parameters sit there and cost little time. The decoder goes up by bilinear steps and adds the
-    encoder's features at each level. The coarser alphas are for deep supervision (U^2-Net, arXiv
-    2005.09007) and are dropped by `inference_model`. `training` selects the faster kernels; the
-    weights are the same, one for one.
+    The first levels may be those of a pretrained encoder, whose weights `take_encoder` loads. All
+    others are plain 3x3 convolutions, which train and run fast on a CPU. The encoder goes down to
+    1/64, where one convolution sees the whole image (extreme downsampling: EDN, arXiv 2012.13093);
+    most parameters sit there and cost little time. The decoder goes up by bilinear steps and adds
+    the encoder's features at each level. The coarser alphas are for deep supervision (U^2-Net,
+    arXiv 2005.09007) and are dropped by `inference_model`. `training` selects the faster kernels;
+    the weights are the same, one for one.
     """
     l2 = keras.regularizers.L2(config.l2) if config.l2 else None
-    conv = partial(
-        _conv, norm=FusedBatchNormalization if training else layers.BatchNormalization, l2=l2
+    norm = partial(
+        FusedBatchNormalization if training else layers.BatchNormalization,
+        momentum=BATCH_NORM_MOMENTUM,
     )
+    conv = partial(_conv, norm=norm, l2=l2)
     image = features = keras.Input((size, size, spec.channels), name="image")
-    skips = []
-    for level, (width, count) in enumerate(zip(config.widths, config.blocks, strict=True)):
+    skips: list[Any] = []
+    if config.is_pretrained:
+        skips = efficientnet_levels(image, norm, training=training)
+        features = skips[-1]
+    own = zip(config.widths, config.blocks, strict=True)
+    for level, (width, count) in enumerate(own, start=len(skips)):
         features = conv(features, width, stride=2, name=f"down{level}")
         for number in range(count):
             features = _residual_block(conv, features, width, name=f"encode{level}_{number}")
@@ -118,7 +126,5 @@ def _conv(
         kernel_regularizer=l2,
         name=name,
     )(features)
-    features = norm(momentum=BATCH_NORM_MOMENTUM, gamma_initializer=gamma, name=f"{name}_norm")(
-        features
-    )
+    features = norm(gamma_initializer=gamma, name=f"{name}_norm")(features)
     return layers.ReLU(name=f"{name}_act")(features) if activate else features

@@ -1,6 +1,7 @@
 """Optimisers and learning rate schedules."""
 
 import math
+from collections.abc import Collection
 from typing import Any
 
 import keras
@@ -65,6 +66,21 @@ def build_optimizer(config: TrainingConfig, steps: list[int]) -> Any:
         # Keras allows it only before the optimiser is built
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
+
+
+def slow_down(optimizer: Any, variables: Collection[Any], share: float) -> None:
+    """Make `optimizer` learn some variables at a share of its rate.
+
+    A gradient scaled down would not do: Adam divides it by its own size.
+    """
+    # Keras hands over its own variables, or with TensorFlow those that are in them
+    slow = {id(each) for variable in variables for each in (variable, variable.value)}
+    update_step = optimizer.update_step
+
+    def update(gradient: Any, variable: Any, rate: Any) -> None:
+        update_step(gradient, variable, rate * share if id(variable) in slow else rate)
+
+    optimizer.update_step = update
 
 
 def _steps_until(steps: list[int], epochs: float) -> int:

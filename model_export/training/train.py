@@ -16,7 +16,7 @@ import keras
 from cutout.errors import DataError
 from cutout.system.files import replace
 from cutout.system.interrupts import signals_interrupt, signals_told
-from model_export.config import RUN_CONFIG, CnnConfig, TrainConfig
+from model_export.config import RUN_CONFIG, CnnConfig, EncoderDecoderConfig, TrainConfig
 from model_export.data.dataset import (
     SPLITS,
     Pair,
@@ -26,6 +26,7 @@ from model_export.data.dataset import (
     small_split_warning,
 )
 from model_export.networks.cnn import build_cnn
+from model_export.networks.efficientnet import encoder_start, encoder_variables, take_encoder
 from model_export.networks.encoder_decoder import build_encoder_decoder, freeze
 from model_export.networks.precision import dtype_policy, precision
 from model_export.networks.served import build_for_serving
@@ -39,7 +40,7 @@ from model_export.training.provenance import record_start
 from model_export.training.rehearsal import RehearsalImages
 from model_export.training.resuming import refuse_another_run
 from model_export.training.run_folder import HISTORY, MODEL, STATE
-from model_export.training.schedule import build_optimizer
+from model_export.training.schedule import build_optimizer, slow_down
 from model_export.training.tasks import MaskTask, PartTask, Task
 
 
@@ -68,6 +69,8 @@ def train(
         raise DataError(
             "--keep is for fine-tuning and needs --from; without it, put all images into --data"
         )
+    if start is None and _is_pretrained(config):
+        config = config.model_copy(update={"start": encoder_start()})
     # for initial weights and dropout; batches have generators of their own, by seed and epoch
     keras.utils.set_random_seed(config.training.seed)
     pairs = find_pairs(root, config.data.sets, config.data.clips)
@@ -88,6 +91,8 @@ def train(
         optimizer=build_optimizer(config.training, [batches.steps(step) for step in sizes]),
         **_task(config).compile,
     )
+    if _is_pretrained(config):
+        slow_down(model.optimizer, encoder_variables(model), config.training.encoder_rate)
     average = WeightAverage(config.training.average) if config.training.average else None
     progress = Progress(
         Candidate(*build_for_serving(config), scorer, average), config.training, out
@@ -114,7 +119,7 @@ def train(
 
 
 def build_for_training(config: TrainConfig) -> Any:
-    """Build the network with fresh weights, under the config's dtype policy.
+    """Build the network with its initial weights, under the config's dtype policy.
 
     A segmenter takes any input size.
     """
@@ -122,9 +127,16 @@ def build_for_training(config: TrainConfig) -> Any:
         if isinstance(config.network, CnnConfig):
             return build_cnn(config.network, config.preprocess)
         network = build_encoder_decoder(config.network, config.preprocess, training=True)
+        if config.network.is_pretrained:
+            take_encoder(network)
         freeze(network, config.training.frozen_levels)
         outputs = network.outputs if config.training.deep_supervision else network.outputs[0]
         return DeeplySupervised(network.input, outputs, name=network.name)
+
+
+def _is_pretrained(config: TrainConfig) -> bool:
+    network = config.network
+    return isinstance(network, EncoderDecoderConfig) and network.is_pretrained
 
 
 def _fit(model: Any, batches: Any, sizes: list[Any], done: int, callbacks: list[Any]) -> None:

@@ -64,7 +64,7 @@ def test_nothing_is_asked_for_that_would_have_no_effect() -> None:
 
 def test_sizes_that_can_t_be_halved_often_enough_are_told() -> None:
     (line,) = lines("training.sizes=[{from_epoch=0,size=160,batch_size=8}]", config="segmenter")
-    assert line == "size 160: 6 levels of network.widths need multiples of 64"
+    assert line == "size 160: 6 levels of the encoder need multiples of 64"
 
 
 def test_an_entry_is_no_section() -> None:

@@ -16,6 +16,7 @@ SMALL = {
     ],
     "segmenter": [
         "preprocess.size=64",
+        "network.pretrained=none",
         "network.widths=[8, 8, 8, 8, 8, 8]",
         "network.blocks=[0, 1, 0, 0, 0, 0]",
         "network.decoder=[8, 8, 8, 8, 8]",

@@ -58,6 +58,7 @@ def learned(config: TrainConfig, task: Any, root: Path) -> tuple[dict[str, float
 def test_a_segmenter_learns_four_discs(images: Path) -> None:
     overrides = [
         "preprocess.size=64",
+        "network.pretrained=none",
         "network.widths=[16, 16, 16, 16, 16, 16]",
         "network.blocks=[0, 1, 0, 0, 0, 0]",
         "network.decoder=[16, 16, 16, 16, 16]",

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from model_export.config import TrainingConfig
-from model_export.training.schedule import WarmupStableDecay, build_optimizer
+from model_export.training.schedule import WarmupStableDecay, build_optimizer, slow_down
 
 
 @pytest.mark.parametrize(
@@ -79,3 +79,15 @@ def test_without_a_weight_decay_nothing_decays() -> None:
 def test_every_optimiser_of_a_config_is_built_under_its_name(name: str) -> None:
     config = TrainingConfig.model_validate({"optimizer": name})
     assert type(build_optimizer(config, [1] * 10)).__name__.lower() == name
+
+
+def test_slow_variables_go_their_share_of_the_way_each_step() -> None:
+    optimizer = build_optimizer(TrainingConfig(learning_rate=0.01), [4])
+    slow, fast = keras.Variable([1.0]), keras.Variable([1.0])
+    slow_down(optimizer, [slow], 0.25)
+    optimizer.build([slow, fast])
+    for _ in range(3):
+        # Adam's step is the rate, whatever the size of a gradient that stays the same
+        optimizer.apply([keras.ops.array([5.0]), keras.ops.array([0.5])])
+    assert float(fast[0]) == pytest.approx(1 - 3 * 0.01, abs=1e-6)
+    assert float(slow[0]) == pytest.approx(1 - 3 * 0.0025, abs=1e-6)
