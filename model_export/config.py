@@ -31,6 +31,10 @@ PRETRAINED_LEVELS = 5
 RATES = ("warmup_epochs", "decay_epochs")
 
 
+Positive = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -44,7 +48,7 @@ class DataConfig(_Strict):
     clips: dict[str, str] = Field(
         {}, description="set -> regular expression; its group 1 names the clip in a stem"
     )
-    weights: dict[str, float] = Field(
+    weights: dict[str, Annotated[float, Field(ge=0)]] = Field(
         {}, description="set -> how often its images are drawn, 1 = as they come; of a/b that of a"
     )
     soft_weight: float = Field(
@@ -67,7 +71,7 @@ class DataConfig(_Strict):
     parts_per_image: int = Field(
         8, ge=2, description="classifier: parts cut from each image, of both classes"
     )
-    part_sizes: tuple[float, ...] = Field(
+    part_sizes: tuple[Share, ...] = Field(
         (0.2, 0.35, 0.5), description="classifier: side, share of the shorter side"
     )
     redraw_parts: bool = Field(False, description="classifier: cut new parts each epoch")
@@ -92,7 +96,7 @@ class CnnConfig(_Strict):
     """The classifier: Conv 32, pool, Conv 64, pool, Flatten, Dense 128, Dense 1 sigmoid."""
 
     kind: Literal["cnn"]
-    filters: tuple[int, int] = Field(
+    filters: tuple[Positive, Positive] = Field(
         (32, 64), description="of the two convolutions; fewer make a smaller network"
     )
     dense: int = Field(128, ge=1, description="units of the hidden layer")
@@ -111,13 +115,13 @@ class EncoderDecoderConfig(_Strict):
         description="an encoder that ImageNet taught, for the first five levels; widths and blocks "
         "are then those of the levels below it",
     )
-    widths: tuple[int, ...] = Field(
+    widths: tuple[Positive, ...] = Field(
         (16, 32, 64, 128, 192, 192), description="channels of each encoder level"
     )
-    blocks: tuple[int, ...] = Field(
+    blocks: tuple[Annotated[int, Field(ge=0)], ...] = Field(
         (0, 1, 2, 3, 2, 1), description="residual blocks in each encoder level"
     )
-    decoder: tuple[int, ...] = Field(
+    decoder: tuple[Positive, ...] = Field(
         (16, 32, 48, 64, 96), description="channels of each decoder level"
     )
     dropout: float = Field(0.0, ge=0, lt=1, description="spatial dropout at the deepest level")
@@ -363,7 +367,7 @@ def load_config(
         if "training.epochs" in keys and not any(f"training.{rate}" in keys for rate in RATES):
             _shorten_rates(values["training"], before)
         return TrainConfig.model_validate(values)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: invalid TOML: {error}") from error
     except ValidationError as error:
         raise DataError(

@@ -20,7 +20,7 @@ from model_export.adding.download import digest, download
 from model_export.adding.int8 import cost, quantize_bundle, samples_in
 from model_export.adding.sources import Source, find_source, published
 from model_export.bundle.import_spec import ImportSpec, read_spec
-from model_export.bundle.importing import Import, import_onnx
+from model_export.bundle.importing import Import, check_name, import_onnx
 from model_export.bundle.publish import refuse_overwriting
 from model_export.report.imported import as_text
 
@@ -73,12 +73,13 @@ def add(
         raise DataError(f"--sha256 {sha256}: a SHA-256 has 64 hexadecimal digits")
     found = find_source(source, preset, license_text)
     found = replace(found, name=name or found.name)
+    # what can fail without the file fails before the download
+    check_name(found.name)
     ask: Callable[[str], object] = (lambda _: None) if yes else _confirm
     if found.address and not (found.md5 or sha256) and yes:
         raise DataError(f"{found}: with --yes nobody checks its checksum; give --sha256")
     spec = read_spec(found.preset, None, overrides)
     target = out or Path("mine") / found.name
-    # what can fail without the file fails before the download
     if not force:
         refuse_overwriting(target, found.name, "1.0.0")
     samples = samples_in(int8) if int8 else []

@@ -51,17 +51,22 @@ class Import:
     version: str = "1.0.0"
 
 
+def check_name(name: str) -> None:
+    """Raise BundleError where `name` is not one that a bundle can have."""
+    if not re.fullmatch(NAME_PATTERN, name):
+        raise BundleError(
+            f"{name!r} is not a valid name for a model (1 to 40 lower-case letters, digits, - and "
+            "_, a letter first); give --name"
+        )
+
+
 def import_onnx(job: Import, out: Path) -> Manifest:
     """Write the bundle `out` of an ONNX file, and return its manifest.
 
     The file is copied byte for byte unless its weights are in a second file. Raises BundleError,
     saying what does not fit the spec and what to change; then nothing is written.
     """
-    if not re.fullmatch(NAME_PATTERN, job.name):
-        raise BundleError(
-            f"{job.name!r} is not a valid name for a model (lower-case letters, digits, - and _); "
-            "give --name"
-        )
+    check_name(job.name)
     _refuse_pointer(job.file)
     model = _load(job.file)
     with TemporaryDirectory() as folder:

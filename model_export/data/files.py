@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cutout.errors import DataError
+from cutout.explain import reason
 from cutout.imaging.decoders.pixels import turned
 from cutout.imaging.headers import Header
 from cutout.imaging.preprocess import Image
@@ -237,8 +238,11 @@ def _with_alpha(path: Path, header: Header | None) -> NDArray[np.uint8]:
 
 
 def _decode(path: Path, flags: int) -> NDArray[np.uint8]:
-    # not imread, which has None for every error; here a missing file is an OSError with its name
-    data = np.fromfile(path, np.uint8)
+    try:
+        # not imread, which has None for every error
+        data = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise DataError(f"{path}: {reason(error)}") from error
     try:
         pixels = cv2.imdecode(data, flags) if data.size else None
     except cv2.error:  # more pixels than OpenCV takes

@@ -386,15 +386,20 @@ def _matched(
     found = _images(image_folder)
     unread = _unread(image_folder)
     images = {path.stem: path for path in found}
-    by_stem = {
+    by_stem: dict[str, Path] = {}
+    problems = []
+    for path in _images(masks, MASK_SUFFIXES):
         # x_mask.png belongs to x.jpg, unless there is an x_mask.jpg
-        path.stem if path.stem in images else _bare(path.stem): path
-        for path in _images(masks, MASK_SUFFIXES)
-    }
+        stem = path.stem if path.stem in images else _bare(path.stem)
+        if stem in by_stem and stem in images:
+            problems.append(
+                f"{images[stem]}: both {by_stem[stem]} and {path} are its mask; remove one"
+            )
+        by_stem[stem] = path
     shared = [stem for stem in images if stem in by_stem]
     pairs = [Pair(_name(folder), stem, stem, images[stem], by_stem[stem], form) for stem in shared]
     alone = [stem for stem in images if stem not in by_stem] if every_image else []
-    problems = [f"{images[stem]}: no mask; expected {masks / stem}.png" for stem in alone]
+    problems += [f"{images[stem]}: no mask; expected {masks / stem}.png" for stem in alone]
     problems += [
         f"{path}: of the same name as {images[path.stem]}; rename one, and its mask"
         for path in found

@@ -45,6 +45,12 @@ def images_to_rehearse(keep: Path | None, start: Path, data: Path, out: Path) ->
         raise KeyboardInterrupt
     for problem in made.unreadable:
         print(f"warning: {problem}", file=sys.stderr)
+    if not any(each.kept_by(made.record.rule) for each in made.labels):
+        raise DataError(
+            f"{general}: {bundle} is certain of its mask in none of {len(made.labels)} images, "
+            "so there is nothing to rehearse; give --keep DIR with images and masks of other "
+            "kinds, or move these images elsewhere"
+        )
     return out / OWN_LABELS
 
 

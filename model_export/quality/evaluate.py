@@ -1,6 +1,7 @@
 """Evaluation of a bundle on a folder of images, through onnxruntime, preprocessed as served."""
 
-from collections import defaultdict
+import sys
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NoReturn, Protocol
@@ -14,7 +15,7 @@ from cutout.inference.manifest import Manifest
 from cutout.inference.onnx_predictor import load_predictor
 from cutout.inference.predictor import Predictor, Prepared, coarse_alpha
 from cutout.system.clock import Clock
-from model_export.data.dataset import Mask, Pair, find_pairs, load_pair, select_some
+from model_export.data.dataset import Mask, Pair, find_pairs, load_pair, select, select_some
 from model_export.data.parts import NO_PARTS, evaluation_parts, load_for_parts
 from model_export.data.progress import track
 from model_export.quality.measures import MaskScore
@@ -107,7 +108,26 @@ def pairs_to_evaluate(
     if which == "all":
         return [pair for pair in find_pairs(root) if not pair.taught] or _nothing_to_evaluate(root)
     data = manifest.training.config.get("data", {}) if manifest.training else {}
-    return select_some(find_pairs(root, data.get("sets"), clips or data.get("clips")), "test")
+    pairs = find_pairs(root, data.get("sets"), clips or data.get("clips"))
+    if others := sets_of_other_images(manifest, pairs):
+        print(
+            f"warning: {', '.join(others)}: not as many images as {manifest.name} was trained "
+            "with; some that it learned from may be for the test now: give the same folder",
+            file=sys.stderr,
+        )
+    return select_some(pairs, "test")
+
+
+def sets_of_other_images(manifest: Manifest, pairs: Sequence[Pair]) -> list[str]:
+    """Return the sets of `pairs` of which a bundle saw another number of images in training.
+
+    Which images are for the test depends on all that there are (`dataset.select`).
+    """
+    seen = manifest.training.sets if manifest.training else ()
+    trained = {entry.name: entry.images for entry in seen}
+    to_learn_from = [*select(pairs, "train"), *select(pairs, "validation")]
+    here = Counter(pair.set for pair in to_learn_from if not pair.taught)
+    return sorted(name for name, count in here.items() if trained.get(name, count) != count)
 
 
 def _nothing_to_evaluate(root: Path) -> NoReturn:

@@ -72,7 +72,7 @@ def read_licenses(path: Path = LICENSES) -> Licenses:
         )
     except OSError as error:
         raise DataError(f"{path}: {reason(error)}") from error
-    except (tomllib.TOMLDecodeError, KeyError, AttributeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, AttributeError) as error:
         raise DataError(
             f"{path}: expected weights = '...' and a [sets] table of name = 'terms': {error}"
         ) from error

@@ -73,7 +73,7 @@ def read_space(path: Path) -> Space:
         values = tomllib.loads(path.read_text())
     except OSError as error:
         raise DataError(f"{path}: {reason(error)}") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: not a readable TOML file: {error}") from error
     try:
         entries = dict(_entries(values, ""))

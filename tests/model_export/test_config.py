@@ -36,6 +36,15 @@ def lines(*overrides: str, config: str = "classifier") -> list[str]:
         ("network.kind=cnm", "network.kind: 'cnm' is not one of 'cnn', 'encoder_decoder'"),
         ("network.filters=[1, 2, 3]", "network.filters: [1, 2, 3] has 3 values; it takes 2"),
         ("training.batch_size=0", "training.batch_size: 0 is out of range: it must be at least 1"),
+        ("network.filters=[0, 8]", "network.filters.0: 0 is out of range: it must be at least 1"),
+        (
+            "data.weights={ecssd=-1}",
+            "data.weights.ecssd: -1 is out of range: it must be at least 0",
+        ),
+        (
+            "data.part_sizes=[0.2, 0]",
+            "data.part_sizes.1: 0 is out of range: it must be more than 0",
+        ),
         ("training.epochs=many", "training.epochs: 'many' is not a whole number"),
         ("training=3", "training: 3 is not a section with entries of its own"),
         (
@@ -65,6 +74,13 @@ def test_nothing_is_asked_for_that_would_have_no_effect() -> None:
 def test_sizes_that_can_t_be_halved_often_enough_are_told() -> None:
     (line,) = lines("training.sizes=[{from_epoch=0,size=160,batch_size=8}]", config="segmenter")
     assert line == "size 160: 6 levels of the encoder need multiples of 64"
+
+
+def test_a_file_that_is_no_utf_8_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('name = "\u00fcber"', encoding="latin-1")
+    with pytest.raises(DataError, match=r"mine\.toml: invalid TOML: 'utf-8' codec"):
+        load_config(str(path))
 
 
 def test_an_entry_is_no_section() -> None:

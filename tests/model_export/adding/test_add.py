@@ -172,6 +172,8 @@ def test_a_file_becomes_a_bundle_when_its_terms_are_accepted(tmp_path: Path) -> 
         CliRunner().invoke(cli, [address, "--yes"], catch_exceptions=False)
     with pytest.raises(DataError, match="--sha256 0123: a SHA-256 has 64 hexadecimal digits"):
         CliRunner().invoke(cli, [address, "--sha256", "0123"], catch_exceptions=False)
+    with pytest.raises(BundleError, match=r"'My Net' is not a valid name .* give --name"):
+        CliRunner().invoke(cli, [address, "--name", "My Net"], catch_exceptions=False)
 
 
 def test_what_cannot_be_downloaded_can_be_brought_as_a_file(tmp_path: Path) -> None:

@@ -327,6 +327,21 @@ def test_names_are_matched_as_they_are_first(tmp_path: Path) -> None:
         find_pairs(tmp_path)
 
 
+def test_two_masks_of_one_image_are_told(tmp_path: Path) -> None:
+    plain(tmp_path)
+    write(tmp_path / "masks/x_mask.png", MASK)
+    masks = tmp_path / "masks"
+    (problem,) = scan(tmp_path).problems
+    assert problem.endswith(
+        f"images/x.png: both {masks}/x.png and {masks}/x_mask.png are its mask; remove one"
+    )
+
+
+def test_a_file_that_is_gone_is_told_as_others_are(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"x\.jpg: no such file"):
+        load_image(tmp_path / "x.jpg")
+
+
 def test_opaque_images_without_masks_are_no_cut_outs(tmp_path: Path) -> None:
     opaque = np.dstack([IMAGE, np.full_like(MASK, 255)])
     write(tmp_path / "x.png", opaque)

@@ -174,6 +174,11 @@ def test_photographs_without_masks_are_labelled_by_the_bundle(own: Path, tmp_pat
     )
     assert images_to_rehearse(None, bundle, data, tmp_path / "run") is None
     photographs_in(data / "unlabelled", 6)
+    with pytest.raises(DataError, match="is certain of its mask in none of 6 images"):
+        images_to_rehearse(None, bundle, data, tmp_path / "doubtful")
+    for number in range(6):
+        # white discs on black, of which a teacher by brightness is certain
+        cv2.imwrite(str(data / "unlabelled" / f"x{number}.jpg"), draw_pair(number)[1])
     kept = images_to_rehearse(None, bundle, data, tmp_path / "run")
     assert kept == tmp_path / "run" / "own-labels"
     assert len(list(read_labels(kept))) == 6
