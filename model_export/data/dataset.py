@@ -15,7 +15,7 @@ from cutout.errors import DataError
 from cutout.imaging.preprocess import Image, resize
 from model_export.config import DataConfig
 from model_export.data.files import Mask, load_cutout, load_image, load_mask, load_sized
-from model_export.data.pairs import Pair, find_pairs
+from model_export.data.pairs import Pair, as_bytes, find_pairs
 
 __all__ = [
     "SPLITS",
@@ -122,7 +122,7 @@ def fingerprint(pairs: Sequence[Pair]) -> str:
     digest = hashlib.sha256()
     for pair in sorted(pairs):
         # no name contains \0: it ends where the contents begin
-        digest.update(f"{pair.set}/{pair.stem}\0".encode("utf-8", "surrogateescape"))
+        digest.update(as_bytes(f"{pair.name}\0"))
         digest.update(pair.image_path.read_bytes())
         shapes = (
             # of COCO the image's own outlines, not the JSON file of them all
@@ -170,6 +170,4 @@ def _key(pair: Pair) -> str:
 
 def _hash(key: str) -> int:
     # not Python's hash(), which is another in every process
-    return int.from_bytes(
-        hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()[:8], "big"
-    )
+    return int.from_bytes(hashlib.sha256(as_bytes(key)).digest()[:8], "big")

@@ -90,6 +90,11 @@ class Pair:
     shapes: Shapes | None = field(default=None, compare=False)
     taught: Taught | None = field(default=None, compare=False)
 
+    @property
+    def name(self) -> str:
+        """The name of the image among all sets."""
+        return f"{self.set}/{self.stem}"
+
 
 @dataclass(frozen=True)
 class Found:
@@ -101,6 +106,11 @@ class Found:
     pairs: list[Pair]
     problems: list[str]
     surprises: list[str] = field(default_factory=list)
+
+
+def as_bytes(name: str) -> bytes:
+    """Encode a name that comes from a file's, which need not be UTF-8."""
+    return name.encode("utf-8", "surrogateescape")
 
 
 def find_pairs(

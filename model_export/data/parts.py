@@ -36,6 +36,7 @@ from cutout.imaging.preprocess import (
     reduce_for_parts,
 )
 from model_export.data.dataset import Mask, Pair, load_pair
+from model_export.data.pairs import as_bytes
 from model_export.data.progress import track
 
 FOREGROUND_FROM_PERCENT = 60
@@ -106,7 +107,7 @@ def draw_unevenly(
 
 def part_seed(pair: Pair, seed: int, epoch: int = 0) -> Generator:
     """Return the random generator for the parts of one image in one epoch."""
-    name = hashlib.sha256(f"{pair.set}/{pair.stem}".encode("utf-8", "surrogateescape")).digest()[:8]
+    name = hashlib.sha256(as_bytes(pair.name)).digest()[:8]
     return np.random.default_rng([seed, epoch, int.from_bytes(name, "big")])
 
 

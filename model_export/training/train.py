@@ -183,7 +183,7 @@ def _task_on(
     """Return the batches to train on, and the function that scores the network."""
     train, validation = select_some(pairs, "train"), select_some(pairs, "validation")
     others = [*validation, *select(pairs, "test")]
-    aside = frozenset(f"{pair.set}/{pair.stem}" for pair in others)
+    aside = frozenset(pair.name for pair in others)
     if kept is None:
         task = _task(config)
         return task.batches(train, root, aside), task.scorer(validation)
