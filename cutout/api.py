@@ -17,7 +17,7 @@ from cutout.imaging.colors import conversion
 from cutout.inference.load import load_bundles
 from cutout.inference.predictor import Predictor
 from cutout.inference.registry import Registry
-from cutout.options import CutoutOptions, MaskOptions, PredictOptions
+from cutout.options import CutoutOptions, Frames, MaskOptions, PredictOptions
 from cutout.options.keywords import CutoutKeywords, MaskKeywords
 from cutout.options.names import unknown
 from cutout.results import Score
@@ -148,6 +148,10 @@ class Remover:
 
         def run(source: Source[Any]) -> Any:
             job = (chosen, self._models, Clock(), behind, given)
+            if not isinstance(source, Upload) and chosen.frames is Frames.all:
+                raise InvalidOption(
+                    "frames: an array or a PIL image is one frame; give the file's bytes or path"
+                )
             if isinstance(source, Upload):
                 return animation.cut_out(source, *job).content
             return remover.cut_out(source, *job).content
@@ -197,7 +201,7 @@ class Remover:
         has what a mask says of the image: found, coverage and bounding box. Raises
         `cutout.errors.ClientError` where the image cannot be read or no loaded model has that name.
         """
-        options = PredictOptions(model=model, subject=subject)
+        options = checked(PredictOptions, {"model": model, "subject": subject})
         return remover.score(self._source(image), options, self._models, Clock())
 
     def _source(self, image: AnyImage) -> Source[Any]:
@@ -341,10 +345,15 @@ def _from_pil(image: "PilImage") -> Array:
 
 
 def _stored_in_pil(upright: "PilImage") -> Array:
-    if upright.mode.startswith("I;16"):
-        # In 32 bits, as 65535 * 255 does not fit into 16; half of 65535 is added to round.
-        grey = (np.asarray(upright, np.uint32) * 255 + 32767) // 65535
+    # What Pillow reads from a 16-bit PGM has mode I.
+    if upright.mode.startswith("I;16") or (upright.mode == "I" and upright.getextrema()[1] > 255):
+        # In 64 bits, as 65535 * 255 does not fit into 16; half of 65535 is added to round.
+        values = np.asarray(upright, np.int64).clip(0, 65535)
+        grey = (values * 255 + 32767) // 65535
         return np.repeat(grey.astype(np.uint8)[:, :, np.newaxis], 3, axis=2)
+    if upright.mode in ("F", "La"):
+        # The range of F is anybody's guess, and Pillow does not convert La.
+        raise InvalidOption(f"a PIL image of mode {upright.mode}; convert it to RGB or RGBA first")
     # A copy, not `asarray`: `_from_pil` writes converted colours into it.
     return np.array(upright.convert("RGBA" if upright.has_transparency_data else "RGB"), np.uint8)
 

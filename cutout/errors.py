@@ -24,6 +24,7 @@ CutoutError
 ├── NoImages                      a directory without a supported image
 ├── OutputRefused                 a file or directory that must not be written to
 ├── Unreachable                   a server that does not respond, or is not a cutout server
+├── RequestFailed                 a server that responds, but not to this request
 ├── ServiceMissing                a command of a part that is not installed
 ├── ProviderMissing               onnxruntime does not have an execution provider
 ├── BundleError                   a bundle is missing, corrupt or inconsistent with its manifest
@@ -192,6 +193,12 @@ class Unreachable(CutoutError):
     """A server that does not respond, or is not a cutout server."""
 
     code = "unreachable"
+
+
+class RequestFailed(CutoutError):
+    """A request to which a server fails to respond, though it responds to others."""
+
+    code = "request_failed"
 
 
 class ProviderMissing(CutoutError):

@@ -21,6 +21,7 @@ from cutout.errors import (
     InvalidUrl,
     Overloaded,
     RateLimited,
+    RequestFailed,
     Unauthorized,
     Unreachable,
 )
@@ -65,7 +66,8 @@ class ServerEngine:
         """Cut out an image by `POST /cutout`.
 
         `background` is an image to put behind, `given` a mask by the caller. Raises the error that
-        the server names, Overloaded after TRIES tries, and Unreachable where it does not respond.
+        the server names, Overloaded after TRIES tries, RequestFailed where the server does not
+        respond to this request alone, and Unreachable where it does not respond at all.
         """
         optional = {"background_image": background, "mask": given}
         files = {"file": image} | {
@@ -85,8 +87,9 @@ class ServerEngine:
     def predict(self, image: bytes, options: PredictOptions) -> Prediction:
         """Score an image by `POST /predict`.
 
-        Raises the error that the server names, Overloaded after TRIES tries, and Unreachable where
-        it does not respond.
+        Raises the error that the server names, Overloaded after TRIES tries, RequestFailed where
+        the server does not respond to this request alone, and Unreachable where it does not respond
+        at all.
         """
         response = self._post("/predict", options.model_dump(mode="json"), {"file": image})
         with self._expected():
@@ -145,7 +148,20 @@ class ServerEngine:
         # With a file name, without which a part is a text field.
         parts = {name: (name, data) for name, data in files.items()}
         body, content_type = encode_multipart_formdata({**texts, **parts})
-        return self._call("POST", path, body, {"Content-Type": content_type})
+        try:
+            return self._call("POST", path, body, {"Content-Type": content_type})
+        except Unreachable as error:
+            # One image may crash a worker, or be too large for a proxy; the next one need not.
+            if self._is_there():
+                raise RequestFailed(error.detail) from error
+            raise
+
+    def _is_there(self) -> bool:
+        try:
+            self._model_list()
+        except CutoutError:
+            return False
+        return True
 
     def _call(
         self,
@@ -254,7 +270,7 @@ def _problem(response: urllib3.BaseHTTPResponse, url: str) -> CutoutError:
         return RateLimited(detail, 1) if issubclass(kind, RateLimited) else kind(detail)
     except (ValueError, KeyError, TypeError):
         return Unreachable(
-            f"{url} is not a cutout server: it responded with status {response.status}"
+            f"{url} responded with status {response.status}, and not as a cutout server does"
         )
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from cutout.cli.files import check_file
+from cutout.cli.files import STANDARD, check_file
 from cutout.errors import InvalidOption, OutputRefused
 from cutout.options import CutoutOptions, Format
+from cutout.options.colors import Color
 from cutout.settings import EngineSettings
 from cutout.system.cores import usable_cores
 from cutout.system.interrupts import signals_interrupt
@@ -45,19 +46,30 @@ def check(
             f"{target}: unknown suffix; use .webm, .mov or .mp4, or a name without a suffix for a "
             "directory of PNG files"
         )
-    if suffix in OPAQUE and options.background is None and not has_background:
+    if source == STANDARD or target == STANDARD:
+        raise InvalidOption("a clip is read from and written to files, not through a pipe (-)")
+    if suffix in OPAQUE and _shows_through(options.background) and not has_background:
         raise InvalidOption(
             f"{target}: MP4 has no transparency; write a .webm or .mov, or give a background: "
             "--background '#fff' or --background-image IMAGE"
         )
+    _check_target(source, target, force)
+
+
+def _check_target(source: Path, target: Path, force: bool) -> None:
     if source.resolve() == target.resolve():
         raise OutputRefused("IN and OUT are the same file; choose another OUT")
-    if suffix:
+    if target.suffix:
         check_file(target, force)
     elif target.is_file() or (target.is_dir() and any(target.iterdir()) and not force):
         if target.is_file():
             raise OutputRefused(f"{target} is a file; for a clip, add .webm, .mov or .mp4")
         raise OutputRefused(f"{target} is not empty; choose another OUT, or use --force")
+
+
+def _shows_through(background: object) -> bool:
+    """Tell whether a background leaves transparency; one that is blurred or an image does not."""
+    return background is None or (isinstance(background, Color) and background.alpha < 255)
 
 
 def run(

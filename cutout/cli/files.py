@@ -19,6 +19,7 @@ from cutout.options import Format
 from cutout.system.files import replace
 
 STANDARD = Path("-")
+MOST_PIXELS = 1 << 28  # OpenCV's own limit, as `cutout` sets it
 URL = re.compile("[a-z]{3,5}:/", re.IGNORECASE)
 """The beginning of a path that was given as a URL: of several slashes, `Path` keeps one."""
 FORMATS = {
@@ -68,17 +69,17 @@ def read(path: Path) -> bytes:
     return sys.stdin.buffer.read()
 
 
-def read_image(path: Path) -> bytes:
+def read_image(path: Path, max_pixels: int) -> bytes:
     """Read an image that accompanies others, and decode it once, so that an error names it.
 
-    Raises ClientError where it cannot be decoded, and OSError where it cannot be read.
+    Raises ClientError where it cannot be decoded or has more than `max_pixels`, and OSError where
+    it cannot be read.
     """
     from cutout.sources import Upload
 
     data = read(path)
     with naming(path):
-        # OpenCV's own limit, as `cutout` sets it; the engine applies that of the settings.
-        Upload.read(data, max_pixels=1 << 28).decode()
+        Upload.read(data, max_pixels).decode()
     return data
 
 

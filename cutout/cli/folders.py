@@ -98,7 +98,8 @@ class Folder(Protocol):
 def open_folder(address: str) -> Folder:
     """Open a path, a `file://` address or that of a bucket.
 
-    Raises InvalidOption where no installed library can open it, or it has a password in it.
+    Raises InvalidOption where no installed library can open it, it names another machine's path,
+    or it has a password in it.
     """
     if "://" not in address:
         return LocalFolder(Path(address).resolve())
@@ -106,6 +107,8 @@ def open_folder(address: str) -> Folder:
     if parts.scheme in ("http", "https"):
         raise InvalidOption(f"{address}: URLs are not fetched; give a directory or a bucket")
     if parts.scheme == "file":
+        if parts.netloc not in ("", "localhost") or not parts.path:
+            raise InvalidOption(f"{address}: names a machine, not a path; write file:///PATH")
         return LocalFolder(Path(unquote(parts.path)).resolve())
     if parts.password:
         raise InvalidOption(

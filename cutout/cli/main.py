@@ -152,8 +152,7 @@ def remove(
     # Not by its value: a default of png would contradict the suffix .jpg.
     asked = options.format if "format" in options.model_fields_set else None
     options = options.model_copy(update={"format": files.format_of(output, asked)})
-    behind = files.read_image(background_image) if background_image else None
-    known = files.read_image(given) if given else None
+    behind, known = _read_image(background_image, server), _read_image(given, server)
     upload = files.read(image)
     with _engine(server, api_key) as engine, files.naming(image):
         files.write(output, engine.cut_out(upload, options, behind, known).data)
@@ -233,9 +232,7 @@ def batch(
     images = folders.open_folder(source)
     out = folders.open_folder(target)
     _refuse_batch(images, out, parquet, watch, server, engine_name)
-    job = batches.Job(
-        images, options, files.read_image(background_image) if background_image else None
-    )
+    job = batches.Job(images, options, _read_image(background_image, server))
     found = _files_in(source, images, out)
     paths = batches.find_images(images, found)
     others = batches.skipped(found, paths)
@@ -301,7 +298,7 @@ def video(
     The clip is written completely or not at all. Exit status: 130 if interrupted.
     """
     clips.check(source, target, options, background_image is not None, force)
-    behind = files.read_image(background_image) if background_image else None
+    behind = _read_image(background_image, None)
     settings = read_settings(EngineSettings)
     shown = None if quiet else notes
     try:
@@ -353,6 +350,15 @@ def serve(context: typer.Context) -> None:
     from cutout.cli.serve import serve as run
 
     run(context.args)
+
+
+def _read_image(path: Path | None, server: str | None) -> bytes | None:
+    """Read an image that accompanies others, within the limit of this machine or of a server."""
+    if path is None:
+        return None
+    # A server's limit is not known here.
+    limit = files.MOST_PIXELS if server else read_settings(EngineSettings).max_pixels
+    return files.read_image(path, limit)
 
 
 def _engine(server: str | None, key: str | None) -> closing[Engine]:

@@ -52,9 +52,10 @@ class Arrivals:
         settled = [path for path in self.paths if self._is_settled(path, found[path])]
         self._since = {path: self._since[path] for path in self.paths}
         fresh = [path for path in settled if self._taken.get(path) != found[path]]
-        self._taken.update({path: found[path] for path in fresh})
         # OUT is listed only where an image is new, and not at every look.
         missing = to_do(self._journal, found, self._target, fresh) if fresh else ()
+        # After OUT was listed: where that fails, the next look takes the same images again.
+        self._taken.update({path: found[path] for path in fresh})
         return {path: stems[path] for path in missing}
 
     def _is_settled(self, path: str, file: File) -> bool:

@@ -149,7 +149,7 @@ def _opened(path: Path) -> Iterator[InputContainer]:
     with path.open("rb"):  # errors of the file as others have them
         pass
     try:
-        container = av.open(str(path), options={"format_whitelist": DEMUXERS})
+        container = av.open(str(path.absolute()), options={"format_whitelist": DEMUXERS})
     except (av.error.FFmpegError, OSError) as error:
         raise UnsupportedFormat(f"{path}: not a supported clip: {KINDS}") from error
     with container:

@@ -1,9 +1,9 @@
 """Writing of clips: WebM and MOV with transparency, MP4 without, or PNG files; with their sound."""
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import count
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
@@ -50,6 +50,7 @@ class Kind:
     container_options: dict[str, str] = field(default_factory=dict)
 
 
+PCM = ("pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be")
 H264 = Kind(
     "libx264",
     "yuv420p",
@@ -81,10 +82,9 @@ PRORES = Kind(
     "yuv444p10le",
     "yuva444p10le",
     {"vendor": "apl0"},
-    frozenset({"aac", "ac3", "alac", "eac3", "mp3", "pcm_s16le", "pcm_s24le"}),
+    frozenset({"aac", "ac3", "alac", "eac3", "mp3", *PCM}),
     "aac",
 )
-FRAME = re.compile(r"[0-9]{6,}\.png")
 KINDS = {".mp4": H264, ".m4v": H264, ".webm": VP9, ".mov": PRORES}
 
 
@@ -118,14 +118,18 @@ class FolderWriter:
         """Write the next PNG file; `pts` is not used. Raises OSError where it cannot be written."""
         assert isinstance(prepared, bytes)
         self._count += 1
-        path = self._folder / f"{self._count:06}.png"
-        replace(path, lambda part: part.write_bytes(prepared))
+        replace(self._path(self._count), lambda part: part.write_bytes(prepared))
 
     def close(self) -> None:
         """Remove the further frames of a longer clip that was written here before."""
-        for path in self._folder.glob("*.png"):
-            if FRAME.fullmatch(path.name) and int(path.stem) > self._count:
-                path.unlink()
+        # Only without a gap: a file of the user's may have a name of digits, such as a date.
+        for number in count(self._count + 1):
+            if not (path := self._path(number)).is_file():
+                return
+            path.unlink()
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"{number:06}.png"
 
 
 class FileWriter:
@@ -217,7 +221,7 @@ class Sound:
     def begin(self, container: OutputContainer, kind: Kind) -> None:
         """Add the sound to a file, before anything is written there."""
         self._container = container
-        if self._stream.codec_context.name in kind.copied:
+        if self._stream.codec_context.codec.canonical_name in kind.copied:
             self._packets = self._copied(container.add_stream_from_template(self._stream))
         else:
             self._packets = self._encoded(container.add_stream(kind.sound))
@@ -288,8 +292,9 @@ def write_clip(target: Path, clip: Clip, cores: int, feed: Callable[[Writer], No
         with (
             # Opened once more: sound and video are read at paces of their own.
             sound_of(clip.path) as sound,
-            # FFmpeg chooses the container by the suffix, which `replace` keeps.
-            av.open(str(part), "w", options=kind.container_options) as container,
+            # FFmpeg chooses the container by the suffix, which `replace` keeps. Absolute, as it
+            # takes what is before a colon for a protocol.
+            av.open(str(part.absolute()), "w", options=kind.container_options) as container,
         ):
             writer = FileWriter(container, kind, clip, sound and Sound(*sound), cores)
             feed(writer)

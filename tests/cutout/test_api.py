@@ -94,7 +94,9 @@ def test_a_pil_image_is_turned_upright_and_read_in_any_mode(remover: Remover) ->
     grey = Pillow.fromarray(disc(96, 64)[:, :, 0])
     deep = Pillow.fromarray(disc(96, 64)[:, :, 0].astype(np.uint16) * 257)
     expected = remover.mask(disc(96, 64))
-    for image in (grey, deep, grey.convert("P"), grey.convert("CMYK")):
+    # what Pillow reads from a 16-bit PGM has mode I
+    wide = Pillow.fromarray(np.asarray(deep).astype(np.int32))
+    for image in (grey, deep, wide, grey.convert("P"), grey.convert("CMYK")):
         np.testing.assert_array_equal(np.asarray(remover.mask(image)), expected)
 
 
@@ -179,6 +181,19 @@ def test_what_is_no_image_is_refused_by_name(
 ) -> None:
     with pytest.raises(error, match=told):
         remover.cut_out(image)
+
+
+def test_options_that_an_array_cannot_have_are_refused(remover: Remover) -> None:
+    with pytest.raises(InvalidOption, match="frames: an array or a PIL image is one frame"):
+        remover.cut_out(np.zeros((8, 8, 3), np.uint8), frames="all")
+    with pytest.raises(InvalidOption, match="model"):
+        remover.score(np.zeros((8, 8, 3), np.uint8), model=5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("mode", ["F", "La"])
+def test_a_mode_of_pillow_without_a_range_is_refused(remover: Remover, mode: str) -> None:
+    with pytest.raises(InvalidOption, match=f"mode {mode}; convert it"):
+        remover.cut_out(Pillow.new(mode, (8, 8)))
 
 
 def test_scores_have_a_subject_where_asked_for(remover: Remover) -> None:

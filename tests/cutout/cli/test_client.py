@@ -15,6 +15,7 @@ from cutout.errors import (
     InvalidUrl,
     Overloaded,
     RateLimited,
+    RequestFailed,
     Unauthorized,
     UnknownModel,
     Unreachable,
@@ -107,6 +108,31 @@ def test_what_is_no_cutout_server_is_said_to_be_none() -> None:
         ):
             with pytest.raises(Unreachable, match=f"{address} is not a cutout server.* 200, but"):
                 ask()
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (500, b'{"code": "internal_error", "detail": "a bug"}'),
+        (413, b"<html>too large for this proxy</html>"),
+        (502, b"<html>the worker is gone</html>"),
+    ],
+)
+def test_one_request_that_fails_is_told_from_a_server_that_is_gone(
+    status: int, body: bytes
+) -> None:
+    with (
+        answering((status, body), (200, EMPTY)) as address,
+        closing(ServerEngine(address)) as engine,
+        pytest.raises(RequestFailed, match=f"responded with status {status}"),
+    ):
+        engine.predict(b"", PredictOptions())
+    with (
+        answering((status, body)) as address,
+        closing(ServerEngine(address)) as engine,
+        pytest.raises(Unreachable),
+    ):
+        engine.predict(b"", PredictOptions())
 
 
 def test_a_server_that_is_not_there() -> None:

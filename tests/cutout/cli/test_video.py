@@ -85,6 +85,24 @@ def test_a_shorter_clip_leaves_no_frames_of_a_longer_one(cutout: Cutout, tmp_pat
     assert sorted(path.name for path in frames.iterdir()) == ["000001.png", "000002.png"]
 
 
+def test_images_of_the_user_beside_the_frames_stay(cutout: Cutout, tmp_path: Path) -> None:
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    (frames / "20240512.png").write_bytes(b"mine")
+    clip = write_clip(tmp_path / "12:30.mp4", frames=2)
+    assert cutout("video", clip, frames, "--force").code == 0
+    assert (frames / "20240512.png").read_bytes() == b"mine"
+
+
+def test_a_name_with_a_colon_is_no_protocol(
+    cutout: Cutout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_clip(tmp_path / "12:30.mp4", frames=2)
+    assert cutout("video", "12:30.mp4", "12:31.webm").code == 0
+    assert len(play(tmp_path / "12:31.webm").frames) == 2
+
+
 def test_one_on_a_color_is_opaque(cutout: Cutout, clip: Path, tmp_path: Path) -> None:
     done = cutout("video", clip, tmp_path / "out.mp4", "--background", "#f00", "--quiet")
     assert (done.code, done.err) == (0, "")
@@ -142,6 +160,8 @@ def test_sound_is_kept(cutout: Cutout, tmp_path: Path, given: str, suffix: str, 
     ("arguments", "words"),
     [
         (["out.mp4"], "MP4 has no transparency"),
+        (["out.mp4", "--background", "transparent"], "MP4 has no transparency"),
+        (["-"], "not through a pipe"),
         (["out.avi"], ".webm, .mov or .mp4"),
         (["no/out.webm"], "no such directory"),
         (["there.webm"], "--force"),

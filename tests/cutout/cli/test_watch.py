@@ -1,5 +1,6 @@
 """A watched folder: each image once, when it is complete, whatever else goes on there."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cutout.cli.folders import LocalFolder
+from cutout.cli.folders import File, Folder, LocalFolder
 from cutout.cli.manifest import Journal, Record
 from cutout.cli.watch import SETTLED_SECONDS, Arrivals
 from cutout.errors import OutputRefused
@@ -24,8 +25,8 @@ IMAGE = encoded(disc(96, 64))
 class Folders:
     """A folder that is watched, by a clock that the test turns."""
 
-    def __init__(self, folder: Path) -> None:
-        self.images, out = folder / "in", LocalFolder(folder / "out")
+    def __init__(self, folder: Path, kind: type[LocalFolder] = LocalFolder) -> None:
+        self.images, out = folder / "in", kind(folder / "out")
         self.images.mkdir()
         out.path.mkdir()
         self.seconds = 0.0
@@ -55,6 +56,27 @@ def test_an_image_is_taken_once_when_it_has_not_changed_for_a_while(folders: Fol
     assert folders.look(SETTLED_SECONDS / 2) == []
     assert folders.look(SETTLED_SECONDS / 2) == ["a.png"]
     assert folders.look(SETTLED_SECONDS) == []
+
+
+class Share(LocalFolder):
+    """A folder that cannot be listed while a file `away` is beside it."""
+
+    def files(self, leave_out: Folder | None = None) -> dict[str, File]:
+        if self.path.with_name("away").exists():
+            raise OSError(errno.EIO, "away")
+        return super().files(leave_out)
+
+
+def test_an_image_is_taken_though_the_output_could_not_be_listed_at_first(tmp_path: Path) -> None:
+    folders = Folders(tmp_path, Share)
+    (folders.images / "a.png").write_bytes(IMAGE)
+    folders.look()
+    (tmp_path / "away").touch()
+    with pytest.raises(OSError, match="away"):
+        folders.look(SETTLED_SECONDS)
+    (tmp_path / "away").unlink()
+    assert folders.look() == ["a.png"]
+    folders.journal.close()
 
 
 def test_a_sender_that_pauses_gets_its_image_taken_again(folders: Folders) -> None:
