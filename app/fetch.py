@@ -127,6 +127,14 @@ def parse_url(url: str) -> Target:
     )
 
 
+def _read(location: str) -> str:
+    """Read the header Location, which is latin-1 to HTTP and often UTF-8 to who wrote it."""
+    try:
+        return location.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        return location
+
+
 def _ascii_host(host: str) -> str:
     if len(host) > MAX_HOST:
         raise InvalidUrl(f"the URL's host has {len(host)} characters; the limit is {MAX_HOST}")
@@ -196,7 +204,7 @@ class UrlFetcher:
             assert isinstance(response, h11.Response)
             headers = {name: value.decode("latin-1") for name, value in response.headers}
             if response.status_code in REDIRECTS and b"location" in headers:
-                return headers[b"location"]
+                return _read(headers[b"location"])
             if response.status_code != 200:
                 raise DownloadFailed(
                     f"the URL's response has status {response.status_code}, not 200"

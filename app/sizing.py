@@ -57,7 +57,11 @@ class Sizing:
 
 
 def _workers(settings: Settings, cores: int) -> int:
-    """Return one worker for every four cores; on a GPU one, as each would fill its memory again."""
+    """Return one worker for every four cores; on a GPU one, as each would fill its memory again.
+
+    Where onnxruntime uses more than four threads, a worker has a core for each.
+    """
     if settings.workers is not None:
         return settings.workers
-    return max(1, cores // CORES_PER_WORKER) if settings.providers == ("cpu",) else 1
+    share = max(CORES_PER_WORKER, settings.intra_op_threads)
+    return max(1, cores // share) if settings.providers == ("cpu",) else 1

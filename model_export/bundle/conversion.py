@@ -18,7 +18,7 @@ from model_export.config import CnnConfig, TrainConfig
 OPSET = 18  # the newest that tf2onnx writes
 INPUT = "image"
 OUTPUTS = {"classify": "probability", "segment": "alpha"}
-PARITY_TOLERANCE = 1e-5  # the largest difference between Keras and onnxruntime
+PARITY_TOLERANCE = 1e-4  # between Keras and onnxruntime: a fortieth of the least step of an alpha
 
 
 Kind = Literal["classify", "segment"]

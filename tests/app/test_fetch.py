@@ -71,6 +71,16 @@ def test_redirects_are_followed(status: str) -> None:
     assert asyncio.run(job()) == IMAGE
 
 
+@pytest.mark.parametrize("written", ["/b/猫.png", "/b/%E7%8C%AB.png"])
+def test_a_redirect_may_be_written_in_utf_8(written: str) -> None:
+    async def job() -> bytes:
+        there = {"/": redirect(written), "/b/%E7%8C%AB.png": response(IMAGE)}
+        async with serving(there) as server:
+            return await fetcher().fetch(f"http://images.example:{server.port}/")
+
+    assert asyncio.run(job()) == IMAGE
+
+
 @pytest.mark.parametrize(
     "url",
     [

@@ -36,6 +36,8 @@ def test_a_burst_may_wait_where_memory_holds_it(
         ({"workers": "auto"}, 32, 8, 4),
         ({"workers": 1}, 32, 1, 32),
         ({"intra_op_threads": 4}, 32, 8, 1),
+        ({"intra_op_threads": 8}, 32, 4, 1),
+        ({"intra_op_threads": 16}, 8, 1, 1),
         ({"providers": ("cuda", "cpu")}, 32, 1, 32),
         ({"threads": 3}, 8, 2, 3),
     ],
