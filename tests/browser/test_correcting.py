@@ -18,6 +18,10 @@ CANVAS = "#editor canvas"
 @pytest.fixture
 def opened(page: Page, tmp_path: Path) -> Page:
     """The editor, over a bright disc on black of which the predictor sees the disc: 96 x 64."""
+    return open_editor(page, tmp_path)
+
+
+def open_editor(page: Page, tmp_path: Path) -> Page:
     path = tmp_path / "disc.png"
     path.write_bytes(encoded(disc(96, 64)))
     page.pick(path)
@@ -106,6 +110,42 @@ def test_a_correction_called_off_changes_nothing(opened: Page) -> None:
     assert decoded(page.downloaded()[1])[32, 48, 3] == 255
 
 
+def test_a_second_escape_keeps_the_correction_too(opened: Page) -> None:
+    page = opened
+    drag(page, 0, 0, 1, 0)
+    # a browser lets a page stop the first Escape alone, until something else is pressed
+    for _ in range(2):
+        page.press(Keys.ESCAPE)
+        Alert(page.driver).dismiss()
+    page.until(lambda: page.element("#editor").is_displayed())
+    assert finish(page)[32, 48] == 0
+
+
+def test_undo_waits_until_a_stroke_is_drawn(opened: Page) -> None:
+    page = opened
+    tool(page, "snap", False)
+    drag(page, 0, 0, 1, 0)
+    actions = ActionChains(page.driver)
+    actions.move_to_element_with_offset(page.element(CANVAS), 100, 100).click_and_hold()
+    actions.move_by_offset(5, 0).perform()
+    combine(page, Keys.CONTROL, "z")
+    ActionChains(page.driver).release().perform()
+    page.click("[data-do=undo]")
+    assert page.element("[data-do=undo]").is_enabled()
+    assert finish(page)[32, 48] == 0
+
+
+def test_corrections_of_an_inverted_image_are_of_the_subject(page: Page, tmp_path: Path) -> None:
+    page.option("invert", True)
+    open_editor(page, tmp_path)
+    tool(page, "snap", False)
+    drag(page, -150, -100, 1, 0)
+    alpha = finish(page)
+    page.click("#save-trimap")
+    trimap = decoded(page.downloaded()[1])
+    assert (alpha[7, 10], trimap[7, 10]) == (0, 255)
+
+
 def test_the_keyboard_paints(opened: Page) -> None:
     page = opened
     page.press(Keys.ARROW_RIGHT, Keys.ARROW_LEFT, Keys.ENTER)
@@ -151,7 +191,7 @@ def test_corrections_go_along_when_another_model_is_asked(opened: Page) -> None:
     tool(page, "snap", False)
     drag(page, 0, 0, 1, 0)
     assert finish(page)[32, 48] == 0
-    assert "mask=@disc-mask.png" in page.text("#curl")
+    assert "mask=@disc-corrections.png" in page.text("#curl")
     page.option("model", "classifier")
     page.until_done(1)
     page.until_shown()
@@ -159,7 +199,7 @@ def test_corrections_go_along_when_another_model_is_asked(opened: Page) -> None:
     assert decoded(page.downloaded()[1])[32, 48, 3] == 0
     page.click("#save-trimap")
     name, data = page.downloaded()
-    assert name == "disc-mask.png"
+    assert name == "disc-corrections.png"
     trimap = decoded(data)
     assert trimap.shape == (64, 96)
     assert (trimap[32, 48], trimap[2, 2]) == (0, 128)

@@ -49,11 +49,14 @@ export async function downloadAll() {
       $("download-all").textContent = t("tally", { done: count, count: ready.length });
       showActions();
     });
+    saving = false;
+    showActions();
   } catch (problem) {
+    saving = false;
+    showActions();
+    $("download-all").textContent = reason(problem); // until something else changes
     say(reason(problem));
   }
-  saving = false;
-  showActions();
 }
 
 export async function copySelected() {

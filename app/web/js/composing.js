@@ -13,6 +13,7 @@ export function preview() {
 
 /** Finish an image as the options say. */
 export async function dress(image) {
+  if (isCurrent(image) && image.trouble) update(image, { trouble: undefined }); // of options that are no longer asked for
   if (image.status !== "done" || isCurrent(image) || !isLookedAt(image)) return;
   const recipe = keyOf(options.recipe());
   if (await attempt(image, drafted)) await pause(); // more changes may follow: the next draft shall not wait for this

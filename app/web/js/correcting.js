@@ -1,41 +1,49 @@
 /** From a cut-out to one that the reader has corrected: the editor is fetched when it is first opened. */
 
 import { dress } from "./composing.js";
+import { cutAgain } from "./cutting.js";
 import { state, update } from "./state.js";
 import { alphaOf, bytesOf, greyOf, recutOf } from "./studio.js";
 
 /** Let the reader correct an image's mask, and take over what they did. */
 export async function correctMask(image, dialog) {
-  const corrected = await correct(image, dialog);
+  const { cut } = image;
+  const corrected = await correct(image, cut, dialog);
   if (!corrected || !state.images.includes(image)) return;
-  const { blob, found, trimap } = corrected;
+  const { alpha, trimap } = corrected;
   Object.assign(image, { trimap, isSaved: false });
-  await image.accept(blob, { took: image.cut.took, found });
+  // The options may have changed meanwhile: then the server cuts out what is certain now. So it does where the browser fails.
+  const isThere = () => image.cut?.key === cut.key && image.status === "done";
+  const blob = isThere() && (await recutOf(cut, alpha, image.file).catch(() => undefined));
+  if (!blob || !isThere()) return cutAgain(image, image);
+  const found = alpha.some((value) => value > 127);
+  await image.accept(blob, { took: cut.took, inverted: cut.inverted, found });
   update(image);
   await dress(image);
 }
 
 /**
- * The corrected cut-out, whether anything is left of it, and what is certain (a PNG: white is kept, black is dropped,
- * grey is open): `{blob, found, trimap}`, or null where nothing changed.
+ * The corrected alpha, and what is certain (a PNG: white is kept, black is dropped, grey is open): `{alpha, trimap}`,
+ * or null where nothing changed.
  */
-async function correct(image, dialog) {
-  const cut = { key: image.cut.key, blob: image.cut.blob };
-  const { width, height } = image.cut;
+async function correct(image, { key, blob, width, height, inverted }, dialog) {
+  // The server is told of the subject, the reader sees what is kept: with `invert` that is the background.
+  const turned = (levels) => (inverted ? levels?.map((level) => TURNED[level] ?? level) : levels);
   const [{ edit }, bitmap, alpha, trimap] = await Promise.all([
     import("./editor/editor.js"),
     createImageBitmap(image.file),
-    alphaOf(cut),
+    alphaOf({ key, blob }),
     image.trimap && bytesOf(image.trimap),
     styled(),
   ]);
-  const answer = await edit(dialog, { name: image.name, bitmap, width, height, alpha, trimap });
+  const answer = await edit(dialog, { name: image.name, bitmap, width, height, alpha, trimap: turned(trimap) });
   if (!answer) return null;
-  const found = answer.alpha.some((value) => value > 127);
-  const blob = await recutOf(cut, answer.alpha, image.file);
-  const certain = await greyOf(width, height, answer.trimap);
-  return { blob, found, trimap: new File([certain], image.output("mask", "png"), { type: "image/png" }) };
+  const certain = await greyOf(width, height, turned(answer.trimap));
+  const name = image.output("corrections", "png");
+  return { alpha: answer.alpha, trimap: new File([certain], name, { type: "image/png" }) };
 }
+
+const TURNED = { 0: 255, 255: 0 };
 
 let style;
 

@@ -59,10 +59,12 @@ async function cutOut(image) {
   const calls = (image.calls = new AbortController());
   const began = performance.now();
   image.asked = asked;
+  const fields = options.cutFields();
+  const inverted = fields.some(([name]) => name === "invert");
   update(image, { status: "sending", sent: 0 });
   try {
     if (!image.file.size) throw new Problem("empty_file");
-    const answer = await post("cutout", [...image.fields(), ...options.cutFields()], {
+    const answer = await post("cutout", [...image.fields(), ...fields], {
       signal: calls.signal,
       onProgress: (sent) => update(image, sent < 1 ? { status: "sending", sent } : { status: "working" }),
       onWait: (seconds) => wait(image, seconds),
@@ -70,7 +72,7 @@ async function cutOut(image) {
     const took = performance.now() - began;
     calls.signal.throwIfAborted();
     const found = answer.header("X-Subject-Found") !== "false";
-    await image.accept(answer.blob, { took, found, dropped: Number(answer.header("X-Frames-Dropped")) });
+    await image.accept(answer.blob, { took, found, inverted, dropped: Number(answer.header("X-Frames-Dropped")) });
     await image.looked;
     if (isLookedAt(image) || changesNothing(options.recipe(), image.cut)) await attempt(image, finished);
     if (!calls.signal.aborted) finish(image);

@@ -13,13 +13,13 @@ export function keyOf(recipe) {
 
 /**
  * The full-size result of an image, `{blob, width, height, region, key, cut, isMask}`: made once for a cut-out and a
- * recipe. Answers undefined where a newer one is asked for meanwhile.
+ * recipe. Answers undefined where a newer one is asked for meanwhile in the same `lane`.
  */
-export function finished(image, recipe) {
+export function finished(image, recipe, lane = "full") {
   const { cut, full } = image;
   const about = { key: keyOf(recipe), cut: cut.key, isMask: recipe.mask };
   if (full?.key === about.key && full.cut === about.cut) return full.making;
-  const result = changesNothing(recipe, cut) ? untouched(cut) : made(image, recipe, "full", `full ${cut.key}`);
+  const result = changesNothing(recipe, cut) ? untouched(cut) : made(image, recipe, "full", `${lane} ${cut.key}`);
   const making = result.then((result) => result && { ...about, ...result });
   const kept = (image.full = { ...about, making });
   const forget = () => image.full === kept && (image.full = undefined); // the next one may try again

@@ -34,7 +34,9 @@ async function loadModels() {
     return say(reason(problem)); // the page works without: the server's default model it is
   }
   offerModels();
-  reworded();
+  // An image may have been sent before there was a model to choose: to the default one.
+  if (options.cutFields().some(([name]) => name === "model")) apply();
+  else reworded();
   showAll();
 }
 

@@ -30,7 +30,13 @@ async function ask(image) {
 
 async function seen({ file, name, preview }) {
   if (file.size <= SENT_AS_IT_IS || !preview) return file;
-  const blob = await new Promise((resolve) => preview.toBlob(resolve, "image/jpeg", 0.95));
+  const { width, height } = preview;
+  const opaque = Object.assign(document.createElement("canvas"), { width, height });
+  const context = opaque.getContext("2d");
+  context.fillStyle = "white"; // as the server has it behind transparent pixels; a canvas makes them black
+  context.fillRect(0, 0, width, height);
+  context.drawImage(preview, 0, 0);
+  const blob = await new Promise((resolve) => opaque.toBlob(resolve, "image/jpeg", 0.95));
   return new File([blob], name);
 }
 

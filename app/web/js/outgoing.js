@@ -9,9 +9,13 @@ import { copyImage, save, saveAll } from "./takeaway.js";
 const WHITE = [255, 255, 255];
 
 /** What an image's result is called. */
-export function nameOf(image) {
-  const recipe = options.recipe();
+export function nameOf(image, recipe = options.recipe()) {
   return image.output(recipe.mask ? "mask" : "cutout", extensionOf(recipe));
+}
+
+/** An image whose result is kept for itself, and not in place of the one that is shown. */
+function apart({ cut, file, full }) {
+  return { cut, file, full };
 }
 
 /** The result at full size, `{name, blob}`; made again where the options change meanwhile. */
@@ -28,12 +32,15 @@ export async function saveOne(image) {
   image.isSaved = true;
 }
 
-/** Save several as one ZIP; `onProgress(count)` is called before each. */
+/** Save several as one ZIP, as the options are now; `onProgress(count)` is called before each. */
 export async function saveTogether(images, onProgress) {
+  const recipe = options.recipe();
   const files = [];
   for (const image of images) {
     onProgress(files.length);
-    files.push(await fileOf(image));
+    if (!image.cut) continue; // removed, or being cut out again
+    const { blob } = await finished(apart(image), recipe, "zip");
+    files.push({ name: nameOf(image, recipe), blob });
   }
   await saveAll(files, "cutouts.zip");
   for (const image of images) image.isSaved = true;
@@ -43,7 +50,7 @@ export async function saveTogether(images, onProgress) {
 export async function copyResult(image) {
   const recipe = { ...options.recipe(), format: "png" };
   if (options.recipe().format === "jpeg") recipe.background ??= WHITE;
-  const making = finished({ cut: image.cut, file: image.file }, recipe);
+  const making = finished(apart(image), recipe, "copy");
   await copyImage(making.then(({ blob }) => blob));
   image.isSaved = true;
 }

@@ -117,5 +117,6 @@ export async function correctSelected() {
     say(t("edit.failed"));
   } finally {
     $("correct").disabled = false;
+    $("correct").focus(); // where the dialog would give it back to, were the button not disabled
   }
 }

@@ -53,6 +53,7 @@ class Editor {
       event.preventDefault(); // Escape calls off as the button does
       this.act("cancel");
     });
+    on(this.dialog, "close", () => this.dialog.showModal()); // browsers close it at a second Escape without asking
     on(this.dialog, "keydown", (event) => this.onKey(event));
     on(this.dialog, "keyup", (event) => event.key === " " && (this.grabs = false));
     gestures(this.canvas, this.brush(), () => this.grabs, signal);
@@ -150,7 +151,7 @@ class Editor {
     this.cursor ??= this.view.middle;
     const step = fast ? 4 * this.radius : Math.max(2, this.radius / 2);
     this.hover({ x: this.cursor.x + x * step, y: this.cursor.y + y * step }, "keyboard");
-    if (key === "Enter") {
+    if (key === "Enter" && !this.mask.stroke) {
       this.start(this.cursor);
       this.end();
     }
@@ -160,6 +161,7 @@ class Editor {
   // The buttons
 
   act(name) {
+    if (this.mask.stroke && (name === "undo" || name === "redo")) return; // the stroke belongs to none of both yet
     ACTS[name](this);
     if (!this.life.signal.aborted) this.show();
   }

@@ -23,7 +23,7 @@ const CALLS = {
    */
   async compose({ cut, recipe, detail, file }) {
     const source = await cutout(cut, detail);
-    const scaled = { ...reducedBy(source.ratio, recipe, detail), behind: await backdrop(recipe.behind) };
+    const scaled = { ...reducedBy(source, recipe, detail), behind: await backdrop(recipe.behind) };
     const original = recipe.blur ? await originalOf(file, source.image) : null;
     const { image, region } = compose(source.image, scaled, original);
     const format = detail === "full" ? recipe.format : image.channels === 3 ? "jpeg" : "png";
@@ -59,11 +59,12 @@ const CALLS = {
 };
 
 /** A recipe for a smaller copy of a cut-out: lengths in pixels shrink with it. */
-function reducedBy(ratio, recipe, detail) {
+function reducedBy({ image, ratio }, recipe, detail) {
   const longest = { draft: DRAFT, thumb: THUMB }[detail];
   if (!longest) return recipe;
-  const { canvas, size, outline, blur } = recipe;
-  const fixed = canvas ? Math.max(canvas.width, canvas.height) : size;
+  const { canvas, crop, size, outline, blur } = recipe;
+  const limits = crop || size < Math.max(image.width, image.height) * ratio; // a larger one changes nothing
+  const fixed = canvas ? Math.max(canvas.width, canvas.height) : limits && size;
   const shrink = fixed ? Math.min(1, longest / fixed) : 1 / ratio; // of the result
   const length = (pixels) => pixels && Math.max(1, Math.round(pixels * shrink));
   return {
