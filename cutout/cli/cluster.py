@@ -94,7 +94,8 @@ def _records(
         batch_size=together,
         compute=ray.data.ActorPoolStrategy(
             min_size=1,
-            max_size=jobs or int(ray.cluster_resources()["CPU"]),
+            # A cluster may start with no cores at all, and grow when there is work.
+            max_size=jobs or int(ray.cluster_resources().get("CPU", 0)) or None,
             # Otherwise images queued behind one that crashes the actor would fail with it.
             max_tasks_in_flight_per_actor=1 if together == 1 else None,
         ),

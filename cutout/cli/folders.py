@@ -51,6 +51,10 @@ class Log(Protocol):
         """Add a line, which ends with a line feed."""
         ...
 
+    def flush(self) -> None:
+        """Write the lines that wait to be written with others, where it is time."""
+        ...
+
     def rewrite(self, text: str) -> None:
         """Replace all lines by `text`."""
         ...
@@ -214,6 +218,9 @@ class LocalLog:
         self._file.write(line)
         # No fsync: a line survives the end of this process, not that of the machine.
         self._file.flush()
+
+    def flush(self) -> None:
+        """Do nothing: no line waits."""
 
     def rewrite(self, text: str) -> None:
         """Replace all lines by `text`, atomically."""
@@ -421,7 +428,11 @@ class BucketLog:
     def append(self, line: str) -> None:
         """Add a line; it is written with others after `part_seconds`."""
         self._waiting.append(line)
-        if time.monotonic() - self._written >= self._part_seconds:
+        self.flush()
+
+    def flush(self) -> None:
+        """Write the lines that wait, once `part_seconds` have passed."""
+        if self._waiting and time.monotonic() - self._written >= self._part_seconds:
             # The time first: parts are read in the order of their names.
             part = f"{self._folder}/{time.time_ns()}-{uuid.uuid4().hex}.jsonl"
             self._bucket.write(part, "".join(self._waiting).encode())

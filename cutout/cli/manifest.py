@@ -61,6 +61,10 @@ class Journal:
         self._take(record)
         self._log.append(_line(record))
 
+    def flush(self) -> None:
+        """Write records that wait to be written with others. Raises OSError as `add` does."""
+        self._log.flush()
+
     def _take(self, record: Record) -> None:
         """Keep a record; forget another image's whose output this one has replaced."""
         if record.output is not None:

@@ -107,6 +107,8 @@ def run(
             for record in _done_within(pause, pending):
                 journal.add(record)
                 yield record
+            # The last ones would wait for the next image, which may come tomorrow.
+            journal.flush()
     finally:
         engine.stop()
         pool.shutdown(cancel_futures=True)

@@ -129,6 +129,17 @@ def test_lines_in_a_bucket_outlive_their_writer_and_end_in_one_object(store: Sto
     assert list(BucketLog(bucket, "log").lines()) == ["all\n"]
 
 
+def test_a_line_that_waits_is_written_without_another(store: Store) -> None:
+    log = BucketLog(Bucket(f"s3://{BUCKET}/five"), "log", part_seconds=0.05)
+    log.append("last\n")
+
+    def written() -> bool:
+        log.flush()
+        return list(store.objects("five").values()) == [b"last\n"]
+
+    eventually(written)
+
+
 def test_a_bucket_travels_to_other_processes(store: Store) -> None:
     bucket = open_folder(f"s3://{BUCKET}/five/?region=us-east-1")
     bucket.write("x/y.bin", b"123")
