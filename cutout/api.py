@@ -345,11 +345,13 @@ def _from_pil(image: "PilImage") -> Array:
 
 
 def _stored_in_pil(upright: "PilImage") -> Array:
-    # What Pillow reads from a 16-bit PGM has mode I.
-    if upright.mode.startswith("I;16") or (upright.mode == "I" and upright.getextrema()[1] > 255):
-        # In 64 bits, as 65535 * 255 does not fit into 16; half of 65535 is added to round.
-        values = np.asarray(upright, np.int64).clip(0, 65535)
-        grey = (values * 255 + 32767) // 65535
+    if upright.mode[0] == "I":
+        # In 64 bits, as 65535 * 255 does not fit into 16.
+        grey = np.asarray(upright, np.int64).clip(0, 65535)
+        # What Pillow reads from a 16-bit PGM has mode I, and so may 8 bits have.
+        if upright.mode != "I" or grey.max() > 255:
+            # Half of 65535 is added to round.
+            grey = (grey * 255 + 32767) // 65535
         return np.repeat(grey.astype(np.uint8)[:, :, np.newaxis], 3, axis=2)
     if upright.mode in ("F", "La"):
         # The range of F is anybody's guess, and Pillow does not convert La.
