@@ -69,5 +69,5 @@ def test_the_shipped_bundles_say_what_they_are(shipped: Service) -> None:
     assert models["segmenter"]["model"]["bytes"] <= 5_000_000
     for model in models.values():
         assert model["quality"]["overall"]
-        assert model["parity"]["max_difference"] <= 1e-5
+        assert model["parity"]["max_difference"] <= 1e-4
         assert all(data_set["license"] for data_set in model["training"]["sets"])
