@@ -166,7 +166,7 @@ def _data(training: TrainingRecord) -> str:
 
 def _by_whom(name: str) -> str:
     """Return who made the masks of a set: nobody, where it is backgrounds to paste on."""
-    return "–" if "backgrounds" in name.split("/") else "people"
+    return "–" if {"backgrounds", "imagenet"} & set(name.split("/")) else "people"
 
 
 def _is_of_start(name: str, training: TrainingRecord) -> bool:

@@ -183,15 +183,15 @@ def weights_license(record: TrainingRecord, licenses: Licenses, start: Start | N
 
 
 def _own_terms(record: TrainingRecord, licenses: Licenses, start: Start | None) -> str:
-    if start:
-        return (
-            f"{GENERAL_TERMS} Fine-tuned from {start.name} {start.version}, whose terms go on "
-            f"applying: {start.license.removeprefix(GENERAL_TERMS).strip() or NOT_STATED}"
-        )
+    seen_by_start = f"{start.name}/" if start else NOT_STATED
+    own = [entry.name for entry in record.sets if not entry.name.startswith(seen_by_start)]
+    terms = licenses.weights if all(name in licenses.sets for name in own) else GENERAL_TERMS
+    if start is None:
+        return terms
+    of_start = start.license.removeprefix(terms).removeprefix(GENERAL_TERMS).strip()
     return (
-        licenses.weights
-        if all(entry.name in licenses.sets for entry in record.sets)
-        else GENERAL_TERMS
+        f"{terms} Fine-tuned from {start.name} {start.version}, whose terms go on applying: "
+        f"{of_start or NOT_STATED}"
     )
 
 
