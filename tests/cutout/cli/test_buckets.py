@@ -130,12 +130,12 @@ def test_lines_in_a_bucket_outlive_their_writer_and_end_in_one_object(store: Sto
 
 
 def test_a_line_that_waits_is_written_without_another(store: Store) -> None:
-    log = BucketLog(Bucket(f"s3://{BUCKET}/five"), "log", part_seconds=0.05)
+    log = BucketLog(Bucket(f"s3://{BUCKET}/waiting"), "log", part_seconds=0.05)
     log.append("last\n")
 
     def written() -> bool:
         log.flush()
-        return list(store.objects("five").values()) == [b"last\n"]
+        return list(store.objects("waiting").values()) == [b"last\n"]
 
     eventually(written)
 

@@ -269,7 +269,7 @@ def test_keeping_needs_something_to_keep(images: Path, tmp_path: Path) -> None:
 
 
 def test_a_run_of_an_older_version_is_read(tmp_path: Path) -> None:
-    config = load_config("segmenter")
+    config = load_config("segmenter-plain")
     new = ("patience", "blend", "frozen_levels", "deep_supervision", "keep_share")
     values = config.model_dump(
         mode="json", exclude={"start": True, "training": set(new), "network": {"l2"}}
