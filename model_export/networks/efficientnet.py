@@ -6,6 +6,7 @@ no squeeze-and-excitation): tensorflow/tpu, models/official/efficientnet/lite.
 
 import hashlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +33,7 @@ class Stage(NamedTuple):
 
 
 STEM = 32
+CEILING = 6  # of every ReLU
 STAGES = (
     Stage(0, blocks=1, kernel=3, stride=1, expansion=1, width=16),
     Stage(1, blocks=2, kernel=3, stride=2, expansion=6, width=24),
@@ -43,15 +45,17 @@ STAGES = (
 )
 
 
-def efficientnet_levels(image: Any, norm: Callable[..., Any], *, training: bool) -> list[Any]:
+def efficientnet_levels(
+    image: Any, conv: Callable[..., Any], norm: Callable[..., Any], *, training: bool
+) -> list[Any]:
     """Return the last features of each level of the encoder, from 1/2 to 1/32 of `image`.
 
-    `image` is (N, H, W, 3), RGB, (value - 127) / 128, as the weights expect it. `norm` makes a
-    normalisation, and `training` selects the faster kernels.
+    `image` is (N, H, W, 3), RGB, (value - 127) / 128, as the weights expect it. `conv` and `norm`
+    make a convolution with its normalisation, and one alone; `training` selects the faster kernels.
     """
     depthwise = FastDepthwiseConv2D if training else layers.DepthwiseConv2D
-    layer = _Layers(norm, depthwise)
-    features = layer.convolved(image, STEM, "down0", kernel=3, stride=2)
+    layer = _Layers(partial(conv, ceiling=CEILING), norm, depthwise)
+    features = layer.conv(image, STEM, kernel=3, stride=2, name="down0")
     levels: list[Any] = [None] * PRETRAINED_LEVELS
     counts = [0] * PRETRAINED_LEVELS
     for stage in STAGES:
@@ -108,6 +112,7 @@ _PARTS = ("kernel", "gamma", "beta", "mean", "variance")
 
 
 class _Layers(NamedTuple):
+    conv: Callable[..., Any]
     norm: Callable[..., Any]
     depthwise: Any
 
@@ -116,31 +121,15 @@ class _Layers(NamedTuple):
         before = features
         if stage.expansion > 1:
             wide = features.shape[-1] * stage.expansion
-            features = self.convolved(features, wide, f"{name}_expand")
+            features = self.conv(features, wide, kernel=1, name=f"{name}_expand")
         features = self.depthwise(
             stage.kernel, strides=stride, padding="same", use_bias=False, name=f"{name}_depthwise"
         )(features)
-        features = self._normalised(features, f"{name}_depthwise")
-        features = self.convolved(features, stage.width, f"{name}_project", activate=False)
+        features = self.norm(name=f"{name}_depthwise_norm")(features)
+        features = layers.ReLU(max_value=CEILING, name=f"{name}_depthwise_act")(features)
+        features = self.conv(
+            features, stage.width, kernel=1, activate=False, name=f"{name}_project"
+        )
         if stride > 1 or before.shape[-1] != stage.width:
             return features
         return layers.Add(name=f"{name}_add")([before, features])
-
-    def convolved(
-        self,
-        features: Any,
-        width: int,
-        name: str,
-        *,
-        kernel: int = 1,
-        stride: int = 1,
-        activate: bool = True,
-    ) -> Any:
-        features = layers.Conv2D(
-            width, kernel, strides=stride, padding="same", use_bias=False, name=name
-        )(features)
-        return self._normalised(features, name, activate)
-
-    def _normalised(self, features: Any, name: str, activate: bool = True) -> Any:
-        features = self.norm(name=f"{name}_norm")(features)
-        return layers.ReLU(max_value=6, name=f"{name}_act")(features) if activate else features

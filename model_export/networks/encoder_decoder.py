@@ -40,7 +40,7 @@ def build_encoder_decoder(
     image = features = keras.Input((size, size, spec.channels), name="image")
     skips: list[Any] = []
     if config.is_pretrained:
-        skips = efficientnet_levels(image, norm, training=training)
+        skips = efficientnet_levels(image, conv, norm, training=training)
         features = skips[-1]
     own = zip(config.widths, config.blocks, strict=True)
     for level, (width, count) in enumerate(own, start=len(skips)):
@@ -114,6 +114,7 @@ def _conv(
     kernel: int = 3,
     stride: int = 1,
     activate: bool = True,
+    ceiling: float | None = None,
     gamma: str = "ones",
 ) -> Any:
     features = layers.Conv2D(
@@ -127,4 +128,4 @@ def _conv(
         name=name,
     )(features)
     features = norm(gamma_initializer=gamma, name=f"{name}_norm")(features)
-    return layers.ReLU(name=f"{name}_act")(features) if activate else features
+    return layers.ReLU(max_value=ceiling, name=f"{name}_act")(features) if activate else features

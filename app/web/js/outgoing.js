@@ -13,9 +13,9 @@ export function nameOf(image, recipe = options.recipe()) {
   return image.output(recipe.mask ? "mask" : "cutout", extensionOf(recipe));
 }
 
-/** An image whose result is kept for itself, and not in place of the one that is shown. */
-function apart({ cut, file, full }) {
-  return { cut, file, full };
+/** An image whose result is made for itself: what is shown may be replaced while it is made. */
+function apart({ cut, file }) {
+  return { cut, file };
 }
 
 /** The result at full size, `{name, blob}`; made again where the options change meanwhile. */
