@@ -83,10 +83,12 @@ def train(
     overrides: Overrides = [],  # noqa: B006 - typer reads it, nothing writes to it
 ) -> None:
     """Train a network on a folder of images with masks; the run's folder gets a report."""
+    from cutout.system.process import keep_freed_memory
     from model_export.config import load_config
     from model_export.networks.tensorflow import import_tensorflow
     from model_export.training.fine_tuning import find_origin
 
+    keep_freed_memory()
     origin = find_origin(start) if start else None
     loaded = load_config(config, overrides, origin.config if origin else None)
     # after the config, whose errors need not wait for it, and before what imports it aloud

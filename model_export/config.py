@@ -26,6 +26,8 @@ RUN_CONFIG = "config.json"
 LICENSES = CONFIGS / "licenses.toml"
 INHERITED_DATA = ("clips", "source_size", "part_sizes", "rendered")
 """Entries of [data] that fine-tuning takes from the network it starts from."""
+INHERITED_TRAINING = ("frozen_levels",)
+"""Entries of [training] that it takes from there: levels that never learned need not now."""
 PRETRAINED_LEVELS = 5
 """Levels of a pretrained encoder, down to 1/32 of the input."""
 RATES = ("warmup_epochs", "decay_epochs")
@@ -401,9 +403,12 @@ def _inherit(values: dict[str, Any], base: TrainConfig) -> None:
     for section in ("network", "preprocess", "start"):
         # as a whole: a file with [network] describes all of it
         values.setdefault(section, inherited[section])
-    data = values.setdefault("data", {})
-    for key in INHERITED_DATA:
-        data.setdefault(key, inherited["data"][key])
+    for section, keys in (("data", INHERITED_DATA), ("training", INHERITED_TRAINING)):
+        stated = values.setdefault(section, {})
+        # what is no table is reported with the other errors
+        if isinstance(stated, dict):
+            for key in keys:
+                stated.setdefault(key, inherited[section][key])
 
 
 def _shorten_rates(training: dict[str, Any], before: Any) -> None:

@@ -10,12 +10,14 @@ FAULTS = """
 import resource, sys, threading
 import numpy as np
 
-if sys.argv[1] == "prepared":
-    from cutout.system.process import prepare_for_images
-    prepare_for_images()
+if sys.argv[1] != "as it is":
+    import cutout.system.process
+    getattr(cutout.system.process, sys.argv[1])()
+
+sizes = [int(size) for size in sys.argv[2:]]
 
 def image():
-    arrays = [np.full(size, 1, np.uint8) for size in (3_500_000, 1_200_000, 3_000_000, 600_000)]
+    arrays = [np.full(size, 1, np.uint8) for size in sizes]
 
 def work():
     for _ in range(5):
@@ -34,12 +36,16 @@ thread.join()
 @pytest.mark.skipif(
     platform.libc_ver()[0] != "glibc", reason="of other C libraries nothing is promised"
 )
-def test_a_image_gets_the_memory_of_the_one_before_it() -> None:
+@pytest.mark.parametrize(
+    ("prepared", "sizes"),
+    [
+        ("prepare_for_images", (3_500_000, 1_200_000, 3_000_000, 600_000)),
+        ("keep_freed_memory", (50_000_000, 40_000, 7_000_000)),
+    ],
+)
+def test_memory_that_is_freed_is_used_again(prepared: str, sizes: tuple[int, ...]) -> None:
     def faults(how: str) -> int:
-        return int(
-            subprocess.run(
-                [sys.executable, "-c", FAULTS, how], check=True, capture_output=True
-            ).stdout
-        )
+        command = [sys.executable, "-c", FAULTS, how, *map(str, sizes)]
+        return int(subprocess.run(command, check=True, capture_output=True).stdout)
 
-    assert faults("prepared") < 100 < faults("as it is")
+    assert faults(prepared) < 100 < faults("as it is")

@@ -209,6 +209,19 @@ def test_the_network_comes_from_the_start_and_the_rest_from_the_file(shipped: Pa
         load_config("fine-tune")
 
 
+def test_levels_that_never_learned_stay_frozen(shipped: Path, tmp_path: Path) -> None:
+    base = find_origin(shipped).config
+    training = base.training.model_copy(update={"frozen_levels": 3})
+    frozen = base.model_copy(update={"training": training})
+    assert load_config("fine-tune", [], frozen).training.frozen_levels == 3
+    free = load_config("fine-tune", ["training.frozen_levels=0"], frozen)
+    assert free.training.frozen_levels == 0
+    no_table = tmp_path / "mine.toml"
+    no_table.write_text("training = 3")
+    with pytest.raises(DataError, match=r"training: 3 is not a section"):
+        load_config(str(no_table), [], frozen)
+
+
 def test_what_cannot_be_started_from_is_named(shipped: Path, own: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nothing/model\.keras: no such saved network"):
         find_origin(tmp_path / "nothing")
