@@ -41,6 +41,8 @@ IMAGES = frozenset(
         ".webp",
     }
 )
+UNFINISHED = frozenset({".crdownload", ".filepart", ".part", ".partial", ".tmp"})
+"""Suffixes of files that a browser or a sender is still writing, and will rename."""
 SUFFIXES = {
     "image/gif": ".gif",
     "image/jpeg": ".jpg",
@@ -106,7 +108,8 @@ def output_folder(
 def find_images(folder: Folder, paths: Iterable[str]) -> list[str]:
     """Return the paths of images in a directory, sorted, except outputs of another batch.
 
-    Those are the files with a usual suffix, and others that begin as images do.
+    Those are the files with a usual suffix, and others that begin as images do, but for those that
+    are still being written.
     """
     paths = list(paths)
     made = _folders_of_batches(paths)
@@ -121,6 +124,8 @@ def _has_suffix(path: str) -> bool:
 
 def _begins_as_image(folder: Folder, path: str) -> bool:
     """Tell whether a file is an image by its content; False where it cannot be read."""
+    if PurePosixPath(path).suffix.lower() in UNFINISHED:
+        return False
     from cutout.imaging.headers import is_image
 
     try:

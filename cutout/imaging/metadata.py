@@ -1,10 +1,13 @@
 """Metadata beside the pixels of a file, and what of it an answer carries: density, EXIF, XMP."""
 
+import codecs
 import io
 import logging
-import re
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
+from xml.dom import minidom
 
 import pi_heif
 from PIL import Image as Pillow
@@ -23,12 +26,12 @@ GPS = 34853  # the TIFF tag GPSInfo
 JPEG_XMP = b"http://ns.adobe.com/xap/1.0/\0"  # what a segment of a JPEG with XMP begins with
 MAX_BYTES = 65_000
 """Of EXIF, and of XMP, that are kept: what fits into one segment of a JPEG."""
-# XMP writes a property as an attribute or as an element.
-XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:=[\"']|>))[1-8]")
-XMP_GPS = re.compile(
-    rb"exif:GPS\w+=(\"[^\"]*\"|'[^']*')|<exif:GPS(\w+)>.*?</exif:GPS\2>", re.DOTALL
+MAKER_NOTE = 37500  # a tag of EXIF: what its maker adds, often with a preview of its own
+EXIF_TAGS = 34665  # the TIFF tag of the directory that has it
+TIFF_NAMES, EXIF_NAMES, XMP_NAMES = (
+    f"http://ns.adobe.com/{part}/1.0/" for part in ("tiff", "exif", "xap")
 )
-XMP_THUMBNAILS = re.compile(rb"<xmp:Thumbnails>.*?</xmp:Thumbnails>", re.DOTALL)
+"""Namespaces of XMP's properties, each an attribute or an element (ISO 16684-1)."""
 
 log = logging.getLogger("cutout")
 
@@ -70,8 +73,9 @@ def read_metadata(data: bytes, header: Header) -> Metadata:
 def for_answer(found: Metadata, keep: bool, keep_gps: bool) -> Metadata:
     """Select what is written into the answer: the density; with `keep`, EXIF and XMP too.
 
-    Their orientation is set to upright. Thumbnails, which would show the background, are removed,
-    and so is the GPS position without `keep_gps`. EXIF or XMP above MAX_BYTES is left out.
+    Their orientation is set to upright. Thumbnails and maker notes, which would show the
+    background, are removed, and so is the GPS position without `keep_gps`. EXIF or XMP above
+    MAX_BYTES is left out, and XMP that is not well-formed XML.
     """
     if not keep:
         return Metadata(found.dpi)
@@ -80,8 +84,7 @@ def for_answer(found: Metadata, keep: bool, keep_gps: bool) -> Metadata:
     if exif is not None:
         exif = _upright_exif(exif, keep_gps)
     if xmp is not None:
-        xmp = XMP_THUMBNAILS.sub(b"", XMP_ORIENTATION.sub(rb"\g<1>1", xmp))
-        xmp = xmp if keep_gps else XMP_GPS.sub(b"", xmp)
+        xmp = _upright_xmp(xmp, keep_gps)
     return Metadata(
         found.dpi,
         exif if exif is not None and len(exif) <= MAX_BYTES else None,
@@ -97,11 +100,64 @@ def _upright_exif(block: bytes, keep_gps: bool) -> bytes | None:
         exif[ORIENTATION] = 1
         if not keep_gps:
             exif.pop(GPS, None)
+        exif.get_ifd(EXIF_TAGS).pop(MAKER_NOTE, None)
         # Pillow writes no second directory, so the thumbnail in it is lost here, as it should be.
         return exif.tobytes().removeprefix(b"Exif\0\0")
     except Exception as error:  # Pillow raises whatever a broken block makes it meet
         log.warning("metadata ignored", extra={"reason": str(error)})
         return None
+
+
+def _upright_xmp(packet: bytes, keep_gps: bool) -> bytes | None:
+    """Rewrite XMP as upright, without thumbnails and, unless kept, without position."""
+    # First: what follows takes time and memory by the length.
+    if len(packet) > MAX_BYTES:
+        return None
+    if not packet.startswith((codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE)):
+        packet = packet.rstrip(b"\0")
+    try:
+        # expat limits what entities expand to, and the packet is short
+        document = minidom.parseString(packet)  # noqa: S318
+        # XMP has none, and its entities could be anything.
+        if document.doctype is not None:
+            return None
+        for node in list(_properties(document.documentElement)):
+            _make_upright(node, keep_gps)
+        # Node by node, as `document.toxml` adds a declaration, which a packet does not have.
+        return "".join(node.toxml() for node in document.childNodes).encode()
+    except Exception as error:  # expat's, or a RecursionError: such XMP is left out
+        log.warning("metadata ignored", extra={"reason": str(error)})
+        return None
+
+
+def _properties(root: Any) -> Iterator[Any]:
+    """Yield the attributes and elements below a node, and itself."""
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        yield from node.attributes.values()
+        waiting += [child for child in node.childNodes if child.nodeType == child.ELEMENT_NODE]
+
+
+def _make_upright(node: Any, keep_gps: bool) -> None:
+    """Remove an attribute or element, or change its value, by its name."""
+    name = (node.namespaceURI, node.localName)
+    is_gps = name[0] == EXIF_NAMES and name[1].startswith("GPS")
+    if name == (XMP_NAMES, "Thumbnails") or (is_gps and not keep_gps):
+        _remove(node)
+    elif name == (TIFF_NAMES, "Orientation"):
+        if node.nodeType == node.ATTRIBUTE_NODE:
+            node.value = "1"
+        elif node.firstChild is not None:
+            node.firstChild.data = "1"
+
+
+def _remove(node: Any) -> None:
+    if node.nodeType == node.ATTRIBUTE_NODE:
+        node.ownerElement.removeAttributeNode(node)
+    elif node.parentNode is not None:
+        node.parentNode.removeChild(node)
 
 
 def _density(tiff: bytes) -> tuple[float, float] | None:
@@ -159,7 +215,8 @@ def _png(data: bytes) -> Metadata:
             found = replace(found, dpi=(across * 0.0254, down * 0.0254))
         elif kind == b"eXIf":
             found = replace(found, exif=body.removeprefix(b"Exif\0\0"))
-        elif kind == b"iTXt" and body.startswith(XMP + b"\0"):
+        # The first one alone: thousands would take minutes to inflate.
+        elif kind == b"iTXt" and body.startswith(XMP + b"\0") and found.xmp is None:
             found = replace(found, xmp=plain_text(kind, body[len(XMP) + 1 :]))
     return found
 

@@ -288,8 +288,8 @@ class CutoutOptions(MaskOptions):
     keep_metadata: Annotated[
         bool,
         Field(
-            description="keep EXIF and XMP, turned upright, without thumbnail and GPS position; "
-            "the density (dpi) is always kept"
+            description="keep EXIF and XMP, turned upright, without thumbnail, maker notes and GPS "
+            "position; the density (dpi) is always kept"
         ),
     ] = False
     keep_gps: Annotated[bool, Field(description="with `keep_metadata`, keep the GPS position")] = (

@@ -26,6 +26,11 @@ def _starts_with(*beginnings: bytes) -> Callable[[bytes], bool]:
     return lambda data: data.startswith(beginnings)
 
 
+def _is_bmp(data: bytes) -> bool:
+    # The size of its second header too: texts may begin with these letters.
+    return data.startswith(b"BM") and 12 <= int.from_bytes(data[14:18], "little") <= 255
+
+
 def _is_webp(data: bytes) -> bool:
     return data.startswith(b"RIFF") and data[8:12] == b"WEBP"
 
@@ -38,7 +43,7 @@ _READERS: tuple[tuple[str, Callable[[bytes], bool], Callable[[bytes], Header]], 
     ("TIFF", _starts_with(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), read_tiff),
     ("AVIF", is_avif, read_avif),
     ("HEIC", is_heif, read_heif),
-    ("BMP", _starts_with(b"BM"), read_bmp),
+    ("BMP", _is_bmp, read_bmp),
 )
 
 

@@ -15,6 +15,10 @@ BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"
 
 ENTRY = re.compile(rb"....infe(?:\x02...(?:..)..|\x03...(?:....)..)", re.DOTALL)
 """A box of an item's type and names: size, version, item number; version 0 and 1 have no type."""
+OPEN_ENTRY = re.compile(rb"\0\0\0[\0\1]infe")
+"""Such a box whose size stands elsewhere, or that goes on to the end of the file."""
+MAX_NAMES = 1024
+"""Bytes of an item's type and names. Each entry is read, and they may overlap."""
 
 
 def is_heif(data: bytes) -> bool:
@@ -53,11 +57,18 @@ def read_heif(data: bytes) -> Header:
 
 
 def _check_names(data: bytes) -> None:
-    """Raise Malformed for an item's type or name that is not UTF-8: pi-heif 1.4 crashes on it."""
+    """Raise Malformed for an item's type or name that is not UTF-8: pi-heif 1.4 crashes on it.
+
+    Names that are too long to be looked at, or whose end is not known, count as such.
+    """
     for kind, start, end in bounded(boxes_in(data, 0, len(data))):
         if kind == b"meta":
+            if OPEN_ENTRY.search(data, start, end):
+                raise Malformed("an item's entry of unknown size")
             for entry in bounded(ENTRY.finditer(data, start, end)):
                 size = int.from_bytes(data[entry.start() : entry.start() + 4], "big")
+                if size > MAX_NAMES:
+                    raise Malformed(f"an item's entry of {size} bytes; {MAX_NAMES} are read")
                 names = data[entry.end() : entry.start() + size]
                 if not _is_text(names):
                     raise Malformed("an item whose type or name is no UTF-8")

@@ -22,8 +22,9 @@ def orientation_of(texts: Iterable[tuple[bytes, bytes]]) -> int:
     known = dict[bytes, bytes]()
     for kind, body in texts:
         keyword, _, value = body.partition(b"\0")
-        if keyword in KEYWORDS:
-            known.setdefault(keyword, plain_text(kind, value))
+        # Only the first of each: inflating thousands would take minutes.
+        if keyword in KEYWORDS and keyword not in known:
+            known[keyword] = plain_text(kind, value)
     for keyword, text in known.items():
         found = _in_xmp(text) if keyword == XMP else _in_raw_profile(text)
         # 1 is also what a text without orientation gives: the next one may have it.

@@ -11,6 +11,20 @@ ROWS_PER_STRIP = 278
 TILE_WIDTH = 322
 TILE_HEIGHT = 323
 STRIPS, TILES = (273, 279), (324, 325)  # tags: where each begins, and how many bytes it has
+SINGLE = frozenset(
+    {
+        WIDTH,
+        HEIGHT,
+        BITS,
+        COMPRESSION,
+        SAMPLES,
+        PLANAR,
+        ROWS_PER_STRIP,
+        TILE_WIDTH,
+        TILE_HEIGHT,
+    }
+)
+"""Tags of which one value is enough: of BITS, that of the first channel."""
 UNCOMPRESSED, APART = 1, 2  # values of COMPRESSION, and of PLANAR
 
 
@@ -100,18 +114,24 @@ def with_height(tiff: bytes, height: int) -> bytes:
 
 
 def _numbers(tiff: bytes) -> dict[int, tuple[int, ...]]:
-    """Return the values of each tag of whole numbers that has no more than MAX_PARTS of them."""
+    """Return the values of the tags above; lists of more than MAX_PARTS values are left out.
+
+    No others, and of a tag that is there twice the first: thousands of tags may all point to the
+    same list, which would take gigabytes.
+    """
     layout = Layout.of(tiff)
     numbers = dict[int, tuple[int, ...]]()
     kinds = NUMBERS | {16: ("Q", 8)}
     for entry in bounded(iter(layout.entries), MAX_TAGS):
         tag, kind, count = struct.unpack_from(layout.order + layout.head, tiff, entry)
         code, size = kinds.get(kind, ("", 0))
-        if not code or count > MAX_PARTS:
+        is_read = tag in SINGLE or tag in STRIPS or tag in TILES
+        if not is_read or tag in numbers or not code or count > MAX_PARTS:
             continue
         place = entry + layout.inline
         if count * size > struct.calcsize(layout.word):
             place = struct.unpack_from(layout.order + layout.word, tiff, place)[0]
         if place + count * size <= len(tiff):
-            numbers[tag] = struct.unpack_from(f"{layout.order}{count}{code}", tiff, place)
+            read = min(count, 1) if tag in SINGLE else count
+            numbers[tag] = struct.unpack_from(f"{layout.order}{read}{code}", tiff, place)
     return numbers

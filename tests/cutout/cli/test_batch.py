@@ -294,5 +294,9 @@ def test_images_are_found_by_content_too(tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(b"no image")
     (tmp_path / "notes.txt").write_bytes(b"no image")
     (tmp_path / "empty").write_bytes(b"")
+    # Begins as a BMP does.
+    (tmp_path / "BMI.csv").write_bytes(b"BMI,weight,height\n" * 9)
+    # Not yet complete: its sender will rename it.
+    (tmp_path / "dog.jpg.part").write_bytes(encoded(disc(), ".jpg"))
     folder = LocalFolder(tmp_path)
     assert find_images(folder, folder.files()) == ["broken.png", "cat.jpg.download", "photo"]

@@ -77,6 +77,16 @@ def test_a_truncated_heic_is_refused(length: int) -> None:
         raster(heic("quarters")[:length], ANY)
 
 
+@pytest.mark.parametrize(("size", "reason"), [(1025, "1024 are read"), (0, "unknown size")])
+def test_an_entry_of_a_heic_whose_names_cannot_be_looked_at_is_refused(
+    size: int, reason: str
+) -> None:
+    data = heic("quarters")
+    at = data.index(b"infe") - 4
+    with pytest.raises(UndecodableImage, match=reason):
+        sniff(data[:at] + struct.pack(">I", size) + data[at + 4 :])
+
+
 def avif(pixels: NDArray[np.uint8], **options: object) -> bytes:
     data = io.BytesIO()
     Pillow.fromarray(pixels).save(data, "AVIF", quality=100, **options)

@@ -3,6 +3,7 @@
 import io
 import logging
 import struct
+import tracemalloc
 import zlib
 from typing import Any
 
@@ -12,6 +13,7 @@ from PIL import Image as Pillow
 
 from cutout.errors import UndecodableImage
 from cutout.imaging.decode import Raster
+from cutout.imaging.headers.tiff_strips import lacks_strips
 from tests.support.images import is_near, raster
 from tests.support.paths import ROOT
 
@@ -146,6 +148,29 @@ def tiff(orientation: int = 1, bits: int = 8, planar: int = 1) -> tuple[bytes, i
     head = b"II*\0" + struct.pack("<IH", 8, len(entries)) + directory + bytes(4)
     lists = struct.pack(f"<3H{2 * count}I", bits, bits, bits, *starts, *map(len, strips))
     return head + lists + b"".join(strips), first
+
+
+def test_lists_of_a_tiff_that_are_not_needed_take_no_memory() -> None:
+    values = 50_000
+    own, starts, sizes = 400, 273, 279  # the first of tags without a meaning here
+    tags = [256, 257, starts, sizes, 279, 284, *range(own, own + 300)]
+    single = {256: 64, 257: values, 284: 2}
+    first = 8 + 2 + 12 * len(tags) + 4
+    entries = [
+        struct.pack("<HHII", tag, 4, 1, single[tag])
+        if tag in single
+        else struct.pack("<HHII", tag, 4, values, first)
+        for tag in tags
+    ]
+    head = b"II*\0" + struct.pack("<IH", 8, len(tags)) + b"".join(entries) + bytes(4)
+    data = head + bytes(4 * values)
+    tracemalloc.start()
+    try:
+        assert not lacks_strips(data)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 20e6
 
 
 @pytest.mark.parametrize("bits", [8, 16])
