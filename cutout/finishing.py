@@ -155,8 +155,12 @@ def _position(options: CutoutOptions) -> tuple[float, float] | None:
 
 
 def _opaque(behind: Raster, options: CutoutOptions) -> Pixels:
-    """Return the background image, on the background colour where it is transparent itself."""
+    """Return the background image, on the background colour where it is transparent itself.
+
+    On white where there is none: "transparent" has no colour of its own.
+    """
     if behind.alpha is None:
         return behind.image
-    color = options.background if isinstance(options.background, Color) else WHITE
+    background = options.background
+    color = background if isinstance(background, Color) and background.alpha else WHITE
     return on_color(np.dstack([behind.image, behind.alpha]), color.opaque)

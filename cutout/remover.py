@@ -32,6 +32,8 @@ KEPT_BESIDE_SRGB = (
     "leave one of them out"
 )
 
+NO_PROFILE = "keep_profile: a GIF cannot have a colour profile; choose another format"
+
 
 # As a decorator, a context manager of contextlib is made again for each call.
 @idle_cores.occupying_one()
@@ -55,6 +57,8 @@ def cut_out(
     """
     if options.keep_profile and (background is not None or options.adds_colors):
         raise InvalidOption(KEPT_BESIDE_SRGB)
+    if options.keep_profile and options.format is Format.gif:
+        raise InvalidOption(NO_PROFILE)
     framing.check(options, source.max_pixels)
     predictor = models.for_masks(options.model)
     plan = Plan.of(source.header, options, predictor)

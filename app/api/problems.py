@@ -236,7 +236,9 @@ def _allowed(request: Request) -> str:
     routes = request.app.routes
 
     def has_route(method: str) -> bool:
-        scope = {**request.scope, "method": method}
+        # Below a mount, such as /assets, the scope has another root.
+        root = request.scope.get("app_root_path", request.scope["root_path"])
+        scope = {**request.scope, "method": method, "root_path": root}
         return any(route.matches(scope)[0] is Match.FULL for route in routes)
 
     methods = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")

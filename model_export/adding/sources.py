@@ -48,7 +48,10 @@ def find_source(given: str, preset: str | None = None, terms: str | None = None)
             address=entry["url"],
             md5=entry["md5"],
         )
-    parts = urlsplit(given)
+    try:
+        parts = urlsplit(given)
+    except ValueError as error:
+        raise DataError(f"{given}: not a URL: {error}") from error
     if parts.scheme in ("http", "https"):
         if parts.scheme != "https" or not parts.hostname:
             raise DataError(f"{given}: only https URLs are downloaded")

@@ -687,6 +687,12 @@ def test_unknown_fields_are_ignored(client: TestClient) -> None:
     assert answer.status_code == 200
 
 
+def test_null_in_json_is_a_field_that_was_not_sent(client: TestClient) -> None:
+    unset = dict.fromkeys(("image_file", "image_url", "bg_image_file", "bg_color", "size"))
+    assert client.post(PATH, json={**unset, "image_file_b64": B64}).status_code == 200
+    assert error(client.post(PATH, json={**unset, "image_file_b64": None})) == "missing_source"
+
+
 def test_errors_of_the_framework_have_the_same_envelope(client: TestClient) -> None:
     with every_place_taken(client):
         full = remove(client)

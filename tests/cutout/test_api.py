@@ -105,6 +105,10 @@ def test_options_are_the_api_s_and_are_checked(remover: Remover) -> None:
     assert remover.cut_out(image, background="#f00")[0, 0].tolist() == [255, 0, 0, 255]
     behind = np.full((10, 10, 3), (1, 2, 3), np.uint8)
     assert remover.cut_out(image, background_image=behind)[0, 0].tolist() == [1, 2, 3, 255]
+    clear = np.dstack([behind, np.zeros((10, 10), np.uint8)])
+    for color in (None, "transparent", "#0000"):
+        on = remover.cut_out(image, background_image=clear, background=color)
+        assert on[0, 0].tolist() == [255, 255, 255, 255]
     cropped = remover.cut_out(image, crop=True, margin="2px", threshold=0.5)
     assert max(cropped.shape[:2]) < 48
     assert remover.cut_out(encoded(image), format="jpg", size=48)[:2] == b"\xff\xd8"

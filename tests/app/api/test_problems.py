@@ -200,6 +200,8 @@ def test_unknown_paths_and_methods_are_problems_too(client: TestClient) -> None:
     answer = client.get("/cutout")
     assert (answer.json()["code"], answer.headers["allow"]) == ("method_not_allowed", "POST")
     assert client.put("/api/remove").headers["allow"] == "GET, POST"
+    # Whatever the method: below a mount, starlette refuses it itself.
+    assert "GET" in client.post("/assets/index.html").headers["allow"]
 
 
 def test_the_body_is_capped_while_it_streams(client: TestClient) -> None:

@@ -207,6 +207,12 @@ def test_keep_profile_embeds_it_and_converts_nothing(form: Any, remover: Remover
     assert np.abs(seen[32, 32, :3].astype(int) - BRIGHT).max() <= (0 if form == "png" else 6)
 
 
+def test_keep_profile_is_refused_for_a_gif_which_has_none(remover: Remover) -> None:
+    data = saved(Pillow.new("RGB", (8, 8)), "PNG", icc_profile=rgb_profile())
+    with pytest.raises(InvalidOption, match="a GIF cannot have a colour profile"):
+        remover.cut_out(data, keep_profile=True, format="gif")
+
+
 def test_keep_profile_and_a_background_exclude_each_other(remover: Remover) -> None:
     with pytest.raises(InvalidOption, match="keep_profile"):
         remover.cut_out(

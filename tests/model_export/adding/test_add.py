@@ -128,6 +128,7 @@ def test_files_and_addresses_are_named_by_their_file(tmp_path: Path) -> None:
     for given, message in {
         "http://x.example/u2net.onnx": "only https",
         "https://x.example/net.onnx": "say how to feed it with --preset",
+        "https://[x/net.onnx": "not a URL",
         "u2nett": r"did you mean u2netp?\?",
     }.items():
         with pytest.raises(DataError, match=message):

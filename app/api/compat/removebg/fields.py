@@ -68,7 +68,7 @@ async def read_fields(request: Request) -> Fields:
 
 
 def json_fields(body: bytes) -> Fields:
-    """Read the fields of a JSON object; empty ones are left out.
+    """Read the fields of a JSON object; empty ones and null are left out.
 
     Raises MalformedRequest where the body is not a JSON object of simple values.
     """
@@ -82,9 +82,12 @@ def json_fields(body: bytes) -> Fields:
     if not isinstance(values, dict):
         raise MalformedRequest("the body is not a JSON object")
     known = RemoveBgMultipart.model_fields
-    texts = {name: _json_value(name, value) for name, value in values.items() if name in known}
-    # JSON's null has become this text (`_json_value`).
-    return {name: text for name, text in texts.items() if text not in ("", "null", b"")}
+    texts = {
+        name: _json_value(name, value)
+        for name, value in values.items()
+        if name in known and value is not None
+    }
+    return {name: text for name, text in texts.items() if text not in ("", b"")}
 
 
 def text_of(fields: Fields, name: str) -> str:
