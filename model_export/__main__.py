@@ -306,11 +306,18 @@ def export(
     from model_export.bundle.export import export as run_export
     from model_export.report.export import as_json as json_of
     from model_export.report.export import as_text
+    from model_export.report.training import start_was_kept
 
     exported = run_export(
         Export(keras_file, loaded, data, terms, version, quantized=not float32), out
     )
     print(json.dumps(json_of(exported, out), indent=2) if as_json else as_text(exported, out))
+    if run and start_was_kept(run):
+        print(
+            f"warning: no epoch of {run} scored better than the network it started from: this "
+            "bundle is that network",
+            file=sys.stderr,
+        )
 
 
 @cli.command("import")

@@ -124,7 +124,10 @@ def _quality(manifest: Manifest) -> str:
         key for key in MEASURES if any(key in values for values in manifest.quality.values())
     ]
     rows = [
-        [f"**{name}**" if name == OVERALL else name, *(_number(values.get(key)) for key in columns)]
+        [
+            f"**{name}**" if name == OVERALL else name,
+            *(_cell(key, values.get(key)) for key in columns),
+        ]
         for name, values in manifest.quality.items()
     ]
     text = (
@@ -256,7 +259,7 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
     )
 
 
-def _number(value: float | None) -> str:
+def _cell(key: str, value: float | None) -> str:
     if value is None:
         return "–"
-    return f"{value:.0f}" if value.is_integer() and abs(value) > 1 else f"{value:.3f}"
+    return f"{value:.0f}" if key in COUNTS else f"{value:.3f}"

@@ -219,15 +219,15 @@ def _about_sets(root: Path, pairs: Sequence[Pair]) -> list[Finding]:
     drawn = sum(pair.taught is None for pair in pairs)
     if drawn < 3 and drawn < len(pairs):
         text = (
-            f"{drawn} images with masks by people beside a teacher's labels are too few: three, "
-            "one each to train, to validate and to test, are the least; put a set of them beside "
-            "the labels"
+            "too few images with masks by people beside the labels of a teacher: there are "
+            f"{drawn}, and at least 3 are needed, to train, to validate and to test; put a set of "
+            "them beside the labels"
         )
         findings.append(Finding(str(root), text, stops=True))
     elif drawn < 3:
         text = (
-            f"{len(pairs)} images are too few: three, one each to train, to validate and to test, "
-            "are the least"
+            f"too few images: there are {len(pairs)}, and at least 3 are needed, to train, to "
+            "validate and to test"
         )
         findings.append(Finding(str(root), text, stops=True))
     elif few := small_split_warning(pairs):

@@ -91,9 +91,10 @@ def small_split_warning(pairs: Sequence[Pair]) -> str | None:
     if min(validation, test) >= ENOUGH_GROUPS:
         return None
     return (
-        f"of {drawn} images only {validation} are for validation and {test} for the test; scores "
-        f"on fewer than {ENOUGH_GROUPS} are unreliable: bring {SMALL_SHARE * ENOUGH_GROUPS} or "
-        "more, or keep others in a directory of their own for `evaluate --split all`"
+        f"few images for validation ({validation}) and for the test ({test}), of {drawn} in all: "
+        f"scores on fewer than {ENOUGH_GROUPS} are unreliable; bring "
+        f"{SMALL_SHARE * ENOUGH_GROUPS} or more, or keep others in a directory of their own for "
+        "`evaluate --split all`"
     )
 
 
@@ -105,14 +106,14 @@ def select_some(pairs: Sequence[Pair], split: Split) -> list[Pair]:
     chosen = select(pairs, split)
     if not chosen and any(pair.taught for pair in pairs):
         raise DataError(
-            f"{len(pairs)} images, too few of them with masks that a person made or checked: none "
-            f"is left for {split}. A teacher's labels are for training alone; put a set of at "
-            "least three others beside them"
+            "too few images with masks that a person made or checked, of "
+            f"{len(pairs)} in all: none is left for {split}. A teacher's labels are for training "
+            "alone; put a set of at least three others beside them"
         )
     if not chosen:
         raise DataError(
-            f"{len(pairs)} images are too few: none is left for {split}; at least three images of "
-            "different clips are needed"
+            f"too few images ({len(pairs)}): none is left for {split}; at least three of different "
+            "clips are needed"
         )
     return chosen
 
@@ -135,16 +136,17 @@ def fingerprint(pairs: Sequence[Pair]) -> str:
 def load_pair(pair: Pair, least: int | None = None) -> tuple[Image, Mask]:
     """Load an image (H, W, 3) uint8 RGB and its mask (H, W) uint8, of one size.
 
-    With `least`, both are reduced where they are far larger than so many pixels a side. A teacher's
-    mask is resized to the image. Raises DataError where the mask is empty or of another size than
-    its image, or a file cannot be read.
+    With `least`, both are reduced where they are far larger than so many pixels a side. A mask of
+    the image's proportions, such as a teacher's that somebody has corrected, is resized to it.
+    Raises DataError where the mask is empty or has other proportions, or a file cannot be read.
     """
     image, size = load_sized(pair.image_path, least)
     mask = load_mask(pair)
-    if mask.shape != size and pair.taught is None:
+    if pair.taught is None and not _is_resized(mask.shape, size):
         raise DataError(
             f"{pair.mask_path}: the mask is {mask.shape[1]}x{mask.shape[0]} pixels, "
-            f"its image {size[1]}x{size[0]}; save the mask at the image's size"
+            f"its image {size[1]}x{size[0]}, in other proportions; save the mask at the image's "
+            "size"
         )
     if not mask.any():
         raise DataError(
@@ -152,6 +154,12 @@ def load_pair(pair: Pair, least: int | None = None) -> tuple[Image, Mask]:
             "(255)"
         )
     return image, resize(mask, image.shape[1], image.shape[0])
+
+
+def _is_resized(size: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Tell whether a size is another one enlarged or reduced, each side to the nearest pixels."""
+    scale = max(size) / max(other)
+    return all(abs(ours - theirs * scale) <= 1 for ours, theirs in zip(size, other, strict=True))
 
 
 def odds_of(pair: Pair, data: DataConfig) -> float:

@@ -188,8 +188,19 @@ def scan(
     surprises = [surprise for _, found in read.values() for surprise in found.surprises]
     if not pairs and not problems:
         unread = next((text for text in surprises if "not read here" in text), None)
-        raise DataError(unread or f"{root}: no images found; {EXPECTED.format(root=root)}")
+        raise DataError(unread or _nothing_in(root))
     return Found(pairs, problems, surprises)
+
+
+def _nothing_in(root: Path) -> str:
+    """Say what is missing where no set was found."""
+    expected = EXPECTED.format(root=root)
+    if not (images := len(find_scenery(root))):
+        return f"{root}: no images found; {expected}"
+    return (
+        f"{root}: images ({images}), but no masks; draw some, or let a large network make them: "
+        f"`python -m model_export label`, docs/distillation.md; {expected}"
+    )
 
 
 def _sets_below(root: Path) -> dict[Path, Found]:

@@ -162,9 +162,9 @@ def overlay(image: Image, mask: Mask) -> NDArray[np.uint8]:
 
 def _verdict(errors: int) -> str:
     return (
-        "1 error: fix or remove this file"
+        "1 error, named above: training would stop"
         if errors == 1
-        else f"{errors} errors: fix or remove these files"
+        else f"{errors} errors, named above: training would stop"
     )
 
 

@@ -42,8 +42,8 @@ def comparison(
     return {
         "title": " – ".join(names),
         "heading": " and ".join(names) if len(names) < 3 else f"{len(names)} models side by side",
-        "lead": f"The same {results[0]['images']:,} images of “{root_name}” {aside}, through "
-        "onnxruntime.",
+        "lead": f"Measured on the same images of “{root_name}” {aside} ({results[0]['images']:,}), "
+        "through onnxruntime.",
         "measures_text": "The best of each row is green. Lower is better for MAE, loss and "
         "calibration error.",
         "measures": _measures(names, results, evidence),
@@ -126,7 +126,7 @@ def _ahead(names: Sequence[str], results: Sequence[Result]) -> str:
         if values.count(max(values)) == 1:
             wins[names[values.index(max(values))]] += 1
     ahead = ", ".join(f"{name} {wins[name]}" for name in names)
-    return f"Sets of {len(results[0]['sets'])} in which each is ahead: {ahead}."
+    return f"Sets in which each is ahead, of {len(results[0]['sets'])}: {ahead}."
 
 
 def _row(name: str, values: Sequence[float], lower: bool, bars: bool = False) -> Section:

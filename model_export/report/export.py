@@ -14,7 +14,7 @@ PRECISIONS = {"float32": "float32", "uint8": "8 bits"}
 
 def as_text(exported: Exported, out: Path) -> str:
     """Format what was measured, in float32 and in 8 bits, which was chosen, and how to serve it."""
-    title = f"test split, {exported.manifest.quality[OVERALL]['images']:.0f} images"
+    title = f"test split, images: {exported.manifest.quality[OVERALL]['images']:.0f}"
     columns = {
         "megabytes": "MB",
         **{key: name for key, name in MEASURES.items() if key not in COUNTS},

@@ -30,11 +30,17 @@ def scores(run: Path) -> str:
     best = max(later, key=lambda entry: entry["score"], default=None)
     after = [(f"epoch {best['epoch']:.0f}", best)] if best else []
     lines = [table("validation split", COLUMNS, [*begun, *after])]
-    if begun and (best is None or best["score"] <= seen[0]["score"]):
+    if start_was_kept(run):
         lines.append("no epoch scored better than the network it started from, which was kept")
     elif begun and best:
         lines.append(_forgotten(seen[0], best))
     return "\n".join(lines)
+
+
+def start_was_kept(run: Path) -> bool:
+    """Tell whether no epoch scored better than the network that the run started from."""
+    history = read_history(run)
+    return history is not None and history.best_epoch == 0
 
 
 def _forgotten(before: Mapping[str, float], after: Mapping[str, float]) -> str:

@@ -197,7 +197,7 @@ def _tell(config: TrainConfig, pairs: Sequence[Pair]) -> None:
     counts = {side: len(select(pairs, side)) for side in SPLITS}
     training = config.training
     rate = (
-        f"; the learning rate decays over the last {training.decay_epochs:g}"
+        f", the learning rate decaying over the last {training.decay_epochs:g}"
         if training.decay_epochs
         else ""
     )
@@ -205,7 +205,7 @@ def _tell(config: TrainConfig, pairs: Sequence[Pair]) -> None:
         f"{config.name}: {counts['train']} images for training, {counts['validation']} for "
         f"validation, {counts['test']} for the test"
     )
-    print(f"{training.epochs} epochs{rate}")
+    print(f"epochs: {training.epochs}{rate}")
     print(precision(training.dtype_policy))
     taught = Counter(str(pair.taught.teacher) for pair in pairs if pair.taught)
     for teacher, count in taught.items():

@@ -53,7 +53,7 @@ def test_sound_data_is_ready(root: Path) -> None:
     assert (code, report["ok"], report["errors"]) == (0, True, [])
     (warning,) = report["warnings"]
     assert warning["file"] == str(root)
-    assert "of 24 images only 2 are for validation" in warning["problem"]
+    assert "few images for validation (2) and for the test (2), of 24" in warning["problem"]
     assert report["near_duplicates_across_the_split"] == []
     mugs = report["sets"]["mugs"]
     assert mugs["images"] == mugs["train"] + mugs["validation"] + mugs["test"] == 24
@@ -172,7 +172,7 @@ def test_the_text_names_the_remedy_and_ends_with_the_verdict(root: Path) -> None
     assert result.exit_code == 1
     assert "error: training would stop (1):" in result.stdout
     assert "masks/cup5.png: the mask is empty; remove the pair" in result.stdout
-    assert "1 error: fix or remove this file" in result.stdout
+    assert "1 error, named above: training would stop" in result.stdout
 
 
 def test_a_set_of_inverted_masks_is_told_as_a_whole(root: Path) -> None:

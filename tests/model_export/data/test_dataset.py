@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cutout.errors import DataError
+from cutout.imaging.preprocess import Image
 from model_export.data.dataset import (
     SPLITS,
     Pair,
@@ -19,6 +21,7 @@ from model_export.data.dataset import (
     small_split_warning,
     split_of,
 )
+from model_export.data.files import Mask
 from tests.support.pairs import draw_pair, write_pair
 
 
@@ -28,9 +31,9 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def load_only_pair(root: Path) -> None:
+def load_only_pair(root: Path) -> tuple[Image, Mask]:
     (pair,) = find_pairs(root)
-    load_pair(pair)
+    return load_pair(pair)
 
 
 def test_pairs_are_found_by_stem_in_sets_or_in_one_folder(root: Path) -> None:
@@ -59,18 +62,27 @@ def test_an_empty_mask_is_named(root: Path) -> None:
 
 
 def test_a_mask_of_another_size_is_named_with_both_sizes(root: Path) -> None:
-    write_pair(root / "cats", "tom", draw_pair(0)[0], np.full((32, 40), 255, np.uint8))
+    write_pair(root / "cats", "tom", draw_pair(0)[0], np.full((40, 40), 255, np.uint8))
     with pytest.raises(
-        DataError, match=r"masks/tom\.png: the mask is 40x32 pixels, its image 80x64"
+        DataError, match=r"masks/tom\.png: the mask is 40x40 pixels, its image 80x64, in other"
     ):
         load_only_pair(root)
 
 
+def test_a_reduced_mask_fits_its_image(root: Path) -> None:
+    image, mask = draw_pair(0)
+    write_pair(root / "cats", "tom", image, cv2.resize(mask, (41, 32)))
+    assert load_only_pair(root)[1].shape == image.shape[:2]
+
+
 def test_no_images_and_unknown_sets_are_errors(root: Path) -> None:
+    (nothing := root / "nothing").mkdir()
     with pytest.raises(DataError, match="no such directory"):
         find_pairs(root / "nowhere")
     with pytest.raises(DataError, match="no images found"):
-        find_pairs(root / "cats/masks")
+        find_pairs(nothing)
+    with pytest.raises(DataError, match=r"images \(1\), but no masks; .* label"):
+        find_pairs(root / "cats/images")
     with pytest.raises(DataError, match="no such set: dogs"):
         find_pairs(root, ["cats", "dogs"])
 
@@ -123,13 +135,13 @@ def test_a_folder_with_enough_on_each_side_is_split_by_the_hash_alone() -> None:
 def test_few_images_to_judge_on_are_told_with_the_remedy() -> None:
     told = small_split_warning([pair_of(f"image{number}") for number in range(50)])
     assert told is not None
-    assert told.startswith("of 50 images only 5 are for validation")
+    assert told.startswith("few images for validation (5) and for the test (6), of 50")
     assert "bring 100 or more" in told
     assert small_split_warning([pair_of(f"image{number}") for number in range(100)]) is None
 
 
 def test_too_few_images_are_an_error() -> None:
-    with pytest.raises(DataError, match="1 images are too few: none is left for test"):
+    with pytest.raises(DataError, match=r"too few images \(1\): none is left for test"):
         select_some([pair_of("image0")], "test")
 
 

@@ -34,9 +34,9 @@ def test_both_precisions_stand_side_by_side_with_what_was_taken(
     tried = (measured(manifest, "float32", 0.9), measured(manifest, "uint8", quantized))
     exported = Exported(tried[int(taken == "8 bits")], tried)
     assert as_text(exported, Path("my bundles/mugs")).splitlines() == [
-        "test split, 12 images     MB  max F    MAE",
-        "float32                1.500  0.900  0.050",
-        f"8 bits                 1.500  {quantized}  0.050",
+        "test split, images: 12     MB  max F    MAE",
+        "float32                 1.500  0.900  0.050",
+        f"8 bits                  1.500  {quantized}  0.050",
         why,
         f"bundle: my bundles/mugs ({manifest.name} {manifest.version}, {taken})",
         "serve it: CUTOUT_MODELS='my bundles/mugs' make serve",

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from model_export.report.training import next_step, scores
+from model_export.report.training import next_step, scores, start_was_kept
 
 
 def write_history(run: Path, *values: tuple[int, float]) -> None:
@@ -45,6 +45,9 @@ def test_it_says_so_where_the_start_was_kept(tmp_path: Path) -> None:
         scores(tmp_path).splitlines()[-1]
         == "no epoch scored better than the network it started from, which was kept"
     )
+    assert start_was_kept(tmp_path)
+    write_history(tmp_path, (0, 0.5), (1, 0.6))
+    assert not start_was_kept(tmp_path)
 
 
 def test_training_from_scratch_has_nothing_before(tmp_path: Path) -> None:

@@ -175,7 +175,7 @@ def test_bundles_are_compared_on_the_same_images(
     ]
     for name in ("segmenter", "other", "classifier"):
         assert f'<th class="number">{name}</th>' in page
-    assert "18 images of" in page
+    assert "(18), through onnxruntime" in page
     assert "segmenter 0, other 0, classifier 0" in page, "two are equal: neither is ahead"
     assert page.count('alt="other"') == 18, "of at most fifty, each image is cut out by each model"
     assert page.count('class="number bar best"') == 2 * 2, "both of them, overall and in the set"

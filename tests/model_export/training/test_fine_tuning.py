@@ -225,6 +225,9 @@ def test_levels_that_never_learned_stay_frozen(shipped: Path, tmp_path: Path) ->
 def test_what_cannot_be_started_from_is_named(shipped: Path, own: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nothing/model\.keras: no such saved network"):
         find_origin(tmp_path / "nothing")
+    write_bundle(tmp_path / "imported", "segment")
+    with pytest.raises(DataError, match="networks that were imported have none"):
+        find_origin(tmp_path / "imported")
     (tmp_path / "model.keras").write_bytes((shipped / "model.keras").read_bytes())
     with pytest.raises(
         DataError, match=r"neither manifest\.json nor config\.json beside model\.keras"
