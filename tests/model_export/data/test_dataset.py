@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cutout.errors import DataError
-from cutout.imaging.preprocess import Image
+from cutout.imaging.preprocess import Image, resize
 from model_export.data.dataset import (
     SPLITS,
     Pair,
@@ -71,7 +70,7 @@ def test_a_mask_of_another_size_is_named_with_both_sizes(root: Path) -> None:
 
 def test_a_reduced_mask_fits_its_image(root: Path) -> None:
     image, mask = draw_pair(0)
-    write_pair(root / "cats", "tom", image, cv2.resize(mask, (41, 32)))
+    write_pair(root / "cats", "tom", image, resize(mask, 41, 32))
     assert load_only_pair(root)[1].shape == image.shape[:2]
 
 
