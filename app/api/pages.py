@@ -67,8 +67,8 @@ async def rembg_docs(request: Request) -> Response:
 
 
 def assets() -> ASGIApp:
-    """Make the app that serves scripts, styles and images of the pages; text is compressed."""
-    return _Assets(directory=WEB)
+    """Return the app that serves scripts, styles and images of the pages; text is compressed."""
+    return _FILES
 
 
 class _Assets(StaticFiles):
@@ -83,13 +83,14 @@ class _Assets(StaticFiles):
         return response
 
 
+_FILES = _Assets(directory=WEB)
+
+
 def _html(request: Request, name: str, policy: str) -> Response:
     """Serve an HTML file of `app/web` under a content security policy."""
     path = WEB / name
-    status = path.stat()
-    file = FileResponse(path, media_type="text/html", stat_result=status)
-    response = _smaller(file, status.st_mtime_ns, request.headers)
-    response.headers.update({**PROTECTION, "Content-Security-Policy": policy})
+    response = _FILES.file_response(path, path.stat(), request.scope)
+    response.headers["Content-Security-Policy"] = policy
     return response
 
 

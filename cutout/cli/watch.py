@@ -2,7 +2,8 @@
 
 A file counts as complete when its size and its time have not changed for SETTLED_SECONDS. Listing,
 instead of the kernel's notifications, works on network file systems and in buckets too. A sender
-that pauses for longer does no harm: a file that changes after it was read is read again.
+that pauses for longer does no harm: a file that grows, or gets newer, after it was read is read
+again.
 """
 
 import time

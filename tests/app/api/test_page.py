@@ -25,12 +25,18 @@ def test_pages_run_nothing_inline_and_nothing_from_elsewhere(client: TestClient,
     assert plain.headers["content-length"] == str(len(plain.content))
 
 
-def test_assets_are_compressed_and_asked_for_anew(client: TestClient) -> None:
-    answer = client.get("/assets/page.css")
-    assert answer.headers["content-encoding"] == "gzip"
+@pytest.mark.parametrize("path", ["/", "/docs", "/assets/page.css"])
+@pytest.mark.parametrize(("accepted", "encoding"), [("gzip", "gzip"), ("identity", None)])
+def test_pages_and_assets_are_compressed_and_asked_for_anew(
+    path: str, accepted: str, encoding: str | None, client: TestClient
+) -> None:
+    headers = {"Accept-Encoding": accepted}
+    answer = client.get(path, headers=headers)
+    assert answer.headers.get("content-encoding") == encoding
     assert answer.headers["cache-control"] == "no-cache"
-    again = client.get("/assets/page.css", headers={"If-None-Match": answer.headers["etag"]})
-    assert again.status_code == 304
+    again = client.get(path, headers={**headers, "If-None-Match": answer.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["content-security-policy"] == answer.headers["content-security-policy"]
 
 
 def test_the_worker_may_import_its_modules_and_nothing_else(client: TestClient) -> None:
