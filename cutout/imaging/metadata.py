@@ -100,7 +100,8 @@ def _upright_exif(block: bytes, keep_gps: bool) -> bytes | None:
         exif[ORIENTATION] = 1
         if not keep_gps:
             exif.pop(GPS, None)
-        exif.get_ifd(EXIF_TAGS).pop(MAKER_NOTE, None)
+        if EXIF_TAGS in exif:  # asking for one that is not there would add it
+            exif.get_ifd(EXIF_TAGS).pop(MAKER_NOTE, None)
         # Pillow writes no second directory, so the thumbnail in it is lost here, as it should be.
         return exif.tobytes().removeprefix(b"Exif\0\0")
     except Exception as error:  # Pillow raises whatever a broken block makes it meet

@@ -134,6 +134,13 @@ def test_xmp_that_cannot_be_cleaned_is_left_out(packet: bytes, remover: Remover)
     assert "xmp" not in image.info
 
 
+def test_exif_gains_no_directory(remover: Remover) -> None:
+    block = Pillow.Exif()
+    block[ARTIST] = "somebody"
+    kept = answer(remover, upload("JPEG", exif=block), keep_metadata=True).getexif()
+    assert set(kept) == {ARTIST, ORIENTATION}
+
+
 def test_of_many_texts_of_a_png_the_first_counts(remover: Remover) -> None:
     texts = PngInfo()
     for packet in (XMP, XMP.replace(b"somebody", b"another")):
