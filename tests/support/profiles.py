@@ -10,14 +10,28 @@ SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 def rgb_profile(
     primaries: tuple[tuple[float, float, float], ...] = P3,
     curve: tuple[float, ...] = SRGB_CURVE,
+    more: dict[bytes, bytes] | None = None,
 ) -> bytes:
-    """Of a screen: XYZ of red, green and blue under D50, and a curve (`para`, or one gamma)."""
+    """Of a screen: XYZ of red, green and blue under D50, and a curve (`para`, or one gamma).
+
+    `more` are further tags.
+    """
     tags = {
         name: _xyz(*xyz) for name, xyz in zip((b"rXYZ", b"gXYZ", b"bXYZ"), primaries, strict=True)
     }
     return _profile(
-        b"mntr", b"RGB ", b"XYZ ", tags | dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), _para(*curve))
+        b"mntr",
+        b"RGB ",
+        b"XYZ ",
+        tags | dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), _para(*curve)) | (more or {}),
     )
+
+
+def steps(number: int) -> bytes:
+    """The tag of a profile with so many processing elements, all the same one: to grey."""
+    element = b"matf" + bytes(4) + struct.pack(">HH12f", 3, 3, *[1 / 3] * 9, 0, 0, 0)
+    place = struct.pack(">II", 16 + 8 * number, len(element))
+    return b"mpet" + bytes(4) + struct.pack(">HHI", 3, 3, number) + place * number + element
 
 
 def gray_profile(gamma: float) -> bytes:

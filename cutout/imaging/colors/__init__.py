@@ -17,7 +17,7 @@ from PIL import Image as Pillow
 from PIL import ImageCms
 
 from cutout.imaging.bands import bands
-from cutout.imaging.colors.icc import Unreadable, color_model, matrix_profile
+from cutout.imaging.colors.icc import Unreadable, color_model, matrix_profile, without_steps
 from cutout.imaging.colors.matrix import Pixels, Samples
 from cutout.imaging.colors.spaces import Calibration, Cicp, ColorSpace, described
 
@@ -119,7 +119,7 @@ class _Lcms:
     def __init__(self, profile: bytes, mode: str) -> None:
         self.mode = mode
         self.transform = ImageCms.buildTransform(
-            ImageCms.ImageCmsProfile(io.BytesIO(profile)),
+            ImageCms.ImageCmsProfile(io.BytesIO(without_steps(profile))),
             ImageCms.createProfile("sRGB"),
             mode,
             "RGB",

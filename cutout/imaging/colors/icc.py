@@ -8,8 +8,10 @@ from cutout.imaging.colors.matrix import Curve, MatrixProfile, Values
 
 MODELS = {b"RGB ": "rgb", b"GRAY": "gray", b"CMYK": "cmyk"}
 MAX_TAGS = 100
-TABLES = {b"A2B0", b"A2B1", b"D2B0", b"D2B1"}
+TABLES = {b"A2B0", b"A2B1"}
 """Tags that LittleCMS prefers to curves and matrix."""
+STEPS = frozenset({b"D2B0", b"D2B1", b"D2B2", b"D2B3", b"B2D0", b"B2D1", b"B2D2", b"B2D3"})
+"""Tags that it prefers to those: any number of steps, each for any number of pixels."""
 
 
 class Unreadable(ValueError):
@@ -27,6 +29,27 @@ def color_model(profile: bytes) -> str:
     if model is None:
         raise Unreadable(f"a profile for colours of kind {profile[16:20]!r}")
     return model
+
+
+def without_steps(profile: bytes) -> bytes:
+    """Return a profile whose tags of STEPS are named otherwise, so that LittleCMS does without.
+
+    Every profile has tables, or curves and a matrix, beside them. 3 kB may state 200,000 steps,
+    which would take hours. Raises Unreadable where the list of tags is truncated.
+    """
+    try:
+        count = struct.unpack_from(">I", profile, 128)[0]
+        places = range(132, 132 + 12 * min(count, MAX_TAGS), 12)
+        found = [at for at in places if struct.unpack_from(">4s", profile, at)[0] in STEPS]
+    except struct.error as error:
+        raise Unreadable("its list of tags is truncated") from error
+    if not found:
+        return profile
+    changed = bytearray(profile)
+    for at in found:
+        # A name that LittleCMS does not know, and no other tag has.
+        changed[at : at + 4] = changed[at : at + 4].lower()
+    return bytes(changed)
 
 
 def matrix_profile(profile: bytes) -> MatrixProfile | None:

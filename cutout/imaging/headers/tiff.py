@@ -15,6 +15,7 @@ from cutout.imaging.headers.tiff_strips import (
     TILE_WIDTH,
     WIDTH,
     lacks_strips,
+    share_bytes,
 )
 
 # Pixels that all tiles may have together, however small the image: those at its edges reach beyond
@@ -73,6 +74,8 @@ def read_tiff(data: bytes) -> Header:
     across, down = -(-width // max(1, tile_width)), -(-height // max(1, tile_height))
     if across * tile_width * down * tile_height > max(ALLOWED_TILE_PIXELS, 4 * width * height):
         raise Malformed("tiles far larger than the image")
+    if share_bytes(data):
+        raise Malformed("its strips, tiles or tags have more bytes than the file")
     _check_variant(tags)
     orientation = tags.get(ORIENTATION, 1)
     is_rgb = tags.get(PHOTOMETRIC) == RGB

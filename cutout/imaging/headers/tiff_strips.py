@@ -3,6 +3,9 @@
 import struct
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cutout.imaging.headers.common import MAX_PARTS, Malformed, bounded
 from cutout.imaging.headers.exif import MAX_TAGS, NUMBERS, Layout
 
@@ -11,6 +14,14 @@ ROWS_PER_STRIP = 278
 TILE_WIDTH = 322
 TILE_HEIGHT = 323
 STRIPS, TILES = (273, 279), (324, 325)  # tags: where each begins, and how many bytes it has
+MAX_SHARED = 2
+VALUE_BYTES = {
+    **dict.fromkeys((1, 2, 6, 7), 1),
+    **dict.fromkeys((3, 8), 2),
+    **dict.fromkeys((4, 9, 11, 13), 4),
+    **dict.fromkeys((5, 10, 12, 16, 17, 18), 8),
+}
+"""Bytes of a value of each type of TIFF 6.0 and BigTIFF."""
 SINGLE = frozenset(
     {
         WIDTH,
@@ -98,6 +109,57 @@ def lacks_strips(tiff: bytes) -> bool:
         return Strips.of(tiff).end > len(tiff)
     except (LookupError, ValueError, struct.error):
         return False  # broken lists are the decoder's to judge
+
+
+def share_bytes(tiff: bytes) -> bool:
+    """Tell whether the strips or tiles in the file, or its tags, have MAX_SHARED times its bytes.
+
+    Thousands may point to the same bytes, each to be decompressed or read again, for hours. Raises
+    Malformed, Truncated or struct.error where the directory is corrupt.
+    """
+    if _bytes_of_tags(tiff) > MAX_SHARED * len(tiff):
+        return True
+    lists = _lists(tiff)
+    for first, second in (STRIPS, TILES):
+        if {first, second} <= lists.keys():
+            count = min(len(lists[first]), len(lists[second]))
+            starts, sizes = lists[first][:count], lists[second][:count]
+            # Those beyond the end of a truncated file are not decompressed.
+            inside = sizes[starts + sizes <= len(tiff)]
+            if inside.sum() > MAX_SHARED * len(tiff):
+                return True
+    return False
+
+
+def _bytes_of_tags(tiff: bytes) -> int:
+    """Return how many bytes the values of all tags have together, where they are in the file."""
+    layout = Layout.of(tiff)
+    total = 0
+    for entry in bounded(iter(layout.entries), MAX_TAGS):
+        _, kind, count = struct.unpack_from(layout.order + layout.head, tiff, entry)
+        size = count * VALUE_BYTES.get(kind, 0)
+        # What is longer than the file, libtiff does not read.
+        total += size if size <= len(tiff) else 0
+    return total
+
+
+def _lists(tiff: bytes) -> dict[int, NDArray[np.float64]]:
+    """Return the lists of strips and tiles, of any length, by their tags; floats, which are exact.
+
+    Lists that fit into their entry, or reach beyond the file, are left out.
+    """
+    layout = Layout.of(tiff)
+    lists = dict[int, NDArray[np.float64]]()
+    for entry in bounded(iter(layout.entries), MAX_TAGS):
+        tag, kind, count = struct.unpack_from(layout.order + layout.head, tiff, entry)
+        size = {3: 2, 4: 4, 16: 8}.get(kind, 0)
+        is_list = count * size > struct.calcsize(layout.word)
+        if tag in (*STRIPS, *TILES) and tag not in lists and is_list:
+            place = struct.unpack_from(layout.order + layout.word, tiff, entry + layout.inline)[0]
+            if place + count * size <= len(tiff):
+                values = np.frombuffer(tiff, f"{layout.order}u{size}", count, place)
+                lists[tag] = values.astype(np.float64)
+    return lists
 
 
 def with_height(tiff: bytes, height: int) -> bytes:

@@ -19,7 +19,7 @@ from cutout.imaging.colors import conversion
 from cutout.inference.registry import Registry
 from tests.support.broken import chunk
 from tests.support.images import raster
-from tests.support.profiles import ADOBE, cmyk_profile, gray_profile, rgb_profile
+from tests.support.profiles import ADOBE, cmyk_profile, gray_profile, rgb_profile, steps
 from tests.support.stand_ins import bright_predictors
 
 ANY = 10**8
@@ -205,6 +205,15 @@ def test_keep_profile_embeds_it_and_converts_nothing(form: Any, remover: Remover
     assert image.info["icc_profile"] == rgb_profile()
     seen = np.asarray(image.convert("RGBA"))
     assert np.abs(seen[32, 32, :3].astype(int) - BRIGHT).max() <= (0 if form == "png" else 6)
+
+
+@pytest.mark.parametrize("number", [1, 30_000])
+def test_processing_elements_of_a_profile_are_left_out(number: int) -> None:
+    convert = conversion(rgb_profile(more={b"D2B0": steps(number)}), "rgb")
+    plain = conversion(rgb_profile(), "rgb")
+    assert convert is not None
+    assert plain is not None
+    np.testing.assert_array_equal(convert(ramps()), plain(ramps()))
 
 
 def test_keep_profile_is_refused_for_a_gif_which_has_none(remover: Remover) -> None:

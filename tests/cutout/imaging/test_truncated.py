@@ -13,6 +13,7 @@ from PIL import Image as Pillow
 
 from cutout.errors import UndecodableImage
 from cutout.imaging.decode import Raster
+from cutout.imaging.headers import sniff
 from cutout.imaging.headers.tiff_strips import lacks_strips
 from tests.support.images import is_near, raster
 from tests.support.paths import ROOT
@@ -150,6 +151,15 @@ def tiff(orientation: int = 1, bits: int = 8, planar: int = 1) -> tuple[bytes, i
     return head + lists + b"".join(strips), first
 
 
+def test_strips_of_a_tiff_that_share_their_bytes_are_refused() -> None:
+    data, first = tiff()
+    entry = data.index(struct.pack("<HHI", 279, 4, 40))
+    place = struct.unpack_from("<I", data, entry + 8)[0]
+    sizes = struct.pack("<40I", *[(len(data) - first) // 10] * 40)
+    with pytest.raises(UndecodableImage, match="more bytes than the file"):
+        raster(data[:place] + sizes + data[place + len(sizes) :], ANY)
+
+
 def test_lists_of_a_tiff_that_are_not_needed_take_no_memory() -> None:
     values = 50_000
     own, starts, sizes = 400, 273, 279  # the first of tags without a meaning here
@@ -171,6 +181,9 @@ def test_lists_of_a_tiff_that_are_not_needed_take_no_memory() -> None:
     finally:
         tracemalloc.stop()
     assert peak < 20e6
+    # OpenCV would read every tag, whether it knows it or not.
+    with pytest.raises(UndecodableImage, match="tags have more bytes than the file"):
+        sniff(data)
 
 
 @pytest.mark.parametrize("bits", [8, 16])
