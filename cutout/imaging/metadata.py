@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
-from xml.dom import minidom
+from xml.dom import expatbuilder, minidom
 
 import pi_heif
 from PIL import Image as Pillow
@@ -81,7 +81,8 @@ def for_answer(found: Metadata, keep: bool, keep_gps: bool) -> Metadata:
         return Metadata(found.dpi)
     exif = found.exif
     xmp = found.xmp
-    if exif is not None:
+    # As it is long, Pillow would take seconds to rewrite it.
+    if exif is not None and len(exif) <= MAX_BYTES:
         exif = _upright_exif(exif, keep_gps)
     if xmp is not None:
         xmp = _upright_xmp(xmp, keep_gps)
@@ -117,11 +118,7 @@ def _upright_xmp(packet: bytes, keep_gps: bool) -> bytes | None:
     if not packet.startswith((codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE)):
         packet = packet.rstrip(b"\0")
     try:
-        # expat limits what entities expand to, and the packet is short
-        document = minidom.parseString(packet)  # noqa: S318
-        # XMP has none, and its entities could be anything.
-        if document.doctype is not None:
-            return None
+        document = _parsed(packet)
         for node in list(_properties(document.documentElement)):
             _make_upright(node, keep_gps)
         # Node by node, as `document.toxml` adds a declaration, which a packet does not have.
@@ -129,6 +126,18 @@ def _upright_xmp(packet: bytes, keep_gps: bool) -> bytes | None:
     except Exception as error:  # expat's, or a RecursionError: such XMP is left out
         log.warning("metadata ignored", extra={"reason": str(error)})
         return None
+
+
+def _parsed(packet: bytes) -> minidom.Document:
+    """Parse XML without a document type: its entities would be expanded to megabytes first."""
+    builder = expatbuilder.ExpatBuilderNS()
+    builder.getParser().StartDoctypeDeclHandler = _refuse_doctype
+    document: minidom.Document = builder.parseString(packet)
+    return document
+
+
+def _refuse_doctype(*_: object) -> None:
+    raise ValueError("XMP with a document type")
 
 
 def _properties(root: Any) -> Iterator[Any]:

@@ -10,6 +10,7 @@ MODELS = {b"RGB ": "rgb", b"GRAY": "gray", b"CMYK": "cmyk"}
 MAX_TAGS = 100
 TABLES = {b"A2B0", b"A2B1"}
 """Tags that LittleCMS prefers to curves and matrix."""
+USED = TABLES | {b"rXYZ", b"gXYZ", b"bXYZ", b"rTRC", b"gTRC", b"bTRC"}
 STEPS = frozenset({b"D2B0", b"D2B1", b"D2B2", b"D2B3", b"B2D0", b"B2D1", b"B2D2", b"B2D3"})
 """Tags that it prefers to those: any number of steps, each for any number of pixels."""
 
@@ -66,11 +67,13 @@ def matrix_profile(profile: bytes) -> MatrixProfile | None:
 
 
 def _tags(profile: bytes) -> dict[bytes, bytes]:
+    """Return the bodies of the tags that are used: others may share megabytes."""
     count = struct.unpack_from(">I", profile, 128)[0]
     tags = {}
     for at in range(132, 132 + 12 * min(count, MAX_TAGS), 12):
         name, start, length = struct.unpack_from(">4sII", profile, at)
-        tags[name] = profile[start : start + length]
+        if name in USED:
+            tags[name] = profile[start : start + length]
     return tags
 
 

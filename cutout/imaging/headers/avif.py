@@ -13,6 +13,7 @@ from cutout.imaging.headers import av1
 from cutout.imaging.headers.boxes import box_in, boxes_in
 from cutout.imaging.headers.common import MAX_PARTS, MAX_PROFILE, Header, Malformed, bounded
 
+MAX_ITEMS = 1 << 14  # a grid of 64 megapixels has so many cells of 64 x 64
 MAX_FRAMES = 8  # of one item; layered ones have up to 4
 MAX_TRACK_BOXES = 100  # on one level
 # Pixels that all frames may have together, however small the image: the cells of a grid can reach
@@ -177,9 +178,10 @@ def _check_items(
     """Raise Malformed if a frame is larger than its item, or all are far larger than the image."""
     frames = _Frames(data)
     pixels = 0
-    coded = _coded_items(data, box_in(data, b"iinf", *meta))
-    for item, extents in bounded(_payloads(data, meta)):
-        if item in coded:
+    types = item_types(data, box_in(data, b"iinf", *meta))
+    for item, extents in bounded(payloads(data, meta)):
+        # An AV1 stream, rather than a grid of them or metadata.
+        if types.get(item) == b"av01":
             width, height = frames.largest(extents)
             most = said.get(item) or size
             if width > most[0] or height > most[1]:
@@ -189,19 +191,23 @@ def _check_items(
         raise Malformed("frames with far more pixels than the image")
 
 
-def _coded_items(data: bytes, box: tuple[int, int]) -> set[int]:
-    """Return the items that are AV1 streams, rather than grids of them or metadata."""
+def item_types(data: bytes, box: tuple[int, int]) -> dict[int, bytes]:
+    """Return the type of each item by the boxes in `iinf`.
+
+    Raises Malformed for more than MAX_ITEMS, among which libavif would search for long.
+    """
     start, end = box
-    coded = set()
+    types = dict[int, bytes]()
     for kind, at, _ in bounded(boxes_in(data, start + (6 if data[start] == 0 else 8), end)):
         if kind == b"infe" and data[at] >= 2:
             item, _, name = struct.unpack_from(">HH4s" if data[at] == 2 else ">IH4s", data, at + 4)
-            if name == b"av01":
-                coded.add(item)
-    return coded
+            types[item] = name
+            if len(types) > MAX_ITEMS:
+                raise Malformed(f"more than {MAX_ITEMS} items")
+    return types
 
 
-def _payloads(data: bytes, meta: tuple[int, int]) -> Iterator[tuple[int, Extents]]:
+def payloads(data: bytes, meta: tuple[int, int]) -> Iterator[tuple[int, Extents]]:
     """Yield each item, and where its payload lies."""
     position, _ = box_in(data, b"iloc", *meta)
     version = data[position]
@@ -280,6 +286,8 @@ def _check_tracks(data: bytes, size: tuple[int, int]) -> int:
                     raise Malformed("a track larger than the image")
                 lengths = _only(data, b"stsz", *table)[0]
                 count = max(count, int(struct.unpack_from(">I", data, lengths + 8)[0]))
+                if count > MAX_PARTS:
+                    raise Malformed(f"a track of {count} frames; {MAX_PARTS} are read")
     return count
 
 

@@ -11,6 +11,8 @@ from cutout.imaging.headers.common import MAX_PARTS, MAX_PROFILE, Header, Malfor
 RLE = (1, 2)  # a BMP's compression by run-length encoding
 MAX_RLE = 2 << 20
 """Bytes of a run-length encoded BMP: Pillow takes about a second for them."""
+MAX_RLE_PIXELS = 1 << 24
+"""Pixels of one: an empty row takes Pillow nearly as long as a full one."""
 MASKS = (0xFF0000, 0xFF00, 0xFF)  # a BMP's usual masks of red, green and blue
 MAX_BLOCKS = 400_000
 """Blocks of a GIF that are counted, in 60 ms; a frame of 100 MB has as many."""
@@ -140,6 +142,8 @@ def read_bmp(data: bytes) -> Header:
     has_alpha = bits == 32 and size >= 56 and struct.unpack_from("<I", data, 66)[0] != 0
     if struct.unpack_from("<I", data, 30)[0] in RLE and len(data) > MAX_RLE:
         raise NotRead(f"run lengths of more than {MAX_RLE} bytes")
+    if struct.unpack_from("<I", data, 30)[0] in RLE and width * abs(height) > MAX_RLE_PIXELS:
+        raise NotRead(f"run lengths of more than {MAX_RLE_PIXELS} pixels")
     # A height below 0 means that the top row comes first.
     return Header("bmp", width, abs(height), has_alpha=has_alpha, space=_bmp_profile(data, size))
 

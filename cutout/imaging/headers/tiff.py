@@ -25,6 +25,7 @@ EXTRA_SAMPLES = 338  # a tag
 SAMPLE_FORMAT = 339  # a tag
 SIGNED = 2  # of SAMPLE_FORMAT
 FLOAT = 3  # of SAMPLE_FORMAT
+MOST_BITS = 16  # of a sample; others OpenCV would decode, into gigabytes, to be refused then
 MAX_INLINE = 2  # samples whose bits fit into the entry itself
 COMPRESSIONS = {
     1: "none",
@@ -63,7 +64,7 @@ def read_tiff(data: bytes) -> Header:
         ):
             raise Malformed("its size is given twice or in an unusual type")
         tags.setdefault(tag, value)
-        if tag == ICC:
+        if tag == ICC and profile is None:
             profile = data[value : value + count] if count <= MAX_PROFILE else b""
         # So many values of 2 bytes don't fit into the entry, which holds their offset instead.
         if tag in (BITS, SAMPLE_FORMAT) and count > (4 if is_big_tiff(data) else 2):
@@ -100,6 +101,8 @@ def _check_variant(tags: dict[int, int]) -> None:
         raise NotRead("colours in CIELab")
     if tags.get(PHOTOMETRIC) == PALETTE and EXTRA_SAMPLES in tags:
         raise NotRead("a palette with transparency")
+    if (bits := tags.get(BITS, 1)) > MOST_BITS:
+        raise NotRead(f"{bits} bits a sample")
     if tags.get(SAMPLE_FORMAT) == SIGNED:
         raise NotRead("signed samples")
     if tags.get(PLANAR) == APART and tags.get(BITS) == 16 and tags.get(SAMPLES, 1) > 3:

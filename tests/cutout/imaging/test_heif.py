@@ -11,6 +11,8 @@ from PIL import ImageCms
 
 from cutout.errors import ImageTooLarge, UndecodableImage, UnsupportedFormat
 from cutout.imaging.headers import sniff
+from cutout.imaging.headers.avif import item_types
+from cutout.imaging.headers.common import Malformed
 from tests.support.images import is_near, quarters, raster
 from tests.support.paths import ROOT
 from tests.support.profiles import rgb_profile
@@ -85,6 +87,55 @@ def test_an_entry_of_a_heic_whose_names_cannot_be_looked_at_is_refused(
     at = data.index(b"infe") - 4
     with pytest.raises(UndecodableImage, match=reason):
         sniff(data[:at] + struct.pack(">I", size) + data[at + 4 :])
+
+
+def box(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I4s", 8 + len(body), kind) + body
+
+
+def heic_of(types: list[bytes], lengths: list[int], references: bytes) -> bytes:
+    """A HEIC of items, from 1 on, whose payloads all begin at byte 0."""
+    infe = [
+        box(b"infe", struct.pack(">I", 2 << 24) + struct.pack(">HH4sx", number, 0, kind))
+        for number, kind in enumerate(types, 1)
+    ]
+    iinf = box(b"iinf", struct.pack(">IH", 0, len(infe)) + b"".join(infe))
+    places = [
+        struct.pack(">HHHII", number, 0, 1, 0, length) for number, length in enumerate(lengths, 1)
+    ]
+    iloc = box(b"iloc", struct.pack(">IBBH", 0, 0x44, 0, len(places)) + b"".join(places))
+    iref = box(b"iref", bytes(4) + references)
+    meta = box(b"meta", bytes(4) + iinf + iloc + iref)
+    return box(b"ftyp", b"heic\0\0\0\0heic") + meta
+
+
+@pytest.mark.parametrize(
+    ("types", "lengths", "references", "reason"),
+    [
+        ([b"iovl", b"iovl"], [9, 9], box(b"dimg", struct.pack(">4H", 1, 2, 2, 2)), "derived from"),
+        ([b"hvc1", b"Exif"], [9, 10**8], b"", "more bytes than the file"),
+        (
+            [b"Exif", b"hvc1"],
+            [10**6, 9],
+            box(b"cdsc", struct.pack(">HH", 1, 70) + struct.pack(">H", 2) * 70),
+            "more bytes than the file",
+        ),
+    ],
+    ids=["derived twice", "longer than the file", "metadata of many images"],
+)
+def test_items_that_would_be_read_again_and_again_are_refused(
+    types: list[bytes], lengths: list[int], references: bytes, reason: str
+) -> None:
+    with pytest.raises(UndecodableImage, match=reason):
+        sniff(heic_of(types, lengths, references))
+
+
+def test_an_avif_of_too_many_items_is_refused() -> None:
+    entry = box(b"infe", struct.pack(">I", 2 << 24) + struct.pack(">HH4sx", 1, 0, b"av01"))
+    entries = [entry[:12] + struct.pack(">H", number) + entry[14:] for number in range(17_000)]
+    data = struct.pack(">IH", 0, 17_000) + b"".join(entries)
+    with pytest.raises(Malformed, match="more than 16384 items"):
+        item_types(data, (0, len(data)))
 
 
 def avif(pixels: NDArray[np.uint8], **options: object) -> bytes:

@@ -160,6 +160,12 @@ def test_strips_of_a_tiff_that_share_their_bytes_are_refused() -> None:
         raster(data[:place] + sizes + data[place + len(sizes) :], ANY)
 
 
+def test_samples_of_32_bits_are_refused_before_they_are_decoded() -> None:
+    data = tiff(bits=32)[0]
+    with pytest.raises(UndecodableImage, match="32 bits a sample"):
+        sniff(data)
+
+
 def test_lists_of_a_tiff_that_are_not_needed_take_no_memory() -> None:
     values = 50_000
     own, starts, sizes = 400, 273, 279  # the first of tags without a meaning here

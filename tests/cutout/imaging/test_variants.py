@@ -100,6 +100,13 @@ def test_run_lengths_without_end_are_refused() -> None:
         raster(bmp(8, 1, bytes(MAX_RLE), bytes(1024)), ANY)
 
 
+def test_run_lengths_of_many_pixels_are_refused() -> None:
+    data = bytearray(bmp(8, 1, b"\0\1", bytes(1024)))
+    struct.pack_into("<ii", data, 18, 8000, -8000)
+    with pytest.raises(UndecodableImage, match="run lengths of more than 16777216 pixels"):
+        sniff(bytes(data))
+
+
 def test_unusual_masks_of_a_bmp_are_honoured_or_refused() -> None:
     pixels = struct.pack("<I", 0x11223300) * 32
     masks = struct.pack("<3I", 0xFF000000, 0xFF0000, 0xFF00)
