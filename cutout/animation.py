@@ -54,9 +54,10 @@ def weight(upload: Upload, options: CutoutOptions) -> int:
     """
     header = upload.header
     if not _is_asked_for(header, options):
-        # A small upload may ask for a large canvas.
+        # A small upload may ask for a large canvas, or for large margins.
         framing.check(options, upload.max_pixels)
-        return max(header.weight, options.canvas.pixels if options.canvas else 0)
+        most = framing.most_pixels(options, header.upright, upload.max_pixels)
+        return max(header.weight, most)
     if header.frames > upload.max_frames:
         raise ImageTooLarge(
             f"the animation has {header.frames} frames; the limit is {upload.max_frames}: send "

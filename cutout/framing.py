@@ -30,6 +30,20 @@ def check(options: CutoutOptions, max_pixels: int) -> None:
         )
 
 
+def most_pixels(options: CutoutOptions, upright: Size, max_pixels: int) -> int:
+    """Return how many pixels a canvas, or a crop with its margins and outline, has at most.
+
+    0 where neither is requested. `upright` is the size of the image, all of which a crop may show.
+    Raises InvalidOption where the outline leaves nothing.
+    """
+    if options.canvas is not None:
+        return options.canvas.pixels
+    if not options.crop:
+        return 0
+    box, _ = _with_room(options.margin.around(Box(0, 0, *upright)), options)
+    return min(max_pixels, box.width * box.height)
+
+
 @dataclass(frozen=True)
 class Frame:
     """How a cut-out becomes a result of `size`, in pixels.

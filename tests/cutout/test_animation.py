@@ -9,11 +9,13 @@ import pytest
 from PIL import Image as Pillow
 
 from cutout import Remover
+from cutout.animation import weight
 from cutout.errors import ImageTooLarge, InvalidOption, UndecodableImage
 from cutout.imaging.decode import decode_frames
 from cutout.imaging.decoders.animated import Animation
 from cutout.imaging.encode_frames import Frame, encode_gif
 from cutout.inference.registry import Registry
+from cutout.options import CutoutOptions
 from cutout.sources import Upload
 from tests.support.animations import HEIGHT, STEP, TIMES, WIDTH, animated, moving_disc, play
 from tests.support.images import disc, encoded, is_near
@@ -180,3 +182,21 @@ def test_a_frame_beyond_the_screen_of_a_gif_is_refused(remover: Remover) -> None
     far = data[: last + 6] + struct.pack("<HH", 60_000, 60_000) + data[last + 10 :]
     with pytest.raises(UndecodableImage, match="beyond its screen"):
         remover.cut_out(far, frames="all")
+
+
+@pytest.mark.parametrize(
+    ("options", "pixels"),
+    [
+        ({}, 96 * 64),
+        ({"crop": True}, 96 * 64),
+        ({"margin": "100px"}, 96 * 64),
+        ({"crop": True, "margin": "100px"}, 296 * 264),
+        ({"crop": True, "margin": "500px"}, 10**6),
+        ({"canvas": "300x200", "margin": "5px"}, 300 * 200),
+    ],
+)
+def test_a_small_upload_counts_as_the_largest_result_it_may_have(
+    options: dict[str, Any], pixels: int
+) -> None:
+    upload = Upload.read(encoded(disc(96, 64)), max_pixels=10**6)
+    assert weight(upload, CutoutOptions.model_validate(options)) == pixels
