@@ -166,7 +166,7 @@ def _make_upright(node: Any, keep_gps: bool) -> None:
 def _remove(node: Any) -> None:
     if node.nodeType == node.ATTRIBUTE_NODE:
         node.ownerElement.removeAttributeNode(node)
-    elif node.parentNode is not None:
+    else:
         node.parentNode.removeChild(node)
 
 

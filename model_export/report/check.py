@@ -161,11 +161,7 @@ def overlay(image: Image, mask: Mask) -> NDArray[np.uint8]:
 
 
 def _verdict(errors: int) -> str:
-    return (
-        "1 error, named above: training would stop"
-        if errors == 1
-        else f"{errors} errors, named above: training would stop"
-    )
+    return f"{errors} error{'' if errors == 1 else 's'}, named above: training would stop"
 
 
 def _listed(title: str, findings: Sequence[Finding]) -> list[str]:

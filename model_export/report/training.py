@@ -22,7 +22,7 @@ def scores(run: Path) -> str:
     """Return the scores on the validation split: of the start, if fine-tuned, and of the best."""
     history = read_history(run)
     seen = [entry for entry in history.epochs if "score" in entry] if history else []
-    if not seen:
+    if history is None or not seen:
         return "not yet evaluated on the validation images"
     # epoch 0 is the network that fine-tuning started from
     begun = [("before", seen[0])] if seen[0]["epoch"] == 0 else []
@@ -30,7 +30,7 @@ def scores(run: Path) -> str:
     best = max(later, key=lambda entry: entry["score"], default=None)
     after = [(f"epoch {best['epoch']:.0f}", best)] if best else []
     lines = [table("validation split", COLUMNS, [*begun, *after])]
-    if start_was_kept(run):
+    if history.best_epoch == 0:
         lines.append("no epoch scored better than the network it started from, which was kept")
     elif begun and best:
         lines.append(_forgotten(seen[0], best))

@@ -34,12 +34,12 @@ def find_origin(path: Path) -> Origin:
     """
     keras_file = path if path.suffix == ".keras" else path / MODEL
     folder = keras_file.parent
-    if not keras_file.is_file() and keras_file.with_name(MANIFEST).is_file():
-        raise DataError(
-            f"{folder}: has no {MODEL}, as networks that were imported have none: only networks "
-            "that were trained here can be fine-tuned"
-        )
     if not keras_file.is_file():
+        if (folder / MANIFEST).is_file():
+            raise DataError(
+                f"{folder}: has no {MODEL}, as networks that were imported have none: only "
+                "networks that were trained here can be fine-tuned"
+            )
         raise DataError(
             f"{keras_file}: no such saved network; give a bundle with its {MODEL}, a run, or a "
             ".keras file"

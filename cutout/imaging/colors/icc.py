@@ -1,6 +1,7 @@
 """The parts of an ICC profile that we use: its colour model, curves and matrix (ICC.1:2022)."""
 
 import struct
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -39,9 +40,7 @@ def without_steps(profile: bytes) -> bytes:
     which would take hours. Raises Unreadable where the list of tags is truncated.
     """
     try:
-        count = struct.unpack_from(">I", profile, 128)[0]
-        places = range(132, 132 + 12 * min(count, MAX_TAGS), 12)
-        found = [at for at in places if struct.unpack_from(">4s", profile, at)[0] in STEPS]
+        found = [at for at, name in _named(profile) if name in STEPS]
     except struct.error as error:
         raise Unreadable("its list of tags is truncated") from error
     if not found:
@@ -68,13 +67,19 @@ def matrix_profile(profile: bytes) -> MatrixProfile | None:
 
 def _tags(profile: bytes) -> dict[bytes, bytes]:
     """Return the bodies of the tags that are used: others may share megabytes."""
-    count = struct.unpack_from(">I", profile, 128)[0]
     tags = {}
-    for at in range(132, 132 + 12 * min(count, MAX_TAGS), 12):
-        name, start, length = struct.unpack_from(">4sII", profile, at)
+    for at, name in _named(profile):
         if name in USED:
+            start, length = struct.unpack_from(">II", profile, at + 4)
             tags[name] = profile[start : start + length]
     return tags
+
+
+def _named(profile: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the position of each entry in the list of tags, and the tag's name."""
+    count = struct.unpack_from(">I", profile, 128)[0]
+    for at in range(132, 132 + 12 * min(count, MAX_TAGS), 12):
+        yield at, struct.unpack_from(">4s", profile, at)[0]
 
 
 def _xyz(tag: bytes) -> tuple[float, ...]:

@@ -194,13 +194,16 @@ def _check_items(
 def item_types(data: bytes, box: tuple[int, int]) -> dict[int, bytes]:
     """Return the type of each item by the boxes in `iinf`.
 
-    Raises Malformed for more than MAX_ITEMS, among which libavif would search for long.
+    Raises Malformed for an item that is there twice, of which a decoder might take the other type,
+    and for more than MAX_ITEMS, among which libavif would search for long.
     """
     start, end = box
     types = dict[int, bytes]()
     for kind, at, _ in bounded(boxes_in(data, start + (6 if data[start] == 0 else 8), end)):
         if kind == b"infe" and data[at] >= 2:
             item, _, name = struct.unpack_from(">HH4s" if data[at] == 2 else ">IH4s", data, at + 4)
+            if item in types:
+                raise Malformed("an item that is there twice")
             types[item] = name
             if len(types) > MAX_ITEMS:
                 raise Malformed(f"more than {MAX_ITEMS} items")

@@ -15,6 +15,8 @@ FileFormat = Literal["jpeg", "png", "webp", "gif", "bmp", "tiff", "avif", "heic"
 MAX_PROFILE = 4 << 20
 """Bytes of an ICC profile; those of printing presses have up to 2 MB. A longer one is ignored, and
 stands in a header as b""."""
+MAX_SHARED = 2
+"""Times the bytes of a file that all its parts may have together; real ones do not overlap."""
 MAX_PARTS = 50_000
 """Chunks, segments, boxes or tags that are read; no real file comes near, a hostile one costs
 20 ms."""

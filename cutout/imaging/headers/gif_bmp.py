@@ -140,10 +140,11 @@ def read_bmp(data: bytes) -> Header:
     bits = struct.unpack_from("<H", data, 28)[0]
     # The fourth byte is padding where no mask, the last of four from V3 on, says that it is alpha.
     has_alpha = bits == 32 and size >= 56 and struct.unpack_from("<I", data, 66)[0] != 0
-    if struct.unpack_from("<I", data, 30)[0] in RLE and len(data) > MAX_RLE:
-        raise NotRead(f"run lengths of more than {MAX_RLE} bytes")
-    if struct.unpack_from("<I", data, 30)[0] in RLE and width * abs(height) > MAX_RLE_PIXELS:
-        raise NotRead(f"run lengths of more than {MAX_RLE_PIXELS} pixels")
+    if struct.unpack_from("<I", data, 30)[0] in RLE:
+        if len(data) > MAX_RLE:
+            raise NotRead(f"run lengths of more than {MAX_RLE} bytes")
+        if width * abs(height) > MAX_RLE_PIXELS:
+            raise NotRead(f"run lengths of more than {MAX_RLE_PIXELS} pixels")
     # A height below 0 means that the top row comes first.
     return Header("bmp", width, abs(height), has_alpha=has_alpha, space=_bmp_profile(data, size))
 

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cutout.imaging.headers.common import MAX_PARTS, Malformed, bounded
-from cutout.imaging.headers.exif import MAX_TAGS, NUMBERS, Layout
+from cutout.imaging.headers.common import MAX_PARTS, MAX_SHARED, Malformed, bounded
+from cutout.imaging.headers.exif import MAX_TAGS, NUMBERS, Layout, tiff_entries
 
 WIDTH, HEIGHT, BITS, COMPRESSION, SAMPLES, PLANAR = 256, 257, 258, 259, 277, 284  # tags
 ROWS_PER_STRIP = 278
 TILE_WIDTH = 322
 TILE_HEIGHT = 323
 STRIPS, TILES = (273, 279), (324, 325)  # tags: where each begins, and how many bytes it has
-MAX_SHARED = 2
+LISTS = frozenset({*STRIPS, *TILES})
 VALUE_BYTES = {
     **dict.fromkeys((1, 2, 6, 7), 1),
     **dict.fromkeys((3, 8), 2),
@@ -22,6 +22,7 @@ VALUE_BYTES = {
     **dict.fromkeys((5, 10, 12, 16, 17, 18), 8),
 }
 """Bytes of a value of each type of TIFF 6.0 and BigTIFF."""
+POSITIVE = (3, 4, 16)  # types of whole numbers without a sign: SHORT, LONG, LONG8
 SINGLE = frozenset(
     {
         WIDTH,
@@ -117,49 +118,35 @@ def share_bytes(tiff: bytes) -> bool:
     Thousands may point to the same bytes, each to be decompressed or read again, for hours. Raises
     Malformed, Truncated or struct.error where the directory is corrupt.
     """
-    if _bytes_of_tags(tiff) > MAX_SHARED * len(tiff):
-        return True
-    lists = _lists(tiff)
-    for first, second in (STRIPS, TILES):
-        if {first, second} <= lists.keys():
-            count = min(len(lists[first]), len(lists[second]))
-            starts, sizes = lists[first][:count], lists[second][:count]
-            # Those beyond the end of a truncated file are not decompressed.
-            inside = sizes[starts + sizes <= len(tiff)]
-            if inside.sum() > MAX_SHARED * len(tiff):
-                return True
-    return False
-
-
-def _bytes_of_tags(tiff: bytes) -> int:
-    """Return how many bytes the values of all tags have together, where they are in the file."""
-    layout = Layout.of(tiff)
     total = 0
-    for entry in bounded(iter(layout.entries), MAX_TAGS):
-        _, kind, count = struct.unpack_from(layout.order + layout.head, tiff, entry)
-        size = count * VALUE_BYTES.get(kind, 0)
-        # What is longer than the file, libtiff does not read.
-        total += size if size <= len(tiff) else 0
-    return total
-
-
-def _lists(tiff: bytes) -> dict[int, NDArray[np.float64]]:
-    """Return the lists of strips and tiles, of any length, by their tags; floats, which are exact.
-
-    Lists that fit into their entry, or reach beyond the file, are left out.
-    """
-    layout = Layout.of(tiff)
     lists = dict[int, NDArray[np.float64]]()
-    for entry in bounded(iter(layout.entries), MAX_TAGS):
-        tag, kind, count = struct.unpack_from(layout.order + layout.head, tiff, entry)
-        size = {3: 2, 4: 4, 16: 8}.get(kind, 0)
-        is_list = count * size > struct.calcsize(layout.word)
-        if tag in (*STRIPS, *TILES) and tag not in lists and is_list:
-            place = struct.unpack_from(layout.order + layout.word, tiff, entry + layout.inline)[0]
-            if place + count * size <= len(tiff):
-                values = np.frombuffer(tiff, f"{layout.order}u{size}", count, place)
-                lists[tag] = values.astype(np.float64)
-    return lists
+    layout = Layout.of(tiff)
+    for tag, kind, count, value in tiff_entries(tiff):
+        size = VALUE_BYTES.get(kind, 0)
+        # What is longer than the file, libtiff does not read.
+        if count * size > len(tiff):
+            continue
+        total += count * size
+        if tag not in LISTS or tag in lists or kind not in POSITIVE:
+            continue
+        # What fits into the entry itself is short: `value` is not where it lies.
+        if count * size > struct.calcsize(layout.word) and value + count * size <= len(tiff):
+            numbers = np.frombuffer(tiff, f"{layout.order}u{size}", count, value)
+            # Exact as floats, whose sum does not overflow.
+            lists[tag] = numbers.astype(np.float64)
+    inside = [
+        _bytes_inside(lists[first], lists[second], len(tiff))
+        for first, second in (STRIPS, TILES)
+        if {first, second} <= lists.keys()
+    ]
+    return max(total, *inside, 0) > MAX_SHARED * len(tiff)
+
+
+def _bytes_inside(starts: NDArray[np.float64], sizes: NDArray[np.float64], end: int) -> float:
+    """Add up the sizes of the parts before `end`; a truncated file has others, not decompressed."""
+    count = min(len(starts), len(sizes))
+    starts, sizes = starts[:count], sizes[:count]
+    return float(sizes[starts + sizes <= end].sum())
 
 
 def with_height(tiff: bytes, height: int) -> bytes:
@@ -187,7 +174,7 @@ def _numbers(tiff: bytes) -> dict[int, tuple[int, ...]]:
     for entry in bounded(iter(layout.entries), MAX_TAGS):
         tag, kind, count = struct.unpack_from(layout.order + layout.head, tiff, entry)
         code, size = kinds.get(kind, ("", 0))
-        is_read = tag in SINGLE or tag in STRIPS or tag in TILES
+        is_read = tag in SINGLE or tag in LISTS
         if not is_read or tag in numbers or not code or count > MAX_PARTS:
             continue
         place = entry + layout.inline

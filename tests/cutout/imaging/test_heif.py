@@ -136,6 +136,9 @@ def test_an_avif_of_too_many_items_is_refused() -> None:
     data = struct.pack(">IH", 0, 17_000) + b"".join(entries)
     with pytest.raises(Malformed, match="more than 16384 items"):
         item_types(data, (0, len(data)))
+    twice = struct.pack(">IH", 0, 2) + entry + entry.replace(b"av01", b"grid")
+    with pytest.raises(Malformed, match="there twice"):
+        item_types(twice, (0, len(twice)))
 
 
 def avif(pixels: NDArray[np.uint8], **options: object) -> bytes:
