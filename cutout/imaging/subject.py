@@ -11,7 +11,7 @@ SOLID = 128  # from this alpha on a pixel is foreground
 SOFT = 26  # 10 %: from this alpha on a pixel beside the foreground is its soft edge (hair, blur)
 SOFT_REACH = 0.02  # how far that goes, share of the foreground's longer side
 SPECK = 0.01  # share of the largest piece of foreground; smaller pieces don't count
-SAMPLED = 384  # pixels a side that are looked at: networks see no finer, and it saves 1 ms
+CELLS = 384  # along the longer side, in which pieces are told apart; networks see no finer
 SMALLEST_SUBJECT = 0.001  # share of the image
 
 
@@ -39,33 +39,48 @@ def bounding_box(alpha: Matte) -> Box | None:
 
 def subject_found(alpha: Matte) -> bool:
     """Tell whether an alpha (H, W) uint8 has a subject: 0.1 % of its pixels are foreground."""
-    samples = _sampled(alpha)[1]
+    step = _step(alpha)
+    samples = _at_least(SOLID, alpha[::step, ::step])
     return bool(np.count_nonzero(samples) >= SMALLEST_SUBJECT * samples.size)
 
 
 def _without_specks(alpha: Matte) -> Box | None:
-    """Find the box of the larger pieces of foreground, rounded up to whole samples."""
-    step, samples = _sampled(alpha)
-    # 16 bits are enough: 384 x 384 samples have no more than 36,864 pieces apart.
-    _, _, stats, _ = cv2.connectedComponentsWithStats(samples, ltype=cv2.CV_16U)
-    pieces = stats[1:]  # the first is the background
-    if not len(pieces):  # what is thinner than the distance of two samples
-        rectangle = cv2.boundingRect(_at_least(SOLID, alpha))
-        return Box(*rectangle) if rectangle[2] else None
-    areas = pieces[:, cv2.CC_STAT_AREA]
-    pieces = pieces[areas >= SPECK * areas.max()]
+    """Find the box of the larger pieces of foreground, rounded up to whole cells."""
+    height, width = alpha.shape
+    step = _step(alpha)
+    # Not samples: a thin part between them would be cut off.
+    cells = _at_least(SOLID, _maxima(_maxima(alpha, step).T, step).T)
+    # 16 bits are enough: 384 x 384 cells have no more than 36,864 pieces apart.
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(cells, ltype=cv2.CV_16U)
+    if count == 1:  # the background
+        return None
+    # By their samples: a speck of one pixel has a cell too, and a small subject has few. What is
+    # thinner than a cell has no samples, and about as many pixels as its cells are wide.
+    samples = _at_least(SOLID, alpha[::step, ::step]).view(np.bool_)
+    sampled = np.bincount(labels[samples], minlength=count)
+    areas = np.maximum(sampled, stats[:, cv2.CC_STAT_AREA] // step)[1:]
+    pieces = stats[1:][areas >= SPECK * areas.max()]
     left, top = pieces[:, :2].min(axis=0).tolist()
     right, bottom = (pieces[:, :2] + pieces[:, 2:4]).max(axis=0).tolist()
-    spare = step - 1  # a piece may begin that many pixels before the first sample that hits it
     return Box.between(
-        max(0, left * step - spare), max(0, top * step - spare), right * step, bottom * step
+        left * step, top * step, min(right * step, width), min(bottom * step, height)
     )
 
 
-def _sampled(alpha: Matte) -> tuple[int, NDArray[np.uint8]]:
-    """Return the distance of samples in pixels, and for each sample 1 for foreground or 0."""
-    step = -(-max(alpha.shape) // SAMPLED)
-    return step, _at_least(SOLID, alpha[::step, ::step])
+def _step(alpha: Matte) -> int:
+    """Return how many pixels a cell is wide and high."""
+    longest: int = max(alpha.shape)
+    return -(-longest // CELLS)
+
+
+def _maxima(alpha: Matte, step: int) -> Matte:
+    """Compute the maxima of every `step` rows of an alpha (H, W)."""
+    highest = alpha[::step].copy()
+    for first in range(1, step):
+        rows = alpha[first::step]
+        # The last rows may be fewer than `step`.
+        np.maximum(highest[: len(rows)], rows, out=highest[: len(rows)])
+    return highest
 
 
 def _at_least(level: int, alpha: Matte) -> NDArray[np.uint8]:

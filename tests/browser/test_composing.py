@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from cutout.imaging.effects import outlined, with_soft_shadow
+from cutout.imaging.subject import bounding_box
 from tests.support.chromium import Page
 from tests.support.images import decoded, encoded, is_near
 from tests.support.paths import ROOT
@@ -125,6 +126,28 @@ def test_an_outline_and_a_shadow_are_the_server_s_to_the_bit(page: Page) -> None
     )
     expected = with_soft_shadow(outlined(pixels, 9, color))
     assert np.array_equal(np.frombuffer(b64decode(made), np.uint8), expected.ravel())
+
+
+def test_the_subject_s_box_is_the_server_s(page: Page) -> None:
+    """Blobs, specks and lines thinner than a cell, of three pixels here."""
+    rng = np.random.default_rng(0)
+    for share in (0.5, 0.8, 0.95):
+        alpha = np.full((700, 1000), 20, np.uint8)
+        noise = cv2.resize(rng.random((20, 30), np.float32), (600, 400))
+        alpha[150:550, 200:800][noise > share] = 255
+        alpha[rng.integers(0, 700, 4), rng.integers(0, 1000, 4)] = 255
+        alpha[400, rng.integers(0, 500) : rng.integers(500, 1000)] = 200
+        pixels = np.dstack([alpha] * 4)
+        (found,) = page.module(
+            """const { subjectBox } = await js("studio/subject");
+            const data = Uint8ClampedArray.from(atob(given[0]), (c) => c.charCodeAt());
+            const box = subjectBox({ width: 1000, height: 700, data });
+            return [box.left, box.top, box.width, box.height]""",
+            b64encode(pixels.tobytes()).decode(),
+        )
+        box = bounding_box(alpha)
+        assert box is not None
+        assert found == [box.left, box.top, box.width, box.height]
 
 
 def test_an_image_behind_is_scaled_and_cut_as_the_server_does(

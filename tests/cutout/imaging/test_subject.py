@@ -44,5 +44,14 @@ def test_pieces_of_a_subject_are_all_in_its_box_however_thin() -> None:
     group[1000:2000, 500:1000] = group[2500:2620, 3000:3120] = 255
     assert subjects.bounding_box(group) == Box(500, 1000, 2620, 1620)
     line = np.zeros((3000, 4000), np.uint8)
-    line[1001, 7:3990] = 255  # between the rows that are looked at
+    line[1001, 7:3990] = 255  # thinner than a cell
     assert subjects.bounding_box(line) == Box(7, 1001, 3983, 1)
+    line[500:1500, 7:300] = 255
+    assert subjects.bounding_box(line) == Box(7, 500, 3983, 1000)
+
+
+def test_a_speck_beside_a_small_subject_is_none_of_its_pieces() -> None:
+    alpha = np.zeros((3000, 4000), np.uint8)
+    alpha[1000:1020, 500:520] = 255
+    alpha[2900, 3900] = 255
+    assert subjects.bounding_box(alpha) == Box(500, 1000, 20, 20)

@@ -6,7 +6,9 @@ const SOLID = 128;
 const SOFT = 26;
 const SOFT_REACH = 0.02;
 const SPECK = 0.01;
-const SAMPLED = 384;
+const CELLS = 384;
+const TOUCHED = 1;
+const SAMPLE = 2;
 
 /** The box of the subject of a cut-out (RGBA); null where there is none. */
 export function subjectBox(image) {
@@ -21,51 +23,65 @@ export function subjectBox(image) {
   });
 }
 
+/** The box of the larger pieces of foreground, rounded up to whole cells; null where there is none. */
 function withoutSpecks(image) {
-  const { width, height, data } = image;
-  const step = Math.ceil(Math.max(width, height) / SAMPLED);
+  const { width, height } = image;
+  const step = Math.ceil(Math.max(width, height) / CELLS);
   const columns = Math.ceil(width / step);
   const rows = Math.ceil(height / step);
-  const samples = new Uint8Array(columns * rows);
-  for (let row = 0, i = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++, i++) {
-      samples[i] = data[4 * (row * step * width + column * step) + 3] >= SOLID;
-    }
-  }
-  const found = pieces(samples, columns, rows);
-  if (!found.length) {
-    const box = bounds(image, SOLID, { left: 0, top: 0, right: width, bottom: height });
-    return box && { left: box.left, top: box.top, right: box.left + box.width, bottom: box.top + box.height };
-  }
-  const largest = Math.max(...found.map(({ area }) => area));
-  const kept = found.filter(({ area }) => area >= SPECK * largest);
-  const spare = step - 1;
+  const found = pieces(cellsOf(image, step, columns, rows), columns, rows);
+  if (!found.length) return null;
+  // A speck of one pixel has a cell too, and a small subject has few: what counts is the samples. What is thinner than
+  // a cell has none, and about as many pixels as its cells are wide.
+  const areas = found.map(({ samples, cells }) => Math.max(samples, Math.floor(cells / step)));
+  const largest = Math.max(...areas);
+  const kept = found.filter((_, i) => areas[i] >= SPECK * largest);
   return {
-    left: Math.max(0, Math.min(...kept.map(({ left }) => left)) * step - spare),
-    top: Math.max(0, Math.min(...kept.map(({ top }) => top)) * step - spare),
-    right: Math.max(...kept.map(({ right }) => right)) * step,
-    bottom: Math.max(...kept.map(({ bottom }) => bottom)) * step,
+    left: Math.min(...kept.map(({ left }) => left)) * step,
+    top: Math.min(...kept.map(({ top }) => top)) * step,
+    right: Math.min(Math.max(...kept.map(({ right }) => right)) * step, width),
+    bottom: Math.min(Math.max(...kept.map(({ bottom }) => bottom)) * step, height),
   };
 }
 
-/** The connected pieces (eight neighbours) of samples that are 1: `{area, left, top, right, bottom}`. Clears them. */
-function pieces(samples, columns, rows) {
+/** For each cell of `step` x `step` pixels: SAMPLE where its first pixel is foreground, else TOUCHED where one is, else 0. */
+function cellsOf({ width, height, data }, step, columns, rows) {
+  const cells = new Uint8Array(columns * rows);
+  for (let y = 0; y < height; y++) {
+    const first = columns * Math.floor(y / step);
+    for (let x = 0, i = 4 * y * width + 3; x < width; x++, i += 4) {
+      if (data[i] < SOLID) continue;
+      const cell = first + Math.floor(x / step);
+      if (y % step === 0 && x % step === 0) cells[cell] = SAMPLE;
+      else if (!cells[cell]) cells[cell] = TOUCHED;
+    }
+  }
+  return cells;
+}
+
+/** The connected pieces (eight neighbours) of cells: `{cells, samples, left, top, right, bottom}`. Clears them. */
+function pieces(cells, columns, rows) {
   const found = [];
-  for (let start = samples.indexOf(1); start >= 0; start = samples.indexOf(1, start + 1)) {
-    found.push(fill(samples, columns, rows, start));
+  for (let start = 0; start < cells.length; start++) {
+    if (cells[start]) found.push(fill(cells, columns, rows, start));
   }
   return found;
 }
 
-function fill(samples, columns, rows, start) {
-  const piece = { area: 0, left: columns, top: rows, right: 0, bottom: 0 };
-  const open = [start];
-  samples[start] = 0;
+function fill(cells, columns, rows, start) {
+  const piece = { cells: 0, samples: 0, left: columns, top: rows, right: 0, bottom: 0 };
+  const open = [];
+  const take = (cell) => {
+    piece.cells++;
+    if (cells[cell] === SAMPLE) piece.samples++;
+    cells[cell] = 0;
+    open.push(cell);
+  };
+  take(start);
   while (open.length) {
     const here = open.pop();
     const column = here % columns;
     const row = (here - column) / columns;
-    piece.area++;
     piece.left = Math.min(piece.left, column);
     piece.top = Math.min(piece.top, row);
     piece.right = Math.max(piece.right, column + 1);
@@ -73,9 +89,7 @@ function fill(samples, columns, rows, start) {
     for (let y = Math.max(0, row - 1); y <= Math.min(rows - 1, row + 1); y++) {
       for (let x = Math.max(0, column - 1); x <= Math.min(columns - 1, column + 1); x++) {
         const next = y * columns + x;
-        if (!samples[next]) continue;
-        samples[next] = 0;
-        open.push(next);
+        if (cells[next]) take(next);
       }
     }
   }
