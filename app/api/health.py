@@ -36,6 +36,7 @@ async def readyz() -> Response:
     return JSONResponse({"status": "ready"})
 
 
+@metrics_router.head("/metrics", include_in_schema=False)
 @metrics_router.get(
     "/metrics",
     operation_id="metrics",

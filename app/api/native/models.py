@@ -13,6 +13,7 @@ from ..services import services_of
 router = APIRouter(tags=["models"])
 
 
+@router.head("/models", include_in_schema=False)
 @router.get(
     "/models", operation_id="listModels", summary="What is loaded", response_model=ModelList
 )
@@ -32,6 +33,7 @@ async def list_models(request: Request) -> JSONResponse:
     )
 
 
+@router.head("/models/{name}", include_in_schema=False)
 @router.get(
     "/models/{name}",
     operation_id="getModel",

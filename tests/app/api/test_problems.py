@@ -173,9 +173,12 @@ def test_a_form_that_is_cut_off_is_called_so(client: TestClient, missing: int) -
     assert "ends within a part" in answer.json()["detail"]
 
 
-def test_probes_may_ask_for_the_head_alone(client: TestClient) -> None:
-    for path in ("/livez", "/readyz"):
-        assert client.head(path).status_code == 200
+def test_what_can_be_got_has_a_head(client: TestClient) -> None:
+    name = client.get("/models").json()["default_for_masks"]
+    for path in ("/livez", "/readyz", "/metrics", "/models", f"/models/{name}", "/v1.0/account"):
+        answer = client.head(path)
+        assert (answer.status_code, answer.content) == (200, b""), path
+        assert int(answer.headers["content-length"]) > 0
 
 
 @pytest.mark.parametrize(

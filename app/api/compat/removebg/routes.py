@@ -113,6 +113,7 @@ async def removebg(request: Request) -> Response:
     return answer(result, translated, permits, clock, as_json=wants_json(request))
 
 
+@account.head("/account", include_in_schema=False, dependencies=[RequireKey])
 @account.get(
     "/account",
     operation_id="removebgAccount",
