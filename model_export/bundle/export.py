@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import onnx
 
+from cutout.errors import DataError
 from cutout.imaging.preprocess import Tensor, preprocess
 from cutout.inference.manifest import MANIFEST, Manifest, ModelFile, OutputSpec, Parity, PartsSpec
 from cutout.inference.onnx_predictor import load_predictor
@@ -34,7 +35,7 @@ from model_export.bundle.publish import publish
 from model_export.bundle.quantize import quantize
 from model_export.config import TrainConfig
 from model_export.data.dataset import Pair, find_pairs, load_image, select_some
-from model_export.data.parts import evaluation_parts, load_for_parts
+from model_export.data.parts import NO_PARTS, evaluation_parts, load_for_parts
 from model_export.data.progress import track
 from model_export.networks.served import served_form
 from model_export.networks.weights import load_network
@@ -201,15 +202,21 @@ def _calibration(train: Sequence[Pair], manifest: Manifest) -> Iterator[Tensor]:
 
 
 def _samples(pairs: Sequence[Pair], config: TrainConfig) -> Tensor:
-    """Return the network's inputs for some images: whole images, or their parts."""
+    """Return the network's inputs for some images: whole images, or their parts.
+
+    Raises DataError for a classifier where none of these images has parts.
+    """
     chosen = pairs[:: max(1, len(pairs) // PARITY_IMAGES)][:PARITY_IMAGES]
     spec = config.preprocess
     sizes = config.data.part_sizes
     if task_of(config) == "segment":
         return np.concatenate([preprocess(load_image(pair.image_path), spec) for pair in chosen])
-    return np.concatenate(
+    parts = np.concatenate(
         [evaluation_parts(load_for_parts(pair, sizes, spec), sizes, spec)[0] for pair in chosen]
     )
+    if not len(parts):
+        raise DataError(NO_PARTS)
+    return parts
 
 
 def _model_file(folder: Path, precision: Any, network: Any) -> ModelFile:

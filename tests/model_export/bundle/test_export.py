@@ -17,7 +17,7 @@ from cutout.inference.manifest import read_manifest
 from cutout.inference.onnx_predictor import load_predictor
 from cutout.inference.predictor import Predictor
 from model_export.bundle.card import CARD, card
-from tests.support.pairs import draw_pair
+from tests.support.pairs import draw_pair, write_pair
 from tests.support.training import SMALL, run, settings
 
 # TensorFlow and tf2onnx warn about themselves; nothing to fix here.
@@ -205,6 +205,19 @@ def test_disagreement_with_keras_is_refused(trained: Path, tmp_path: Path) -> No
     x = np.random.default_rng(0).random((3, *config.preprocess.tensor_shape), np.float32)
     with pytest.raises(BundleError, match="Keras and onnxruntime differ"):
         parity(network, tmp_path / "model.onnx", x)
+
+
+@pytest.mark.parametrize("trained", ["classifier"], indirect=True)
+def test_masks_without_parts_of_both_classes_are_refused(
+    trained: Path, images: Path, tmp_path: Path
+) -> None:
+    for path in images.glob("discs/images/*.jpg"):
+        image, _ = draw_pair(int(path.stem.removeprefix("disc")))
+        nearly_full = np.full(image.shape[:2], 255, np.uint8)
+        nearly_full[:3, :3] = 0
+        write_pair(tmp_path / "discs", path.stem, image, nearly_full)
+    with pytest.raises(DataError, match="parts of both classes"):
+        run("export", "--run", trained, "--data", tmp_path, "--out", tmp_path / "out")
 
 
 def test_a_saved_network_alone_does_not_say_what_it_is(trained: Path, tmp_path: Path) -> None:
