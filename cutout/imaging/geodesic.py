@@ -1,7 +1,12 @@
 """Geodesic distances in an image: the length of paths, which grows where colours change."""
 
+from typing import NamedTuple
+
+import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from cutout.imaging.box import Box
 
 Mask = NDArray[np.bool_]
 Maps = NDArray[np.float32]
@@ -25,12 +30,17 @@ def geodesic_distances(seeds: Mask, image: Maps, inside: Mask) -> Maps:
     begins.
     """
     found = np.where(seeds & inside, np.float32(0), FAR)
+    box = Box(*cv2.boundingRect(inside.view(np.uint8)))
+    part = found[:, box.rows, box.columns]  # a view; no path leads through the rest
+    image, inside = image[box.rows, box.columns], inside[box.rows, box.columns]
+    flips = (slice(None), slice(None, None, -1))
+    steps = [_steps(image[flip], inside[flip]) for flip in flips]
     for _ in range(ROUNDS):
-        before = found.copy()
-        for flip in (slice(None), slice(None, None, -1)):
-            # Views: the sweep upwards, over rows in reverse, changes `found` as well.
-            _sweep(found[:, flip], image[flip], inside[flip])
-        if np.array_equal(before, found):
+        before = part.copy()
+        for flip, lengths in zip(flips, steps, strict=True):
+            # Views again: the sweep upwards, over rows in reverse, changes `part` as well.
+            _sweep(part[:, flip], lengths)
+        if np.array_equal(before, part):
             break
     return found
 
@@ -43,29 +53,47 @@ def color_distance(one: Maps, other: Maps) -> Maps:
     return np.asarray(np.sqrt(np.square(one - other).sum(axis=-1)), np.float32)
 
 
-def _sweep(found: Maps, image: Maps, inside: Mask) -> None:
-    """Shorten the distances (n, h, w) by steps along each row and from row to row, in place."""
+class _Steps(NamedTuple):
+    """How long the steps between neighbouring pixels of an image (h, w) are."""
+
+    along: NDArray[np.float64]
+    """(h, w): from where the row begins to each pixel of it."""
+    down: Maps
+    """(h - 1, w): from each pixel to the one below."""
+    right: Maps
+    """(h - 1, w - 1): to the one below and to the right."""
+    left: Maps
+    """(h - 1, w - 1): to the one below and to the left, beginning with the second column."""
+
+
+def _steps(image: Maps, inside: Mask) -> _Steps:
     # A step outside costs FAR, so that no path leads there.
     wall = np.where(inside, np.float32(0), FAR)
     # Summed in float64: beside walls that add up to millions, float32 has no room for a step of 1.
     along = np.zeros(inside.shape)
-    steps = _steps(image[:, 1:], image[:, :-1]) + wall[:, 1:] + wall[:, :-1]
-    np.cumsum(steps, axis=1, dtype=np.float64, out=along[:, 1:])
-    down = _steps(image[1:], image[:-1]) + wall[1:]
-    right = _steps(image[1:, 1:], image[:-1, :-1], 2**0.5) + wall[1:, 1:]
-    left = _steps(image[1:, :-1], image[:-1, 1:], 2**0.5) + wall[1:, :-1]
-    for row in range(len(inside)):
+    across = _lengths(image[:, 1:], image[:, :-1]) + wall[:, 1:] + wall[:, :-1]
+    np.cumsum(across, axis=1, dtype=np.float64, out=along[:, 1:])
+    return _Steps(
+        along,
+        down=_lengths(image[1:], image[:-1]) + wall[1:],
+        right=_lengths(image[1:, 1:], image[:-1, :-1], 2**0.5) + wall[1:, 1:],
+        left=_lengths(image[1:, :-1], image[:-1, 1:], 2**0.5) + wall[1:, :-1],
+    )
+
+
+def _lengths(one: Maps, other: Maps, apart: float = 1.0) -> Maps:
+    return np.asarray(np.float32(apart) * (1 + CONTRAST * color_distance(one, other)), np.float32)
+
+
+def _sweep(found: Maps, steps: _Steps) -> None:
+    """Shorten the distances (n, h, w) by steps along each row and from row to row, in place."""
+    for row, total in enumerate(steps.along):
         here = found[:, row]
         if row:
             above = found[:, row - 1]
-            np.minimum(here, above + down[row - 1], out=here)
-            np.minimum(here[:, 1:], above[:, :-1] + right[row - 1], out=here[:, 1:])
-            np.minimum(here[:, :-1], above[:, 1:] + left[row - 1], out=here[:, :-1])
-        total = along[row]
+            np.minimum(here, above + steps.down[row - 1], out=here)
+            np.minimum(here[:, 1:], above[:, :-1] + steps.right[row - 1], out=here[:, 1:])
+            np.minimum(here[:, :-1], above[:, 1:] + steps.left[row - 1], out=here[:, :-1])
         forth = np.minimum.accumulate(here - total, axis=1) + total
         back = np.minimum.accumulate((here + total)[:, ::-1], axis=1)[:, ::-1] - total
         np.minimum(here, np.minimum(forth, back), out=here, casting="same_kind")
-
-
-def _steps(one: Maps, other: Maps, apart: float = 1.0) -> Maps:
-    return np.asarray(np.float32(apart) * (1 + CONTRAST * color_distance(one, other)), np.float32)

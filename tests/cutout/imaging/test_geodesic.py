@@ -15,3 +15,10 @@ def test_a_row_is_as_long_as_its_pixels_whatever_lies_left_of_it(outside: int) -
     (found,) = geodesic_distances(seeds, np.zeros((*inside.shape, 3), np.float32), inside)
     np.testing.assert_allclose(found[1, outside:], np.arange(30), atol=0.01)
     assert found[0].min() >= FAR
+
+
+def test_nothing_inside_is_nothing_reached() -> None:
+    inside = np.zeros((4, 5), np.bool_)
+    found = geodesic_distances(~inside[None], np.zeros((4, 5, 3), np.float32), inside)
+    assert found.shape == (1, 4, 5)
+    assert found.min() >= FAR
